@@ -1,0 +1,395 @@
+//! Readings of counters to a report.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Entry, Kind, NamespaceCounters, Reading, Scope, Selection, Why, catalogue, why::why};
+use crate::{
+    analysis::{Report, change, per_second},
+    model::{CounterId, Incomplete, Netns},
+};
+
+/// The chosen counters, by group.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct CountersReport {
+    /// What could not be seen.
+    #[serde(skip)]
+    pub incomplete: Vec<Incomplete>,
+    /// One element for each counter and namespace.
+    pub counters: Vec<CounterReport>,
+    /// Why listeners dropped, one element for each namespace (`--why`); empty when not asked for.
+    pub why: Vec<Why>,
+}
+
+impl Report for CountersReport {
+    const SCHEMA: &'static str = "counters/v1";
+
+    fn incomplete(&self) -> &[Incomplete] {
+        &self.incomplete
+    }
+}
+
+/// One number of the kernel.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct CounterReport {
+    /// The network namespace it was read in.
+    pub netns: Netns,
+    /// As the kernel writes it.
+    pub name: String,
+    /// The table it stands in: `TcpExt`, `Tcp`, `snmp6`, `sockstat.TCP`…
+    pub table: String,
+    /// The problem that it speaks of: `accept_queue`, `syn_queue`, `retransmission`…
+    pub group: String,
+    /// Whether it only rises.
+    pub kind: Kind,
+    /// Counted in the namespace, or on the whole host though it is read in one.
+    pub scope: Scope,
+    /// The number; `null` when this kernel does not print it.
+    pub value: Option<i128>,
+    /// The change since the reading before; `null` when a counter went backwards.
+    pub delta: Option<i128>,
+    /// The same as a rate; `null` for gauges.
+    pub per_second: Option<f64>,
+    /// How the rate was spread over many samples (`--for`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampled: Option<CounterSampled>,
+    /// What it means in one line; `null` when this program does not know it.
+    pub meaning: Option<String>,
+}
+
+/// A counter's rate, or a gauge's level, over many samples.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct CounterSampled {
+    /// How many.
+    pub samples: u64,
+    /// The smallest.
+    pub minimum: f64,
+    /// The mean.
+    pub mean: f64,
+    /// 95 of 100 samples do not exceed this.
+    pub p95: f64,
+    /// The largest.
+    pub maximum: f64,
+}
+
+/// Picks the chosen counters and, where there is a reading before, compares them with it.
+pub fn report(
+    now: &Reading,
+    before: Option<(&Reading, Duration)>,
+    selection: &Selection,
+    with_why: bool,
+) -> CountersReport {
+    let mut report = CountersReport {
+        incomplete: now.incomplete.clone(),
+        ..CountersReport::default()
+    };
+    for namespace in &now.namespaces {
+        let earlier = before.and_then(|(reading, elapsed)| {
+            let same = |other: &&NamespaceCounters| other.netns.inode == namespace.netns.inode;
+            reading
+                .namespaces
+                .iter()
+                .find(same)
+                .map(|earlier| (earlier, elapsed))
+        });
+        let mut counters = of_namespace(namespace, earlier, selection);
+        absent(namespace, selection, &mut counters, &mut report.incomplete);
+        counters.sort_by_cached_key(order);
+        report.counters.extend(counters);
+        if with_why {
+            report.why.push(why(namespace, earlier));
+        }
+    }
+    report
+}
+
+fn of_namespace(
+    now: &NamespaceCounters,
+    before: Option<(&NamespaceCounters, Duration)>,
+    selection: &Selection,
+) -> Vec<CounterReport> {
+    let earlier: HashMap<&CounterId, i128> = before
+        .map(|(before, _)| {
+            before
+                .counters
+                .values
+                .iter()
+                .map(|(id, v)| (id, *v))
+                .collect()
+        })
+        .unwrap_or_default();
+    let chosen = now.counters.values.iter().filter_map(|(id, value)| {
+        let entry = catalogue::entry(&id.kernel_name());
+        is_chosen(selection, id, entry, *value, now.tcp_syncookies).then(|| {
+            let mut counter = counter(&now.netns, id, entry, Some(*value));
+            if let Some((then, (_, elapsed))) = earlier.get(id).zip(before) {
+                compare(&mut counter, *then, *value, elapsed);
+            }
+            counter
+        })
+    });
+    chosen.collect()
+}
+
+fn compare(counter: &mut CounterReport, before: i128, now: i128, elapsed: Duration) {
+    counter.delta = match counter.kind {
+        Kind::Gauge => Some(now - before),
+        Kind::Counter => change(before, now),
+    };
+    if counter.kind == Kind::Counter {
+        counter.per_second = counter
+            .delta
+            .and_then(|delta| per_second(delta as f64, elapsed));
+    }
+}
+
+/// With tcp_syncookies = 2 every SYN is answered with a cookie and counted as if the SYN queue were
+/// full, which then tells of no trouble.
+fn is_chosen(
+    selection: &Selection,
+    id: &CounterId,
+    entry: Option<&Entry>,
+    value: i128,
+    tcp_syncookies: Option<u32>,
+) -> bool {
+    match selection {
+        Selection::All => true,
+        Selection::Named(names) => names.contains(&id.kernel_name()),
+        Selection::Trouble => {
+            let harmless = tcp_syncookies == Some(2) && id.name == "TCPReqQFullDoCookies";
+            value != 0 && entry.is_some_and(|entry| entry.trouble) && !harmless
+        }
+    }
+}
+
+/// Counters that were named and that this kernel does not print: unknown, not 0.
+fn absent(
+    now: &NamespaceCounters,
+    selection: &Selection,
+    counters: &mut Vec<CounterReport>,
+    incomplete: &mut Vec<Incomplete>,
+) {
+    let Selection::Named(names) = selection else {
+        return;
+    };
+    let printed: HashSet<String> = now
+        .counters
+        .values
+        .iter()
+        .map(|(id, _)| id.kernel_name())
+        .collect();
+    let missing: Vec<&Entry> = names
+        .iter()
+        .filter(|name| !printed.contains(*name))
+        .filter_map(|name| catalogue::entry(name))
+        .collect();
+    // A part of a name finds counters of all kernels; only what was meant exactly is missed.
+    if missing.is_empty() || missing.len() < names.len() {
+        return;
+    }
+    counters.extend(missing.iter().map(|entry| {
+        let (table, name) = split(entry.kernel_name);
+        counter(&now.netns, &CounterId { table, name }, Some(entry), None)
+    }));
+    let count = missing.len() as u64;
+    incomplete.push(Incomplete::counted(
+        "counters",
+        "not counted by this kernel",
+        count,
+    ));
+}
+
+/// The table and name of a counter that stands in no file here.
+fn split(kernel_name: &str) -> (String, String) {
+    let tables = [
+        "MPTcpExt", "TcpExt", "IpExt", "UdpLite", "Udp", "Tcp", "Icmp", "Ip",
+    ];
+    let table = tables
+        .into_iter()
+        .find(|table| kernel_name.starts_with(table));
+    let table = table.unwrap_or_default();
+    (table.to_owned(), kernel_name[table.len()..].to_owned())
+}
+
+fn counter(
+    netns: &Netns,
+    id: &CounterId,
+    entry: Option<&Entry>,
+    value: Option<i128>,
+) -> CounterReport {
+    CounterReport {
+        netns: netns.clone(),
+        name: id.name.clone(),
+        table: id.table.clone(),
+        group: entry.map_or(group(id), |entry| entry.group).to_owned(),
+        kind: entry.map_or(Kind::Counter, |entry| entry.kind),
+        scope: entry.map_or(Scope::Netns, |entry| entry.scope),
+        value,
+        delta: None,
+        per_second: None,
+        sampled: None,
+        meaning: entry.map(|entry| entry.meaning.to_owned()),
+    }
+}
+
+/// ICMP messages are counted by type (`IcmpMsg: InType3`, `Icmp6OutType133`), each in a name of its
+/// own that appears when the first one passes.
+fn group(id: &CounterId) -> &'static str {
+    let by_type = id.table == "IcmpMsg" || id.name.starts_with("Icmp6");
+    if by_type { "icmp" } else { "other" }
+}
+
+fn order(counter: &CounterReport) -> (usize, String) {
+    let id = CounterId {
+        table: counter.table.clone(),
+        name: counter.name.clone(),
+    };
+    let name = id.kernel_name();
+    let of_group = || {
+        let last = catalogue::entries()
+            .iter()
+            .rfind(|entry| entry.group == counter.group);
+        last.map_or(usize::MAX, |entry| entry.order)
+    };
+    (
+        catalogue::entry(&name).map_or_else(of_group, |entry| entry.order),
+        name,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Counters;
+
+    fn reading(values: &[(&str, &str, i128)]) -> Reading {
+        let values = values
+            .iter()
+            .map(|(table, name, value)| {
+                (
+                    CounterId {
+                        table: table.to_string(),
+                        name: name.to_string(),
+                    },
+                    *value,
+                )
+            })
+            .collect();
+        let counters = Counters { values };
+        let namespace = NamespaceCounters {
+            counters,
+            ..NamespaceCounters::default()
+        };
+        Reading {
+            namespaces: vec![namespace],
+            incomplete: Vec::new(),
+        }
+    }
+
+    fn named(names: &[&str]) -> Selection {
+        Selection::Named(names.iter().map(|name| name.to_string()).collect())
+    }
+
+    #[test]
+    fn by_default_only_trouble_that_happened_is_shown() {
+        let now = reading(&[
+            ("TcpExt", "ListenDrops", 5),
+            ("TcpExt", "ListenOverflows", 0),
+            ("Tcp", "ActiveOpens", 9),
+            ("TcpExt", "NobodyKnows", 9),
+        ]);
+        let report = report(&now, None, &Selection::Trouble, false);
+        let names: Vec<_> = report.counters.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(names, ["ListenDrops"]);
+    }
+
+    #[test]
+    fn cookies_for_every_syn_are_no_trouble() {
+        let mut now = reading(&[("TcpExt", "TCPReqQFullDoCookies", 5)]);
+        assert_eq!(
+            report(&now, None, &Selection::Trouble, false)
+                .counters
+                .len(),
+            1
+        );
+        now.namespaces[0].tcp_syncookies = Some(2);
+        assert_eq!(
+            report(&now, None, &Selection::Trouble, false)
+                .counters
+                .len(),
+            0
+        );
+    }
+
+    #[test]
+    fn a_first_reading_has_no_changes() {
+        let now = reading(&[("TcpExt", "ListenDrops", 5)]);
+        let counter = &report(&now, None, &Selection::All, false).counters[0];
+        assert_eq!((counter.delta, counter.per_second), (None, None));
+    }
+
+    #[test]
+    fn changes_and_rates_come_from_two_readings() {
+        let before = reading(&[("TcpExt", "ListenDrops", 5), ("Tcp", "CurrEstab", 5)]);
+        let now = reading(&[("TcpExt", "ListenDrops", 9), ("Tcp", "CurrEstab", 2)]);
+        let report = report(
+            &now,
+            Some((&before, Duration::from_secs(2))),
+            &Selection::All,
+            false,
+        );
+        let find = |name| report.counters.iter().find(|c| c.name == name).unwrap();
+        assert_eq!(
+            (find("ListenDrops").delta, find("ListenDrops").per_second),
+            (Some(4), Some(2.0))
+        );
+        assert_eq!(
+            (find("CurrEstab").delta, find("CurrEstab").per_second),
+            (Some(-3), None)
+        );
+    }
+
+    #[test]
+    fn a_counter_that_went_backwards_has_no_change() {
+        let before = reading(&[("TcpExt", "ListenDrops", 9)]);
+        let now = reading(&[("TcpExt", "ListenDrops", 5)]);
+        let report = report(
+            &now,
+            Some((&before, Duration::from_secs(1))),
+            &Selection::All,
+            false,
+        );
+        assert_eq!(
+            (report.counters[0].delta, report.counters[0].per_second),
+            (None, None)
+        );
+    }
+
+    #[test]
+    fn a_named_counter_that_this_kernel_lacks_is_unknown_and_said() {
+        let now = reading(&[("TcpExt", "ListenDrops", 9)]);
+        let report = report(&now, None, &named(&["TcpExtTCPMigrateReqSuccess"]), false);
+        assert_eq!(report.counters[0].value, None);
+        assert_eq!(report.counters[0].table, "TcpExt");
+        assert_eq!(report.incomplete[0].count, Some(1));
+    }
+
+    #[test]
+    fn groups_follow_the_catalogue_and_unknown_counters_come_last() {
+        let now = reading(&[
+            ("TcpExt", "NobodyKnows", 1),
+            ("Udp", "InErrors", 1),
+            ("IcmpMsg", "InType3", 1),
+            ("TcpExt", "ListenDrops", 1),
+        ]);
+        let report = report(&now, None, &Selection::All, false);
+        let names: Vec<_> = report.counters.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(names, ["ListenDrops", "InErrors", "InType3", "NobodyKnows"]);
+        assert_eq!(report.counters[2].group, "icmp");
+    }
+}

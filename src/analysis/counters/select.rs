@@ -1,0 +1,223 @@
+//! Which counters a person means: all, those that tell of trouble, or some by a name they know.
+
+use std::collections::HashSet;
+
+use super::{catalogue, entries};
+use crate::model::CounterId;
+
+/// Which counters are shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// Those that tell of trouble and are not zero.
+    Trouble,
+    /// Every one.
+    All,
+    /// Those that were named, by their kernel names.
+    Named(HashSet<String>),
+}
+
+/// A word that names no counter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown(pub String);
+
+impl Selection {
+    /// Finds the counters that each word names: a kernel name with or without its table
+    /// (`TcpExtListenDrops`, `ListenDrops`), a phrase of `netstat -s` with or without its number, a
+    /// group (`syn_queue`, `SYN queue`), or else any part of a name or group. Letter case does not
+    /// matter.
+    pub fn named(words: &[String], printed: &[CounterId]) -> Result<Self, Unknown> {
+        let mut chosen = HashSet::new();
+        for word in words {
+            let found = find(word, printed);
+            if found.is_empty() {
+                return Err(Unknown(word.clone()));
+            }
+            chosen.extend(found);
+        }
+        Ok(Selection::Named(chosen))
+    }
+}
+
+/// Every name that could have been meant: of counters and of groups.
+pub fn names(printed: &[CounterId]) -> HashSet<String> {
+    let catalogue = entries()
+        .iter()
+        .flat_map(|e| [e.kernel_name, e.group])
+        .map(str::to_owned);
+    let bare = printed.iter().map(|id| id.name.clone());
+    catalogue
+        .chain(bare)
+        .chain(printed.iter().map(CounterId::kernel_name))
+        .collect()
+}
+
+impl Unknown {
+    /// Every name that could have been meant instead.
+    pub fn candidates(&self, printed: &[CounterId]) -> HashSet<String> {
+        names(printed)
+    }
+}
+
+fn find(word: &str, printed: &[CounterId]) -> Vec<String> {
+    let known: Vec<Name> = all(printed);
+    let wanted = plain(word);
+    let tiers: [&dyn Fn(&Name) -> bool; 4] = [
+        &|name| name.kernel == wanted || name.bare == wanted,
+        &|name| !name.phrase.is_empty() && name.phrase == without_number(&wanted),
+        &|name| name.group == wanted,
+        &|name| name.kernel.contains(&wanted) || name.group.contains(&wanted),
+    ];
+    let tier = |test: &&dyn Fn(&Name) -> bool| -> Vec<String> {
+        known
+            .iter()
+            .filter(|name| test(name))
+            .map(|name| name.written.clone())
+            .collect()
+    };
+    tiers
+        .iter()
+        .map(tier)
+        .find(|found| !found.is_empty())
+        .unwrap_or_default()
+}
+
+/// What a counter may be called.
+struct Name {
+    written: String,
+    kernel: String,
+    bare: String,
+    group: String,
+    phrase: String,
+}
+
+fn all(printed: &[CounterId]) -> Vec<Name> {
+    let unknown = printed.iter().map(|id| (id.kernel_name(), id.name.clone()));
+    let catalogued = entries()
+        .iter()
+        .map(|e| (e.kernel_name.to_owned(), bare(e.kernel_name)));
+    let mut seen = HashSet::new();
+    unknown
+        .chain(catalogued)
+        .filter(|(kernel, _)| seen.insert(kernel.clone()))
+        .map(|(kernel, bare)| {
+            let entry = catalogue::entry(&kernel);
+            Name {
+                group: plain(entry.map_or("other", |entry| entry.group)),
+                phrase: without_number(&plain(entry.map_or("", |entry| entry.phrase))),
+                bare: plain(&bare),
+                kernel: plain(&kernel),
+                written: kernel,
+            }
+        })
+        .collect()
+}
+
+/// A name without its table, for counters that this kernel does not print.
+fn bare(kernel_name: &str) -> String {
+    let tables = [
+        "MPTcpExt", "TcpExt", "IpExt", "UdpLite", "Udp", "Tcp", "Icmp", "Ip",
+    ];
+    let table = tables.iter().find(|table| kernel_name.starts_with(**table));
+    table
+        .map_or(kernel_name, |table| &kernel_name[table.len()..])
+        .to_owned()
+}
+
+/// Lower case, `_` and runs of spaces as one space.
+fn plain(text: &str) -> String {
+    let words: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || c == '_')
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.join(" ").to_lowercase()
+}
+
+/// A phrase as `netstat -s` prints it has a number first or in the middle; the catalogue has `{}`.
+fn without_number(plain: &str) -> String {
+    let is_number = |word: &&str| {
+        *word == "{}" || (!word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let words: Vec<&str> = plain.split(' ').filter(|word| !is_number(word)).collect();
+    words.join(" ").trim_end_matches([':', ' ']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(table: &str, name: &str) -> CounterId {
+        CounterId {
+            table: table.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    fn chosen(word: &str) -> Vec<String> {
+        let printed = [
+            id("TcpExt", "ListenDrops"),
+            id("TcpExt", "ListenOverflows"),
+            id("TcpExt", "BrandNew"),
+            id("sockstat.TCP", "tw"),
+        ];
+        match Selection::named(&[word.to_owned()], &printed) {
+            Ok(Selection::Named(names)) => {
+                let mut names: Vec<_> = names.into_iter().collect();
+                names.sort();
+                names
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_kernel_name_with_or_without_its_table_and_in_any_case() {
+        for word in ["TcpExtListenDrops", "ListenDrops", "listendrops"] {
+            assert_eq!(chosen(word), ["TcpExtListenDrops"], "{word}");
+        }
+    }
+
+    #[test]
+    fn the_phrases_of_netstat_with_or_without_a_number() {
+        for word in [
+            "times the listen queue of a socket overflowed",
+            "4343 times the listen queue of a socket overflowed",
+            "    123 times the  listen queue of a socket overflowed",
+        ] {
+            assert_eq!(chosen(word), ["TcpExtListenOverflows"], "{word}");
+        }
+        assert_eq!(
+            chosen("26395 SYNs to LISTEN sockets dropped"),
+            ["TcpExtListenDrops"]
+        );
+        assert_eq!(
+            chosen("Quick ack mode was activated 17 times"),
+            ["TcpExtDelayedACKLost"]
+        );
+    }
+
+    #[test]
+    fn a_group_by_its_id_or_in_words() {
+        assert_eq!(chosen("accept_queue"), chosen("Accept queue"));
+        assert!(chosen("syn queue").contains(&"TcpExtTCPReqQFullDrop".to_owned()));
+    }
+
+    #[test]
+    fn a_part_of_a_name() {
+        let listen = chosen("listen");
+        assert!(listen.contains(&"TcpExtListenDrops".to_owned()));
+        assert!(listen.contains(&"TcpExtListenOverflows".to_owned()));
+    }
+
+    #[test]
+    fn a_name_nobody_heard_of_is_found_when_the_kernel_prints_it() {
+        assert_eq!(chosen("BrandNew"), ["TcpExtBrandNew"]);
+        assert_eq!(chosen("sockstat.TCP.tw"), ["sockstat.TCP.tw"]);
+    }
+
+    #[test]
+    fn what_names_nothing_is_said() {
+        let error = Selection::named(&["ListenOverflaws".to_owned()], &[]).unwrap_err();
+        assert_eq!(error, Unknown("ListenOverflaws".to_owned()));
+        assert!(error.candidates(&[]).contains("TcpExtListenOverflows"));
+    }
+}

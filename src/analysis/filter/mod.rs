@@ -1,0 +1,209 @@
+//! The filter of `ss` (man 8 ss, FILTER), as far as it speaks of the local end of a socket.
+//!
+//! ```text
+//! :8080            that local port            10.0.0.0/8:443      an address range and a port
+//! sport >= :1024   ports compared             src [::1]           an address
+//! /run/*.sock      a unix socket's path       not :22 and (:80 or :443)
+//! ```
+
+mod parse;
+
+use std::net::IpAddr;
+
+use crate::model::Local;
+
+pub use parse::FilterError;
+
+/// A condition on a socket's local end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter(Expression);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Expression {
+    Or(Vec<Expression>),
+    And(Vec<Expression>),
+    Not(Box<Expression>),
+    Port {
+        is: Comparison,
+        port: u16,
+    },
+    Address {
+        network: Option<Network>,
+        port: Option<u16>,
+    },
+    Path(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// An address and how many of its first bits count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+impl Filter {
+    /// Reads one. The error tells where it went wrong.
+    pub fn parse(text: &str) -> Result<Self, FilterError> {
+        parse::filter(text).map(Filter)
+    }
+
+    /// Whether a socket bound there meets the condition.
+    pub fn accepts(&self, local: &Local) -> bool {
+        self.0.accepts(local)
+    }
+}
+
+impl Expression {
+    fn accepts(&self, local: &Local) -> bool {
+        match self {
+            Expression::Or(any) => any.iter().any(|part| part.accepts(local)),
+            Expression::And(all) => all.iter().all(|part| part.accepts(local)),
+            Expression::Not(part) => !part.accepts(local),
+            Expression::Port { is, port } => match local {
+                Local::Inet(at) => is.holds(at.port, *port),
+                Local::Unix(_) => false,
+            },
+            Expression::Address { network, port } => match local {
+                Local::Inet(at) => {
+                    network.is_none_or(|network| network.contains(at.address))
+                        && port.is_none_or(|port| port == at.port)
+                }
+                Local::Unix(_) => false,
+            },
+            Expression::Path(pattern) => match local {
+                Local::Inet(_) => false,
+                Local::Unix(name) => {
+                    let name: Vec<u8> = name
+                        .iter()
+                        .map(|byte| if *byte == 0 { b'@' } else { *byte })
+                        .collect();
+                    matches(pattern.as_bytes(), &name)
+                }
+            },
+        }
+    }
+}
+
+impl Comparison {
+    fn holds(self, left: u16, right: u16) -> bool {
+        match self {
+            Comparison::Equal => left == right,
+            Comparison::NotEqual => left != right,
+            Comparison::Less => left < right,
+            Comparison::LessOrEqual => left <= right,
+            Comparison::Greater => left > right,
+            Comparison::GreaterOrEqual => left >= right,
+        }
+    }
+}
+
+impl Network {
+    fn contains(self, address: IpAddr) -> bool {
+        let (bits, wanted, there) = match (self.address.to_canonical(), address.to_canonical()) {
+            (IpAddr::V4(wanted), IpAddr::V4(there)) => {
+                let left = |address: std::net::Ipv4Addr| u128::from(address.to_bits()) << 96;
+                (self.bits, left(wanted), left(there))
+            }
+            (IpAddr::V6(wanted), IpAddr::V6(there)) => {
+                (self.bits, wanted.to_bits(), there.to_bits())
+            }
+            _ => return false,
+        };
+        bits == 0 || (wanted ^ there) >> (128 - u32::from(bits)) == 0
+    }
+}
+
+/// A pattern in which `*` stands for any bytes.
+fn matches(pattern: &[u8], name: &[u8]) -> bool {
+    match pattern.iter().position(|byte| *byte == b'*') {
+        None => pattern == name,
+        Some(star) => {
+            let (fixed, rest) = (&pattern[..star], &pattern[star + 1..]);
+            name.strip_prefix(fixed)
+                .is_some_and(|tail| (0..=tail.len()).any(|at| matches(rest, &tail[at..])))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Endpoint, Family};
+
+    fn accepts(filter: &str, address: &str, port: u16) -> bool {
+        let address: IpAddr = address.parse().unwrap();
+        let family = if address.is_ipv4() {
+            Family::V4
+        } else {
+            Family::V6
+        };
+        let local = Local::Inet(Endpoint {
+            family,
+            address,
+            port,
+            interface: 0,
+        });
+        Filter::parse(filter).unwrap().accepts(&local)
+    }
+
+    #[test]
+    fn a_bare_port_means_the_local_port() {
+        assert!(accepts(":8080", "127.0.0.1", 8080));
+        assert!(!accepts(":8080", "127.0.0.1", 8081));
+        assert!(accepts("*:8080", "::", 8080));
+    }
+
+    #[test]
+    fn an_address_is_that_which_the_socket_is_bound_to() {
+        assert!(accepts("127.0.0.1:80", "127.0.0.1", 80));
+        assert!(!accepts("127.0.0.1:80", "0.0.0.0", 80));
+        assert!(accepts("[::1]:80", "::1", 80));
+        assert!(accepts("::1", "::1", 80));
+        assert!(accepts("src 10.0.0.0/8", "10.200.3.4", 1));
+        assert!(!accepts("10.0.0.0/8", "11.0.0.1", 1));
+        assert!(accepts("0.0.0.0/0:443", "11.0.0.1", 443));
+        assert!(accepts("[2001:db8::]/32", "2001:db8:1::1", 1));
+        assert!(accepts("10.0.0.1", "::ffff:10.0.0.1", 1));
+    }
+
+    #[test]
+    fn ports_can_be_compared() {
+        assert!(accepts("sport >= :1024 and sport < 2000", "::", 1024));
+        assert!(!accepts("sport >= :1024 and sport < 2000", "::", 2000));
+        assert!(accepts("sport = :80 or sport eq 443", "::", 443));
+        assert!(accepts("sport != :80", "::", 443));
+        assert!(accepts("sport gt 79 sport le 80", "::", 80));
+    }
+
+    #[test]
+    fn and_binds_closer_than_or() {
+        assert!(accepts(":1 or :2 and 10.0.0.1", "::", 1));
+        assert!(!accepts("(:1 or :2) and 10.0.0.1", "::", 1));
+        assert!(accepts("not :2 and not (:3 or :4)", "::", 1));
+        assert!(accepts("! :2", "::", 1));
+    }
+
+    #[test]
+    fn a_path_is_a_unix_socket() {
+        let path = |filter: &str, name: &[u8]| {
+            Filter::parse(filter)
+                .unwrap()
+                .accepts(&Local::Unix(name.to_vec()))
+        };
+        assert!(path("/run/x.sock", b"/run/x.sock"));
+        assert!(path("/run/*.sock", b"/run/a/b.sock"));
+        assert!(!path("/run/*.sock", b"/run/a/b.socket"));
+        assert!(path("@abstract*", b"\0abstract-1"));
+        assert!(!path(":80", b"/run/x.sock"));
+    }
+}

@@ -1,0 +1,343 @@
+//! Reads a filter, and says where it cannot.
+
+use std::{fmt, net::IpAddr};
+
+use super::{Comparison, Expression, Network};
+
+/// What is wrong with a filter, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilterError {
+    text: String,
+    at: usize,
+    why: String,
+}
+
+impl fmt::Display for FilterError {
+    /// Three lines: the reason, the filter, a caret under the place.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let column = self.text[..self.at].chars().count();
+        write!(f, "{}\n  {}\n  {:column$}^", self.why, self.text, "")
+    }
+}
+
+impl std::error::Error for FilterError {}
+
+/// Parentheses may not be nested deeper than this.
+const DEEPEST: usize = 50;
+
+pub fn filter(text: &str) -> Result<Expression, FilterError> {
+    let mut parser = Parser {
+        text,
+        words: words(text),
+        next: 0,
+        depth: 0,
+    };
+    let expression = parser.or()?;
+    match parser.peek() {
+        None => Ok(expression),
+        Some(_) => Err(parser.fail("a closing parenthesis without an opening one")),
+    }
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    words: Vec<(usize, &'a str)>,
+    next: usize,
+    depth: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn peek(&self) -> Option<&'a str> {
+        self.words.get(self.next).map(|(_, word)| *word)
+    }
+
+    fn take_any(&mut self, wanted: &[&str]) -> bool {
+        let taken = self.peek().is_some_and(|word| wanted.contains(&word));
+        self.next += usize::from(taken);
+        taken
+    }
+
+    fn fail(&self, why: impl Into<String>) -> FilterError {
+        let at = self
+            .words
+            .get(self.next)
+            .map_or(self.text.len(), |(at, _)| *at);
+        FilterError {
+            text: self.text.to_owned(),
+            at,
+            why: why.into(),
+        }
+    }
+
+    fn or(&mut self) -> Result<Expression, FilterError> {
+        let mut parts = vec![self.and()?];
+        while self.take_any(&["or", "|", "||"]) {
+            parts.push(self.and()?);
+        }
+        Ok(one_or(parts, Expression::Or))
+    }
+
+    /// Conditions that merely follow each other must all hold, as in `ss`.
+    fn and(&mut self) -> Result<Expression, FilterError> {
+        let mut parts = vec![self.not()?];
+        loop {
+            let more = self.take_any(&["and", "&", "&&"])
+                || self
+                    .peek()
+                    .is_some_and(|word| !matches!(word, ")" | "or" | "|" | "||"));
+            if !more {
+                return Ok(one_or(parts, Expression::And));
+            }
+            parts.push(self.not()?);
+        }
+    }
+
+    fn not(&mut self) -> Result<Expression, FilterError> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(self.fail("nested too deeply"));
+        }
+        let expression = if self.take_any(&["not", "!"]) {
+            Expression::Not(Box::new(self.not()?))
+        } else if self.take_any(&["("]) {
+            let inside = self.or()?;
+            if !self.take_any(&[")"]) {
+                return Err(self.fail("a closing parenthesis is missing"));
+            }
+            inside
+        } else {
+            self.term()?
+        };
+        self.depth -= 1;
+        Ok(expression)
+    }
+
+    fn term(&mut self) -> Result<Expression, FilterError> {
+        let Some(word) = self.peek() else {
+            return Err(self.fail("a condition is missing, as :8080 or src 10.0.0.0/8"));
+        };
+        match word {
+            "dport" | "dst" => Err(self.fail("a listener has no peer: use sport or src")),
+            "sport" => {
+                self.next += 1;
+                let is = self.comparison().unwrap_or(Comparison::Equal);
+                let port = self.port()?;
+                Ok(Expression::Port { is, port })
+            }
+            "src" => {
+                self.next += 1;
+                let is = self.comparison().unwrap_or(Comparison::Equal);
+                let address = self.address()?;
+                match is {
+                    Comparison::Equal => Ok(address),
+                    Comparison::NotEqual => Ok(Expression::Not(Box::new(address))),
+                    _ => {
+                        self.next -= 2;
+                        Err(self.fail("addresses can only be equal or not"))
+                    }
+                }
+            }
+            _ => self.address(),
+        }
+    }
+
+    fn comparison(&mut self) -> Option<Comparison> {
+        let is = match self.peek()? {
+            "=" | "==" | "eq" => Comparison::Equal,
+            "!=" | "ne" | "neq" => Comparison::NotEqual,
+            "<" | "lt" => Comparison::Less,
+            "<=" | "le" | "leq" => Comparison::LessOrEqual,
+            ">" | "gt" => Comparison::Greater,
+            ">=" | "ge" | "geq" => Comparison::GreaterOrEqual,
+            _ => return None,
+        };
+        self.next += 1;
+        Some(is)
+    }
+
+    fn port(&mut self) -> Result<u16, FilterError> {
+        let digits = self
+            .peek()
+            .map(|word| word.strip_prefix(':').unwrap_or(word));
+        let port = digits.and_then(|digits| digits.parse().ok());
+        let port = port.ok_or_else(|| self.fail("not a port: a number from 0 to 65535"))?;
+        self.next += 1;
+        Ok(port)
+    }
+
+    fn address(&mut self) -> Result<Expression, FilterError> {
+        let expression = match self.peek() {
+            Some(word) if word.starts_with(['/', '@']) => Ok(Expression::Path(word.to_owned())),
+            Some(word) => address(word),
+            None => Err("an address is missing".to_owned()),
+        };
+        let expression = expression.map_err(|why| self.fail(why))?;
+        self.next += 1;
+        Ok(expression)
+    }
+}
+
+fn one_or(mut parts: Vec<Expression>, join: fn(Vec<Expression>) -> Expression) -> Expression {
+    if parts.len() == 1 {
+        parts.remove(0)
+    } else {
+        join(parts)
+    }
+}
+
+/// `ADDR`, `ADDR:PORT`, `ADDR/BITS:PORT`, `:PORT`, `*:PORT`; an IPv6 address with a port or bits
+/// stands in brackets.
+fn address(word: &str) -> Result<Expression, String> {
+    if let Ok(address) = word.parse::<IpAddr>() {
+        return Ok(Expression::Address {
+            network: Some(whole(address)),
+            port: None,
+        });
+    }
+    let (place, rest) = match word
+        .strip_prefix('[')
+        .and_then(|inside| inside.split_once(']'))
+    {
+        Some(split) => split,
+        None => word.split_at(word.find(['/', ':']).unwrap_or(word.len())),
+    };
+    let (bits, port) = match rest.split_once(':') {
+        Some((bits, port)) => (bits, Some(port)),
+        None => (rest, None),
+    };
+    let network = match place {
+        "" | "*" if bits.is_empty() => None,
+        _ => Some(network(place, bits)?),
+    };
+    if network.is_none() && port.is_none() {
+        return Err("not an address".to_owned());
+    }
+    let port = match port {
+        None | Some("*") => None,
+        Some(digits) => Some(
+            digits
+                .parse()
+                .map_err(|_| "not a port: a number from 0 to 65535".to_owned())?,
+        ),
+    };
+    Ok(Expression::Address { network, port })
+}
+
+fn network(place: &str, bits: &str) -> Result<Network, String> {
+    let address: IpAddr = place
+        .parse()
+        .map_err(|_| format!("not an address, nor a word of the filter language: {place}"))?;
+    let whole = whole(address);
+    if bits.is_empty() {
+        return Ok(whole);
+    }
+    let bits = bits
+        .strip_prefix('/')
+        .and_then(|digits| digits.parse().ok());
+    match bits {
+        Some(bits) if bits <= whole.bits => Ok(Network { address, bits }),
+        _ => Err(format!(
+            "not a prefix length: a number from 0 to {}",
+            whole.bits
+        )),
+    }
+}
+
+fn whole(address: IpAddr) -> Network {
+    let address = address.to_canonical();
+    Network {
+        address,
+        bits: if address.is_ipv4() { 32 } else { 128 },
+    }
+}
+
+/// Words with their places. Parentheses, `!`, and comparisons stand for themselves also without
+/// spaces around them.
+fn words(text: &str) -> Vec<(usize, &str)> {
+    let mut words = Vec::new();
+    let mut at = 0;
+    while let Some(start) = text[at..]
+        .find(|c: char| !c.is_whitespace())
+        .map(|skip| at + skip)
+    {
+        let length = word_length(&text[start..]);
+        words.push((start, &text[start..start + length]));
+        at = start + length;
+    }
+    words
+}
+
+fn word_length(text: &str) -> usize {
+    const SIGNS: [&str; 12] = [
+        "<=", ">=", "!=", "==", "||", "&&", "(", ")", "!", "<", ">", "=",
+    ];
+    if let Some(sign) = SIGNS.iter().find(|sign| text.starts_with(**sign)) {
+        return sign.len();
+    }
+    let ends = |c: char| c.is_whitespace() || "()!<>=".contains(c);
+    text.find(ends).unwrap_or(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn error(text: &str) -> String {
+        filter(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_caret_stands_under_the_place() {
+        assert_eq!(
+            error("sport = :80 or sport = :x"),
+            format!(
+                "not a port: a number from 0 to 65535\n  sport = :80 or sport = :x\n{:25}^",
+                ""
+            )
+        );
+        assert!(error("(:80").ends_with("\n  (:80\n      ^"));
+        assert!(error(":80)").ends_with("\n  :80)\n     ^"));
+        assert!(error("not").ends_with("\n  not\n     ^"));
+    }
+
+    #[test]
+    fn what_is_no_filter_is_refused() {
+        for text in [
+            "",
+            "dport = :80",
+            "10.0.0.0/33",
+            "[::1]/129",
+            ":99999",
+            "src < 10.0.0.1",
+            "frog",
+            "*",
+            "[::1",
+            "or :80",
+            ":80 and",
+        ] {
+            assert!(filter(text).is_err(), "{text}");
+        }
+        assert!(error(&"(".repeat(1000)).starts_with("nested too deeply"));
+    }
+
+    #[test]
+    fn spaces_around_signs_are_not_needed() {
+        assert_eq!(filter("sport>=:80"), filter("sport >= :80"));
+        assert_eq!(filter("!(:80 or :81)"), filter("not ( :80 || :81 )"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC{0,60}") {
+            let _ = filter(&text).map_err(|error| error.to_string());
+        }
+
+        #[test]
+        fn words_of_the_language_in_any_order_do_not_make_it_panic(
+            words in prop::collection::vec(prop::sample::select(vec!["(", ")", "not", "and", "or", "sport", "src", "=", "<", ":80", "10.0.0.1", "[::1]:9", "/x", "!"]), 0..12)
+        ) {
+            let _ = filter(&words.join(" ")).map_err(|error| error.to_string());
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Pure functions, one module per question: readings in, a report out. No I/O.
+
+pub mod counters;
+pub mod filter;
+pub mod queues;
+mod rate;
+mod sampling;
+mod unit;
+
+pub use rate::{change, per_second, wrapping_change};
+pub use sampling::Distribution;
+pub use unit::unit_of;
+
+use crate::model::Incomplete;
+
+/// What every report has in common: its name and what it could not see.
+pub trait Report: serde::Serialize + schemars::JsonSchema {
+    /// Name and version in `schema` of the published JSON: `queues/v1`.
+    const SCHEMA: &'static str;
+
+    /// What is missing from this report.
+    fn incomplete(&self) -> &[Incomplete];
+}

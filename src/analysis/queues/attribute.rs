@@ -1,0 +1,166 @@
+//! Which listener a connection belongs to. The kernel does not say; this follows its own lookup
+//! (`__inet_lookup_listener`, `compute_score`; net/ipv4/inet_hashtables.c, inet6_hashtables.c).
+
+use std::{collections::HashMap, net::IpAddr};
+
+use crate::model::{Endpoint, Listener, Local};
+
+/// The places where somebody listens, each once however many sockets share it.
+pub struct Endpoints {
+    by_port: HashMap<u16, Vec<Candidate>>,
+}
+
+struct Candidate {
+    endpoint: Endpoint,
+    v6only: bool,
+}
+
+impl Endpoints {
+    /// Collects them.
+    pub fn of(listeners: &[Listener]) -> Self {
+        let mut by_port: HashMap<u16, Vec<Candidate>> = HashMap::new();
+        for listener in listeners {
+            let Local::Inet(endpoint) = listener.local else {
+                continue;
+            };
+            let candidates = by_port.entry(endpoint.port).or_default();
+            if !candidates.iter().any(|known| known.endpoint == endpoint) {
+                let v6only = listener.v6only.unwrap_or(false);
+                candidates.push(Candidate { endpoint, v6only });
+            }
+        }
+        Endpoints { by_port }
+    }
+
+    /// The endpoint that a connection with this concrete local end came in through: an exact
+    /// address before the wildcard, a bound device before none.
+    pub fn serving(&self, local: &Endpoint) -> Option<Endpoint> {
+        self.by_port
+            .get(&local.port)?
+            .iter()
+            .filter_map(|candidate| Some((candidate.score(local)?, candidate.endpoint)))
+            .max_by_key(|(score, _)| *score)
+            .map(|(_, endpoint)| endpoint)
+    }
+}
+
+impl Candidate {
+    fn score(&self, local: &Endpoint) -> Option<u8> {
+        let exact = self.endpoint.address == local.address;
+        let wildcard =
+            self.endpoint.address.is_unspecified() && !(self.v6only && is_mapped(&local.address));
+        let device = self.endpoint.interface != 0 && self.endpoint.interface == local.interface;
+        let any_device = self.endpoint.interface == 0;
+        let matches =
+            self.endpoint.family == local.family && (exact || wildcard) && (device || any_device);
+        matches.then_some(u8::from(exact) * 2 + u8::from(device))
+    }
+}
+
+/// An IPv4 client of an IPv6 socket.
+fn is_mapped(address: &IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Family, Protocol, Queue};
+
+    fn at(address: &str, interface: u32) -> Endpoint {
+        let address: IpAddr = address.parse().unwrap();
+        let family = if address.is_ipv4() {
+            Family::V4
+        } else {
+            Family::V6
+        };
+        Endpoint {
+            family,
+            address,
+            port: 80,
+            interface,
+        }
+    }
+
+    fn listener(endpoint: Endpoint, v6only: bool) -> Listener {
+        Listener {
+            protocol: Protocol::Tcp,
+            local: Local::Inet(endpoint),
+            v6only: Some(v6only),
+            queue: Queue::Accept {
+                length: 0,
+                limit: 0,
+            },
+            drops: None,
+            uid: None,
+            inode: 1,
+            cookie: 1,
+            cgroup_id: None,
+        }
+    }
+
+    fn served(listeners: &[(Endpoint, bool)], local: Endpoint) -> Option<Endpoint> {
+        let listeners: Vec<_> = listeners
+            .iter()
+            .map(|(at, only)| listener(*at, *only))
+            .collect();
+        Endpoints::of(&listeners).serving(&local)
+    }
+
+    #[test]
+    fn a_wildcard_listener_owns_its_request_sockets() {
+        let any = at("0.0.0.0", 0);
+        assert_eq!(served(&[(any, false)], at("10.0.0.1", 0)), Some(any));
+    }
+
+    #[test]
+    fn an_exact_address_goes_before_the_wildcard() {
+        let (any, exact) = (at("0.0.0.0", 0), at("10.0.0.1", 0));
+        assert_eq!(
+            served(&[(any, false), (exact, false)], at("10.0.0.1", 0)),
+            Some(exact)
+        );
+        assert_eq!(
+            served(&[(any, false), (exact, false)], at("10.0.0.2", 0)),
+            Some(any)
+        );
+    }
+
+    #[test]
+    fn an_ipv4_client_of_a_dual_stack_listener_is_not_the_ipv4_listeners() {
+        let (four, six) = (at("10.0.0.2", 0), at("::", 0));
+        let listeners = [(four, false), (six, false)];
+        assert_eq!(served(&listeners, at("::ffff:10.0.0.1", 0)), Some(six));
+        assert_eq!(served(&listeners, at("10.0.0.2", 0)), Some(four));
+    }
+
+    #[test]
+    fn a_v6only_listener_has_no_ipv4_clients() {
+        assert_eq!(
+            served(&[(at("::", 0), true)], at("::ffff:10.0.0.1", 0)),
+            None
+        );
+        assert_eq!(
+            served(&[(at("::", 0), true)], at("2001:db8::1", 0)),
+            Some(at("::", 0))
+        );
+    }
+
+    #[test]
+    fn a_listener_bound_to_a_device_serves_that_device_first_and_no_other() {
+        let (any, bound) = (at("0.0.0.0", 0), at("0.0.0.0", 3));
+        let listeners = [(any, false), (bound, false)];
+        assert_eq!(served(&listeners, at("10.0.0.1", 3)), Some(bound));
+        assert_eq!(served(&listeners, at("10.0.0.1", 4)), Some(any));
+        assert_eq!(served(&[(bound, false)], at("10.0.0.1", 0)), None);
+    }
+
+    #[test]
+    fn nobody_listens_on_another_port() {
+        let other = Endpoint {
+            port: 81,
+            ..at("10.0.0.1", 0)
+        };
+        assert_eq!(served(&[(at("0.0.0.0", 0), false)], other), None);
+    }
+}

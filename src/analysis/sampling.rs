@@ -1,0 +1,107 @@
+//! How a number was spread over many samples.
+
+use std::collections::BTreeMap;
+
+/// Counts how often each value was seen: exact, and no larger than the number of different values,
+/// however long the sampling goes on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Distribution {
+    seen: BTreeMap<u64, u64>,
+    samples: u64,
+}
+
+impl Distribution {
+    /// Takes one sample.
+    pub fn add(&mut self, value: u64) {
+        *self.seen.entry(value).or_default() += 1;
+        self.samples += 1;
+    }
+
+    /// How many samples were taken.
+    pub fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// The smallest sample.
+    pub fn minimum(&self) -> Option<u64> {
+        self.seen.keys().next().copied()
+    }
+
+    /// The largest sample.
+    pub fn maximum(&self) -> Option<u64> {
+        self.seen.keys().next_back().copied()
+    }
+
+    /// The arithmetic mean.
+    pub fn mean(&self) -> Option<f64> {
+        let sum: f64 = self
+            .seen
+            .iter()
+            .map(|(value, count)| *value as f64 * *count as f64)
+            .sum();
+        (self.samples > 0).then(|| sum / self.samples as f64)
+    }
+
+    /// The smallest value that at least this share (0 to 1) of the samples do not exceed.
+    pub fn quantile(&self, share: f64) -> Option<u64> {
+        let rank = (share * self.samples as f64).ceil().max(1.0) as u64;
+        let mut passed = 0;
+        self.seen.iter().find_map(|(value, count)| {
+            passed += count;
+            (passed >= rank).then_some(*value)
+        })
+    }
+
+    /// The share (0 to 1) of the samples that exceed a value.
+    pub fn share_above(&self, limit: u64) -> Option<f64> {
+        let above: u64 = self
+            .seen
+            .range(limit.saturating_add(1)..)
+            .map(|(_, count)| count)
+            .sum();
+        (self.samples > 0).then(|| above as f64 / self.samples as f64)
+    }
+}
+
+impl FromIterator<u64> for Distribution {
+    fn from_iter<I: IntoIterator<Item = u64>>(values: I) -> Self {
+        let mut distribution = Distribution::default();
+        values.into_iter().for_each(|value| distribution.add(value));
+        distribution
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn nothing_seen_gives_nothing() {
+        let empty = Distribution::default();
+        assert_eq!(
+            (empty.minimum(), empty.mean(), empty.quantile(0.95)),
+            (None, None, None)
+        );
+        assert_eq!(empty.share_above(0), None);
+    }
+
+    #[test]
+    fn a_burst_in_one_sample_of_twenty_is_the_maximum_and_not_the_p95() {
+        let seen: Distribution = [[0; 19].as_slice(), &[129]].concat().into_iter().collect();
+        assert_eq!(seen.quantile(0.95), Some(0));
+        assert_eq!(seen.maximum(), Some(129));
+        assert_eq!(seen.mean(), Some(6.45));
+        assert_eq!(seen.share_above(128), Some(0.05));
+    }
+
+    proptest! {
+        #[test]
+        fn a_quantile_is_the_sorted_samples_rank(mut values in prop::collection::vec(0u64..50, 1..200), percent in 1usize..=100) {
+            let seen: Distribution = values.iter().copied().collect();
+            values.sort_unstable();
+            let rank = (values.len() * percent).div_ceil(100);
+            prop_assert_eq!(seen.quantile(percent as f64 / 100.0), Some(values[rank - 1]));
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What could not be read from the kernel, and why.
+
+use std::{fmt, io, path::PathBuf};
+
+/// A kernel interface that did not answer. What is merely absent (a counter this kernel lacks, a
+/// process that vanished) is not an error: it is `None`, or counted in `incomplete`.
+#[derive(Debug)]
+pub enum Error {
+    /// A file of `/proc`, `/sys` or `/run` could not be read.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: io::Error,
+    },
+    /// A `NETLINK_SOCK_DIAG` request failed.
+    Netlink {
+        /// What was asked, in words.
+        request: &'static str,
+        /// Why.
+        cause: io::Error,
+    },
+    /// A network namespace could not be found or entered.
+    Namespace {
+        /// As the user named it, or its path.
+        name: String,
+        /// Why.
+        cause: io::Error,
+    },
+}
+
+/// The library's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Turns an I/O error on `path` into this type; made for `map_err`.
+    pub fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
+        let path = path.into();
+        move |cause| Error::File { path, cause }
+    }
+
+    /// The operating system's reason.
+    pub fn io(&self) -> &io::Error {
+        match self {
+            Error::File { cause, .. }
+            | Error::Netlink { cause, .. }
+            | Error::Namespace { cause, .. } => cause,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::File { path, .. } => write!(f, "reading {}", path.display()),
+            Error::Netlink { request, .. } => write!(f, "asking the kernel for {request}"),
+            Error::Namespace { name, .. } => write!(f, "entering network namespace {name}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self.io())
+    }
+}

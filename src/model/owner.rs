@@ -1,0 +1,45 @@
+//! Who holds a socket, and in which network namespace it lives.
+
+use std::collections::HashMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// A process that holds a descriptor of a socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Owner {
+    /// Process id (thread group), as seen in the /proc that was read.
+    pub pid: u32,
+    /// The process's own name for itself (`/proc/PID/comm`); bytes that are not UTF-8 are replaced.
+    pub name: String,
+    /// The descriptor's number in that process.
+    pub fd: u32,
+    /// The process's cgroup (`/proc/PID/cgroup`), `None` when it could not be read.
+    #[serde(skip)]
+    pub cgroup: Option<String>,
+}
+
+/// The holders of the sockets that were looked for.
+#[derive(Debug, Clone, Default)]
+pub struct Owners {
+    /// By socket inode, in the order of pid and descriptor. An inode without a holder that could be
+    /// seen is absent.
+    pub by_inode: HashMap<u32, Vec<Owner>>,
+    /// Every descriptor of every process was looked at, so the lists hold all there are.
+    pub complete: bool,
+    /// Processes whose descriptors may not be listed (needs CAP_SYS_PTRACE and
+    /// CAP_DAC_READ_SEARCH, or the same user).
+    pub unreadable: u64,
+    /// The time allowed ran out before all descriptors were read.
+    pub out_of_time: bool,
+}
+
+/// A network namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct Netns {
+    /// Inode of the namespace file, the number in `net:[4026531840]`; `None` when /proc does not
+    /// show it.
+    pub inode: Option<u64>,
+    /// Its name in /run/netns or a container runtime's folder, where it has one.
+    pub name: Option<String>,
+}

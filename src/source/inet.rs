@@ -1,0 +1,334 @@
+//! One internet socket in a dump: `struct inet_diag_msg` (72 bytes) and the attributes behind it
+//! (include/uapi/linux/inet_diag.h).
+//!
+//! Attributes have grown with the kernel, so each value is read by its length and what is missing
+//! is `None`.
+
+use netlink_packet_core::{NlasIterator, Parseable};
+use netlink_packet_sock_diag::inet::{InetResponseBuffer, InetResponseHeader};
+
+use super::netlink::Undecodable;
+use crate::model::{Endpoint, Family, Listener, Local, Protocol, Queue, RequestSocket, Waiting};
+
+const HEADER: usize = size_of::<InetResponseBuffer>();
+
+const INFO: u16 = 2;
+const SKMEMINFO: u16 = 7;
+const SHUTDOWN: u16 = 8;
+const SKV6ONLY: u16 = 11;
+const ULP_INFO: u16 = 19;
+const CGROUP_ID: u16 = 21;
+
+const SYN_RECV: u8 = 3;
+const CLOSE_WAIT: u8 = 8;
+
+/// `SK_MEMINFO_RCVBUF` and `SK_MEMINFO_DROPS` (since 4.7), include/uapi/linux/sock_diag.h.
+const RCVBUF: usize = 1;
+const DROPS: usize = 8;
+/// `tcpi_last_data_sent` as a word of `struct tcp_info`; there since 2.6.
+const LAST_DATA_SENT: usize = 11;
+
+/// A decoded row, whatever kind of socket it is.
+pub struct Row<'a> {
+    header: InetResponseHeader,
+    local: Endpoint,
+    attributes: &'a [u8],
+}
+
+impl<'a> Row<'a> {
+    /// Decodes the fixed part. Costs no allocation.
+    pub fn decode(payload: &'a [u8]) -> Result<Self, Undecodable> {
+        let (fixed, attributes) = payload.split_at_checked(HEADER).ok_or(Undecodable)?;
+        let header = InetResponseHeader::parse(fixed).map_err(|_| Undecodable)?;
+        let id = &header.socket_id;
+        let local = Endpoint {
+            family: if id.source_address.is_ipv4() {
+                Family::V4
+            } else {
+                Family::V6
+            },
+            address: id.source_address,
+            port: id.source_port,
+            interface: id.interface_id,
+        };
+        Ok(Row {
+            header,
+            local,
+            attributes,
+        })
+    }
+
+    /// A TCP socket in LISTEN.
+    pub fn listener(&self) -> Listener {
+        let queue = Queue::Accept {
+            length: self.header.recv_queue,
+            limit: self.header.send_queue,
+        };
+        let mptcp = self.value(ULP_INFO).is_some_and(is_mptcp);
+        self.socket(
+            if mptcp {
+                Protocol::Mptcp
+            } else {
+                Protocol::Tcp
+            },
+            queue,
+        )
+    }
+
+    /// A UDP socket; `None` when it is connected or has no port, so that nobody can send to it.
+    pub fn receiver(&self) -> Option<Listener> {
+        let open = self.header.socket_id.destination_port == 0 && self.local.port != 0;
+        let queue = Queue::Receive {
+            bytes: self.header.recv_queue,
+            limit_bytes: self.word(SKMEMINFO, RCVBUF),
+        };
+        open.then(|| self.socket(Protocol::Udp, queue))
+    }
+
+    /// A request socket. `None` when it is a fast-open connection: a whole socket, in SYN_RECV and
+    /// in the accept queue at once, which has attributes that a request has not.
+    pub fn request(&self) -> Option<RequestSocket> {
+        self.value(SHUTDOWN)
+            .is_none()
+            .then_some(RequestSocket { local: self.local })
+    }
+
+    /// A connection nobody has accepted: a whole socket without an inode.
+    pub fn waiting(&self) -> Option<Waiting> {
+        let is_request = self.header.state == SYN_RECV && self.request().is_some();
+        if self.header.inode != 0 || is_request {
+            return None;
+        }
+        let hung_up = self.header.state == CLOSE_WAIT;
+        Some(Waiting {
+            local: self.local,
+            cookie: self.cookie(),
+            wait_ms: self.word(INFO, LAST_DATA_SENT),
+            // The client's FIN took a sequence number and is counted like a byte.
+            bytes: self.header.recv_queue.saturating_sub(hung_up.into()),
+            hung_up,
+        })
+    }
+
+    fn socket(&self, protocol: Protocol, queue: Queue) -> Listener {
+        Listener {
+            protocol,
+            local: Local::Inet(self.local),
+            v6only: self
+                .value(SKV6ONLY)
+                .and_then(|v| v.first())
+                .map(|v| *v != 0),
+            queue,
+            drops: self.word(SKMEMINFO, DROPS),
+            uid: Some(self.header.uid),
+            inode: self.header.inode,
+            cookie: self.cookie(),
+            cgroup_id: self
+                .value(CGROUP_ID)
+                .and_then(|v| v.first_chunk())
+                .map(|v| u64::from_ne_bytes(*v)),
+        }
+    }
+
+    /// Two 32-bit halves, the low one first.
+    fn cookie(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h] = self.header.socket_id.cookie;
+        let low = u32::from_ne_bytes([a, b, c, d]);
+        let high = u32::from_ne_bytes([e, f, g, h]);
+        u64::from(high) << 32 | u64::from(low)
+    }
+
+    fn value(&self, kind: u16) -> Option<&'a [u8]> {
+        attribute(self.attributes, kind)
+    }
+
+    /// One 32-bit word of an attribute, `None` when it is not that long.
+    fn word(&self, kind: u16, index: usize) -> Option<u32> {
+        let words = self.value(kind)?;
+        words
+            .get(index * 4..)?
+            .first_chunk()
+            .map(|word| u32::from_ne_bytes(*word))
+    }
+}
+
+/// The value of an attribute. A broken one ends the search.
+pub fn attribute(attributes: &[u8], kind: u16) -> Option<&[u8]> {
+    let mut start = 0;
+    for nla in NlasIterator::new(attributes) {
+        let nla = nla.ok()?;
+        let value = start + 4;
+        if nla.kind() == kind {
+            return attributes.get(value..value + nla.value_length());
+        }
+        start += usize::from(nla.length()).next_multiple_of(4);
+    }
+    None
+}
+
+/// `INET_ULP_INFO_NAME`, the first attribute inside, is `mptcp`.
+fn is_mptcp(nested: &[u8]) -> bool {
+    const NAME: u16 = 1;
+    attribute(nested, NAME).is_some_and(|name| name.starts_with(b"mptcp"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::net::IpAddr;
+
+    #[rustfmt::skip]
+    fn header(family: u8, state: u8, inode: u32) -> Vec<u8> {
+        let mut bytes = vec![family, state, 0, 0];             // family, state, timer, retrans
+        bytes.extend([0x1f, 0x90, 0, 0]);                      // ports 8080 and 0, big-endian
+        bytes.extend([127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]); // source
+        bytes.extend([0; 16]);                                 // destination
+        bytes.extend(3u32.to_ne_bytes());                      // interface
+        bytes.extend(7u32.to_ne_bytes());                      // cookie, low half
+        bytes.extend(1u32.to_ne_bytes());                      // cookie, high half
+        bytes.extend(0u32.to_ne_bytes());                      // expires
+        bytes.extend(129u32.to_ne_bytes());                    // rqueue
+        bytes.extend(128u32.to_ne_bytes());                    // wqueue
+        bytes.extend(33u32.to_ne_bytes());                     // uid
+        bytes.extend(inode.to_ne_bytes());
+        assert_eq!(bytes.len(), HEADER);
+        bytes
+    }
+
+    fn with(mut bytes: Vec<u8>, kind: u16, value: &[u8]) -> Vec<u8> {
+        bytes.extend((4 + value.len() as u16).to_ne_bytes());
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    fn words(count: u32) -> Vec<u8> {
+        (0..count)
+            .flat_map(|word| (word + 100).to_ne_bytes())
+            .collect()
+    }
+
+    #[test]
+    fn a_listener_of_this_kernel() {
+        let bytes = with(header(2, 10, 42), SKMEMINFO, &words(9));
+        let bytes = with(bytes, CGROUP_ID, &77u64.to_ne_bytes());
+        let listener = Row::decode(&bytes).unwrap().listener();
+        let expected = Listener {
+            protocol: Protocol::Tcp,
+            local: Local::Inet(Endpoint {
+                family: Family::V4,
+                address: "127.0.0.1".parse().unwrap(),
+                port: 8080,
+                interface: 3,
+            }),
+            v6only: None,
+            queue: Queue::Accept {
+                length: 129,
+                limit: 128,
+            },
+            drops: Some(108),
+            uid: Some(33),
+            inode: 42,
+            cookie: 1 << 32 | 7,
+            cgroup_id: Some(77),
+        };
+        assert_eq!(listener, expected);
+    }
+
+    #[test]
+    fn a_kernel_before_4_7_does_not_send_drops() {
+        let bytes = with(header(2, 10, 42), SKMEMINFO, &words(8));
+        let listener = Row::decode(&bytes).unwrap().listener();
+        assert_eq!(listener.drops, None);
+        assert_eq!(listener.cgroup_id, None);
+    }
+
+    #[test]
+    fn a_newer_kernels_longer_attributes_and_unknown_ones_are_no_trouble() {
+        let bytes = with(header(2, 10, 42), 999, b"what is this");
+        let bytes = with(bytes, SKMEMINFO, &words(40));
+        assert_eq!(Row::decode(&bytes).unwrap().listener().drops, Some(108));
+    }
+
+    #[test]
+    fn mptcp_is_told_by_its_ulp() {
+        let name = with(Vec::new(), 1, b"mptcp\0");
+        let bytes = with(header(10, 10, 42), ULP_INFO | 0x8000, &name);
+        let bytes = with(bytes, SKV6ONLY, &[1]);
+        let listener = Row::decode(&bytes).unwrap().listener();
+        assert_eq!(listener.protocol, Protocol::Mptcp);
+        assert_eq!(listener.v6only, Some(true));
+    }
+
+    #[test]
+    fn a_mapped_address_keeps_the_family_of_its_listener() {
+        let mut bytes = header(10, 3, 0);
+        bytes[8..24].copy_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 0, 1]);
+        let local = Row::decode(&bytes).unwrap().request().unwrap().local;
+        assert_eq!(local.family, Family::V6);
+        assert_eq!(local.address, "::ffff:10.0.0.1".parse::<IpAddr>().unwrap());
+    }
+
+    #[test]
+    fn a_fast_open_connection_waits_in_the_accept_queue_and_is_no_request() {
+        let fast_open = with(header(2, SYN_RECV, 0), SHUTDOWN, &[0]);
+        let row = Row::decode(&fast_open).unwrap();
+        assert_eq!(row.request(), None);
+        assert!(row.waiting().is_some());
+        let plain = header(2, SYN_RECV, 0);
+        let row = Row::decode(&plain).unwrap();
+        assert!(row.request().is_some());
+        assert_eq!(row.waiting(), None);
+    }
+
+    #[test]
+    fn a_waiting_connection_tells_its_age_and_bytes() {
+        let bytes = with(header(2, 1, 0), INFO, &words(70));
+        let waiting = Row::decode(&bytes).unwrap().waiting().unwrap();
+        assert_eq!(
+            (waiting.wait_ms, waiting.bytes, waiting.hung_up),
+            (Some(111), 129, false)
+        );
+        let short = with(header(2, 1, 0), INFO, &words(11));
+        assert_eq!(
+            Row::decode(&short).unwrap().waiting().unwrap().wait_ms,
+            None
+        );
+    }
+
+    #[test]
+    fn a_fin_is_not_a_byte() {
+        let row = header(2, CLOSE_WAIT, 0);
+        let waiting = Row::decode(&row).unwrap().waiting().unwrap();
+        assert_eq!((waiting.bytes, waiting.hung_up), (128, true));
+    }
+
+    #[test]
+    fn an_accepted_connection_does_not_wait() {
+        assert_eq!(Row::decode(&header(2, 1, 5)).unwrap().waiting(), None);
+    }
+
+    #[test]
+    fn a_row_cut_short_is_undecodable() {
+        for length in 0..HEADER {
+            assert!(Row::decode(&header(2, 10, 42)[..length]).is_err());
+        }
+        assert!(
+            Row::decode(&header(16, 10, 42)).is_err(),
+            "not an internet family"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(state: u8, tail in prop::collection::vec(any::<u8>(), 0..300)) {
+            for family in [2, 10] {
+                let bytes = [header(family, state, 0), tail.clone()].concat();
+                let row = Row::decode(&bytes).unwrap();
+                let _ = (row.listener(), row.receiver(), row.request(), row.waiting());
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Reads the kernel, one file per interface. All I/O of the library is here.
+
+mod bytecode;
+mod cgroup;
+mod inet;
+mod namespace;
+mod netlink;
+mod netstat;
+mod owners;
+mod process;
+mod sock_diag;
+mod sockstat;
+mod sysctl;
+mod unix;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+pub use cgroup::CgroupNames;
+pub use namespace::Namespace;
+pub use owners::{OwnerSearch, Wanted};
+pub use sock_diag::{Families, SockDiag, Walk};
+
+use crate::{
+    Error, Result,
+    model::{Counters, ListenLimits},
+};
+
+/// The handle to everything that is read from files: where /proc is.
+///
+/// `/proc/net` and `/proc/sys/net` speak of the network namespace of the thread that reads them.
+#[derive(Debug, Clone)]
+pub struct Kernel {
+    proc_root: PathBuf,
+    net: Option<PathBuf>,
+}
+
+impl Default for Kernel {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Kernel {
+    /// Reads /proc.
+    pub fn new() -> Self {
+        Self::with_proc_root("/proc")
+    }
+
+    /// Reads another procfs (a host's, mounted in a container) or a captured tree of files.
+    pub fn with_proc_root(proc_root: impl Into<PathBuf>) -> Self {
+        Kernel {
+            proc_root: proc_root.into(),
+            net: None,
+        }
+    }
+
+    /// The same, but with counters of the network namespace that process `pid` is in. Any user may
+    /// read those, without entering the namespace.
+    pub fn through_process(&self, pid: u32) -> Self {
+        let net = self.proc_root.join(pid.to_string()).join("net");
+        Kernel {
+            net: Some(net),
+            ..self.clone()
+        }
+    }
+
+    /// Where /proc is.
+    pub fn proc_root(&self) -> &Path {
+        &self.proc_root
+    }
+
+    /// Every number of netstat, snmp, snmp6, sockstat and sockstat6. A file that this kernel does
+    /// not have (no IPv6) is left out.
+    pub fn counters(&self) -> Result<Counters> {
+        let net = self.net_dir();
+        let mut values = Vec::with_capacity(512);
+        for (file, parse) in FILES {
+            let path = net.join(file);
+            match fs::read(&path) {
+                Ok(text) => parse(&String::from_utf8_lossy(&text), &mut values),
+                Err(error) if error.kind() == io::ErrorKind::NotFound && file != "netstat" => {}
+                Err(error) => return Err(Error::file(path)(error)),
+            }
+        }
+        Ok(Counters { values })
+    }
+
+    /// The accept-queue and SYN-queue counters alone, cheaper than [`Kernel::counters`].
+    pub fn listen_counters(&self) -> Result<Counters> {
+        let path = self.net_dir().join("netstat");
+        let text = fs::read(&path).map_err(Error::file(path))?;
+        let mut values = Vec::with_capacity(256);
+        netstat::parse(&String::from_utf8_lossy(&text), &mut values);
+        Ok(Counters { values })
+    }
+
+    /// The sysctls that bound listen queues.
+    pub fn listen_limits(&self) -> Result<ListenLimits> {
+        sysctl::listen_limits(&self.proc_root)
+    }
+
+    /// `/proc/net` is a link to the namespace of the thread *group leader*; a thread that entered
+    /// another namespace must read its own. Captured trees have neither link.
+    fn net_dir(&self) -> PathBuf {
+        let own = || self.proc_root.join("thread-self/net");
+        match &self.net {
+            Some(net) => net.clone(),
+            None if own().is_dir() => own(),
+            None => self.proc_root.join("net"),
+        }
+    }
+}
+
+type Parse = fn(&str, &mut Vec<(crate::model::CounterId, i128)>);
+
+const FILES: [(&str, Parse); 5] = [
+    ("netstat", netstat::parse),
+    ("snmp", netstat::parse),
+    ("snmp6", netstat::parse_list),
+    ("sockstat", sockstat::parse),
+    ("sockstat6", sockstat::parse6),
+];

@@ -1,0 +1,295 @@
+//! NETLINK_SOCK_DIAG dumps: one request, many datagrams of many messages (man 7 netlink, sock_diag).
+
+use std::{io, ops::ControlFlow};
+
+use netlink_packet_core::{
+    NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer,
+    NetlinkHeader, NetlinkMessage,
+};
+use netlink_packet_sock_diag::SockDiagMessage;
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
+use rustix::net::RecvFlags;
+
+/// The kernel fills no more than this into one datagram, whatever is offered.
+const DATAGRAM: usize = 32 * 1024;
+const HEADER: usize = 16;
+
+/// How a dump ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DumpEnd {
+    /// The kernel said that the table changed under the dump (NLM_F_DUMP_INTR).
+    pub interrupted: bool,
+    /// The caller wanted no more before the end.
+    pub stopped: bool,
+    /// Messages that could not be decoded.
+    pub undecodable: u64,
+}
+
+/// What is done with each message's payload. `Err(Undecodable)` counts it and goes on.
+pub type Each<'a> = &'a mut dyn FnMut(&[u8]) -> Result<ControlFlow<()>, Undecodable>;
+
+/// A message that is not what its kind promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Undecodable;
+
+/// A connection to the kernel in the network namespace where it was made.
+pub struct Connection {
+    socket: Socket,
+    buffer: Box<[u8]>,
+    sequence: u32,
+}
+
+impl Connection {
+    /// Opens one in the calling thread's namespace. It is connected to the kernel, so no process
+    /// can send us messages.
+    pub fn open() -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
+        socket.bind_auto()?;
+        socket.connect(&SocketAddr::new(0, 0))?;
+        Ok(Connection {
+            socket,
+            buffer: vec![0; DATAGRAM].into(),
+            sequence: 0,
+        })
+    }
+
+    /// Sends one request and hands out the payload of every answer.
+    ///
+    /// After a dump that was stopped early the kernel still has the rest to say, so the connection
+    /// is made anew (in the namespace of the calling thread).
+    pub fn dump(
+        &mut self,
+        message: SockDiagMessage,
+        attribute: Option<(u16, &[u8])>,
+        each: Each<'_>,
+    ) -> io::Result<DumpEnd> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let request = request(message, attribute, self.sequence);
+        retry(|| self.socket.send(&request, 0))?;
+        let mut end = DumpEnd::default();
+        loop {
+            let length = self.receive()?;
+            let datagram = &self.buffer[..length];
+            if walk(datagram, self.sequence, each, &mut end)?.is_break() {
+                break;
+            }
+        }
+        if end.stopped {
+            *self = Self::open()?;
+        }
+        Ok(end)
+    }
+
+    fn receive(&mut self) -> io::Result<usize> {
+        // MSG_TRUNC tells the true length, so that a datagram cut short is seen.
+        let flags = RecvFlags::TRUNC.bits() as i32;
+        let length = retry(|| self.socket.recv(&mut &mut self.buffer[..], flags))?;
+        if length > self.buffer.len() {
+            return Err(broken("an answer was longer than the buffer"));
+        }
+        Ok(length)
+    }
+}
+
+/// Goes through one datagram. `Break` when the dump is over.
+fn walk(
+    datagram: &[u8],
+    sequence: u32,
+    each: Each<'_>,
+    end: &mut DumpEnd,
+) -> io::Result<ControlFlow<()>> {
+    let mut rest = datagram;
+    while !rest.is_empty() {
+        let message =
+            NetlinkBuffer::new_checked(rest).map_err(|_| broken("an answer was cut short"))?;
+        let length = message.length() as usize;
+        if message.sequence_number() == sequence {
+            end.interrupted |= message.flags() & NLM_F_DUMP_INTR != 0;
+            match message.message_type() {
+                NLMSG_DONE | NLMSG_ERROR => {
+                    return status(message.payload()).map(|()| ControlFlow::Break(()));
+                }
+                _ => match each(message.payload()) {
+                    Ok(ControlFlow::Continue(())) => {}
+                    Ok(ControlFlow::Break(())) => {
+                        end.stopped = true;
+                        return Ok(ControlFlow::Break(()));
+                    }
+                    Err(Undecodable) => end.undecodable += 1,
+                },
+            }
+        }
+        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// Both closing messages begin with a negative errno, or 0.
+fn status(payload: &[u8]) -> io::Result<()> {
+    let Some(code) = payload.first_chunk() else {
+        return Ok(());
+    };
+    match i32::from_ne_bytes(*code) {
+        code if code < 0 => Err(io::Error::from_raw_os_error(code.wrapping_neg())),
+        _ => Ok(()),
+    }
+}
+
+/// The request's bytes. The crate knows no attributes in requests, so one is appended by hand and
+/// the length put right.
+fn request(message: SockDiagMessage, attribute: Option<(u16, &[u8])>, sequence: u32) -> Vec<u8> {
+    let mut header = NetlinkHeader::default();
+    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+    header.sequence_number = sequence;
+    let mut message = NetlinkMessage::new(header, message.into());
+    message.finalize();
+    let mut bytes = vec![0; message.buffer_len()];
+    message.serialize(&mut bytes);
+    if let Some((kind, value)) = attribute {
+        let length = u16::try_from(4 + value.len()).expect("bytecode is bounded by its jumps");
+        bytes.extend(length.to_ne_bytes());
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        let total = u32::try_from(bytes.len()).expect("a few kilobytes");
+        bytes[..4].copy_from_slice(&total.to_ne_bytes());
+    }
+    debug_assert!(bytes.len() >= HEADER);
+    bytes
+}
+
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+fn broken(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A netlink message: length, type, flags, sequence, port, payload.
+    fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = ((HEADER + payload.len()) as u32).to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(flags.to_ne_bytes());
+        bytes.extend(sequence.to_ne_bytes());
+        bytes.extend(0u32.to_ne_bytes());
+        bytes.extend(payload);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    const ROW: u16 = 20;
+
+    fn run(datagram: &[u8]) -> (io::Result<ControlFlow<()>>, DumpEnd, Vec<Vec<u8>>) {
+        let (mut end, mut seen) = (DumpEnd::default(), Vec::new());
+        let flow = walk(
+            datagram,
+            7,
+            &mut |payload| {
+                seen.push(payload.to_vec());
+                if payload == b"bad!" {
+                    Err(Undecodable)
+                } else {
+                    Ok(ControlFlow::Continue(()))
+                }
+            },
+            &mut end,
+        );
+        (flow, end, seen)
+    }
+
+    #[test]
+    fn rows_are_handed_out_until_done() {
+        let bytes = [
+            message(ROW, 2, 7, b"one"),
+            message(ROW, 2, 7, b"two!"),
+            message(NLMSG_DONE, 2, 7, &[0; 4]),
+        ]
+        .concat();
+        let (flow, end, seen) = run(&bytes);
+        assert!(flow.unwrap().is_break());
+        assert_eq!(seen, [b"one".to_vec(), b"two!".to_vec()]);
+        assert_eq!(end, DumpEnd::default());
+    }
+
+    #[test]
+    fn a_datagram_without_done_wants_another() {
+        assert!(run(&message(ROW, 2, 7, b"one")).0.unwrap().is_continue());
+    }
+
+    #[test]
+    fn answers_to_an_earlier_request_are_passed_over() {
+        let bytes = [
+            message(ROW, 2, 6, b"old"),
+            message(NLMSG_DONE, 2, 6, &[0; 4]),
+            message(ROW, 2, 7, b"new"),
+        ]
+        .concat();
+        let (flow, _, seen) = run(&bytes);
+        assert!(flow.unwrap().is_continue());
+        assert_eq!(seen, [b"new".to_vec()]);
+    }
+
+    #[test]
+    fn an_error_reply_is_the_kernels_errno() {
+        let refused = message(NLMSG_ERROR, 0, 7, &(-2i32).to_ne_bytes());
+        assert_eq!(run(&refused).0.unwrap_err().raw_os_error(), Some(2));
+        let failed_at_the_end = message(NLMSG_DONE, 2, 7, &(-12i32).to_ne_bytes());
+        assert_eq!(
+            run(&failed_at_the_end).0.unwrap_err().raw_os_error(),
+            Some(12)
+        );
+        let hostile = message(NLMSG_ERROR, 0, 7, &i32::MIN.to_ne_bytes());
+        assert!(run(&hostile).0.is_err());
+    }
+
+    #[test]
+    fn an_interrupted_dump_is_noticed() {
+        let (_, end, _) = run(&message(ROW, NLM_F_DUMP_INTR | 2, 7, b"one"));
+        assert!(end.interrupted);
+    }
+
+    #[test]
+    fn a_message_that_cannot_be_decoded_is_counted_and_the_next_is_read() {
+        let bytes = [message(ROW, 2, 7, b"bad!"), message(ROW, 2, 7, b"good")].concat();
+        let (_, end, seen) = run(&bytes);
+        assert_eq!(end.undecodable, 1);
+        assert_eq!(seen.len(), 2);
+    }
+
+    #[test]
+    fn a_message_cut_short_is_an_error_not_a_loop() {
+        let whole = message(ROW, 2, 7, b"something");
+        for cut in 1..whole.len() - 3 {
+            assert!(run(&whole[..cut]).0.is_err(), "cut at {cut}");
+        }
+        let mut no_length = whole;
+        no_length[..4].fill(0);
+        assert!(run(&no_length).0.is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let _ = run(&bytes);
+        }
+
+        #[test]
+        fn no_mangled_message_makes_it_panic(payload in prop::collection::vec(any::<u8>(), 0..80), at in 0usize..96, byte: u8) {
+            let mut bytes = message(ROW, 2, 7, &payload);
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            let _ = run(&bytes);
+        }
+    }
+}

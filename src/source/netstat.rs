@@ -1,0 +1,129 @@
+//! `/proc/net/netstat` and `/proc/net/snmp` (net/ipv4/proc.c): a line of names, then a line of
+//! values, for each table. `/proc/net/snmp6` (net/ipv6/proc.c): a name and a value on each line.
+//!
+//! ```text
+//! TcpExt: SyncookiesSent SyncookiesRecv ListenOverflows
+//! TcpExt: 0 0 4343
+//! ```
+//!
+//! Columns differ between kernels, so values are found by name; names nobody heard of are kept, a
+//! value that is not a number is left out.
+
+use crate::model::CounterId;
+
+/// Appends the values of every complete pair of lines. A table whose two lines differ in length
+/// gives the pairs it has.
+pub fn parse(text: &str, values: &mut Vec<(CounterId, i128)>) {
+    let mut lines = text.lines();
+    while let (Some(names), Some(numbers)) = (lines.next(), lines.next()) {
+        let (Some((table, names)), Some((same, numbers))) =
+            (names.split_once(':'), numbers.split_once(':'))
+        else {
+            continue;
+        };
+        if table != same {
+            continue;
+        }
+        let pairs = names
+            .split_ascii_whitespace()
+            .zip(numbers.split_ascii_whitespace());
+        values.extend(pairs.filter_map(|(name, number)| pair(table, name, number)));
+    }
+}
+
+/// Appends the values of a file with one name and value on each line.
+pub fn parse_list(text: &str, values: &mut Vec<(CounterId, i128)>) {
+    values.extend(text.lines().filter_map(|line| {
+        let (name, number) = line.split_once(|c: char| c.is_ascii_whitespace())?;
+        pair("snmp6", name, number.trim())
+    }));
+}
+
+fn pair(table: &str, name: &str, number: &str) -> Option<(CounterId, i128)> {
+    let id = CounterId {
+        table: table.to_owned(),
+        name: name.to_owned(),
+    };
+    Some((id, number.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Counters;
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> Counters {
+        let mut values = Vec::new();
+        parse(text, &mut values);
+        Counters { values }
+    }
+
+    #[test]
+    fn values_are_found_by_name() {
+        let counters = read(
+            "TcpExt: SyncookiesSent ListenOverflows ListenDrops\nTcpExt: 1 2 3\nIpExt: InOctets\nIpExt: 18446744073709551615\n",
+        );
+        assert_eq!(counters.value("TcpExt", "ListenDrops"), Some(3));
+        assert_eq!(counters.value("IpExt", "InOctets"), Some(u64::MAX.into()));
+        assert_eq!(counters.value("TcpExt", "TCPMigrateReqSuccess"), None);
+    }
+
+    #[test]
+    fn a_signed_value_keeps_its_sign() {
+        let counters = read("Tcp: RtoMax MaxConn\nTcp: 120000 -1\n");
+        assert_eq!(counters.value("Tcp", "MaxConn"), Some(-1));
+    }
+
+    #[test]
+    fn a_file_cut_short_gives_what_it_has() {
+        let counters = read("TcpExt: A B C\nTcpExt: 1 2");
+        assert_eq!(counters.value("TcpExt", "B"), Some(2));
+        assert_eq!(counters.value("TcpExt", "C"), None);
+        assert_eq!(read("TcpExt: A B").values, []);
+    }
+
+    #[test]
+    fn a_value_that_is_no_number_is_left_out() {
+        let counters = read("Ip: A B\nIp: x 2\n");
+        assert_eq!(counters.value("Ip", "A"), None);
+        assert_eq!(counters.value("Ip", "B"), Some(2));
+    }
+
+    #[test]
+    fn snmp6_names_carry_their_prefix() {
+        let mut values = Vec::new();
+        parse_list(
+            "Ip6InReceives                   \t5\nbroken\nIcmp6OutMsgs 7\n",
+            &mut values,
+        );
+        let names: Vec<_> = values
+            .iter()
+            .map(|(id, v)| (id.kernel_name(), *v))
+            .collect();
+        assert_eq!(
+            names,
+            [("Ip6InReceives".into(), 5), ("Icmp6OutMsgs".into(), 7)]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parsers_panic(text in "(?s).{0,300}") {
+            let mut values = Vec::new();
+            parse(&text, &mut values);
+            parse_list(&text, &mut values);
+            crate::source::sockstat::parse(&text, &mut values);
+        }
+
+        #[test]
+        fn what_was_written_is_read(pairs in prop::collection::vec(("[A-Za-z0-9]{1,20}", any::<u64>()), 1..50)) {
+            let names: String = pairs.iter().map(|(n, _)| format!(" {n}")).collect();
+            let numbers: String = pairs.iter().map(|(_, v)| format!(" {v}")).collect();
+            let counters = read(&format!("T:{names}\nT:{numbers}\n"));
+            let read: Vec<_> = counters.values.into_iter().map(|(id, v)| (id.name, v)).collect();
+            let written: Vec<_> = pairs.into_iter().map(|(n, v)| (n, i128::from(v))).collect();
+            prop_assert_eq!(read, written);
+        }
+    }
+}

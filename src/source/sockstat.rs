@@ -1,0 +1,62 @@
+//! `/proc/net/sockstat` and `sockstat6` (net/ipv4/proc.c, net/ipv6/proc.c).
+//!
+//! ```text
+//! sockets: used 285
+//! TCP: inuse 5 orphan 0 tw 0 alloc 7 mem 1
+//! ```
+//!
+//! `orphan`, `alloc` and `mem` are host-wide, the rest belongs to the network namespace.
+
+use crate::model::CounterId;
+
+/// Appends the values of sockstat.
+pub fn parse(text: &str, values: &mut Vec<(CounterId, i128)>) {
+    parse_as("sockstat", text, values);
+}
+
+/// Appends the values of sockstat6.
+pub fn parse6(text: &str, values: &mut Vec<(CounterId, i128)>) {
+    parse_as("sockstat6", text, values);
+}
+
+fn parse_as(file: &str, text: &str, values: &mut Vec<(CounterId, i128)>) {
+    for line in text.lines() {
+        let Some((protocol, rest)) = line.split_once(':') else {
+            continue;
+        };
+        let words: Vec<&str> = rest.split_ascii_whitespace().collect();
+        values.extend(words.chunks_exact(2).filter_map(|pair| {
+            let id = CounterId {
+                table: format!("{file}.{protocol}"),
+                name: pair[0].to_owned(),
+            };
+            Some((id, pair[1].parse().ok()?))
+        }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_is_a_table() {
+        let mut values = Vec::new();
+        parse(
+            "sockets: used 285\nTCP: inuse 5 orphan 0 tw 2 alloc\nFRAG: inuse x memory 4\n",
+            &mut values,
+        );
+        let read: Vec<_> = values
+            .iter()
+            .map(|(id, v)| (id.kernel_name(), *v))
+            .collect();
+        let expected = [
+            ("sockstat.sockets.used", 285),
+            ("sockstat.TCP.inuse", 5),
+            ("sockstat.TCP.orphan", 0),
+            ("sockstat.TCP.tw", 2),
+            ("sockstat.FRAG.memory", 4),
+        ];
+        assert_eq!(read, expected.map(|(name, value)| (name.to_owned(), value)));
+    }
+}
