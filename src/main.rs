@@ -1,1 +1,63 @@
-fn main() {}
+//! `sockdiag`: tells people why connections fail on their server.
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+mod cli;
+mod command;
+mod render;
+
+use std::{io, process::ExitCode};
+
+use clap::Parser;
+
+use cli::Cli;
+use command::Usage;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refused) => return refuse(&refused),
+    };
+    match cli.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("sockdiag: {error:#}"));
+            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+        }
+    }
+}
+
+/// Help and version are answers; the rest is wrong usage.
+fn refuse(refused: &clap::Error) -> ExitCode {
+    if refused.use_stderr() {
+        let text = refused.render().to_string();
+        say(&format!(
+            "sockdiag: {}",
+            text.trim_start_matches("error: ").trim_end()
+        ));
+        return ExitCode::from(2);
+    }
+    match refused.print() {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            say(&format!("sockdiag: writing to stdout: {error}"));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// The reader has seen enough: `sockdiag queues --watch | head -1`.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let cause = cause.downcast_ref::<io::Error>();
+        cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the one place where errors are printed"
+)]
+fn say(line: &str) {
+    eprintln!("{line}");
+}

@@ -43,3 +43,11 @@ pub struct Netns {
     /// Its name in /run/netns or a container runtime's folder, where it has one.
     pub name: Option<String>,
 }
+
+impl Netns {
+    /// Its name, else its number; empty when neither is known.
+    pub fn label(&self) -> String {
+        let number = || self.inode.map(|inode| inode.to_string());
+        self.name.clone().or_else(number).unwrap_or_default()
+    }
+}

@@ -3,6 +3,7 @@
 mod bytecode;
 mod cgroup;
 mod inet;
+mod interfaces;
 mod namespace;
 mod netlink;
 mod netstat;
@@ -19,6 +20,7 @@ use std::{
 };
 
 pub use cgroup::CgroupNames;
+pub use interfaces::interfaces;
 pub use namespace::Namespace;
 pub use owners::{OwnerSearch, Wanted};
 pub use sock_diag::{Families, SockDiag, Walk};
@@ -100,6 +102,11 @@ impl Kernel {
     /// The sysctls that bound listen queues.
     pub fn listen_limits(&self) -> Result<ListenLimits> {
         sysctl::listen_limits(&self.proc_root)
+    }
+
+    /// Whether there is a process of this name or id that may be seen.
+    pub fn has_process(&self, name_or_pid: &str) -> bool {
+        process::exists(&self.proc_root, name_or_pid)
     }
 
     /// `/proc/net` is a link to the namespace of the thread *group leader*; a thread that entered

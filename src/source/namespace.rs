@@ -44,18 +44,9 @@ impl Namespace {
         let result = std::thread::scope(|scope| scope.spawn(inside).join());
         let result = result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         result.map_err(|errno| Error::Namespace {
-            name: self.label(),
+            name: self.id.label(),
             cause: errno.into(),
         })
-    }
-
-    /// Its name, else its number.
-    pub fn label(&self) -> String {
-        match (&self.id.name, self.id.inode) {
-            (Some(name), _) => name.clone(),
-            (None, Some(inode)) => format!("net:[{inode}]"),
-            (None, None) => "own".to_owned(),
-        }
     }
 }
 

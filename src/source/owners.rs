@@ -110,7 +110,7 @@ impl Kernel {
             };
             by_inode.entry(inode).or_default().push(owner);
         }
-        let hidden = process::hidden(self.proc_root()).is_some();
+        let hidden = process::hides_others(self.proc_root());
         let complete = !out_of_time && found.unreadable == 0 && !hidden;
         Owners {
             by_inode,

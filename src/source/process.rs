@@ -43,18 +43,9 @@ pub fn cgroup(proc_root: &Path, pid: u32) -> Option<String> {
         .map(|group| group.pathname.clone())
 }
 
-/// Why some processes may be missing from /proc altogether, `None` when all are there: a PID
-/// namespace shows only its own, and `hidepid` hides those of other users.
-pub fn hidden(proc_root: &Path) -> Option<&'static str> {
-    /// `PROC_PID_INIT_INO`, include/linux/proc_ns.h.
-    const INITIAL_PID_NAMESPACE: &str = "pid:[4026531836]";
-    let own = fs::read_link(proc_root.join("self/ns/pid"));
-    if own.is_ok_and(|link| link.as_os_str() != INITIAL_PID_NAMESPACE) {
-        return Some("processes of other PID namespaces cannot be seen from inside one");
-    }
-    let privileged = rustix::process::geteuid().is_root();
-    (!privileged && mounted_with_hidepid(proc_root))
-        .then_some("/proc is mounted with hidepid, which hides other users' processes")
+/// /proc is mounted with `hidepid` and hides the processes of other users from this one.
+pub fn hides_others(proc_root: &Path) -> bool {
+    !rustix::process::geteuid().is_root() && mounted_with_hidepid(proc_root)
 }
 
 fn mounted_with_hidepid(proc_root: &Path) -> bool {
@@ -66,4 +57,10 @@ fn mounted_with_hidepid(proc_root: &Path) -> bool {
             .and_then(Option::as_deref);
         mount.mount_point == proc_root && !matches!(hides, None | Some("0" | "off"))
     })
+}
+
+/// Whether a process of this name or id is there.
+pub fn exists(proc_root: &Path, wanted: &str) -> bool {
+    let mut pids = pids(proc_root).into_iter();
+    pids.any(|pid| pid.to_string() == wanted || name(proc_root, pid).as_deref() == Some(wanted))
 }

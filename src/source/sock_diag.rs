@@ -15,7 +15,7 @@ use netlink_packet_sock_diag::{
 use super::{
     bytecode,
     inet::Row,
-    netlink::{Connection, DumpEnd, Undecodable},
+    netlink::{Connection, DumpEnd},
     unix,
 };
 use crate::{

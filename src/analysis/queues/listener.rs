@@ -47,10 +47,22 @@ pub struct ListenerReport {
     pub owners: Vec<Owner>,
     /// These are all there are.
     pub owners_complete: bool,
+    /// The queue of the fullest socket, where several were folded into this one.
+    #[serde(skip)]
+    pub fullest: Option<Fullest>,
+}
+
+/// The queue of one socket out of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fullest {
+    /// How many wait.
+    pub length: u32,
+    /// Its own limit.
+    pub limit: u32,
 }
 
 /// Where a listener is found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum LocalReport {
     /// An internet address.

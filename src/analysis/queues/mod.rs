@@ -1,6 +1,7 @@
 //! `queues`: which listener is filling or dropping, and who is to drain it.
 
 mod attribute;
+mod fold;
 mod limits;
 mod listener;
 mod report;
@@ -9,8 +10,8 @@ mod selection;
 mod waiting;
 
 pub use listener::{
-    AcceptQueue, Cookie, LimitSetBy, ListenerReport, LocalReport, ReceiveQueue, Sampled, State,
-    SynQueue,
+    AcceptQueue, Cookie, Fullest, LimitSetBy, ListenerReport, LocalReport, ReceiveQueue, Sampled,
+    State, SynQueue,
 };
 pub use report::{QueueReport, report};
 pub use samples::Samples;

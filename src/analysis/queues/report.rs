@@ -215,6 +215,7 @@ impl<'a> Join<'a> {
             cgroup,
             owners,
             owners_complete,
+            fullest: None,
         }
     }
 

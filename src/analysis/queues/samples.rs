@@ -38,11 +38,11 @@ impl Samples {
         }
     }
 
-    /// How many listeners were seen and are not in the report, closed meanwhile or not shown.
-    pub fn missing_from(&self, shown: impl Fn(Cookie) -> bool) -> u64 {
+    /// How many listeners were seen of which none is there any more.
+    pub fn missing(&self, is_there: impl Fn(u64) -> bool) -> u64 {
         self.lengths
             .keys()
-            .filter(|cookie| !shown(**cookie))
+            .filter(|cookie| !is_there(cookie.0))
             .count() as u64
     }
 }

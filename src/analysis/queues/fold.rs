@@ -1,0 +1,89 @@
+//! The sockets of a SO_REUSEPORT group as one.
+
+use std::collections::HashMap;
+
+use super::{AcceptQueue, Fullest, ListenerReport, LocalReport, QueueReport};
+use crate::model::{Netns, Protocol};
+
+impl QueueReport {
+    /// Makes one element of the sockets that share an address: lengths, limits and drops added up,
+    /// the state and fill those of the worst, so that one stuck member is seen among idle ones.
+    pub fn fold(&mut self) {
+        let mut places: HashMap<(Netns, Protocol, LocalReport), usize> = HashMap::new();
+        let mut folded: Vec<ListenerReport> = Vec::new();
+        for mut listener in std::mem::take(&mut self.listeners) {
+            listener.fullest = listener.accept_queue.as_ref().map(Fullest::of);
+            let place = (
+                listener.netns.clone(),
+                listener.protocol,
+                listener.local.clone(),
+            );
+            match places.get(&place) {
+                Some(at) => folded[*at].absorb(listener),
+                None => {
+                    places.insert(place, folded.len());
+                    folded.push(listener);
+                }
+            }
+        }
+        self.listeners = folded;
+    }
+}
+
+impl Fullest {
+    fn of(queue: &AcceptQueue) -> Self {
+        Fullest {
+            length: queue.length,
+            limit: queue.limit,
+        }
+    }
+
+    fn fill(&self) -> f64 {
+        f64::from(self.length) / (f64::from(self.limit) + 1.0)
+    }
+}
+
+impl ListenerReport {
+    fn absorb(&mut self, other: ListenerReport) {
+        self.state = self.state.max(other.state);
+        self.drops = self
+            .drops
+            .zip(other.drops)
+            .map(|(a, b)| a.saturating_add(b));
+        self.drops_delta = self
+            .drops_delta
+            .zip(other.drops_delta)
+            .map(|(a, b)| a.saturating_add(b));
+        self.drops_per_second = self
+            .drops_per_second
+            .zip(other.drops_per_second)
+            .map(|(a, b)| a + b);
+        self.owners.extend(other.owners);
+        self.owners_complete &= other.owners_complete;
+        if let (Some(mine), Some(theirs)) = (self.fullest, other.fullest)
+            && theirs.fill() > mine.fill()
+        {
+            self.fullest = other.fullest;
+        }
+        if let (Some(mine), Some(theirs)) = (&mut self.accept_queue, other.accept_queue) {
+            mine.absorb(theirs);
+        }
+    }
+}
+
+impl AcceptQueue {
+    fn absorb(&mut self, other: AcceptQueue) {
+        self.length += other.length;
+        self.limit += other.limit;
+        self.fill_ratio = self.fill_ratio.max(other.fill_ratio);
+        self.oldest_wait_ms = self.oldest_wait_ms.max(other.oldest_wait_ms);
+        self.abandoned = self.abandoned.zip(other.abandoned).map(|(a, b)| a + b);
+        self.waiting_bytes = self
+            .waiting_bytes
+            .zip(other.waiting_bytes)
+            .map(|(a, b)| a + b);
+        if self.limit_set_by != other.limit_set_by {
+            self.limit_set_by = None;
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The command line: `sockdiag COMMAND …`.
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::command::{self, counters::CountersArgs, describe, queues::QueuesArgs};
+
+/// Tell why connections fail: listen queues, SYN drops, kernel counters, and who owns them
+#[derive(Debug, Parser)]
+#[command(
+    name = "sockdiag",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+#[command(after_help = "Exit codes: 0 answered, 1 could not answer, 2 wrong usage.")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show which listener is filling or dropping: accept queue, SYN queue, drops, owner
+    Queues(QueuesArgs),
+    /// Show which kernel counters moved, how fast, and what each means
+    Counters(CountersArgs),
+    /// Print a completion script for a shell
+    Completions(describe::CompletionsArgs),
+    /// Print a manual page, in roff
+    Man(describe::ManArgs),
+    /// Print the JSON Schema of a report, or the names of all
+    Schema(describe::SchemaArgs),
+}
+
+impl Cli {
+    /// Runs the chosen subcommand. Without one there is nothing to answer yet, so help is shown.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Some(Command::Queues(args)) => command::queues::run(&args),
+            Some(Command::Counters(args)) => command::counters::run(&args),
+            Some(Command::Completions(args)) => describe::completions(&args),
+            Some(Command::Man(args)) => describe::man(&args),
+            Some(Command::Schema(args)) => describe::schema(&args),
+            None => describe::help(Cli::command()),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The program's word on itself: help, completions, manual pages, JSON Schemas, lists of columns.
+
+use std::io::{self, Write, stdout};
+
+use anyhow::Context;
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+use sockdiag::analysis::{Report, counters::CountersReport, queues::QueueReport};
+
+use super::usage;
+use crate::{
+    cli::Cli,
+    render::{self, Tabular, table_help},
+};
+
+/// Flags of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+/// Flags of `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The subcommand (default: the program)
+    #[arg(value_name = "CMD")]
+    command: Option<String>,
+}
+
+/// Flags of `schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// The report (default: list the names)
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+}
+
+/// Prints a completion script.
+pub fn completions(args: &CompletionsArgs) -> anyhow::Result<()> {
+    print(&completion_script(args.shell))
+}
+
+/// Prints a manual page.
+pub fn man(args: &ManArgs) -> anyhow::Result<()> {
+    let pages = man_pages().context("writing manual pages")?;
+    let wanted = match &args.command {
+        None => "sockdiag.1".to_owned(),
+        Some(command) => format!("sockdiag-{command}.1"),
+    };
+    let page = pages.into_iter().find(|(name, _)| *name == wanted);
+    let (_, text) = page.ok_or_else(|| {
+        usage(format!(
+            "no manual page for {:?}",
+            args.command.as_deref().unwrap_or_default()
+        ))
+    })?;
+    print(&text)
+}
+
+/// Prints a JSON Schema, or which there are.
+pub fn schema(args: &SchemaArgs) -> anyhow::Result<()> {
+    type Schema = fn() -> schemars::Schema;
+    let schemas: [(&str, Schema); 2] = [
+        (QueueReport::SCHEMA, render::schema::<QueueReport>),
+        (CountersReport::SCHEMA, render::schema::<CountersReport>),
+    ];
+    let name = |full: &'static str| full.split('/').next().unwrap_or(full);
+    let Some(wanted) = &args.name else {
+        let names: String = schemas
+            .iter()
+            .map(|(full, _)| format!("{}\n", name(full)))
+            .collect();
+        return print(names.as_bytes());
+    };
+    let found = schemas
+        .iter()
+        .find(|(full, _)| [*full, name(full)].contains(&wanted.trim_start_matches("sockdiag/")));
+    let (_, make) = found.ok_or_else(|| {
+        let names: Vec<_> = schemas.iter().map(|(full, _)| name(full)).collect();
+        usage(format!(
+            "no schema {wanted:?}; there are {}",
+            names.join(", ")
+        ))
+    })?;
+    let mut text = serde_json::to_vec_pretty(&make()).context("writing the schema")?;
+    text.push(b'\n');
+    print(&text)
+}
+
+/// Prints what `--columns` and `--sort` may name.
+pub fn columns<R: Tabular>() -> anyhow::Result<()> {
+    print(table_help::<R>().as_bytes())
+}
+
+/// Prints the program's help.
+pub fn help(mut command: clap::Command) -> anyhow::Result<()> {
+    command.print_help().context("writing help")
+}
+
+fn print(text: &[u8]) -> anyhow::Result<()> {
+    let mut out = stdout().lock();
+    out.write_all(text)
+        .and_then(|()| out.flush())
+        .context("writing to stdout")
+}
+
+fn completion_script(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "sockdiag", &mut script);
+    script
+}
+
+/// Every page, by file name.
+fn man_pages() -> io::Result<Vec<(String, Vec<u8>)>> {
+    let mut root = Cli::command();
+    root.build();
+    let commands = std::iter::once(&root).chain(root.get_subcommands());
+    commands
+        .map(|command| {
+            let name = match command.get_name() {
+                "sockdiag" => "sockdiag".to_owned(),
+                subcommand => format!("sockdiag-{subcommand}"),
+            };
+            let title = command.clone().display_name(name.clone());
+            let mut page = Vec::new();
+            clap_mangen::Man::new(title).render(&mut page)?;
+            Ok((format!("{name}.1"), page))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, path::Path};
+
+    /// `SOCKDIAG_BLESS=1 cargo test` writes the files anew.
+    fn is_current(folder: &str, name: &str, text: &[u8]) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join(folder)
+            .join(name);
+        if std::env::var_os("SOCKDIAG_BLESS").is_some() {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+        }
+        let committed = fs::read(&path).unwrap_or_default();
+        assert!(
+            committed == text,
+            "{} is out of date: SOCKDIAG_BLESS=1 cargo test",
+            path.display()
+        );
+    }
+
+    #[test]
+    fn committed_completions_are_current() {
+        use clap::ValueEnum;
+        for shell in Shell::value_variants() {
+            let name = clap_complete::Generator::file_name(shell, "sockdiag");
+            is_current("completions", &name, &completion_script(*shell));
+        }
+    }
+
+    #[test]
+    fn committed_manual_pages_are_current() {
+        for (name, text) in man_pages().unwrap() {
+            is_current("man", &name, &text);
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,33 @@
+//! Subcommands: their flags, what they read, which analysis they ask. What they share is the
+//! [`Session`]: it reads, reports and waits, in a loop where one is wanted.
+
+pub mod counters;
+pub mod describe;
+mod options;
+mod places;
+pub mod queues;
+mod session;
+mod wait;
+
+pub use options::{OutputArgs, PlaceArgs, TimeArgs};
+pub use places::Places;
+pub use session::Session;
+
+use std::fmt;
+
+/// Wrong usage that only shows once the command line is understood: exit code 2.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// An error of wrong usage.
+pub fn usage(message: impl Into<String>) -> anyhow::Error {
+    Usage(message.into()).into()
+}

@@ -1,0 +1,208 @@
+//! Flags that mean the same on every report.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, builder::NonEmptyStringValueParser};
+use jiff::SignedDuration;
+
+use super::usage;
+use crate::render::{Colour, Format, Settings};
+
+/// How the answer is written.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Write the report as this
+    #[arg(
+        short,
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "table"
+    )]
+    output: Format,
+    /// Write JSON, one object a line (= --output json)
+    #[arg(long, conflicts_with = "output")]
+    json: bool,
+    /// Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true, value_parser = NonEmptyStringValueParser::new())]
+    sort: Option<String>,
+    /// Show no more than the first N rows
+    #[arg(long, value_name = "N")]
+    top: Option<usize>,
+    /// Show these columns, separated by commas; `help` lists them
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    columns: Option<Vec<String>>,
+    /// Leave out the line that names the columns
+    #[arg(long)]
+    no_header: bool,
+    /// Colour the table
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
+    color: Colour,
+    /// Explain the columns under the table
+    #[arg(short, long)]
+    verbose: bool,
+    /// Leave out the notes under the table
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
+}
+
+impl OutputArgs {
+    /// What the output needs to know.
+    pub fn settings(&self) -> anyhow::Result<Settings> {
+        let format = if self.json { Format::Json } else { self.output };
+        if !format.is_for_rows() && (self.columns.is_some() || self.no_header) {
+            return Err(usage(
+                "--columns and --no-header are for tables and CSV; this format has neither",
+            ));
+        }
+        Ok(Settings {
+            format,
+            colour: self.color,
+            header: !self.no_header,
+            quiet: self.quiet,
+            verbose: self.verbose,
+            sort: self.sort.clone(),
+            top: self.top,
+            columns: self.columns.clone(),
+        })
+    }
+
+    /// The list of columns is asked for, not a report.
+    pub fn wants_columns(&self) -> bool {
+        let is_help = |text: &String| text == "help";
+        self.sort.as_ref().is_some_and(is_help)
+            || self
+                .columns
+                .as_ref()
+                .is_some_and(|columns| columns.iter().any(is_help))
+    }
+}
+
+/// When readings are made.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Repetition")]
+pub struct TimeArgs {
+    /// Read again and again, every so many seconds (fractions allowed, default 2)
+    #[arg(short, long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2", value_parser = seconds)]
+    watch: Option<Duration>,
+    /// Stop after N readings
+    #[arg(short, long, value_name = "N", requires = "watch", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Sample for this long, then report minimum, mean, 95th percentile and maximum
+    #[arg(long = "for", value_name = "DURATION", conflicts_with = "watch", value_parser = duration)]
+    sample_for: Option<Duration>,
+    /// Sample this often (default 20ms)
+    #[arg(long, value_name = "DURATION", requires = "sample_for", value_parser = duration)]
+    every: Option<Duration>,
+}
+
+/// The same as a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timing {
+    /// One reading.
+    Once,
+    /// One after the other.
+    Watch {
+        /// From one to the next.
+        interval: Duration,
+        /// How many; `None` until stopped.
+        count: Option<u64>,
+    },
+    /// Many quick looks, and one report on them.
+    Sample {
+        /// How long.
+        total: Duration,
+        /// From one look to the next.
+        every: Duration,
+    },
+}
+
+impl TimeArgs {
+    /// What was chosen.
+    pub fn timing(&self) -> Timing {
+        match (self.watch, self.sample_for) {
+            (Some(interval), _) => Timing::Watch {
+                interval,
+                count: self.count,
+            },
+            (None, Some(total)) => Timing::Sample {
+                total,
+                every: self.every.unwrap_or(Duration::from_millis(20)),
+            },
+            (None, None) => Timing::Once,
+        }
+    }
+
+    /// `--watch 2` reads as `--watch`, and a 2 that names nothing.
+    pub fn catch_number(&self, words: &[String]) -> anyhow::Result<()> {
+        match words.first() {
+            Some(word) if self.watch.is_some() && word.parse::<f64>().is_ok() => {
+                Err(usage(format!("--watch {word}: write --watch={word}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Where to look.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Where")]
+pub struct PlaceArgs {
+    /// Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`
+    #[arg(long, value_name = "NAME|PATH|PID|all")]
+    pub netns: Option<String>,
+    /// Read this instead of /proc
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "/proc",
+        hide_default_value = true
+    )]
+    pub proc_root: PathBuf,
+}
+
+/// `2`, `0.5`: more than nothing, less than a year.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let wrong = || "a number of seconds greater than 0, as 2 or 0.5".to_owned();
+    let seconds: f64 = text.parse().map_err(|_| wrong())?;
+    let sensible = (0.001..=31_536_000.0).contains(&seconds);
+    sensible
+        .then(|| Duration::from_secs_f64(seconds))
+        .ok_or_else(wrong)
+}
+
+/// `250ms`, `10s`, `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "a duration greater than 0, as 250ms, 10s or 1h".to_owned();
+    let duration: SignedDuration = text.parse().map_err(|_| wrong())?;
+    let duration = Duration::try_from(duration).map_err(|_| wrong())?;
+    let sensible = Duration::from_micros(100)..=Duration::from_secs(31_536_000);
+    sensible
+        .contains(&duration)
+        .then_some(duration)
+        .ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_a_unit() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
+        for wrong in ["", "10", "-5s", "0s", "1fortnight"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_interval_of_zero_is_refused() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for wrong in ["0", "-1", "nan", "inf", "two", ""] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

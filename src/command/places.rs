@@ -1,0 +1,72 @@
+//! The network namespaces that a report covers.
+
+use anyhow::Context;
+use sockdiag::{
+    model::Incomplete,
+    source::{Kernel, Namespace},
+};
+
+use super::PlaceArgs;
+
+/// Which namespaces are asked.
+pub enum Places {
+    /// These, found once.
+    These(Vec<Namespace>),
+    /// Every one there is at each reading.
+    All,
+}
+
+impl Places {
+    /// Finds what a user named.
+    pub fn find(args: &PlaceArgs, kernel: &Kernel) -> anyhow::Result<Self> {
+        match args.netns.as_deref() {
+            None => Ok(Places::These(vec![kernel.own_namespace()])),
+            Some("all") => Ok(Places::All),
+            Some(name) => {
+                let found = kernel.namespace(name);
+                let found = found.with_context(|| format!("looking for --netns {name}"))?;
+                Ok(Places::These(vec![found]))
+            }
+        }
+    }
+
+    /// Asks each namespace, and says which could not be entered or seen. One that was named must
+    /// answer.
+    pub fn ask<T>(
+        &self,
+        kernel: &Kernel,
+        missing: &mut Vec<Incomplete>,
+        mut ask: impl FnMut(&Namespace) -> anyhow::Result<T>,
+    ) -> anyhow::Result<Vec<T>> {
+        match self {
+            Places::These(namespaces) => namespaces.iter().map(ask).collect(),
+            Places::All => {
+                let (namespaces, unseen) = kernel.namespaces();
+                if unseen > 0 {
+                    let why = "needs CAP_SYS_PTRACE (sudo) to see the namespace of these processes";
+                    missing.push(Incomplete::counted("netns", why, unseen));
+                }
+                let (mut answers, mut closed) = (Vec::new(), 0);
+                for namespace in &namespaces {
+                    match ask(namespace) {
+                        Ok(answer) => answers.push(answer),
+                        Err(error) if is_closed(&error) => closed += 1,
+                        Err(error) => return Err(error),
+                    }
+                }
+                if closed > 0 {
+                    let why = "needs CAP_SYS_ADMIN (sudo) to enter these namespaces";
+                    missing.push(Incomplete::counted("netns", why, closed));
+                }
+                Ok(answers)
+            }
+        }
+    }
+}
+
+fn is_closed(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(sockdiag::Error::Namespace { .. })
+    )
+}

@@ -1,0 +1,230 @@
+//! `sockdiag queues`.
+
+mod namespace;
+mod pace;
+mod reader;
+
+use clap::{Args, ValueEnum};
+use sockdiag::{
+    analysis::{
+        filter::Filter,
+        queues::{QueueReport, Reading, Samples, Selection, report},
+    },
+    model::{Family, Incomplete},
+    source::{Families, Kernel},
+};
+
+use super::{OutputArgs, PlaceArgs, Places, Session, TimeArgs, describe, options::Timing, usage};
+use crate::render::View;
+use reader::{Depth, Reader};
+
+/// Flags of `queues`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Filter, on the local end: `:8080`, `10.0.0.1:443`, `10.0.0.0/8`, `[::1]:80`, `sport >= :1024`, \
+`src ADDR`, a unix path (`/run/*.sock`), joined by `and`, `or`, `not` and parentheses.
+
+A queue of limit B holds B + 1: it is full when ACCEPT is greater than LIMIT. DROPS counts every \
+packet that the socket dropped, not overflows alone.")]
+pub struct QueuesArgs {
+    /// Show only listeners that match
+    #[arg(value_name = "FILTER")]
+    filter: Vec<String>,
+    /// Show unix stream listeners too
+    #[arg(short = 'x', long)]
+    unix: bool,
+    /// Show the receive queues of UDP sockets too
+    #[arg(short, long)]
+    udp: bool,
+    /// Show IPv4 sockets only
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    ipv4: bool,
+    /// Show IPv6 sockets only (dual-stack ones serve IPv4 clients too)
+    #[arg(short = '6', long)]
+    ipv6: bool,
+    /// Show the sockets of a SO_REUSEPORT group as one row, and the fullest of them
+    #[arg(long)]
+    fold: bool,
+    /// Do not count half-open connections (spares a walk over all sockets of the host)
+    #[arg(long)]
+    no_syn: bool,
+    /// Show only listeners that a process of this name or id holds
+    #[arg(long, value_name = "NAME|PID")]
+    process: Option<String>,
+    /// Show only listeners of this systemd unit, container or pod
+    #[arg(long, value_name = "UNIT")]
+    unit: Option<String>,
+    /// Show only listeners that this user made
+    #[arg(long, value_name = "NAME|UID")]
+    user: Option<String>,
+    /// How far to look for the processes that hold a socket
+    #[arg(long, value_enum, value_name = "HOW", default_value = "auto")]
+    owners: OwnersArg,
+    /// Do not look for processes (= --owners none)
+    #[arg(long, conflicts_with = "owners")]
+    no_owners: bool,
+    /// Show names of hosts, services and users for numbers
+    #[arg(short, long)]
+    resolve: bool,
+    /// Show numbers (the default)
+    #[arg(short, long, conflicts_with = "resolve")]
+    numeric: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    time: TimeArgs,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+/// `--owners`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OwnersArg {
+    /// Low descriptors of every process, and of the rest what 250 ms allow
+    Auto,
+    /// Every descriptor of every process
+    All,
+    /// Not at all
+    None,
+}
+
+/// Runs the subcommand.
+pub fn run(args: &QueuesArgs) -> anyhow::Result<()> {
+    if args.output.wants_columns() {
+        return describe::columns::<QueueReport>();
+    }
+    args.time.catch_number(&args.filter)?;
+    let selection = args.selection()?;
+    args.check(&selection)?;
+    let view = View {
+        folded: args.fold,
+        names: args.resolve,
+        ..View::default()
+    };
+    let mut session = Session::new(&args.output, &args.time, view)?;
+    let kernel = Kernel::with_proc_root(&args.place.proc_root);
+    let places = Places::find(&args.place, &kernel)?;
+    let mut reader = Reader::new(args.plan(), &kernel, &places, &selection);
+    let fold = |mut report: QueueReport| {
+        if args.fold {
+            report.fold();
+        }
+        report
+    };
+    match session.timing() {
+        Timing::Sample { .. } => sample(&mut session, &mut reader, &selection, fold),
+        _ => session.each_reading(
+            || reader.read(Depth::Full),
+            |now, before| fold(report(now, before, &selection)),
+        ),
+    }
+}
+
+/// Looks at LISTEN alone many times, and once at everything in the end.
+fn sample(
+    session: &mut Session,
+    reader: &mut Reader<'_>,
+    selection: &Selection,
+    fold: impl Fn(QueueReport) -> QueueReport,
+) -> anyhow::Result<()> {
+    let Timing::Sample { total, every } = session.timing() else {
+        return Ok(());
+    };
+    let look = session.look::<QueueReport>()?;
+    let first = reader.read(Depth::Counters)?;
+    let mut samples = Samples::default();
+    let elapsed = session.each_sample(total, every, |_| {
+        let reading = reader.read(Depth::Listeners)?;
+        samples.add(shown(&reading, selection));
+        Ok(())
+    })?;
+    let last = reader.read(Depth::Full)?;
+    let mut report = report(&last, Some((&first, elapsed)), selection);
+    samples.fill(&mut report);
+    let there = |cookie| shown(&last, selection).any(|listener| listener.cookie == cookie);
+    let closed = samples.missing(there);
+    if closed > 0 {
+        let why = "closed while the samples were taken";
+        report
+            .incomplete
+            .push(Incomplete::counted("listeners", why, closed));
+    }
+    session.write(fold(report), Some(elapsed), &look, "")
+}
+
+fn shown<'a>(
+    reading: &'a Reading,
+    selection: &'a Selection,
+) -> impl Iterator<Item = &'a sockdiag::model::Listener> {
+    let all = reading
+        .namespaces
+        .iter()
+        .flat_map(|namespace| &namespace.listeners);
+    all.filter(|listener| selection.may_show(listener))
+}
+
+impl QueuesArgs {
+    fn selection(&self) -> anyhow::Result<Selection> {
+        let text = self.filter.join(" ");
+        let filter = match text.trim() {
+            "" => None,
+            _ => Some(Filter::parse(&text).map_err(|error| usage(format!("filter: {error}")))?),
+        };
+        let family = match (self.ipv4, self.ipv6) {
+            (true, _) => Some(Family::V4),
+            (_, true) => Some(Family::V6),
+            _ => None,
+        };
+        let uid = self.user.as_deref().map(user_id).transpose()?;
+        Ok(Selection {
+            filter,
+            family,
+            uid,
+            process: self.process.clone(),
+            unit: self.unit.clone(),
+        })
+    }
+
+    fn check(&self, selection: &Selection) -> anyhow::Result<()> {
+        if self.owners() == OwnersArg::None && selection.process.is_some() {
+            return Err(usage(
+                "--process needs the owners, which --no-owners spares",
+            ));
+        }
+        if self.fold && !self.output.settings()?.format.is_for_rows() {
+            return Err(usage(
+                "--fold is for tables and CSV; JSON and Prometheus keep each socket",
+            ));
+        }
+        Ok(())
+    }
+
+    fn plan(&self) -> reader::Plan {
+        reader::Plan {
+            families: Families {
+                v4: !self.ipv6,
+                v6: !self.ipv4,
+            },
+            unix: self.unix,
+            udp: self.udp,
+            syn: !self.no_syn,
+            owners: self.owners(),
+        }
+    }
+
+    fn owners(&self) -> OwnersArg {
+        if self.no_owners {
+            OwnersArg::None
+        } else {
+            self.owners
+        }
+    }
+}
+
+fn user_id(name: &str) -> anyhow::Result<u32> {
+    let by_name = || uzers::get_user_by_name(name).map(|user| user.uid());
+    name.parse()
+        .ok()
+        .or_else(by_name)
+        .ok_or_else(|| usage(format!("--user {name}: no such user")))
+}

@@ -1,0 +1,268 @@
+//! One network namespace's part of a reading, asked for from inside it.
+
+use std::{
+    collections::{HashMap, HashSet},
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
+
+use sockdiag::{
+    Result,
+    analysis::queues::{NamespaceReading, Requests, Selection, WaitingReading},
+    model::{Endpoint, Family, Incomplete, Listener, Local, Protocol, Queue},
+    source::{Kernel, SockDiag, Walk},
+};
+
+use super::reader::{Depth, Plan};
+
+/// How long may be looked for connections that wait for accept.
+const BUDGET: Duration = Duration::from_millis(250);
+
+/// What is asked of this namespace at this reading.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    pub plan: &'a Plan,
+    pub selection: &'a Selection,
+    pub depth: Depth,
+    /// Count half-open connections.
+    pub requests: bool,
+    /// Look at connections that wait for accept, where any do.
+    pub waiting: bool,
+}
+
+/// What it answered.
+pub struct Answer {
+    pub reading: NamespaceReading,
+    pub incomplete: Vec<Incomplete>,
+    /// When the walk for half-open connections began and the one for waiting ones.
+    pub began: (Instant, Instant),
+    pub ended: Instant,
+}
+
+/// Asks, as a thread of the namespace.
+pub fn ask(kernel: &Kernel, question: Question<'_>) -> Result<Answer> {
+    let mut asker = Asker {
+        diag: SockDiag::open()?,
+        question,
+        missing: Vec::new(),
+    };
+    let mut reading = NamespaceReading {
+        listeners: asker.listeners()?,
+        ..NamespaceReading::default()
+    };
+    if question.depth >= Depth::Counters {
+        reading.limits = kernel.listen_limits()?;
+        reading.overflows = kernel.listen_counters()?.value("TcpExt", "ListenOverflows");
+    }
+    let requests_began = Instant::now();
+    let mut slow = Vec::new();
+    if question.requests {
+        reading.requests = Some(asker.requests(&reading.listeners, &mut slow)?);
+    }
+    let waiting_began = Instant::now();
+    if question.waiting {
+        reading.waiting = asker.waiting(kernel, &reading.listeners, &slow)?;
+    }
+    if question.depth == Depth::Full {
+        reading.interfaces = interfaces(&reading.listeners);
+    }
+    Ok(Answer {
+        reading,
+        incomplete: asker.missing,
+        began: (requests_began, waiting_began),
+        ended: Instant::now(),
+    })
+}
+
+struct Asker<'a> {
+    diag: SockDiag,
+    question: Question<'a>,
+    missing: Vec<Incomplete>,
+}
+
+impl Asker<'_> {
+    fn listeners(&mut self) -> Result<Vec<Listener>> {
+        let mut found = Vec::new();
+        let plan = self.question.plan;
+        for family in plan.families.each() {
+            let walk = self.diag.listeners(family, &mut found)?;
+            self.note("listeners", walk);
+        }
+        if plan.udp {
+            for family in plan.families.each() {
+                let walk = self.diag.receivers(family, &mut found)?;
+                self.note("udp", walk);
+            }
+        }
+        if plan.unix {
+            let walk = self.diag.unix_listeners(&mut found)?;
+            self.note("unix", walk);
+        }
+        Ok(found)
+    }
+
+    /// Walks only for the families that a shown listener is of; `slow` gets those whose walk took
+    /// longer than a second one may.
+    fn requests(&mut self, listeners: &[Listener], slow: &mut Vec<Family>) -> Result<Requests> {
+        let mut by_endpoint: HashMap<Endpoint, u32> = HashMap::new();
+        let shown: HashSet<Family> = self
+            .shown(listeners)
+            .map(|(endpoint, _)| endpoint.family)
+            .collect();
+        for family in self
+            .question
+            .plan
+            .families
+            .each()
+            .filter(|family| shown.contains(family))
+        {
+            let began = Instant::now();
+            let walk = self.diag.walk_requests(family, |request| {
+                *by_endpoint.entry(request.local).or_default() += 1;
+            })?;
+            self.note("syn_queue", walk);
+            slow.extend((began.elapsed() > BUDGET).then_some(family));
+        }
+        Ok(Requests {
+            by_endpoint,
+            age: Duration::ZERO,
+        })
+    }
+
+    /// Looks at the connections in the queues that are not empty. `None` when time ran out.
+    fn waiting(
+        &mut self,
+        kernel: &Kernel,
+        listeners: &[Listener],
+        slow: &[Family],
+    ) -> Result<Option<WaitingReading>> {
+        let queued: Vec<(Endpoint, u32)> = self
+            .shown(listeners)
+            .filter(|(_, length)| *length > 0)
+            .collect();
+        if queued.is_empty() {
+            return Ok(Some(WaitingReading::default()));
+        }
+        let opens = passive_opens(kernel)?;
+        let deadline = Instant::now() + BUDGET;
+        let mut reading = WaitingReading::default();
+        for family in self.question.plan.families.each() {
+            let here: Vec<_> = queued
+                .iter()
+                .filter(|(at, _)| at.family == family)
+                .collect();
+            let whole = here.is_empty()
+                || (!slow.contains(&family)
+                    && self.walk_waiting(family, &here, deadline, &mut reading)?);
+            if !whole {
+                let why =
+                    "the time for looking at the connections in accept queues (250 ms) was spent";
+                self.missing.push(Incomplete::new("waiting", why));
+                return Ok(None);
+            }
+        }
+        reading.settled = opens.is_some()
+            && opens == passive_opens(kernel)?
+            && lengths(listeners) == lengths(&self.again()?);
+        Ok(Some(reading))
+    }
+
+    /// `false` when time ran out before as many were found as the queues are long.
+    fn walk_waiting(
+        &mut self,
+        family: Family,
+        queued: &[&(Endpoint, u32)],
+        deadline: Instant,
+        reading: &mut WaitingReading,
+    ) -> Result<bool> {
+        let ports: HashSet<u16> = queued.iter().map(|(endpoint, _)| endpoint.port).collect();
+        let ports: Vec<u16> = ports.into_iter().collect();
+        let wanted: u64 = queued.iter().map(|(_, length)| u64::from(*length)).sum();
+        let (mut found, mut late) = (0u64, false);
+        let walk = self.diag.walk_waiting(family, &ports, |waiting| {
+            if let Some(waiting) = waiting
+                && ports.contains(&waiting.local.port)
+            {
+                reading.sockets.push(waiting);
+                found += 1;
+            }
+            late = Instant::now() > deadline;
+            if found >= wanted || late {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        self.note("waiting", walk);
+        Ok(found >= wanted || !late)
+    }
+
+    fn again(&mut self) -> Result<Vec<Listener>> {
+        let mut found = Vec::new();
+        for family in self.question.plan.families.each() {
+            self.diag.listeners(family, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    /// Shown TCP listeners: where, and how long the queue is.
+    fn shown<'a>(
+        &self,
+        listeners: &'a [Listener],
+    ) -> impl Iterator<Item = (Endpoint, u32)> + use<'a, '_> {
+        let selection = self.question.selection;
+        listeners
+            .iter()
+            .filter(|listener| selection.may_show(listener))
+            .filter_map(
+                |listener| match (&listener.local, listener.queue, listener.protocol) {
+                    (
+                        Local::Inet(at),
+                        Queue::Accept { length, .. },
+                        Protocol::Tcp | Protocol::Mptcp,
+                    ) => Some((*at, length)),
+                    _ => None,
+                },
+            )
+    }
+
+    fn note(&mut self, what: &str, walk: Walk) {
+        if walk.interrupted {
+            let why = "the kernel's table changed while it was read";
+            self.missing.push(Incomplete::new(what, why));
+        }
+        if walk.undecodable > 0 {
+            let why = "the kernel's answer could not be decoded";
+            self.missing
+                .push(Incomplete::counted(what, why, walk.undecodable));
+        }
+    }
+}
+
+/// Connections taken since the namespace was made.
+fn passive_opens(kernel: &Kernel) -> Result<Option<i128>> {
+    Ok(kernel.counters()?.value("Tcp", "PassiveOpens"))
+}
+
+fn lengths(listeners: &[Listener]) -> HashMap<u64, u32> {
+    let lengths = listeners
+        .iter()
+        .filter_map(|listener| match listener.queue {
+            Queue::Accept { length, .. } if listener.protocol != Protocol::Unix => {
+                Some((listener.cookie, length))
+            }
+            _ => None,
+        });
+    lengths.collect()
+}
+
+/// Names of the devices that listeners are bound to; nothing is asked where none is.
+fn interfaces(listeners: &[Listener]) -> HashMap<u32, String> {
+    let is_bound = |listener: &Listener| {
+        matches!(listener.local, Local::Inet(Endpoint { interface: 1.., .. }))
+    };
+    if !listeners.iter().any(is_bound) {
+        return HashMap::new();
+    }
+    sockdiag::source::interfaces()
+}

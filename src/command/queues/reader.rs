@@ -1,0 +1,217 @@
+//! Readings for `queues`, and what is carried from one to the next: counts that are too dear to
+//! repeat each time, caps that were seen, cgroups that are known.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use sockdiag::{
+    analysis::queues::{NamespaceReading, Reading, Requests, Selection},
+    model::{Incomplete, Listener, Owners},
+    source::{CgroupNames, Families, Kernel, Namespace, OwnerSearch, Wanted},
+};
+
+use super::{
+    super::Places,
+    OwnersArg,
+    namespace::{self, Question},
+    pace::Pace,
+};
+
+/// How long the search for owners may take beyond the low descriptors.
+const OWNER_BUDGET: Duration = Duration::from_millis(250);
+/// How long half-open connections of several namespaces may be counted in one reading: each count
+/// walks all sockets of the host.
+const WALK_BUDGET: Duration = Duration::from_secs(2);
+
+/// What is to be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    pub families: Families,
+    pub unix: bool,
+    pub udp: bool,
+    pub syn: bool,
+    pub owners: OwnersArg,
+}
+
+/// How much of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// LISTEN alone.
+    Listeners,
+    /// And the counters and limits that go with it.
+    Counters,
+    /// And what needs a walk, and the owners.
+    Full,
+}
+
+/// Makes readings.
+pub struct Reader<'a> {
+    plan: Plan,
+    kernel: &'a Kernel,
+    places: &'a Places,
+    selection: &'a Selection,
+    namespaces: HashMap<Option<u64>, Memory>,
+    cgroups: CgroupNames,
+    owners: Search,
+}
+
+/// What is remembered of a namespace.
+struct Memory {
+    requests: Option<Requests>,
+    requests_pace: Pace,
+    waiting_pace: Pace,
+    caps: BTreeSet<u32>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Memory {
+            requests: None,
+            requests_pace: Pace::one_in(50),
+            waiting_pace: Pace::one_in(10),
+            caps: BTreeSet::new(),
+        }
+    }
+}
+
+/// The last search for owners.
+struct Search {
+    found: Option<Owners>,
+    inodes: HashSet<u32>,
+    pace: Pace,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(
+        plan: Plan,
+        kernel: &'a Kernel,
+        places: &'a Places,
+        selection: &'a Selection,
+    ) -> Self {
+        Reader {
+            plan,
+            kernel,
+            places,
+            selection,
+            namespaces: HashMap::new(),
+            cgroups: CgroupNames::default(),
+            owners: Search {
+                found: None,
+                inodes: HashSet::new(),
+                pace: Pace::one_in(20),
+            },
+        }
+    }
+
+    /// Makes one.
+    pub fn read(&mut self, depth: Depth) -> anyhow::Result<Reading> {
+        let mut reading = Reading::default();
+        let mut missing = Vec::new();
+        let mut inside = Vec::new();
+        let (began, mut not_walked) = (Instant::now(), 0);
+        let places = self.places;
+        reading.namespaces = places.ask(self.kernel, &mut missing, |namespace| {
+            let in_time = began.elapsed() < WALK_BUDGET;
+            not_walked += u64::from(!in_time && depth == Depth::Full && self.plan.syn);
+            self.namespace(namespace, depth, in_time, &mut inside)
+        })?;
+        if not_walked > 0 {
+            let why = "the time for counting half-open connections (2 s) was spent before these namespaces";
+            missing.push(Incomplete::counted("syn_queue", why, not_walked));
+        }
+        missing.extend(inside);
+        if depth == Depth::Full {
+            self.join_cgroups(&mut reading);
+            reading.owners = self.owners(&reading);
+        }
+        reading.incomplete = missing;
+        Ok(reading)
+    }
+
+    fn namespace(
+        &mut self,
+        namespace: &Namespace,
+        depth: Depth,
+        in_time: bool,
+        missing: &mut Vec<Incomplete>,
+    ) -> anyhow::Result<NamespaceReading> {
+        let memory = self.namespaces.entry(namespace.id.inode).or_default();
+        let full = depth == Depth::Full;
+        let question = Question {
+            plan: &self.plan,
+            selection: self.selection,
+            depth,
+            requests: full && self.plan.syn && in_time && memory.requests_pace.is_due(),
+            waiting: full && in_time && memory.waiting_pace.is_due(),
+        };
+        let kernel = self.kernel;
+        let answer = namespace
+            .enter(|| namespace::ask(kernel, question))
+            .and_then(|answer| answer)
+            .context("reading listeners")?;
+        missing.extend(answer.incomplete);
+        let mut reading = answer.reading;
+        reading.netns = namespace.id.clone();
+        if question.requests {
+            memory.requests_pace.spent(answer.began.0, answer.began.1);
+            memory.requests = reading.requests.clone();
+        } else if full && self.plan.syn {
+            let age = memory.requests_pace.age();
+            reading.requests = memory
+                .requests
+                .clone()
+                .map(|known| Requests { age, ..known });
+        }
+        if question.waiting {
+            memory.waiting_pace.spent(answer.began.1, answer.ended);
+        }
+        reading.earlier_caps = memory.caps.clone();
+        memory.caps.extend(reading.limits.somaxconn);
+        Ok(reading)
+    }
+
+    fn join_cgroups(&mut self, reading: &mut Reading) {
+        let ids: HashSet<u64> = shown(reading, self.selection)
+            .filter_map(|listener| listener.cgroup_id)
+            .collect();
+        self.cgroups.learn(self.kernel, ids.iter().copied());
+        let path = |id: u64| Some((id, self.cgroups.path(id)?.to_owned()));
+        reading.cgroups = ids.into_iter().filter_map(path).collect();
+    }
+
+    /// Searches anew when a socket is new, or when the last search is old enough for its cost.
+    fn owners(&mut self, reading: &Reading) -> Option<Owners> {
+        let search = match self.plan.owners {
+            OwnersArg::None => return None,
+            OwnersArg::All => OwnerSearch::All,
+            OwnersArg::Auto => OwnerSearch::Within(OWNER_BUDGET),
+        };
+        let inodes: HashSet<u32> = shown(reading, self.selection)
+            .map(|listener| listener.inode)
+            .filter(|inode| *inode != 0)
+            .collect();
+        let known = inodes.is_subset(&self.owners.inodes);
+        if !known || self.owners.pace.is_due() {
+            let began = Instant::now();
+            let wanted = Wanted {
+                inodes: inodes.clone(),
+                cgroups: reading.cgroups.values().cloned().collect(),
+            };
+            self.owners.found = Some(self.kernel.owners(&wanted, search));
+            self.owners.inodes = inodes;
+            self.owners.pace.spent(began, Instant::now());
+        }
+        self.owners.found.clone()
+    }
+}
+
+fn shown<'a>(reading: &'a Reading, selection: &'a Selection) -> impl Iterator<Item = &'a Listener> {
+    let all = reading
+        .namespaces
+        .iter()
+        .flat_map(|namespace| &namespace.listeners);
+    all.filter(|listener| selection.may_show(listener))
+}

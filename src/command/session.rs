@@ -1,0 +1,176 @@
+//! The reading loop: read, report, wait, and again where that is wanted.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+
+use super::{
+    options::{OutputArgs, TimeArgs, Timing},
+    usage,
+    wait::{Waiter, Woken, suspend},
+};
+use crate::render::{Look, Moment, NoSuchColumn, Output, Tabular, View};
+
+/// One run of a report: where it goes and when it is made.
+pub struct Session {
+    output: Output,
+    timing: Timing,
+    host: String,
+    kernel: String,
+    view: View,
+}
+
+impl Session {
+    /// Prepares it from the flags.
+    pub fn new(output: &OutputArgs, time: &TimeArgs, view: View) -> anyhow::Result<Self> {
+        let system = rustix::system::uname();
+        let timing = time.timing();
+        let view = View {
+            changes: matches!(timing, Timing::Watch { .. } | Timing::Sample { .. }),
+            sampled: matches!(timing, Timing::Sample { .. }),
+            ..view
+        };
+        Ok(Session {
+            output: Output::new(output.settings()?),
+            timing,
+            host: system.nodename().to_string_lossy().into_owned(),
+            kernel: system.release().to_string_lossy().into_owned(),
+            view,
+        })
+    }
+
+    /// When readings are made.
+    pub fn timing(&self) -> Timing {
+        self.timing
+    }
+
+    /// Makes one reading, or one after the other, and writes a report on each. The function that
+    /// makes it gets the reading before and the time since, except on the first.
+    pub fn each_reading<T, R: Tabular>(
+        &mut self,
+        mut read: impl FnMut() -> anyhow::Result<T>,
+        report: impl Fn(&T, Option<(&T, Duration)>) -> R,
+    ) -> anyhow::Result<()> {
+        let look = self.look::<R>()?;
+        let Timing::Watch { interval, count } = self.timing else {
+            let now = read()?;
+            return self.write(report(&now, None), None, &look, "");
+        };
+        self.output.open_screen().context("opening the screen")?;
+        let mut waiter =
+            Waiter::new(self.output.screen().is_some()).context("watching for signals")?;
+        let mut before: Option<(Instant, T)> = None;
+        for reading in 1.. {
+            let taken = Instant::now();
+            let now = read()?;
+            let earlier = before
+                .as_ref()
+                .map(|(then, reading)| (reading, taken - *then));
+            let elapsed = earlier.map(|(_, elapsed)| elapsed);
+            let head = self.head(interval, reading);
+            self.write(report(&now, earlier), elapsed, &look, &head)?;
+            if Some(reading) == count {
+                break;
+            }
+            let redraw =
+                |session: &mut Self| session.write(report(&now, earlier), elapsed, &look, &head);
+            if !self.wait(&mut waiter, taken + interval, redraw)? {
+                break;
+            }
+            before = Some((taken, now));
+        }
+        Ok(())
+    }
+
+    /// Takes quick looks for as long as was asked, or until stopped; each is told the time since
+    /// the one before. Returns the time from the first to the last.
+    pub fn each_sample(
+        &mut self,
+        total: Duration,
+        every: Duration,
+        mut look: impl FnMut(Duration) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Duration> {
+        let mut waiter = Waiter::new(false).context("watching for signals")?;
+        let start = Instant::now();
+        let (mut last, mut due) = (start, start);
+        loop {
+            let now = Instant::now();
+            look(now - last)?;
+            last = now;
+            // A look that took too long leaves out the ones it has missed.
+            due = (due + every).max(Instant::now());
+            if due > start + total || waiter.until(due)? == Woken::Stop {
+                return Ok(last - start);
+            }
+        }
+    }
+
+    /// Finds the columns that were named.
+    pub fn look<R: Tabular>(&self) -> anyhow::Result<Look> {
+        self.output.look::<R>().map_err(|NoSuchColumn(key)| {
+            usage(format!("no column {key:?}; --columns help lists them"))
+        })
+    }
+
+    /// Writes one report.
+    pub fn write<R: Tabular>(
+        &mut self,
+        report: R,
+        elapsed: Option<Duration>,
+        look: &Look,
+        head: &str,
+    ) -> anyhow::Result<()> {
+        let moment = Moment {
+            time: jiff::Timestamp::now(),
+            host: self.host.clone(),
+            kernel: self.kernel.clone(),
+            elapsed,
+        };
+        self.output
+            .report(report, &moment, &self.view, look, head)
+            .context("writing the report")
+    }
+
+    /// Waits for the next reading; redraws meanwhile where the terminal changed. `false` when it
+    /// is time to stop.
+    fn wait(
+        &mut self,
+        waiter: &mut Waiter,
+        deadline: Instant,
+        redraw: impl Fn(&mut Self) -> anyhow::Result<()>,
+    ) -> anyhow::Result<bool> {
+        loop {
+            match waiter.until(deadline).context("waiting")? {
+                Woken::Time => return Ok(true),
+                Woken::Stop => return Ok(false),
+                Woken::Resized if self.output.screen().is_some() => redraw(self)?,
+                Woken::Resized => {}
+                Woken::Suspend => {
+                    self.lend_terminal()?;
+                    redraw(self)?;
+                }
+            }
+        }
+    }
+
+    fn lend_terminal(&self) -> io::Result<()> {
+        let Some(screen) = self.output.screen() else {
+            return Ok(());
+        };
+        screen.suspend();
+        suspend()?;
+        screen.resume()
+    }
+
+    fn head(&self, interval: Duration, reading: u64) -> String {
+        let time = jiff::Zoned::now().strftime("%H:%M:%S");
+        let every = interval.as_secs_f64();
+        format!(
+            "{}  {time}  every {every}s  (reading {reading}; q quits)",
+            self.host
+        )
+    }
+}

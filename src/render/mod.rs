@@ -1,0 +1,20 @@
+//! Everything that is written for people and machines.
+
+mod csv;
+mod json;
+mod names;
+mod output;
+mod prom;
+mod screen;
+mod style;
+pub mod table;
+mod terminal;
+pub mod text;
+
+pub use json::schema;
+pub use output::{Format, Look, Moment, NoSuchColumn, Output, Settings, help as table_help};
+pub use prom::{Kind, Labels, Metric};
+pub use screen::Screen;
+pub use style::{Colour, Tone};
+pub use table::{Cell, Rising, Tabular, View};
+pub use terminal::{size, stdout_is_terminal};

@@ -1,0 +1,285 @@
+//! Where reports go: one format, one stream, flushed once for each report.
+
+use std::{
+    cell::RefCell,
+    io::{self, BufWriter, StdoutLock, Write, stdout},
+    time::Duration,
+};
+
+use clap::ValueEnum;
+
+use super::{
+    Cell, Colour, Screen, Tabular, View, csv, json, prom, size,
+    table::{self, Drawing, column, draw},
+};
+
+/// How reports are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Columns for people
+    Table,
+    /// One JSON object a line
+    Json,
+    /// Comma-separated values, every column, unrounded
+    Csv,
+    /// Prometheus text format
+    Prom,
+}
+
+impl Format {
+    /// It has rows and columns, made for the eye, rather than one element for each thing.
+    pub fn is_for_rows(self) -> bool {
+        matches!(self, Format::Table | Format::Csv)
+    }
+}
+
+/// What a user asked of the output.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Format.
+    pub format: Format,
+    /// When to colour.
+    pub colour: Colour,
+    /// Name the columns.
+    pub header: bool,
+    /// Leave out the notes under the table.
+    pub quiet: bool,
+    /// Explain the columns under the table.
+    pub verbose: bool,
+    /// Key of the column to sort by; a leading `-` reverses.
+    pub sort: Option<String>,
+    /// Show no more rows than this.
+    pub top: Option<usize>,
+    /// Keys of the columns to show.
+    pub columns: Option<Vec<String>>,
+}
+
+/// When and where a reading was made.
+#[derive(Debug, Clone)]
+pub struct Moment {
+    /// Wall-clock time.
+    pub time: jiff::Timestamp,
+    /// Host name.
+    pub host: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// Time since the reading that changes compare with.
+    pub elapsed: Option<Duration>,
+}
+
+/// A key given to `--sort` or `--columns` that no column has.
+#[derive(Debug)]
+pub struct NoSuchColumn(pub String);
+
+/// The columns that a user chose.
+#[derive(Debug, Clone, Default)]
+pub struct Look {
+    sort: Option<(&'static str, bool)>,
+    columns: Option<Vec<&'static str>>,
+}
+
+/// Standard output.
+pub struct Output {
+    settings: Settings,
+    out: BufWriter<StdoutLock<'static>>,
+    screen: Option<Screen>,
+    colour: bool,
+    reports: u64,
+}
+
+impl Output {
+    /// Takes stdout.
+    pub fn new(settings: Settings) -> Self {
+        let colour = settings.colour.is_on(super::stdout_is_terminal());
+        let out = BufWriter::with_capacity(64 * 1024, stdout().lock());
+        Output {
+            settings,
+            out,
+            screen: None,
+            colour,
+            reports: 0,
+        }
+    }
+
+    /// Shows tables in place from now on, if they go to a terminal.
+    pub fn open_screen(&mut self) -> io::Result<()> {
+        if self.settings.format == Format::Table && super::stdout_is_terminal() {
+            self.screen = Some(Screen::open()?);
+        }
+        Ok(())
+    }
+
+    /// The open screen.
+    pub fn screen(&self) -> Option<&Screen> {
+        self.screen.as_ref()
+    }
+
+    /// Finds the columns that were named, before anything is read.
+    pub fn look<T: Tabular>(&self) -> Result<Look, NoSuchColumn> {
+        let find = |name: &str| {
+            let found = column(T::columns(), name);
+            found
+                .map(|column| column.key)
+                .ok_or_else(|| NoSuchColumn(name.to_owned()))
+        };
+        let sort = match &self.settings.sort {
+            None => None,
+            Some(key) => Some(match key.strip_prefix('-') {
+                Some(key) => (find(key)?, true),
+                None => (find(key)?, false),
+            }),
+        };
+        let columns = match &self.settings.columns {
+            None => None,
+            Some(keys) => Some(keys.iter().map(|key| find(key)).collect::<Result<_, _>>()?),
+        };
+        Ok(Look { sort, columns })
+    }
+
+    /// Writes one report. `head` is the line above a table that is redrawn.
+    pub fn report<T: Tabular>(
+        &mut self,
+        mut report: T,
+        moment: &Moment,
+        view: &View,
+        look: &Look,
+        head: &str,
+    ) -> io::Result<()> {
+        self.arrange(&mut report, view, look);
+        match self.settings.format {
+            Format::Json => json::write(&mut self.out, &report, moment)?,
+            Format::Prom => prom::write(&mut self.out, &report.metrics())?,
+            Format::Csv => self.csv(&report, moment, view, look)?,
+            Format::Table => self.table(&report, view, look, head)?,
+        }
+        self.reports += 1;
+        self.out.flush()
+    }
+
+    fn arrange<T: Tabular>(&self, report: &mut T, view: &View, look: &Look) {
+        if let Some((key, reverse)) = look.sort
+            && let Some(column) = column(T::columns(), key)
+        {
+            report.rows_mut().sort_by(|one, other| {
+                let order = (column.cell)(one, view)
+                    .value
+                    .order(&(column.cell)(other, view).value);
+                if reverse { order.reverse() } else { order }
+            });
+        }
+        if let Some(top) = self.settings.top {
+            report.rows_mut().truncate(top);
+        }
+    }
+
+    fn csv<T: Tabular>(
+        &mut self,
+        report: &T,
+        moment: &Moment,
+        view: &View,
+        look: &Look,
+    ) -> io::Result<()> {
+        let columns: Vec<_> = match &look.columns {
+            Some(keys) => keys
+                .iter()
+                .filter_map(|key| column(T::columns(), key))
+                .collect(),
+            None => T::columns().iter().collect(),
+        };
+        let row = |row| {
+            columns
+                .iter()
+                .map(|column| (column.cell)(row, view))
+                .collect()
+        };
+        let rows: Vec<Vec<Cell>> = report.rows().iter().map(row).collect();
+        let header = self.settings.header && self.reports == 0;
+        csv::write(&mut self.out, &columns, &rows, moment, header)
+    }
+
+    fn table<T: Tabular>(
+        &mut self,
+        report: &T,
+        view: &View,
+        look: &Look,
+        head: &str,
+    ) -> io::Result<()> {
+        let mut screen = self.screen.take().map(RefCell::new);
+        let changed = |row: &str, key: &str, cell: &Cell| {
+            let column = column(T::columns(), key)?;
+            screen
+                .as_ref()?
+                .borrow_mut()
+                .change(row, column.key, cell, column.rising)
+        };
+        let drawing = Drawing {
+            width: size().map(|(columns, _)| columns),
+            colour: self.colour,
+            header: self.settings.header,
+            columns: look.columns.as_deref(),
+            changed: &changed,
+        };
+        let lines = match report.rows().is_empty() {
+            true => vec![report.nothing()],
+            false => draw(report, view, &drawing),
+        };
+        let notes = self.notes(report, view, look);
+        if let Some(screen) = &mut screen {
+            screen.get_mut().draw(head, &lines, &notes)?;
+        } else {
+            self.lines(&lines, &notes)?;
+        }
+        self.screen = screen.map(RefCell::into_inner);
+        Ok(())
+    }
+
+    /// Tables that follow each other are told apart by an empty line.
+    fn lines(&mut self, lines: &[String], notes: &[String]) -> io::Result<()> {
+        if self.reports > 0 {
+            writeln!(self.out)?;
+        }
+        for line in lines {
+            writeln!(self.out, "{line}")?;
+        }
+        if !notes.is_empty() {
+            writeln!(self.out)?;
+        }
+        for note in notes {
+            writeln!(self.out, "{note}")?;
+        }
+        Ok(())
+    }
+
+    fn notes<T: Tabular>(&self, report: &T, view: &View, look: &Look) -> Vec<String> {
+        if self.settings.quiet {
+            return Vec::new();
+        }
+        let mut notes = report.notes(view);
+        notes.extend(report.incomplete().iter().map(|missing| {
+            let count = missing
+                .count
+                .map(|count| format!(" ({count})"))
+                .unwrap_or_default();
+            format!("not seen: {}{count}: {}", missing.what, missing.why)
+        }));
+        if self.settings.verbose && !report.rows().is_empty() {
+            let keys = look.columns.clone().unwrap_or_else(|| report.shown(view));
+            notes.extend(legend::<T>(&keys));
+        }
+        notes
+    }
+}
+
+/// A line for each of these columns.
+fn legend<T: Tabular>(keys: &[&'static str]) -> Vec<String> {
+    let columns = keys.iter().filter_map(|key| column(T::columns(), key));
+    columns
+        .map(|column| format!("{:<12} {}", column.title, column.help))
+        .collect()
+}
+
+/// What `--columns help` prints: each key and what it holds.
+pub fn help<T: Tabular>() -> String {
+    let line = |column: &table::Column<T::Row>| format!("{:<18} {}\n", column.key, column.help);
+    T::columns().iter().map(line).collect()
+}

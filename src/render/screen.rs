@@ -1,0 +1,241 @@
+//! A table that is redrawn in place: the alternate screen, one write for each frame, the terminal
+//! left as it was found.
+
+use std::{
+    collections::HashMap,
+    io::{self, Write, stdin, stdout},
+    sync::Mutex,
+};
+
+use crossterm::{
+    QueueableCommand, cursor,
+    terminal::{
+        BeginSynchronizedUpdate, Clear, ClearType, DisableLineWrap, EnableLineWrap,
+        EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    },
+};
+use rustix::termios::{self, LocalModes, OptionalActions, Termios};
+
+use super::{Cell, Rising, Tone, size, text};
+
+/// The terminal's input modes as they were found, while a screen is open.
+static FOUND: Mutex<Option<Termios>> = Mutex::new(None);
+
+/// An open screen, and what stands on it.
+pub struct Screen {
+    shown: HashMap<(String, &'static str), Cell>,
+    drawing: HashMap<(String, &'static str), Cell>,
+}
+
+impl Screen {
+    /// Opens it: what is typed is not echoed, and a panic closes it before it speaks.
+    pub fn open() -> io::Result<Self> {
+        let speak = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            close();
+            speak(panic);
+        }));
+        let screen = Screen {
+            shown: HashMap::new(),
+            drawing: HashMap::new(),
+        };
+        screen.resume()?;
+        Ok(screen)
+    }
+
+    /// Takes the terminal, also again after it was lent to the shell.
+    pub fn resume(&self) -> io::Result<()> {
+        silence_input();
+        let mut start = Vec::new();
+        start
+            .queue(EnterAlternateScreen)?
+            .queue(cursor::Hide)?
+            .queue(DisableLineWrap)?;
+        write_out(&start)
+    }
+
+    /// Gives the terminal back, for the shell's turn.
+    pub fn suspend(&self) {
+        close();
+    }
+
+    /// How a cell differs from the one drawn before it in its place; remembers it for the next
+    /// frame. A row that was not there has not changed.
+    pub fn change(
+        &mut self,
+        row: &str,
+        key: &'static str,
+        cell: &Cell,
+        rising: Rising,
+    ) -> Option<Tone> {
+        let place = (row.to_owned(), key);
+        self.drawing.insert(place.clone(), cell.clone());
+        let before = self.shown.get(&place)?;
+        if before.value == cell.value {
+            return None;
+        }
+        let (then, now) = (before.value.number()?, cell.value.number()?);
+        Some(rising.tone(now > then))
+    }
+
+    /// Draws a frame. Lines that do not fit are counted in the last one; the terminal's size is
+    /// asked anew each time.
+    pub fn draw(&mut self, head: &str, lines: &[String], notes: &[String]) -> io::Result<()> {
+        self.shown = std::mem::take(&mut self.drawing);
+        let (columns, rows) = size().unwrap_or((80, 24));
+        let mut frame = Vec::new();
+        frame
+            .queue(BeginSynchronizedUpdate)?
+            .queue(cursor::MoveTo(0, 0))?;
+        let page = page(head, lines, notes, rows);
+        let last = page.len().saturating_sub(1);
+        for (index, line) in page.iter().enumerate() {
+            // Colour codes take no column; a line with some is as wide as it was laid out.
+            let line = if line.contains('\x1b') {
+                line.clone()
+            } else {
+                text::shorten(line, columns)
+            };
+            frame.write_all(line.as_bytes())?;
+            frame.queue(Clear(ClearType::UntilNewLine))?;
+            if index < last {
+                frame.write_all(b"\r\n")?;
+            }
+        }
+        frame
+            .queue(Clear(ClearType::FromCursorDown))?
+            .queue(EndSynchronizedUpdate)?;
+        write_out(&frame)
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        close();
+    }
+}
+
+/// What fits: the table goes before the notes.
+fn page(head: &str, lines: &[String], notes: &[String], rows: usize) -> Vec<String> {
+    let mut page = vec![head.to_owned(), String::new()];
+    let room = rows.saturating_sub(page.len());
+    if lines.len() > room {
+        let kept = room.saturating_sub(1);
+        page.extend_from_slice(&lines[..kept]);
+        page.push(format!(
+            "… {} more (--top N, or a larger terminal)",
+            lines.len() - kept
+        ));
+    } else {
+        page.extend_from_slice(lines);
+        if lines.len() + notes.len() < room && !notes.is_empty() {
+            page.push(String::new());
+            page.extend_from_slice(notes);
+        }
+    }
+    page.truncate(rows);
+    page
+}
+
+/// Nothing typed may scroll the screen. Signals from the keyboard keep working.
+fn silence_input() {
+    let Ok(found) = termios::tcgetattr(stdin()) else {
+        return;
+    };
+    let mut quiet = found.clone();
+    quiet.local_modes -= LocalModes::ECHO | LocalModes::ICANON;
+    // In the background the terminal is somebody else's.
+    let in_front =
+        termios::tcgetpgrp(stdin()).is_ok_and(|group| group == rustix::process::getpgrp());
+    if in_front && termios::tcsetattr(stdin(), OptionalActions::Now, &quiet).is_ok() {
+        keep(Some(found));
+    }
+}
+
+/// Closes the screen if one is open. Writes to the descriptor itself, as another thread may hold
+/// the lock of stdout while this one panics.
+fn close() {
+    if let Some(found) = keep(None) {
+        // Nothing can be done where the terminal is gone.
+        let _ = termios::tcsetattr(stdin(), OptionalActions::Flush, &found);
+    }
+    let mut end = Vec::new();
+    let queued = end
+        .queue(EnableLineWrap)
+        .and_then(|end| end.queue(cursor::Show))
+        .and_then(|end| end.queue(LeaveAlternateScreen));
+    if queued.is_ok() {
+        let _ = write_out(&end);
+    }
+}
+
+fn keep(found: Option<Termios>) -> Option<Termios> {
+    let mut kept = FOUND
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    std::mem::replace(&mut kept, found)
+}
+
+fn write_out(mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(stdout(), bytes) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::Value;
+
+    fn lines(count: usize) -> Vec<String> {
+        (0..count).map(|line| line.to_string()).collect()
+    }
+
+    #[test]
+    fn a_page_is_never_higher_than_the_terminal() {
+        for rows in 0..30 {
+            for count in [0, 1, 5, 27, 28, 29, 100] {
+                assert!(page("head", &lines(count), &lines(3), rows).len() <= rows);
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted_and_notes_give_way_first() {
+        let page_of = |count| page("head", &lines(count), &["note".to_owned()], 10);
+        assert_eq!(
+            page_of(20).last().unwrap(),
+            "… 13 more (--top N, or a larger terminal)"
+        );
+        assert_eq!(page_of(6).last().unwrap(), "note");
+        assert_eq!(page_of(7).last().unwrap(), "6");
+    }
+
+    #[test]
+    fn a_change_has_a_direction() {
+        let mut screen = Screen {
+            shown: HashMap::new(),
+            drawing: HashMap::new(),
+        };
+        let cell = |number| Cell::from(Value::Count(number));
+        assert_eq!(screen.change("a", "drops", &cell(1), Rising::Bad), None);
+        screen.shown = std::mem::take(&mut screen.drawing);
+        assert_eq!(
+            screen.change("a", "drops", &cell(2), Rising::Bad),
+            Some(Tone::Bad)
+        );
+        assert_eq!(screen.change("b", "drops", &cell(2), Rising::Bad), None);
+        screen.shown = std::mem::take(&mut screen.drawing);
+        assert_eq!(
+            screen.change("a", "drops", &cell(1), Rising::Bad),
+            Some(Tone::Good)
+        );
+        assert_eq!(screen.change("b", "drops", &cell(2), Rising::Bad), None);
+        std::mem::forget(screen);
+    }
+}

@@ -1,0 +1,57 @@
+//! Colours. They repeat a word that stands there anyway.
+
+use clap::ValueEnum;
+use comfy_table::Color;
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Colour {
+    /// Whether to colour, decided once.
+    pub fn is_on(self, to_terminal: bool) -> bool {
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        match self {
+            Colour::Auto => to_terminal && !is_set("NO_COLOR") && !dumb,
+            Colour::Always => true,
+            Colour::Never => false,
+        }
+    }
+}
+
+/// What a colour says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tone {
+    /// Nothing in particular.
+    #[default]
+    Plain,
+    /// As it should be, or getting better.
+    Good,
+    /// Worth a look.
+    Warning,
+    /// Trouble, or getting worse.
+    Bad,
+    /// Less important than the rest.
+    Quiet,
+}
+
+impl Tone {
+    /// One of the eight colours every terminal has, in its own palette.
+    pub fn color(self) -> Option<Color> {
+        match self {
+            Tone::Plain => None,
+            Tone::Good => Some(Color::DarkGreen),
+            Tone::Warning => Some(Color::DarkYellow),
+            Tone::Bad => Some(Color::DarkRed),
+            Tone::Quiet => Some(Color::DarkGrey),
+        }
+    }
+}

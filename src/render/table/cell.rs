@@ -1,0 +1,164 @@
+//! A value with its unit, and how it is written.
+
+use std::cmp::Ordering;
+
+use crate::render::{
+    Tone,
+    text::{self, MISSING},
+};
+
+/// A value of a report.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Not known.
+    Missing,
+    /// A name.
+    Text(String),
+    /// A number of things.
+    Count(i128),
+    /// A change of such a number.
+    Change(i128),
+    /// A rate or a mean.
+    Decimal(f64),
+    /// A share, 1 is all.
+    Ratio(f64),
+    /// A duration.
+    Milliseconds(u64),
+    /// A size.
+    Bytes(u64),
+}
+
+impl Value {
+    /// As a person reads it. Names are made harmless.
+    pub fn shown(&self) -> String {
+        match self {
+            Value::Missing => MISSING.to_owned(),
+            Value::Text(name) => text::escape(name),
+            Value::Count(number) => number.to_string(),
+            Value::Change(number) => text::signed(*number),
+            Value::Decimal(number) => text::decimal(*number),
+            Value::Ratio(share) => text::percent(*share),
+            Value::Milliseconds(duration) => text::duration(*duration),
+            Value::Bytes(size) => text::bytes(*size),
+        }
+    }
+
+    /// As a program reads it: unrounded, in the base unit; empty when it is not known.
+    pub fn raw(&self) -> String {
+        match self {
+            Value::Missing => String::new(),
+            Value::Text(name) => name.clone(),
+            Value::Count(number) | Value::Change(number) => number.to_string(),
+            Value::Decimal(number) | Value::Ratio(number) => number.to_string(),
+            Value::Milliseconds(number) | Value::Bytes(number) => number.to_string(),
+        }
+    }
+
+    /// The number in it.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Value::Missing | Value::Text(_) => None,
+            Value::Count(number) | Value::Change(number) => Some(*number as f64),
+            Value::Decimal(number) | Value::Ratio(number) => Some(*number),
+            Value::Milliseconds(number) | Value::Bytes(number) => Some(*number as f64),
+        }
+    }
+
+    /// The order of `--sort`: large numbers first, names by the alphabet, the unknown last.
+    pub fn order(&self, other: &Value) -> Ordering {
+        match (self.number(), other.number()) {
+            (Some(mine), Some(theirs)) => theirs.total_cmp(&mine),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => match (self, other) {
+                (Value::Text(mine), Value::Text(theirs)) => mine.cmp(theirs),
+                (Value::Text(_), _) => Ordering::Less,
+                (_, Value::Text(_)) => Ordering::Greater,
+                _ => Ordering::Equal,
+            },
+        }
+    }
+}
+
+/// A value in its place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    /// The value.
+    pub value: Value,
+    /// Its colour.
+    pub tone: Tone,
+}
+
+impl Cell {
+    /// The same in another colour.
+    pub fn tone(self, tone: Tone) -> Self {
+        Cell { tone, ..self }
+    }
+
+    /// A name.
+    pub fn text(name: impl Into<String>) -> Self {
+        Value::Text(name.into()).into()
+    }
+
+    /// A number, or nothing known.
+    pub fn count(number: Option<impl Into<i128>>) -> Self {
+        number
+            .map_or(Value::Missing, |number| Value::Count(number.into()))
+            .into()
+    }
+}
+
+impl From<Value> for Cell {
+    fn from(value: Value) -> Self {
+        Cell {
+            value,
+            tone: Tone::Plain,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sorting_puts_large_numbers_first_and_the_unknown_last() {
+        let mut values = vec![
+            Value::Missing,
+            Value::Count(3),
+            Value::Ratio(0.5),
+            Value::Count(20),
+        ];
+        values.sort_by(Value::order);
+        assert_eq!(
+            values,
+            [
+                Value::Count(20),
+                Value::Count(3),
+                Value::Ratio(0.5),
+                Value::Missing
+            ]
+        );
+        let mut names = vec![
+            Value::Missing,
+            Value::Text("b".into()),
+            Value::Text("a".into()),
+        ];
+        names.sort_by(Value::order);
+        assert_eq!(
+            names,
+            [
+                Value::Text("a".into()),
+                Value::Text("b".into()),
+                Value::Missing
+            ]
+        );
+    }
+
+    #[test]
+    fn a_program_gets_the_exact_name_and_a_terminal_a_harmless_one() {
+        let name = Value::Text("a\x1b[2J".to_owned());
+        assert_eq!(name.raw(), "a\x1b[2J");
+        assert_eq!(name.shown(), "a\\x1b[2J");
+    }
+}

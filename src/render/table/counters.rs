@@ -1,0 +1,212 @@
+//! The table of `counters`.
+
+use std::collections::BTreeSet;
+
+use sockdiag::{
+    analysis::counters::{CounterReport, CountersReport, Drops, Kind, Scope, Why},
+    model::CounterId,
+};
+
+use super::{Align, Cell, Column, Narrower, Rising, Tabular, Value, View};
+use crate::render::{Kind as MetricKind, Labels, Metric, Tone};
+
+const fn column(
+    key: &'static str,
+    title: &'static str,
+    align: Align,
+    rising: Rising,
+    cell: fn(&CounterReport, &View) -> Cell,
+    help: &'static str,
+) -> Column<CounterReport> {
+    Column {
+        key,
+        title,
+        help,
+        align,
+        rising,
+        cell,
+    }
+}
+
+use Align::{Left, Right};
+use Rising::{Bad, Neutral};
+
+#[rustfmt::skip]
+static COLUMNS: [Column<CounterReport>; 16] = [
+    column("netns", "NETNS", Left, Neutral, netns, "network namespace: its name, or its number"),
+    column("group", "GROUP", Left, Neutral, |c, _| Cell::text(c.group.replace('_', " ")), "the problem that it speaks of"),
+    column("counter", "COUNTER", Left, Neutral, |c, _| Cell::text(kernel_name(c)), "the kernel's name, table first"),
+    column("name", "NAME", Left, Neutral, |c, _| Cell::text(&c.name), "the kernel's name alone"),
+    column("table", "TABLE", Left, Neutral, |c, _| Cell::text(&c.table), "the table that the kernel prints it in"),
+    column("value", "TOTAL", Right, Neutral, |c, _| Cell::count(c.value), "counted since the namespace was made; a level where it can fall"),
+    column("delta", "Δ", Right, Bad, delta, "change since the reading before"),
+    column("per_second", "/s", Right, Bad, |c, _| decimal(c.per_second), "change a second since the reading before"),
+    column("minimum", "MIN/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.minimum)), "smallest rate of all samples; the level itself where it can fall"),
+    column("mean", "MEAN/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.mean)), "mean rate"),
+    column("p95", "P95/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.p95)), "95 of 100 samples do not exceed this rate"),
+    column("maximum", "MAX/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.maximum)), "largest rate of all samples"),
+    column("samples", "SAMPLES", Right, Neutral, |c, _| Cell::count(c.sampled.as_ref().map(|s| s.samples)), "how many samples were taken"),
+    column("kind", "KIND", Left, Neutral, |c, _| Cell::text(if c.kind == Kind::Gauge { "gauge" } else { "counter" }), "counter (only rises) or gauge (may fall)"),
+    column("scope", "SCOPE", Left, Neutral, |c, _| Cell::text(scope(c)), "netns, or host where it is counted for the whole host"),
+    column("meaning", "MEANING", Left, Neutral, meaning, "what it means"),
+];
+
+static NARROWER: [Narrower; 6] = [
+    Narrower::Drop("minimum"),
+    Narrower::Drop("p95"),
+    Narrower::Drop("per_second"),
+    Narrower::Drop("group"),
+    Narrower::Drop("mean"),
+    Narrower::Drop("netns"),
+];
+
+impl Tabular for CountersReport {
+    type Row = CounterReport;
+
+    fn rows(&self) -> &[CounterReport] {
+        &self.counters
+    }
+
+    fn rows_mut(&mut self) -> &mut Vec<CounterReport> {
+        &mut self.counters
+    }
+
+    fn columns() -> &'static [Column<CounterReport>] {
+        &COLUMNS
+    }
+
+    fn shown(&self, view: &View) -> Vec<&'static str> {
+        let namespaces: BTreeSet<_> = self.counters.iter().map(|counter| &counter.netns).collect();
+        let mut keys = Vec::new();
+        keys.extend((namespaces.len() > 1).then_some("netns"));
+        keys.extend(["group", "counter", "value"]);
+        keys.extend(if view.changes {
+            &["delta", "per_second"][..]
+        } else {
+            &[]
+        });
+        keys.extend(if view.sampled {
+            &["minimum", "mean", "p95", "maximum"][..]
+        } else {
+            &[]
+        });
+        keys.push("meaning");
+        keys
+    }
+
+    fn narrower() -> &'static [Narrower] {
+        &NARROWER
+    }
+
+    fn identity(row: &CounterReport) -> String {
+        format!("{:?} {}", row.netns.inode, kernel_name(row))
+    }
+
+    fn notes(&self, view: &View) -> Vec<String> {
+        self.why.iter().flat_map(|why| explain(why, view)).collect()
+    }
+
+    fn nothing(&self) -> String {
+        "no counter tells of trouble: all of those are 0 (--all shows every counter)".to_owned()
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        let mut counters = Metric::new(
+            "sockdiag_kernel_events_total",
+            MetricKind::Counter,
+            "Counters of /proc/net/netstat, snmp and snmp6, by the kernel's names.",
+        );
+        let mut gauges = Metric::new(
+            "sockdiag_kernel_level",
+            MetricKind::Gauge,
+            "Levels of /proc/net/snmp, sockstat and sockstat6, by the kernel's names.",
+        );
+        for counter in &self.counters {
+            let Some(value) = counter.value else { continue };
+            let metric = match counter.kind {
+                Kind::Counter => &mut counters,
+                Kind::Gauge => &mut gauges,
+            };
+            metric.add(&labels(counter), value as f64);
+        }
+        vec![counters, gauges]
+    }
+}
+
+/// `ListenDrops` taken apart, in a sentence; since the reading before when there is one.
+fn explain(why: &Why, view: &View) -> Vec<String> {
+    let mut lines = vec![sentence("since the namespace was made", &why.total)];
+    if view.changes {
+        lines.extend(
+            why.delta
+                .as_ref()
+                .map(|delta| sentence("since the reading before", delta)),
+        );
+    }
+    lines
+}
+
+fn sentence(since: &str, drops: &Drops) -> String {
+    let number = |part: Option<i128>| Cell::count(part).value.shown();
+    format!(
+        "ListenDrops {since}: {} = {} accept queue full + {} SYN queue full + {} other",
+        number(drops.listen_drops),
+        number(drops.overflows),
+        number(drops.syn_queue_full),
+        number(drops.other),
+    )
+}
+
+fn kernel_name(counter: &CounterReport) -> String {
+    CounterId {
+        table: counter.table.clone(),
+        name: counter.name.clone(),
+    }
+    .kernel_name()
+}
+
+fn netns(counter: &CounterReport, _: &View) -> Cell {
+    Cell::text(counter.netns.label())
+}
+
+fn scope(counter: &CounterReport) -> &'static str {
+    match counter.scope {
+        Scope::Netns => "netns",
+        Scope::Host => "host",
+    }
+}
+
+fn decimal(number: Option<f64>) -> Cell {
+    number.map_or(Value::Missing, Value::Decimal).into()
+}
+
+fn delta(counter: &CounterReport, _: &View) -> Cell {
+    let tone = if counter.delta.unwrap_or(0) != 0 {
+        Tone::Warning
+    } else {
+        Tone::Plain
+    };
+    Cell::from(counter.delta.map_or(Value::Missing, Value::Change)).tone(tone)
+}
+
+fn meaning(counter: &CounterReport, _: &View) -> Cell {
+    let label = if counter.scope == Scope::Host {
+        "[whole host] "
+    } else {
+        ""
+    };
+    let known = counter
+        .meaning
+        .as_ref()
+        .map(|meaning| format!("{label}{meaning}"));
+    known.map_or(Value::Missing, Value::Text).into()
+}
+
+fn labels(counter: &CounterReport) -> Labels {
+    vec![
+        ("netns", counter.netns.label()),
+        ("table", counter.table.clone()),
+        ("name", counter.name.clone()),
+        ("scope", scope(counter).to_owned()),
+    ]
+}

@@ -1,0 +1,69 @@
+//! Which columns fit a terminal.
+
+use super::Narrower;
+
+/// Two spaces between columns.
+pub const GAP: usize = 2;
+/// The last column is not shortened below this.
+const SHORTEST: usize = 10;
+
+/// Leaves out columns until the rest fits: `shown` are keys, `width_of` their widths. The last
+/// column counts with what it may be shortened to.
+pub fn fit(
+    mut shown: Vec<&'static str>,
+    steps: &[Narrower],
+    available: usize,
+    width_of: impl Fn(&str) -> usize,
+) -> Vec<&'static str> {
+    let total = |keys: &[&str]| -> usize {
+        let Some((last, others)) = keys.split_last() else {
+            return 0;
+        };
+        let others: usize = others.iter().map(|key| width_of(key) + GAP).sum();
+        others + width_of(last).min(SHORTEST)
+    };
+    for step in steps {
+        if total(&shown) <= available {
+            break;
+        }
+        match step {
+            Narrower::Drop(key) => shown.retain(|shown| shown != key),
+            Narrower::Join([kept, gone], with) => {
+                if shown.contains(kept) && shown.contains(gone) {
+                    shown.retain(|shown| shown != gone);
+                    for key in shown.iter_mut().filter(|key| *key == kept) {
+                        *key = with;
+                    }
+                }
+            }
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEPS: [Narrower; 2] = [
+        Narrower::Drop("wait"),
+        Narrower::Join(["accept", "limit"], "queue"),
+    ];
+
+    fn fitted(available: usize) -> Vec<&'static str> {
+        fit(
+            vec!["state", "accept", "limit", "wait", "owner"],
+            &STEPS,
+            available,
+            |_| 10,
+        )
+    }
+
+    #[test]
+    fn columns_go_in_their_order_and_only_as_needed() {
+        assert_eq!(fitted(58), ["state", "accept", "limit", "wait", "owner"]);
+        assert_eq!(fitted(57), ["state", "accept", "limit", "owner"]);
+        assert_eq!(fitted(45), ["state", "queue", "owner"]);
+        assert_eq!(fitted(5), ["state", "queue", "owner"], "never nothing");
+    }
+}

@@ -1,0 +1,120 @@
+//! How a report becomes a table: columns that know their cells, and what gives way when the
+//! terminal is narrow. The same columns make the CSV and are what `--sort` and `--columns` name.
+
+mod cell;
+pub mod counters;
+mod draw;
+mod fit;
+pub mod queues;
+
+pub use cell::{Cell, Value};
+pub use draw::{Drawing, draw};
+
+use sockdiag::analysis::Report;
+
+use super::{Metric, Tone};
+
+/// What a table is drawn for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct View {
+    /// There is, or will be, a reading before to compare with.
+    pub changes: bool,
+    /// Many samples were taken.
+    pub sampled: bool,
+    /// Sockets that share an address are one row.
+    pub folded: bool,
+    /// Names are looked up: hosts, services, users.
+    pub names: bool,
+}
+
+/// Where the text of a column stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Align {
+    /// Names.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// What it means when a number rises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rising {
+    /// Trouble.
+    Bad,
+    /// Neither.
+    Neutral,
+}
+
+impl Rising {
+    /// The tone of a number that changed.
+    pub fn tone(self, rose: bool) -> Tone {
+        match (self, rose) {
+            (Rising::Neutral, _) => Tone::Plain,
+            (Rising::Bad, true) => Tone::Bad,
+            (Rising::Bad, false) => Tone::Good,
+        }
+    }
+}
+
+/// A column of a report's table.
+pub struct Column<R> {
+    /// How `--columns`, `--sort` and the CSV call it.
+    pub key: &'static str,
+    /// Its head.
+    pub title: &'static str,
+    /// One line for `--columns help` and the legend of `-v`.
+    pub help: &'static str,
+    /// Where its text stands.
+    pub align: Align,
+    /// What it means when its number rises.
+    pub rising: Rising,
+    /// Its cell in a row.
+    pub cell: fn(&R, &View) -> Cell,
+}
+
+/// A step that makes a table narrower.
+pub enum Narrower {
+    /// A column goes.
+    Drop(&'static str),
+    /// Two columns become one.
+    Join([&'static str; 2], &'static str),
+}
+
+/// A report that can be shown as a table.
+pub trait Tabular: Report + 'static {
+    /// What a line stands for.
+    type Row: 'static;
+
+    /// Its lines.
+    fn rows(&self) -> &[Self::Row];
+
+    /// Its lines, to sort and cut.
+    fn rows_mut(&mut self) -> &mut Vec<Self::Row>;
+
+    /// Every column there is.
+    fn columns() -> &'static [Column<Self::Row>];
+
+    /// The columns shown unless others are asked for.
+    fn shown(&self, view: &View) -> Vec<&'static str>;
+
+    /// What gives way on a narrow terminal, first to last. Whatever is left then, the last column
+    /// is shortened.
+    fn narrower() -> &'static [Narrower];
+
+    /// What a line is the same line by, in another reading.
+    fn identity(row: &Self::Row) -> String;
+
+    /// Lines under the table: what the numbers alone do not tell.
+    fn notes(&self, view: &View) -> Vec<String>;
+
+    /// Said instead of a table without lines.
+    fn nothing(&self) -> String;
+
+    /// The same numbers for a scraper.
+    fn metrics(&self) -> Vec<Metric>;
+}
+
+/// The column of that name.
+pub fn column<R>(columns: &'static [Column<R>], key: &str) -> Option<&'static Column<R>> {
+    columns.iter().find(|column| column.key == key)
+}

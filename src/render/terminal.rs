@@ -1,0 +1,22 @@
+//! What stdout is, and how large.
+
+use std::io::{IsTerminal, stdout};
+
+/// Columns and rows of the terminal that stdout is, `None` when it is none. A size of 0, as serial
+/// lines have, counts as 80 × 24.
+pub fn size() -> Option<(usize, usize)> {
+    stdout_is_terminal().then(|| {
+        let size = rustix::termios::tcgetwinsize(stdout()).ok();
+        let or =
+            |size: Option<u16>, usual| size.filter(|size| *size > 0).map_or(usual, usize::from);
+        (
+            or(size.map(|s| s.ws_col), 80),
+            or(size.map(|s| s.ws_row), 24),
+        )
+    })
+}
+
+/// Whether a person is looking.
+pub fn stdout_is_terminal() -> bool {
+    stdout().is_terminal()
+}

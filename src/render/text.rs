@@ -1,0 +1,180 @@
+//! Units, durations, and names that the kernel did not choose.
+
+use unicode_width::UnicodeWidthChar;
+
+/// Stands where something is not known.
+pub const MISSING: &str = "–";
+
+/// A duration in the unit that reads best: `3ms`, `0.2s`, `42s`, `7m`, `3h`, `2d`.
+pub fn duration(milliseconds: u64) -> String {
+    let seconds = milliseconds as f64 / 1000.0;
+    match milliseconds {
+        0..100 => format!("{milliseconds}ms"),
+        100..10_000 => format!("{seconds:.1}s"),
+        10_000..120_000 => format!("{seconds:.0}s"),
+        120_000..7_200_000 => format!("{:.0}m", seconds / 60.0),
+        7_200_000..172_800_000 => format!("{:.0}h", seconds / 3600.0),
+        _ => format!("{:.0}d", seconds / 86400.0),
+    }
+}
+
+/// Bytes: `512`, `4.0K`, `12M`.
+pub fn bytes(bytes: u64) -> String {
+    let mut amount = bytes as f64;
+    let mut units = ["", "K", "M", "G", "T"].into_iter();
+    let mut unit = units.next().unwrap_or_default();
+    while amount >= 1024.0 {
+        let Some(larger) = units.next() else { break };
+        (amount, unit) = (amount / 1024.0, larger);
+    }
+    if unit.is_empty() || amount >= 10.0 {
+        format!("{amount:.0}{unit}")
+    } else {
+        format!("{amount:.1}{unit}")
+    }
+}
+
+/// A share as percent. Only what is full says 100 %, and only what is empty 0 %.
+pub fn percent(ratio: f64) -> String {
+    let rounded = (ratio * 100.0).round();
+    let shown = match ratio {
+        _ if ratio > 0.0 && rounded < 1.0 => return "<1%".to_owned(),
+        _ if ratio < 1.0 && rounded >= 100.0 => 99.0,
+        _ => rounded,
+    };
+    format!("{shown:.0}%")
+}
+
+/// A rate or a mean, with as many digits as matter.
+pub fn decimal(number: f64) -> String {
+    match number.abs() {
+        0.0 => "0".to_owned(),
+        size if size < 0.01 => format!("{number:.0e}"),
+        size if size < 0.1 => format!("{number:.2}"),
+        size if size < 100.0 => format!("{number:.1}"),
+        _ => format!("{number:.0}"),
+    }
+}
+
+/// A change, with its sign.
+pub fn signed(change: i128) -> String {
+    if change > 0 {
+        format!("+{change}")
+    } else {
+        change.to_string()
+    }
+}
+
+/// Makes a name harmless on a terminal: control characters, and those that reorder or hide text,
+/// are written as `\x1b` or `\u{202e}`.
+pub fn escape(name: &str) -> String {
+    let mut shown = String::with_capacity(name.len());
+    for character in name.chars() {
+        match character {
+            '\0'..='\x1f' | '\x7f' => shown.push_str(&format!("\\x{:02x}", character as u32)),
+            _ if is_harmless(character) => shown.push(character),
+            _ => shown.extend(character.escape_unicode()),
+        }
+    }
+    shown
+}
+
+fn is_harmless(character: char) -> bool {
+    let reorders = matches!(character,
+        '\u{80}'..='\u{9f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}');
+    !reorders && character.width().is_some()
+}
+
+/// How many columns a text takes on a terminal.
+pub fn width(text: &str) -> usize {
+    unicode_width::UnicodeWidthStr::width(text)
+}
+
+/// Cuts a text to so many columns, the last of them `…`.
+pub fn shorten(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let (mut taken, mut used) = (String::new(), 1);
+    for character in text.chars() {
+        used += character.width().unwrap_or(0);
+        if used > columns {
+            break;
+        }
+        taken.push(character);
+    }
+    taken.truncate(taken.trim_end().len());
+    taken.push('…');
+    taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn durations() {
+        let cases = [
+            (0, "0ms"),
+            (99, "99ms"),
+            (3200, "3.2s"),
+            (42_400, "42s"),
+            (600_000, "10m"),
+            (7_200_000, "2h"),
+        ];
+        for (milliseconds, text) in cases {
+            assert_eq!(duration(milliseconds), text);
+        }
+    }
+
+    #[test]
+    fn a_queue_that_is_not_full_is_never_a_hundred_percent() {
+        assert_eq!(percent(128.0 / 129.0), "99%");
+        assert_eq!(percent(1.0), "100%");
+        assert_eq!(percent(0.0), "0%");
+        assert_eq!(percent(0.0001), "<1%");
+        assert_eq!(percent(0.9999), "99%");
+        assert_eq!(percent(1.5), "150%");
+    }
+
+    #[test]
+    fn sizes_and_rates() {
+        assert_eq!(bytes(512), "512");
+        assert_eq!(bytes(4096), "4.0K");
+        assert_eq!(bytes(12 << 20), "12M");
+        assert_eq!(decimal(42.04), "42.0");
+        assert_eq!(decimal(0.0), "0");
+        assert_eq!(signed(4), "+4");
+    }
+
+    #[test]
+    fn a_hostile_name_is_shown_and_does_nothing() {
+        assert_eq!(
+            escape("a\x1b[31m\nb\u{202e}c"),
+            "a\\x1b[31m\\x0ab\\u{202e}c"
+        );
+        assert_eq!(escape("naïve 日本"), "naïve 日本");
+    }
+
+    #[test]
+    fn shortening_counts_columns() {
+        assert_eq!(shorten("redis-server", 12), "redis-server");
+        assert_eq!(shorten("redis-server", 6), "redis…");
+        assert_eq!(shorten("日本語", 4), "日…");
+    }
+
+    proptest! {
+        #[test]
+        fn no_escaped_name_holds_a_control_character(name in "\\PC*|.*|[\\x00-\\x1f\\x7f-\\x9f]*") {
+            let escaped = escape(&name);
+            prop_assert!(!escaped.chars().any(char::is_control), "{:?}", escaped);
+        }
+
+        #[test]
+        fn a_shortened_text_fits(text in "\\PC{0,40}", columns in 1usize..30) {
+            prop_assert!(width(&shorten(&text, columns)) <= columns);
+        }
+    }
+}

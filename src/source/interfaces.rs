@@ -1,0 +1,12 @@
+//! Names of network devices, of the calling thread's namespace (man 3 getifaddrs).
+
+use std::collections::HashMap;
+
+/// Index to name.
+pub fn interfaces() -> HashMap<u32, String> {
+    let devices = pnet::datalink::interfaces();
+    devices
+        .into_iter()
+        .map(|device| (device.index, device.name))
+        .collect()
+}
