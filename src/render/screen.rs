@@ -190,7 +190,7 @@ fn write_out(mut bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::Value;
+    use crate::render::table::Value;
 
     fn lines(count: usize) -> Vec<String> {
         (0..count).map(|line| line.to_string()).collect()

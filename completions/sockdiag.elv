@@ -1,0 +1,115 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[sockdiag] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'sockdiag'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'sockdiag'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand queues 'Show which listener is filling or dropping: accept queue, SYN queue, drops, owner'
+            cand counters 'Show which kernel counters moved, how fast, and what each means'
+            cand completions 'Print a completion script for a shell'
+            cand man 'Print a manual page, in roff'
+            cand schema 'Print the JSON Schema of a report, or the names of all'
+        }
+        &'sockdiag;queues'= {
+            cand --process 'Show only listeners that a process of this name or id holds'
+            cand --unit 'Show only listeners of this systemd unit, container or pod'
+            cand --user 'Show only listeners that this user made'
+            cand --owners 'How far to look for the processes that hold a socket'
+            cand -o 'Write the report as this'
+            cand --output 'Write the report as this'
+            cand --sort 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns'
+            cand --top 'Show no more than the first N rows'
+            cand --columns 'Show these columns, separated by commas; `help` lists them'
+            cand --color 'Colour the table'
+            cand -w 'Read again and again, every so many seconds (fractions allowed, default 2)'
+            cand --watch 'Read again and again, every so many seconds (fractions allowed, default 2)'
+            cand -c 'Stop after N readings'
+            cand --count 'Stop after N readings'
+            cand --for 'Sample for this long, then report minimum, mean, 95th percentile and maximum'
+            cand --every 'Sample this often (default 20ms)'
+            cand --netns 'Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`'
+            cand --proc-root 'Read this instead of /proc'
+            cand -x 'Show unix stream listeners too'
+            cand --unix 'Show unix stream listeners too'
+            cand -u 'Show the receive queues of UDP sockets too'
+            cand --udp 'Show the receive queues of UDP sockets too'
+            cand -4 'Show IPv4 sockets only'
+            cand --ipv4 'Show IPv4 sockets only'
+            cand -6 'Show IPv6 sockets only (dual-stack ones serve IPv4 clients too)'
+            cand --ipv6 'Show IPv6 sockets only (dual-stack ones serve IPv4 clients too)'
+            cand --fold 'Show the sockets of a SO_REUSEPORT group as one row, and the fullest of them'
+            cand --no-syn 'Do not count half-open connections (spares a walk over all sockets of the host)'
+            cand --no-owners 'Do not look for processes (= --owners none)'
+            cand -r 'Show names of hosts, services and users for numbers'
+            cand --resolve 'Show names of hosts, services and users for numbers'
+            cand -n 'Show numbers (the default)'
+            cand --numeric 'Show numbers (the default)'
+            cand --json 'Write JSON, one object a line (= --output json)'
+            cand --no-header 'Leave out the line that names the columns'
+            cand -v 'Explain the columns under the table'
+            cand --verbose 'Explain the columns under the table'
+            cand -q 'Leave out the notes under the table'
+            cand --quiet 'Leave out the notes under the table'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'sockdiag;counters'= {
+            cand -o 'Write the report as this'
+            cand --output 'Write the report as this'
+            cand --sort 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns'
+            cand --top 'Show no more than the first N rows'
+            cand --columns 'Show these columns, separated by commas; `help` lists them'
+            cand --color 'Colour the table'
+            cand -w 'Read again and again, every so many seconds (fractions allowed, default 2)'
+            cand --watch 'Read again and again, every so many seconds (fractions allowed, default 2)'
+            cand -c 'Stop after N readings'
+            cand --count 'Stop after N readings'
+            cand --for 'Sample for this long, then report minimum, mean, 95th percentile and maximum'
+            cand --every 'Sample this often (default 20ms)'
+            cand --netns 'Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`'
+            cand --proc-root 'Read this instead of /proc'
+            cand -a 'Show every counter'
+            cand --all 'Show every counter'
+            cand --why 'Take the drops at listeners apart: accept queue full, SYN queue full, other'
+            cand --json 'Write JSON, one object a line (= --output json)'
+            cand --no-header 'Leave out the line that names the columns'
+            cand -v 'Explain the columns under the table'
+            cand --verbose 'Explain the columns under the table'
+            cand -q 'Leave out the notes under the table'
+            cand --quiet 'Leave out the notes under the table'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'sockdiag;completions'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'sockdiag;man'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'sockdiag;schema'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+    ]
+    $completions[$command]
+}

@@ -1,0 +1,95 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_sockdiag_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_sockdiag_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_sockdiag_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_sockdiag_using_subcommand
+    set -l cmd (__fish_sockdiag_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c sockdiag -n "__fish_sockdiag_needs_command" -s h -l help -d 'Print help'
+complete -c sockdiag -n "__fish_sockdiag_needs_command" -s V -l version -d 'Print version'
+complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "queues" -d 'Show which listener is filling or dropping: accept queue, SYN queue, drops, owner'
+complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "counters" -d 'Show which kernel counters moved, how fast, and what each means'
+complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "man" -d 'Print a manual page, in roff'
+complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "schema" -d 'Print the JSON Schema of a report, or the names of all'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l process -d 'Show only listeners that a process of this name or id holds' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l unit -d 'Show only listeners of this systemd unit, container or pod' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l user -d 'Show only listeners that this user made' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l owners -d 'How far to look for the processes that hold a socket' -r -f -a "auto\t'Low descriptors of every process, and of the rest what 250 ms allow'
+all\t'Every descriptor of every process'
+none\t'Not at all'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s o -l output -d 'Write the report as this' -r -f -a "table\t'Columns for people'
+json\t'One JSON object a line'
+csv\t'Comma-separated values, every column, unrounded'
+prom\t'Prometheus text format'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l top -d 'Show no more than the first N rows' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l color -d 'Colour the table' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s w -l watch -d 'Read again and again, every so many seconds (fractions allowed, default 2)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s c -l count -d 'Stop after N readings' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l every -d 'Sample this often (default 20ms)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l proc-root -d 'Read this instead of /proc' -r -F
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s x -l unix -d 'Show unix stream listeners too'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s u -l udp -d 'Show the receive queues of UDP sockets too'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s 4 -l ipv4 -d 'Show IPv4 sockets only'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s 6 -l ipv6 -d 'Show IPv6 sockets only (dual-stack ones serve IPv4 clients too)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l fold -d 'Show the sockets of a SO_REUSEPORT group as one row, and the fullest of them'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l no-syn -d 'Do not count half-open connections (spares a walk over all sockets of the host)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l no-owners -d 'Do not look for processes (= --owners none)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s r -l resolve -d 'Show names of hosts, services and users for numbers'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s n -l numeric -d 'Show numbers (the default)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l json -d 'Write JSON, one object a line (= --output json)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l no-header -d 'Leave out the line that names the columns'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s v -l verbose -d 'Explain the columns under the table'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s q -l quiet -d 'Leave out the notes under the table'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s o -l output -d 'Write the report as this' -r -f -a "table\t'Columns for people'
+json\t'One JSON object a line'
+csv\t'Comma-separated values, every column, unrounded'
+prom\t'Prometheus text format'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l top -d 'Show no more than the first N rows' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l color -d 'Colour the table' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s w -l watch -d 'Read again and again, every so many seconds (fractions allowed, default 2)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s c -l count -d 'Stop after N readings' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l every -d 'Sample this often (default 20ms)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l proc-root -d 'Read this instead of /proc' -r -F
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s a -l all -d 'Show every counter'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l why -d 'Take the drops at listeners apart: accept queue full, SYN queue full, other'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l json -d 'Write JSON, one object a line (= --output json)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l no-header -d 'Leave out the line that names the columns'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s v -l verbose -d 'Explain the columns under the table'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s q -l quiet -d 'Leave out the notes under the table'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand man" -s h -l help -d 'Print help'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand schema" -s h -l help -d 'Print help'
