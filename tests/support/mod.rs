@@ -1,0 +1,54 @@
+//! What the integration tests share: own network namespaces, the built program, sockets in every
+//! kind of trouble, and the tools whose answers the program's are compared with.
+//!
+//! Every test file is a crate of its own and uses only part of this.
+#![allow(dead_code, unused_imports)]
+
+mod namespace;
+mod program;
+mod roles;
+mod sockets;
+mod syn;
+mod tools;
+
+use std::io::Write as _;
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub use namespace::*;
+pub use program::*;
+pub use roles::*;
+pub use sockets::*;
+pub use syn::*;
+pub use tools::*;
+
+/// How long anything may take before a test gives up on it. Far longer than all of it needs, so
+/// that a busy machine does not fail a test.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Looks again and again until `condition` holds; the one place where a test waits.
+#[track_caller]
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    wait_for(what, || condition().then_some(()));
+}
+
+/// Looks again and again until there is something to return.
+#[track_caller]
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "gave up waiting until {what}");
+        thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+/// Says on the real stderr, which the test harness does not capture, what was not tested and why.
+pub fn skipped(what: &str) {
+    let line = format!("SKIPPED: {what}\n");
+    std::io::stderr()
+        .write_all(line.as_bytes())
+        .expect("stderr is open");
+}

@@ -1,0 +1,102 @@
+//! Network namespaces for tests, and what is set inside them.
+
+use std::fs;
+use std::process::Command;
+
+use super::{play_role_if_cast, skipped};
+
+const INSIDE: &str = "SOCKDIAG_IN_NETNS";
+
+/// Runs this test again, alone, as a process inside a new user and network namespace.
+///
+/// `/proc/net` means the namespace of the process, not of the thread, so the whole process moves.
+/// Where user namespaces are forbidden the test fails and says so.
+pub fn in_netns(test: &str, body: impl FnOnce()) {
+    inside(test, &["--user", "--map-root-user", "--net"], body);
+}
+
+/// As [`in_netns`], and no process outside is visible either, so that every owner can be read and
+/// every namespace is one of ours. `/run` is empty, for `ip netns add`.
+pub fn in_sealed_netns(test: &str, body: impl FnOnce()) {
+    let flags = [
+        "--user",
+        "--map-root-user",
+        "--net",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+    ];
+    inside(test, &flags, || {
+        run("mount", &["-t", "tmpfs", "none", "/run"]);
+        body();
+    });
+}
+
+/// As [`in_netns`], but root stays the real root, who can become another user and own cgroups.
+/// Says that it was skipped where the tests do not run as root.
+pub fn in_netns_of_root(test: &str, body: impl FnOnce()) {
+    if rustix::process::geteuid().is_root() {
+        inside(test, &["--net"], body);
+    } else {
+        skipped(&format!("{test}: needs to run as root"));
+    }
+}
+
+fn inside(test: &str, flags: &[&str], body: impl FnOnce()) {
+    if std::env::var_os(INSIDE).is_some() {
+        if !play_role_if_cast() {
+            body();
+        }
+        return;
+    }
+    let again = Command::new("unshare")
+        .args(flags)
+        .arg("--")
+        .arg(std::env::current_exe().expect("a test knows its own path"))
+        .args(["--exact", test, "--nocapture"])
+        .env(INSIDE, "1")
+        .output()
+        .expect("unshare(1) is part of util-linux");
+    let said = String::from_utf8_lossy(&again.stdout);
+    let errors = String::from_utf8_lossy(&again.stderr);
+    for line in errors.lines() {
+        if let Some(what) = line.strip_prefix("SKIPPED: ") {
+            skipped(what);
+        }
+    }
+    assert!(
+        // A misspelt name runs no test at all and succeeds.
+        again.status.success() && said.contains("1 passed"),
+        "inside `unshare {}`: {}\n{said}\n{errors}",
+        flags.join(" "),
+        again.status,
+    );
+}
+
+/// A new namespace has nothing, not even a working 127.0.0.1.
+pub fn lo_up() {
+    run("ip", &["link", "set", "lo", "up"]);
+}
+
+/// `sysctl("net/core/somaxconn", 4)`, in the namespace of this test alone.
+pub fn sysctl(path: &str, value: impl ToString) {
+    let path = format!("/proc/sys/{path}");
+    fs::write(&path, value.to_string()).unwrap_or_else(|error| panic!("{path}: {error}"));
+}
+
+/// Runs a command that a scene cannot do without and returns what it printed.
+pub fn run(program: &str, args: &[&str]) -> String {
+    let output = Command::new(program)
+        .args(args)
+        .output()
+        .unwrap_or_else(|error| panic!("the tests need {program}: {error}"));
+    assert!(
+        output.status.success(),
+        "{program} {}: {}",
+        args.join(" "),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).expect("ASCII from a system tool")
+}
