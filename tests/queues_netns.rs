@@ -1,0 +1,111 @@
+//! `sockdiag queues --netns`: listeners of other namespaces.
+
+mod support;
+
+use std::fs::{create_dir, metadata};
+use std::os::unix::fs::MetadataExt as _;
+
+use serde_json::Value;
+use support::*;
+
+const SERVER: &str = "10.9.0.1:8080";
+
+/// A full listener, in whatever namespace it is played.
+const SERVE: Role = Role::Serve {
+    address: SERVER,
+    backlog: 2,
+    clients: 3,
+    syns: 0,
+};
+
+fn netns_inode(path: &str) -> u64 {
+    metadata(path)
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
+        .ino()
+}
+
+fn add_named(name: &str) -> String {
+    let _ = create_dir("/run/netns");
+    run("ip", &["netns", "add", name]);
+    format!("/run/netns/{name}")
+}
+
+fn in_namespace(report: &Value, inode: u64) -> Vec<&Value> {
+    listeners(report)
+        .iter()
+        .filter(|listener| listener["netns"]["inode"] == inode)
+        .collect()
+}
+
+#[test]
+fn all_finds_every_namespace_once_and_names_those_that_have_a_name() {
+    let test = "all_finds_every_namespace_once_and_names_those_that_have_a_name";
+    in_sealed_netns(test, || {
+        roads_to_nowhere();
+        let _here = listen(SERVER, 7);
+        let blue = add_named("blue");
+        let green = add_named("green");
+        // Seen by its name and as that of a process, and still shown once.
+        let enter = format!("--net={blue}");
+        let _in_blue = Player::cast(test, &SERVE, &["nsenter", &enter]);
+        let nameless = Player::cast(test, &SERVE, &["unshare", "--net"]);
+
+        let report = json(&["queues", "--netns", "all"]);
+        for (path, name, limit) in [
+            ("/proc/self/ns/net", None, 7),
+            (&blue, Some("blue"), 2),
+            (&format!("/proc/{}/ns/net", nameless.pid()), None, 2),
+        ] {
+            let found = in_namespace(&report, netns_inode(path));
+            assert_eq!(found.len(), 1, "{path} in {report:#}");
+            assert_eq!(found[0]["netns"]["name"].as_str(), name);
+            assert_eq!(found[0]["accept_queue"]["limit"], limit);
+        }
+        assert_eq!(
+            in_namespace(&report, netns_inode(&green)),
+            [] as [&Value; 0]
+        );
+        assert_eq!(listeners(&report).len(), 3);
+    });
+}
+
+#[test]
+fn a_namespace_is_chosen_by_name_path_or_process() {
+    let test = "a_namespace_is_chosen_by_name_path_or_process";
+    in_sealed_netns(test, || {
+        lo_up();
+        let _here = listen("127.0.0.1:8081", 7);
+        let blue = add_named("blue");
+        let enter = format!("--net={blue}");
+        let server = Player::cast(test, &SERVE, &["nsenter", &enter]);
+
+        for netns in ["blue", &blue, &server.pid().to_string()] {
+            let report = json(&["queues", "--netns", netns]);
+            assert_eq!(ports(&report), [8080], "--netns {netns}");
+            let found = listener(&report, SERVER);
+            assert_eq!(found["netns"]["inode"], netns_inode(&blue));
+            assert_eq!(found["netns"]["name"], "blue");
+            assert_eq!(found["state"], "full");
+            assert_eq!(found["owners"][0]["pid"], server.pid());
+        }
+        assert_eq!(ports(&json(&["queues"])), [8081]);
+    });
+}
+
+#[test]
+fn the_cap_of_another_namespace_is_its_own() {
+    let test = "the_cap_of_another_namespace_is_its_own";
+    in_sealed_netns(test, || {
+        lo_up();
+        // Two, and so is the limit over there, where the cap is another.
+        sysctl("net/core/somaxconn", 2);
+        let _here = listen("127.0.0.1:8081", 7);
+        let server = Player::cast(test, &SERVE, &["unshare", "--net"]);
+        let set_by = |report: &Value, address| {
+            listener(report, address)["accept_queue"]["limit_set_by"].clone()
+        };
+        assert_eq!(set_by(&json(&["queues"]), "127.0.0.1:8081"), "somaxconn");
+        let there = json(&["queues", "--netns", &server.pid().to_string()]);
+        assert_eq!(set_by(&there, SERVER), "application");
+    });
+}

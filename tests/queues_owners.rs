@@ -1,0 +1,170 @@
+//! `sockdiag queues`: whose listener it is.
+
+mod support;
+
+use std::os::fd::AsRawFd as _;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json as object};
+use socket2::Socket;
+use support::*;
+
+const SERVER: &str = "127.0.0.1:8080";
+
+fn myself(socket: &Socket) -> Value {
+    let pid = std::process::id();
+    object!({"pid": pid, "name": process_name(pid), "fd": socket.as_raw_fd()})
+}
+
+/// The owners of the one listener at [`SERVER`], by descriptor and process.
+fn owners(report: &Value) -> Vec<Value> {
+    let owners = listener(report, SERVER)["owners"].as_array();
+    let mut owners = owners.expect("owners[]").clone();
+    owners.sort_by_key(|owner| (owner["fd"].as_i64(), owner["pid"].as_u64()));
+    owners
+}
+
+#[test]
+fn the_owner_is_the_process_that_holds_the_descriptor() {
+    in_sealed_netns("the_owner_is_the_process_that_holds_the_descriptor", || {
+        lo_up();
+        let server = listen(SERVER, 5);
+        let report = json(&["queues"]);
+        assert_eq!(owners(&report), [myself(&server)]);
+        assert_eq!(listener(&report, SERVER)["owners_complete"], true);
+        assert_eq!(report["incomplete"], object!([]));
+
+        for flag in [&["--no-owners"][..], &["--owners", "none"]] {
+            let report = json(&[&["queues"], flag].concat());
+            assert_eq!(owners(&report), [] as [Value; 0]);
+            assert_eq!(listener(&report, SERVER)["owners_complete"], false);
+        }
+    });
+}
+
+#[test]
+fn all_processes_that_share_a_listener_own_it() {
+    in_sealed_netns("all_processes_that_share_a_listener_own_it", || {
+        lo_up();
+        let server = listen(SERVER, 5);
+        // Inherited, as the workers of a pre-forking server inherit it. Not by sockdiag.
+        server.set_cloexec(false).expect("FD_CLOEXEC");
+        let cats = [Player::cat(), Player::cat(), Player::cat()];
+        server.set_cloexec(true).expect("FD_CLOEXEC");
+        wait_until("all are cats", || {
+            cats.iter().all(|cat| cat.name() == "cat")
+        });
+
+        let report = json(&["queues", "--owners", "all"]);
+        let fd = server.as_raw_fd();
+        let mut expected = vec![myself(&server)];
+        expected.extend(
+            cats.iter()
+                .map(|cat| object!({"pid": cat.pid(), "name": "cat", "fd": fd})),
+        );
+        assert_eq!(owners(&report), expected);
+        assert_eq!(listener(&report, SERVER)["owners_complete"], true);
+    });
+}
+
+#[test]
+fn a_listener_passed_to_another_process_is_found_at_a_high_descriptor() {
+    let test = "a_listener_passed_to_another_process_is_found_at_a_high_descriptor";
+    in_sealed_netns(test, || {
+        lo_up();
+        let server = listen(SERVER, 5);
+        let handed_over = Handover::at("handover").pass(&server);
+        let role = Role::Hold {
+            from: "handover",
+            descriptor: 900,
+        };
+        let holder = Player::cast(test, &role, &[]);
+        handed_over.join().expect("it was passed");
+
+        let mine = myself(&server);
+        let theirs = object!({"pid": holder.pid(), "name": holder.name(), "fd": 900});
+        let report = json(&["queues", "--owners", "all"]);
+        assert_eq!(owners(&report), [mine, theirs.clone()]);
+
+        // Whoever made the listener need not be among its owners any more.
+        drop(server);
+        let report = json(&["queues", "--owners", "all"]);
+        assert_eq!(owners(&report), [theirs]);
+    });
+}
+
+#[test]
+fn a_process_that_holds_a_listener_twice_is_listed_with_both_descriptors() {
+    in_sealed_netns(
+        "a_process_that_holds_a_listener_twice_is_listed_with_both_descriptors",
+        || {
+            lo_up();
+            let server = listen(SERVER, 5);
+            let again = server.try_clone().expect("a descriptor is free");
+            let report = json(&["queues", "--owners", "all"]);
+            let mut expected = [myself(&server), myself(&again)];
+            expected.sort_by_key(|owner| owner["fd"].as_i64());
+            assert_eq!(owners(&report), expected);
+        },
+    );
+}
+
+#[test]
+fn a_process_name_reaches_json_exactly_and_a_table_escaped() {
+    in_sealed_netns(
+        "a_process_name_reaches_json_exactly_and_a_table_escaped",
+        || {
+            lo_up();
+            let _server = listen(SERVER, 5);
+            let name = "a\u{1b}[31m\"b\\";
+            std::fs::write("/proc/self/comm", name).expect("a process may name itself");
+            let report = json(&["queues"]);
+            assert_eq!(owners(&report)[0]["name"], name);
+            let table = text(&["queues", "--color", "never"]);
+            assert!(table.contains("8080"), "{table}");
+            assert!(!table.contains('\u{1b}'), "{table:?}");
+        },
+    );
+}
+
+#[test]
+fn an_ordinary_user_gets_the_listeners_and_is_told_that_owners_are_hidden() {
+    in_netns_of_root(
+        "an_ordinary_user_gets_the_listeners_and_is_told_that_owners_are_hidden",
+        || {
+            lo_up();
+            let server = listen(SERVER, 5);
+            let _clients = fill(&server, 6);
+            // Where the program was built, nobody else may be able to read it.
+            let folder = std::env::temp_dir().join(format!("sockdiag-{}", std::process::id()));
+            std::fs::create_dir_all(&folder).expect("a temporary folder");
+            let program = folder.join("sockdiag");
+            std::fs::copy(PROGRAM, &program).expect("a copy of the program");
+            let output = finish(
+                Command::new("setpriv")
+                    .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
+                    .arg(&program)
+                    .args(["queues", "--json"])
+                    .stdout(Stdio::piped()),
+            );
+            std::fs::remove_dir_all(&folder).expect("it is ours");
+            assert!(output.status.success(), "{}", stderr(&output));
+
+            let report: Value = serde_json::from_slice(&output.stdout).expect("one line of JSON");
+            let found = listener(&report, SERVER);
+            assert_eq!(found["state"], "full");
+            assert_eq!(found["accept_queue"]["length"], 6);
+            assert_eq!(found["uid"], 0);
+            assert_eq!(found["owners"], object!([]));
+            assert_eq!(found["owners_complete"], false);
+            let incomplete = report["incomplete"].as_array().expect("incomplete[]");
+            let owners = incomplete
+                .iter()
+                .find(|missing| missing["what"] == "owners")
+                .unwrap_or_else(|| panic!("owners are not said to be missing: {report:#}"));
+            let why = owners["why"].as_str().expect("a reason");
+            assert!(why.contains("CAP_SYS_PTRACE"), "{why}");
+            assert!(count(&owners["count"]) >= 1);
+        },
+    );
+}
