@@ -33,6 +33,18 @@ enum Command {
 }
 
 impl Cli {
+    /// Reads the command line. The value of `--watch` needs its `=`, so that a filter may follow;
+    /// fingers still type `-w2`.
+    pub fn read() -> Result<Self, clap::Error> {
+        Self::try_parse_from(std::env::args_os().map(|argument| {
+            let seconds = argument.to_str().and_then(|text| text.strip_prefix("-w"));
+            match seconds.filter(|seconds| seconds.parse::<f64>().is_ok()) {
+                Some(seconds) => format!("--watch={seconds}").into(),
+                None => argument,
+            }
+        }))
+    }
+
     /// Runs the chosen subcommand. Without one there is nothing to answer yet, so help is shown.
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {

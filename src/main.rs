@@ -7,13 +7,11 @@ mod render;
 
 use std::{io, process::ExitCode};
 
-use clap::Parser;
-
 use cli::Cli;
 use command::Usage;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(refused) => return refuse(&refused),
     };

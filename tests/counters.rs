@@ -129,7 +129,7 @@ fn a_near_miss_is_wrong_usage_and_suggests_the_right_name() {
     in_netns(
         "a_near_miss_is_wrong_usage_and_suggests_the_right_name",
         || {
-            let output = sockdiag(&["counters", "ListenOverflow"]);
+            let output = sockdiag(&["counters", "ListenOverflaws"]);
             assert_eq!(output.status.code(), Some(2));
             assert!(output.stdout.is_empty());
             let said = stderr(&output);
@@ -178,7 +178,7 @@ fn gauges_and_what_belongs_to_the_whole_host_are_labelled() {
             let sockstat = |name: &str| {
                 counters(&report)
                     .iter()
-                    .find(|counter| counter["table"] == "TCP" && counter["name"] == name)
+                    .find(|counter| counter["table"] == "sockstat.TCP" && counter["name"] == name)
                     .unwrap_or_else(|| panic!("no TCP {name} of sockstat in {report:#}"))
             };
             for (name, scope) in [("inuse", "netns"), ("tw", "netns"), ("alloc", "host")] {
@@ -220,7 +220,7 @@ fn a_watch_tells_what_was_counted_since_the_reading_before() {
 /// `why` of a run, which must add up.
 fn why() -> (u64, u64, u64, u64) {
     let report = json(&["counters", "--why"]);
-    let why = &report["why"];
+    let why = &report["why"][0];
     let parts = (
         count(&why["listen_drops"]),
         count(&why["overflows"]),

@@ -141,9 +141,14 @@ fn unit_selects_by_the_cgroup_that_the_listener_was_made_in() {
             assert_eq!(found["unit"], *name, "{found:#}");
             let cgroup = found["cgroup"].as_str().expect("a path");
             assert!(cgroup.ends_with(&name), "{cgroup}");
-            assert_ne!(listener(&report, "127.0.0.1:8080")["unit"], *name);
+            // Without its owner, a socket is of the group it was made in; with it, of the one that
+            // the owner is in now.
+            let made = json(&["queues", "--no-owners"]);
+            assert_eq!(listener(&made, "127.0.0.1:8081")["unit"], *name);
+            assert_ne!(listener(&made, "127.0.0.1:8080")["unit"], *name);
+            assert_eq!(listener(&report, "127.0.0.1:8080")["unit"], *name);
 
-            let of = |unit: &str| ports(&json(&["queues", "--unit", unit]));
+            let of = |unit: &str| ports(&json(&["queues", "--no-owners", "--unit", unit]));
             assert_eq!(of(&name), [8081]);
             // As systemctl does, without the ending.
             assert_eq!(of(name.trim_end_matches(".service")), [8081]);

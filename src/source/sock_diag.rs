@@ -70,7 +70,9 @@ impl SockDiag {
 
     /// Every TCP listener of one family, MPTCP ones included and once. No walk.
     pub fn listeners(&mut self, family: Family, found: &mut Vec<Listener>) -> Result<Walk> {
-        let request = request(family, TCP, ExtensionFlags::SKMEMINFO, StateFlags::LISTEN);
+        // What tells an MPTCP listener from a TCP one comes only along with INFO.
+        let extensions = ExtensionFlags::SKMEMINFO | ExtensionFlags::INFO;
+        let request = request(family, TCP, extensions, StateFlags::LISTEN);
         self.ask("TCP listeners", request, None, |row| {
             found.push(row.listener());
             ControlFlow::Continue(())

@@ -22,6 +22,8 @@ impl fmt::Display for FilterError {
 
 impl std::error::Error for FilterError {}
 
+const NOT_A_PORT: &str = "not a port: a number from 0 to 65535";
+
 /// Parentheses may not be nested deeper than this.
 const DEEPEST: usize = 50;
 
@@ -160,18 +162,26 @@ impl<'a> Parser<'a> {
             .peek()
             .map(|word| word.strip_prefix(':').unwrap_or(word));
         let port = digits.and_then(|digits| digits.parse().ok());
-        let port = port.ok_or_else(|| self.fail("not a port: a number from 0 to 65535"))?;
+        let port = port.ok_or_else(|| self.fail(NOT_A_PORT))?;
         self.next += 1;
         Ok(port)
     }
 
     fn address(&mut self) -> Result<Expression, FilterError> {
-        let expression = match self.peek() {
-            Some(word) if word.starts_with(['/', '@']) => Ok(Expression::Path(word.to_owned())),
-            Some(word) => address(word),
-            None => Err("an address is missing".to_owned()),
+        let Some(word) = self.peek() else {
+            return Err(self.fail("an address is missing"));
         };
-        let expression = expression.map_err(|why| self.fail(why))?;
+        let expression = match word {
+            _ if word.starts_with(['/', '@']) => Expression::Path(word.to_owned()),
+            _ => address(word).map_err(|Wrong { part, why }| {
+                let inside = part.as_ptr().addr() - word.as_ptr().addr();
+                let error = self.fail(why);
+                FilterError {
+                    at: error.at + inside,
+                    ..error
+                }
+            })?,
+        };
         self.next += 1;
         Ok(expression)
     }
@@ -185,9 +195,22 @@ fn one_or(mut parts: Vec<Expression>, join: fn(Vec<Expression>) -> Expression) -
     }
 }
 
+/// The part of a word that is wrong, and why.
+struct Wrong<'a> {
+    part: &'a str,
+    why: String,
+}
+
+fn wrong<'a>(part: &'a str, why: impl Into<String>) -> Wrong<'a> {
+    Wrong {
+        part,
+        why: why.into(),
+    }
+}
+
 /// `ADDR`, `ADDR:PORT`, `ADDR/BITS:PORT`, `:PORT`, `*:PORT`; an IPv6 address with a port or bits
 /// stands in brackets.
-fn address(word: &str) -> Result<Expression, String> {
+fn address(word: &str) -> Result<Expression, Wrong<'_>> {
     if let Ok(address) = word.parse::<IpAddr>() {
         return Ok(Expression::Address {
             network: Some(whole(address)),
@@ -210,35 +233,31 @@ fn address(word: &str) -> Result<Expression, String> {
         _ => Some(network(place, bits)?),
     };
     if network.is_none() && port.is_none() {
-        return Err("not an address".to_owned());
+        return Err(wrong(word, "not an address"));
     }
     let port = match port {
         None | Some("*") => None,
-        Some(digits) => Some(
-            digits
-                .parse()
-                .map_err(|_| "not a port: a number from 0 to 65535".to_owned())?,
-        ),
+        Some(digits) => Some(digits.parse().map_err(|_| wrong(digits, NOT_A_PORT))?),
     };
     Ok(Expression::Address { network, port })
 }
 
-fn network(place: &str, bits: &str) -> Result<Network, String> {
+fn network<'a>(place: &'a str, bits: &'a str) -> Result<Network, Wrong<'a>> {
     let address: IpAddr = place
         .parse()
-        .map_err(|_| format!("not an address, nor a word of the filter language: {place}"))?;
+        .map_err(|_| wrong(place, "not an address, nor a word of the filter language"))?;
     let whole = whole(address);
     if bits.is_empty() {
         return Ok(whole);
     }
-    let bits = bits
+    match bits
         .strip_prefix('/')
-        .and_then(|digits| digits.parse().ok());
-    match bits {
+        .and_then(|digits| digits.parse().ok())
+    {
         Some(bits) if bits <= whole.bits => Ok(Network { address, bits }),
-        _ => Err(format!(
-            "not a prefix length: a number from 0 to {}",
-            whole.bits
+        _ => Err(wrong(
+            bits,
+            format!("not a prefix length: a number from 0 to {}", whole.bits),
         )),
     }
 }
@@ -296,6 +315,7 @@ mod tests {
                 ""
             )
         );
+        assert!(error("10.0.0.1:8x").ends_with("\n  10.0.0.1:8x\n           ^"));
         assert!(error("(:80").ends_with("\n  (:80\n      ^"));
         assert!(error(":80)").ends_with("\n  :80)\n     ^"));
         assert!(error("not").ends_with("\n  not\n     ^"));

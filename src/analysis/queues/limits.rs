@@ -6,11 +6,18 @@ use super::LimitSetBy;
 use crate::model::ListenLimits;
 
 /// Who set an accept queue's limit. A limit below today's cap was either asked for, or is an
-/// earlier cap: the kernel keeps what listen(2) was told in no place. Only a cap that was seen
-/// earlier is proof; of the rest, values that a cap customarily has are left open.
-pub fn set_by(limit: u32, now: &ListenLimits, earlier: &BTreeSet<u32>) -> Option<LimitSetBy> {
+/// earlier cap: the kernel keeps what listen(2) was told in no place. Proof is a cap that was seen
+/// earlier, or that the limit was seen to be set (`seen_set`) below the cap in force; of the rest,
+/// values that a cap customarily has are left open.
+pub fn set_by(
+    limit: u32,
+    now: &ListenLimits,
+    earlier: &BTreeSet<u32>,
+    seen_set: bool,
+) -> Option<LimitSetBy> {
     let cap = now.somaxconn?;
     match limit {
+        _ if limit < cap && seen_set => Some(LimitSetBy::Application),
         _ if limit > cap => None,
         _ if limit == cap => Some(LimitSetBy::Somaxconn),
         _ if earlier.contains(&limit) => Some(LimitSetBy::Stale),
@@ -56,32 +63,36 @@ mod tests {
     fn who_set_the_limit() {
         let none = BTreeSet::new();
         assert_eq!(
-            set_by(4096, &limits(4096), &none),
+            set_by(4096, &limits(4096), &none, false),
             Some(LimitSetBy::Somaxconn)
         );
         assert_eq!(
-            set_by(511, &limits(4096), &none),
+            set_by(511, &limits(4096), &none, false),
             Some(LimitSetBy::Application)
         );
         assert_eq!(
-            set_by(0, &limits(4096), &none),
+            set_by(0, &limits(4096), &none, false),
             Some(LimitSetBy::Application)
         );
         assert_eq!(
-            set_by(128, &limits(4096), &none),
+            set_by(128, &limits(4096), &none, false),
             None,
             "asked for, or the old default"
         );
         assert_eq!(
-            set_by(5000, &limits(4096), &none),
+            set_by(5000, &limits(4096), &none, false),
             None,
             "the cap was higher once"
         );
         assert_eq!(
-            set_by(128, &limits(4096), &BTreeSet::from([128])),
+            set_by(128, &limits(4096), &BTreeSet::from([128]), false),
             Some(LimitSetBy::Stale)
         );
-        assert_eq!(set_by(128, &ListenLimits::default(), &none), None);
+        assert_eq!(
+            set_by(128, &limits(4096), &none, true),
+            Some(LimitSetBy::Application)
+        );
+        assert_eq!(set_by(128, &ListenLimits::default(), &none, false), None);
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub use samples::Samples;
 pub use selection::Selection;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     time::Duration,
 };
 
@@ -53,6 +53,8 @@ pub struct NamespaceReading {
     pub limits: ListenLimits,
     /// Values of somaxconn seen in earlier readings of this run.
     pub earlier_caps: BTreeSet<u32>,
+    /// Listeners, by cookie, whose limit was seen to be set below the cap in force.
+    pub asked: HashSet<u64>,
     /// `ListenOverflows` of the namespace.
     pub overflows: Option<i128>,
     /// Names of the devices that sockets are bound to, by index.

@@ -274,6 +274,7 @@ impl<'a> Join<'a> {
                 limit,
                 &self.namespace.limits,
                 &self.namespace.earlier_caps,
+                self.namespace.asked.contains(&listener.cookie),
             ),
             oldest_wait_ms: known.and_then(|waiters| waiters.oldest_wait_ms),
             abandoned: known

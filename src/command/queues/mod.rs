@@ -4,6 +4,7 @@ mod namespace;
 mod pace;
 mod reader;
 
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use sockdiag::{
     analysis::{
@@ -24,8 +25,9 @@ use reader::{Depth, Reader};
 Filter, on the local end: `:8080`, `10.0.0.1:443`, `10.0.0.0/8`, `[::1]:80`, `sport >= :1024`, \
 `src ADDR`, a unix path (`/run/*.sock`), joined by `and`, `or`, `not` and parentheses.
 
-A queue of limit B holds B + 1: it is full when ACCEPT is greater than LIMIT. DROPS counts every \
-packet that the socket dropped, not overflows alone.")]
+LIMIT is the smaller of the backlog given to listen() and net.core.somaxconn at that time. A queue \
+of limit B holds B + 1: it is full when ACCEPT is greater than LIMIT. DROPS counts every packet \
+that the socket dropped, not overflows alone.")]
 pub struct QueuesArgs {
     /// Show only listeners that match
     #[arg(value_name = "FILTER")]
@@ -103,6 +105,12 @@ pub fn run(args: &QueuesArgs) -> anyhow::Result<()> {
     };
     let mut session = Session::new(&args.output, &args.time, view)?;
     let kernel = Kernel::with_proc_root(&args.place.proc_root);
+    if let Some(process) = &args.process {
+        anyhow::ensure!(
+            kernel.has_process(process),
+            "--process {process}: no such process"
+        );
+    }
     let places = Places::find(&args.place, &kernel)?;
     let mut reader = Reader::new(args.plan(), &kernel, &places, &selection);
     let fold = |mut report: QueueReport| {
@@ -223,8 +231,8 @@ impl QueuesArgs {
 
 fn user_id(name: &str) -> anyhow::Result<u32> {
     let by_name = || uzers::get_user_by_name(name).map(|user| user.uid());
-    name.parse()
-        .ok()
+    let by_number = name.parse().ok();
+    by_number
         .or_else(by_name)
-        .ok_or_else(|| usage(format!("--user {name}: no such user")))
+        .with_context(|| format!("--user {name}: no such user"))
 }

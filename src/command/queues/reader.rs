@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use sockdiag::{
     analysis::queues::{NamespaceReading, Reading, Requests, Selection},
-    model::{Incomplete, Listener, Owners},
+    model::{Incomplete, Listener, Owners, Queue},
     source::{CgroupNames, Families, Kernel, Namespace, OwnerSearch, Wanted},
 };
 
@@ -64,6 +64,38 @@ struct Memory {
     requests_pace: Pace,
     waiting_pace: Pace,
     caps: BTreeSet<u32>,
+    last_cap: Option<u32>,
+    last_limits: HashMap<u64, u32>,
+    asked: HashSet<u64>,
+}
+
+impl Memory {
+    /// Puts into a reading what earlier ones tell of its limits. A limit that was set between two
+    /// readings with one and the same, higher cap was asked for.
+    fn limits(&mut self, reading: &mut NamespaceReading) {
+        let cap = reading.limits.somaxconn;
+        let limits: HashMap<u64, u32> = accept_limits(&reading.listeners).collect();
+        if cap.is_some() && self.last_cap == cap {
+            let set = limits.iter().filter(|(cookie, limit)| {
+                self.last_limits.get(cookie) != Some(limit) && Some(**limit) < cap
+            });
+            self.asked.extend(set.map(|(cookie, _)| *cookie));
+        }
+        self.asked.retain(|cookie| limits.contains_key(cookie));
+        reading.asked = self.asked.clone();
+        reading.earlier_caps = self.caps.clone();
+        self.caps.extend(cap);
+        (self.last_cap, self.last_limits) = (cap, limits);
+    }
+}
+
+fn accept_limits(listeners: &[Listener]) -> impl Iterator<Item = (u64, u32)> {
+    listeners
+        .iter()
+        .filter_map(|listener| match listener.queue {
+            Queue::Accept { limit, .. } => Some((listener.cookie, limit)),
+            Queue::Receive { .. } => None,
+        })
 }
 
 impl Default for Memory {
@@ -73,6 +105,9 @@ impl Default for Memory {
             requests_pace: Pace::one_in(50),
             waiting_pace: Pace::one_in(10),
             caps: BTreeSet::new(),
+            last_cap: None,
+            last_limits: HashMap::new(),
+            asked: HashSet::new(),
         }
     }
 }
@@ -168,8 +203,7 @@ impl<'a> Reader<'a> {
         if question.waiting {
             memory.waiting_pace.spent(answer.began.1, answer.ended);
         }
-        reading.earlier_caps = memory.caps.clone();
-        memory.caps.extend(reading.limits.somaxconn);
+        memory.limits(&mut reading);
         Ok(reading)
     }
 
