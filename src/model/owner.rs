@@ -30,6 +30,8 @@ pub struct Owners {
     /// Processes whose descriptors may not be listed (needs CAP_SYS_PTRACE and
     /// CAP_DAC_READ_SEARCH, or the same user).
     pub unreadable: u64,
+    /// This process has both capabilities, so it was something else that refused.
+    pub may_read_all: bool,
     /// The time allowed ran out before all descriptors were read.
     pub out_of_time: bool,
 }

@@ -90,14 +90,15 @@ impl Screen {
         let page = page(head, lines, notes, rows);
         let last = page.len().saturating_sub(1);
         for (index, line) in page.iter().enumerate() {
-            // Colour codes take no column; a line with some is as wide as it was laid out.
-            let line = if line.contains('\x1b') {
-                line.clone()
-            } else {
-                text::shorten(line, columns)
+            let line = match line.contains('\x1b') {
+                true => line.clone(), // laid out for this width
+                false => text::shorten(line, columns),
             };
             frame.write_all(line.as_bytes())?;
-            frame.queue(Clear(ClearType::UntilNewLine))?;
+            // At the end of a full line the cursor stands on its last character.
+            if text::width_without_styles(&line) < columns {
+                frame.queue(Clear(ClearType::UntilNewLine))?;
+            }
             if index < last {
                 frame.write_all(b"\r\n")?;
             }

@@ -91,6 +91,16 @@ pub fn width(text: &str) -> usize {
     unicode_width::UnicodeWidthStr::width(text)
 }
 
+/// The same for a text with colours and bold, whose codes (`ESC [ … m`) take no column.
+pub fn width_without_styles(text: &str) -> usize {
+    let mut parts = text.split('\x1b');
+    let plain = parts.next().map_or(0, width);
+    plain
+        + parts
+            .map(|part| width(part.split_once('m').map_or("", |(_, rest)| rest)))
+            .sum::<usize>()
+}
+
 /// Cuts a text to so many columns, the last of them `…`.
 pub fn shorten(text: &str, columns: usize) -> String {
     if width(text) <= columns {
@@ -156,6 +166,12 @@ mod tests {
             "a\\x1b[31m\\x0ab\\u{202e}c"
         );
         assert_eq!(escape("naïve 日本"), "naïve 日本");
+    }
+
+    #[test]
+    fn styles_take_no_column() {
+        assert_eq!(width_without_styles("\x1b[38;5;1mfull\x1b[0m 日"), 7);
+        assert_eq!(width_without_styles("plain"), 5);
     }
 
     #[test]

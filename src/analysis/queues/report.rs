@@ -426,12 +426,14 @@ fn incomplete(now: &Reading, listeners: &[ListenerReport]) -> Vec<Incomplete> {
         .iter()
         .filter(|l| l.owners.is_empty() && l.inode != 0)
         .count() as u64;
-    let why = if owners.unreadable > 0 {
-        "needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH (sudo)"
-    } else if owners.out_of_time {
+    let why = if owners.out_of_time {
         "the time for the search was spent; --owners all looks at every descriptor"
+    } else if owners.unreadable > 0 && owners.may_read_all {
+        "a security policy or another user namespace forbids looking at some processes"
+    } else if owners.unreadable > 0 {
+        "needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH (sudo)"
     } else {
-        "held by no process that is visible here: by the kernel, or by one in another PID namespace"
+        "held by no process that /proc shows: by the kernel, or in another PID namespace"
     };
     if ownerless > 0 {
         missing.push(Incomplete::counted("owners", why, ownerless));

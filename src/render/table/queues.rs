@@ -99,6 +99,15 @@ impl Tabular for QueueReport {
         let mut keys = Vec::new();
         keys.extend(several(|l| format!("{:?}", l.netns)).then_some("netns"));
         keys.extend(several(|l| protocol(l.protocol).to_owned()).then_some("protocol"));
+        let unit = self
+            .listeners
+            .iter()
+            .any(|listener| listener.unit.is_some());
+        let who = if unit {
+            &["unit", "owner"][..]
+        } else {
+            &["owner"]
+        };
         if view.sampled {
             keys.extend([
                 "local",
@@ -109,7 +118,8 @@ impl Tabular for QueueReport {
                 "limit",
                 "time_full",
             ]);
-            keys.extend(["drops", "delta", "unit", "owner"]);
+            keys.extend(["drops", "delta"]);
+            keys.extend(who);
             return keys;
         }
         keys.extend(["state", "local", "accept", "limit", "fill"]);
@@ -124,7 +134,7 @@ impl Tabular for QueueReport {
         } else {
             &[]
         });
-        keys.extend(["unit", "owner"]);
+        keys.extend(who);
         keys
     }
 

@@ -1,0 +1,109 @@
+//! `/proc/PID/fd`: which processes hold a socket (fs/proc/fd.c).
+//!
+//! Looking at a descriptor costs microseconds and a host may have millions, so the search goes in
+//! two rounds. The first looks at the low descriptors of every process, where listeners nearly
+//! always are, and takes milliseconds. The second reads the rest, likely holders first, on all
+//! cores, until everything is read or the time allowed is spent.
+
+mod scan;
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::{Duration, Instant},
+};
+
+use rustix::thread::{CapabilitySet, capabilities};
+
+use super::{Kernel, process};
+use crate::model::{Owner, Owners};
+use scan::{Holder, Scan, Unread, descriptors};
+
+/// The sockets whose holders are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Their inodes.
+    pub inodes: HashSet<u32>,
+    /// Cgroups whose processes are likely to hold them; only the order of the search follows them.
+    pub cgroups: HashSet<String>,
+}
+
+/// How far to search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnerSearch {
+    /// Every descriptor of every process.
+    All,
+    /// As far as this time goes; the low descriptors of every process are read even past it.
+    Within(Duration),
+}
+
+impl Kernel {
+    /// Finds the processes that hold the wanted sockets.
+    pub fn owners(&self, wanted: &Wanted, search: OwnerSearch) -> Owners {
+        let started = Instant::now();
+        let scan = Scan::new(self.proc_root(), &wanted.inodes);
+        let (mut holders, mut rest, mut unreadable) = (Vec::new(), Vec::new(), 0);
+        for pid in process::pids(self.proc_root()) {
+            match scan.low(pid, &mut holders) {
+                Ok(true) | Err(Unread::Gone | Unread::Late) => {}
+                Ok(false) => rest.push(pid),
+                Err(Unread::Refused) => unreadable += 1,
+            }
+        }
+        self.likely_first(&mut rest, wanted, &holders);
+        let deadline = match search {
+            OwnerSearch::All => None,
+            OwnerSearch::Within(budget) => Some(started + budget),
+        };
+        let out_of_time = !scan.all(&rest, deadline, &mut holders);
+        let hidden = process::hides_others(self.proc_root());
+        Owners {
+            by_inode: self.name(holders),
+            complete: !out_of_time && unreadable == 0 && !hidden,
+            unreadable,
+            may_read_all: may_read_all(),
+            out_of_time,
+        }
+    }
+
+    /// Holders already found first, then members of the sockets' cgroups, then processes with few
+    /// descriptors, so that the time allowed covers as many processes as it can.
+    fn likely_first(&self, pids: &mut [u32], wanted: &Wanted, found: &[Holder]) {
+        let holders: HashSet<u32> = found.iter().map(|holder| holder.pid).collect();
+        let is_member = |pid| {
+            let cgroup = process::cgroup(self.proc_root(), pid);
+            cgroup.is_some_and(|cgroup| wanted.cgroups.contains(&cgroup))
+        };
+        pids.sort_by_cached_key(|pid| {
+            let unlikely = !holders.contains(pid) && !is_member(*pid);
+            (unlikely, descriptors(self.proc_root(), *pid))
+        });
+    }
+
+    fn name(&self, mut holders: Vec<Holder>) -> HashMap<u32, Vec<Owner>> {
+        holders.sort_unstable();
+        holders.dedup();
+        let mut processes: HashMap<u32, (String, Option<String>)> = HashMap::new();
+        let mut by_inode: HashMap<u32, Vec<Owner>> = HashMap::new();
+        for Holder { inode, pid, fd } in holders {
+            let (name, cgroup) = processes.entry(pid).or_insert_with(|| {
+                let name = process::name(self.proc_root(), pid).unwrap_or_default();
+                (name, process::cgroup(self.proc_root(), pid))
+            });
+            let (name, cgroup) = (name.clone(), cgroup.clone());
+            by_inode.entry(inode).or_default().push(Owner {
+                pid,
+                name,
+                fd,
+                cgroup,
+            });
+        }
+        by_inode
+    }
+}
+
+/// Whether this process has what it takes to look at everybody's descriptors. Either capability
+/// alone shows none.
+fn may_read_all() -> bool {
+    let needed = CapabilitySet::SYS_PTRACE | CapabilitySet::DAC_READ_SEARCH;
+    capabilities(None).is_ok_and(|own| own.effective.contains(needed))
+}
