@@ -1,0 +1,211 @@
+//! Which commands are measured, against which, and what came out.
+
+use std::io;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::RAW_DUMP;
+use crate::measure::{self, Cost};
+
+pub const QUEUES_BARE: &str = "sockdiag queues --no-owners --no-syn";
+pub const QUEUES_NO_OWNERS: &str = "sockdiag queues --no-owners";
+pub const QUEUES: &str = "sockdiag queues";
+pub const QUEUES_ALL_OWNERS: &str = "sockdiag queues --owners all";
+pub const COUNTERS: &str = "sockdiag counters --all";
+pub const VERSION: &str = "sockdiag --version";
+pub const SS: &str = "ss -lntH";
+pub const SS_MEMORY: &str = "ss -lntmH state listening";
+pub const SS_OWNERS: &str = "ss -lntpH";
+pub const SS_VERSION: &str = "ss --version";
+/// The switches keep nstat's history file out of it, which would make the second run differ from
+/// the first.
+pub const NSTAT: &str = "nstat -asz";
+pub const RAW: &str = "raw SYN_RECV dump, both families";
+
+/// A command, and those its time is set against. They take turns in this order: what needs seconds
+/// comes last, so that nothing of milliseconds runs on caches that were swept just before.
+const CASES: [(&str, &[&str]); 12] = [
+    (QUEUES_NO_OWNERS, &[RAW, SS]),
+    (RAW, &[]),
+    (SS, &[]),
+    (QUEUES_BARE, &[SS, SS_MEMORY]),
+    (SS_MEMORY, &[]),
+    (COUNTERS, &[NSTAT]),
+    (NSTAT, &[]),
+    (VERSION, &[SS_VERSION]),
+    (SS_VERSION, &[]),
+    (QUEUES, &[SS_OWNERS]),
+    (QUEUES_ALL_OWNERS, &[SS_OWNERS]),
+    (SS_OWNERS, &[]),
+];
+
+pub const WATCH: &str = "sockdiag queues --watch=0.02 --no-owners --json --count 250";
+const WATCH_NO_SYN: &str = "sockdiag queues --watch=0.02 --no-owners --no-syn --json --count 250";
+const READINGS: usize = 250;
+
+/// One line of the table.
+pub struct Row {
+    pub name: &'static str,
+    pub against: &'static [&'static str],
+    pub outcome: Outcome,
+}
+
+pub enum Outcome {
+    Measured(Series),
+    NotInstalled,
+    Failed(String),
+}
+
+/// Never empty: a row is `Measured` from its first cost on.
+#[derive(Default)]
+pub struct Series(Vec<Cost>);
+
+impl Series {
+    pub fn wall(&self) -> Duration {
+        median(self.0.iter().map(|cost| cost.wall))
+    }
+
+    pub fn fastest(&self) -> Duration {
+        self.0
+            .iter()
+            .map(|cost| cost.wall)
+            .min()
+            .unwrap_or_default()
+    }
+
+    pub fn cpu(&self) -> Duration {
+        median(self.0.iter().map(|cost| cost.cpu))
+    }
+
+    pub fn peak_bytes(&self) -> u64 {
+        self.0
+            .iter()
+            .map(|cost| cost.peak_bytes)
+            .max()
+            .unwrap_or_default()
+    }
+}
+
+fn median(times: impl Iterator<Item = Duration>) -> Duration {
+    let mut times: Vec<_> = times.collect();
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+impl Row {
+    pub fn series(&self) -> Option<&Series> {
+        match &self.outcome {
+            Outcome::Measured(series) => Some(series),
+            Outcome::NotInstalled | Outcome::Failed(_) => None,
+        }
+    }
+
+    pub fn failure(&self) -> Option<String> {
+        match &self.outcome {
+            Outcome::Failed(why) => Some(format!("`{}`: {why}", self.name)),
+            Outcome::NotInstalled | Outcome::Measured(_) => None,
+        }
+    }
+
+    fn measure_once(&mut self) {
+        if let Outcome::Measured(series) = &mut self.outcome {
+            match command(self.name).and_then(|mut command| measure::run(&mut command)) {
+                Ok(cost) => series.0.push(cost),
+                Err(error) => self.outcome = Outcome::Failed(format!("{error:#}")),
+            }
+        }
+    }
+}
+
+/// The row of that name, if it was measured.
+pub fn series<'a>(rows: &'a [Row], name: &str) -> Option<&'a Series> {
+    rows.iter().find(|row| row.name == name)?.series()
+}
+
+pub fn measure(rounds: u32) -> anyhow::Result<Vec<Row>> {
+    eprintln!("trying each command once");
+    let tried = CASES.iter().map(|&(name, against)| {
+        Ok(Row {
+            name,
+            against,
+            outcome: tried(name)?,
+        })
+    });
+    let mut rows = tried.collect::<anyhow::Result<Vec<_>>>()?;
+    for round in 1..=rounds {
+        eprintln!("round {round} of {rounds}");
+        rows.iter_mut().for_each(Row::measure_once);
+    }
+    Ok(rows)
+}
+
+/// Whether the command succeeds and prints something. It also warms the caches for it.
+fn tried(name: &str) -> anyhow::Result<Outcome> {
+    Ok(match command(name)?.output() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Outcome::NotInstalled,
+        Err(error) => Outcome::Failed(error.to_string()),
+        Ok(output) if !output.status.success() => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            Outcome::Failed(format!(
+                "{}: {}",
+                output.status,
+                said.lines().next().unwrap_or("says nothing")
+            ))
+        }
+        Ok(output) if output.stdout.is_empty() => {
+            Outcome::Failed("succeeds, but prints nothing".to_owned())
+        }
+        Ok(_) => Outcome::Measured(Series::default()),
+    })
+}
+
+/// A command line as it stands in the table, made runnable.
+pub fn command(name: &str) -> anyhow::Result<Command> {
+    if name == RAW {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg(RAW_DUMP);
+        return Ok(command);
+    }
+    let (program, arguments) = name.split_once(' ').unwrap_or((name, ""));
+    let mut command = Command::new(match program {
+        "sockdiag" => env!("CARGO_BIN_EXE_sockdiag"),
+        other => other,
+    });
+    command.args(arguments.split_whitespace());
+    Ok(command)
+}
+
+/// A run that goes on for seconds: what counts is its share of a core.
+pub struct Watch {
+    pub name: &'static str,
+    pub outcome: Result<Cost, String>,
+}
+
+impl Watch {
+    pub fn core_share(&self) -> Option<f64> {
+        let cost = self.outcome.as_ref().ok()?;
+        Some(cost.cpu.as_secs_f64() / cost.wall.as_secs_f64())
+    }
+}
+
+/// Measured once: a run is 250 readings already.
+pub fn watch() -> anyhow::Result<Vec<Watch>> {
+    eprintln!("watching");
+    [WATCH, WATCH_NO_SYN]
+        .into_iter()
+        .map(|name| {
+            Ok(Watch {
+                name,
+                outcome: watched(name)?,
+            })
+        })
+        .collect()
+}
+
+fn watched(name: &str) -> anyhow::Result<Result<Cost, String>> {
+    Ok(match measure::run_into_pipe(&mut command(name)?) {
+        Ok((cost, READINGS)) => Ok(cost),
+        Ok((_, lines)) => Err(format!("{lines} lines of {READINGS}")),
+        Err(error) => Err(format!("{error:#}")),
+    })
+}

@@ -1,0 +1,103 @@
+//! A holder: one process that listens, connects to itself until it has its share of the sockets,
+//! and keeps them until its standard input closes. That happens however the bench ends, Ctrl-C and
+//! SIGKILL included, so none is left behind.
+
+use std::io::{self, Read};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::time::Duration;
+
+use anyhow::Context;
+use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use socket2::SockRef;
+
+/// What a holder says once it holds all its sockets; anything else is the reason why it does not.
+pub const READY: &str = "ready";
+
+/// Several ports, as on a real host.
+const FIRST_PORT: u16 = 7000;
+const PORTS: u32 = 8;
+
+/// One destination per holder. A source port can serve many destinations, so every holder has the
+/// whole ephemeral range.
+pub fn address(index: u32) -> SocketAddrV4 {
+    let [_, _, high, low] = (index + 1).to_be_bytes();
+    SocketAddrV4::new(
+        Ipv4Addr::new(127, 1, high, low),
+        FIRST_PORT + (index % PORTS) as u16,
+    )
+}
+
+/// The first argument is the holder's index, the second how many connections to hold.
+pub fn run(words: &[String]) -> anyhow::Result<()> {
+    let [index, connections] = words else {
+        anyhow::bail!("a holder takes an index and a count")
+    };
+    let (index, connections) = (index.parse()?, connections.parse()?);
+    std::thread::spawn(move || serve(index, connections));
+    // Until then the sockets live in the other thread; returning from here closes them all.
+    io::stdin()
+        .read_to_end(&mut Vec::new())
+        .context("waiting for the bench to end")?;
+    Ok(())
+}
+
+fn serve(index: u32, connections: usize) {
+    match hold(index, connections) {
+        Ok(_held) => {
+            println!("{READY}");
+            loop {
+                std::thread::park();
+            }
+        }
+        Err(error) => println!("{error:#}"),
+    }
+}
+
+fn hold(index: u32, connections: usize) -> anyhow::Result<(TcpListener, Vec<TcpStream>)> {
+    raise_descriptor_limit()?;
+    let address = address(index);
+    let listener = TcpListener::bind(address).with_context(|| format!("listening on {address}"))?;
+    let mut held = Vec::with_capacity(2 * connections);
+    for made in 0..connections {
+        held.extend(
+            pair(&listener, address)
+                .with_context(|| format!("connection {} to {address}", made + 1))?,
+        );
+    }
+    Ok((listener, held))
+}
+
+/// Both ends of a new connection.
+fn pair(listener: &TcpListener, address: SocketAddrV4) -> anyhow::Result<[TcpStream; 2]> {
+    let client = TcpStream::connect(address).map_err(explained)?;
+    // Closing then resets: half a million TIME_WAITs would stay in the host's table and disturb the
+    // next run.
+    SockRef::from(&client).set_linger(Some(Duration::ZERO))?;
+    let (server, _) = listener.accept().map_err(explained)?;
+    Ok([client, server])
+}
+
+fn raise_descriptor_limit() -> anyhow::Result<()> {
+    let hard = getrlimit(Resource::Nofile).maximum;
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: hard,
+            maximum: hard,
+        },
+    )
+    .context("raising the descriptor limit")
+}
+
+/// Names the setting that stopped us, where one did.
+fn explained(error: io::Error) -> anyhow::Error {
+    let setting = match Errno::from_io_error(&error) {
+        Some(Errno::MFILE) => "the process's descriptor limit (ulimit -n)",
+        Some(Errno::NFILE) => "the host's descriptor limit (fs.file-max)",
+        Some(Errno::ADDRNOTAVAIL) => "net.ipv4.ip_local_port_range is too small",
+        Some(Errno::NOMEM | Errno::NOBUFS) => "not enough memory",
+        _ => return error.into(),
+    };
+    anyhow::Error::new(error).context(setting)
+}

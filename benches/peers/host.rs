@@ -1,0 +1,121 @@
+//! The machine and the load, as far as they explain the numbers.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::format;
+use crate::load::Load;
+
+/// The limits are promised for this many.
+const PROMISED_SOCKETS: u32 = 1_000_000;
+
+pub struct Host {
+    kernel: String,
+    cores: usize,
+    /// TCP sockets of the namespace as the kernel counts them, listeners included.
+    sockets: u64,
+    listeners: usize,
+    /// `None` where the kernel does not tell cheaply.
+    descriptors: Option<u64>,
+    /// How busy the machine was in the minute before the first round. Making the load is part of
+    /// that.
+    load_average: String,
+    iproute2: String,
+}
+
+impl Host {
+    pub fn read(load: &Load) -> anyhow::Result<Self> {
+        let load_average = fs::read_to_string("/proc/loadavg").context("reading /proc/loadavg")?;
+        Ok(Self {
+            kernel: fs::read_to_string("/proc/sys/kernel/osrelease")
+                .context("reading osrelease")?
+                .trim()
+                .to_owned(),
+            cores: std::thread::available_parallelism()?.get(),
+            sockets: sockets_in_use()?,
+            listeners: load.listeners().count(),
+            descriptors: load.descriptors(),
+            load_average: load_average
+                .split(' ')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+            iproute2: iproute2_version(),
+        })
+    }
+
+    pub fn describe(&self, rounds: u32) -> anyhow::Result<String> {
+        let descriptors = self
+            .descriptors
+            .map_or("an unknown number of".to_owned(), format::count);
+        Ok(format!(
+            "Linux {}, {} cores, load average {} at the start; {} TCP sockets ({} listen), \
+             {descriptors} open descriptors in {} processes; {}; {rounds} rounds. \
+             Peak memory below {} cannot be seen.",
+            self.kernel,
+            self.cores,
+            self.load_average,
+            format::count(self.sockets),
+            self.listeners,
+            self.listeners,
+            self.iproute2,
+            format::bytes(own_peak_bytes()?),
+        ))
+    }
+
+    /// What the reader should know before taking the tables for more than they are.
+    pub fn remark(&self, asked: u32) {
+        if asked != PROMISED_SOCKETS {
+            println!(
+                "\nThe limits are meant for {} sockets.",
+                format::count(PROMISED_SOCKETS.into())
+            );
+        }
+    }
+}
+
+/// /proc/net/sockstat: `TCP: inuse 1000051 orphan 0 …`, of this namespace.
+fn sockets_in_use() -> anyhow::Result<u64> {
+    let text = fs::read_to_string("/proc/net/sockstat").context("reading /proc/net/sockstat")?;
+    let in_use = text.lines().find_map(|line| {
+        line.strip_prefix("TCP: inuse ")?
+            .split(' ')
+            .next()?
+            .parse()
+            .ok()
+    });
+    in_use.context("no `TCP: inuse` in /proc/net/sockstat")
+}
+
+/// A child is counted from before its exec, when its memory was this process's.
+fn own_peak_bytes() -> anyhow::Result<u64> {
+    memory("/proc/self/status", "VmHWM:")
+}
+
+/// Of lines like `MemAvailable:   23456789 kB`, the one of that name, in bytes.
+pub fn memory(path: &str, name: &str) -> anyhow::Result<u64> {
+    let text = fs::read_to_string(path).with_context(|| format!("reading {path}"))?;
+    let kib = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.split_whitespace().next());
+    let kib: u64 = kib
+        .with_context(|| format!("no {name} in {path}"))?
+        .parse()?;
+    Ok(1024 * kib)
+}
+
+/// `ss utility, iproute2-6.1.0`.
+fn iproute2_version() -> String {
+    let output = Command::new("ss").arg("--version").output();
+    let said = output
+        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        .unwrap_or_default();
+    said.rsplit(' ')
+        .next()
+        .map(str::trim)
+        .filter(|version| !version.is_empty())
+        .unwrap_or("no iproute2")
+        .to_owned()
+}

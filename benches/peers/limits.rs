@@ -1,0 +1,110 @@
+//! The limits that `queues` and `counters` are to keep on a two-core machine with a million
+//! established sockets.
+
+use std::time::Duration;
+
+use crate::cases::{self, Row, Watch, series};
+use crate::format;
+use crate::owners::Found;
+
+const BARE_WALL: Duration = Duration::from_millis(10);
+const BARE_PEAK_BYTES: u64 = 12_000_000;
+const OWNERS_WALL: Duration = Duration::from_millis(300);
+const VERSION_WALL: Duration = Duration::from_millis(5);
+const WATCH_SHARE: f64 = 0.05;
+
+/// Command, most times the wall time of the other, the other.
+const RATIOS: [(&str, f64, &str); 5] = [
+    (cases::QUEUES_BARE, 0.1, cases::SS),
+    (cases::QUEUES_NO_OWNERS, 1.3, cases::RAW),
+    (cases::QUEUES_NO_OWNERS, 1.0, cases::SS),
+    (cases::QUEUES_ALL_OWNERS, 1.0 / 3.0, cases::SS_OWNERS),
+    (cases::COUNTERS, 1.0, cases::NSTAT),
+];
+
+/// A promise and how it stands.
+pub struct Limit {
+    pub command: &'static str,
+    pub limit: String,
+    /// `None` when it, or what it is set against, could not be measured.
+    pub measured: Option<(String, bool)>,
+}
+
+pub fn judge(rows: &[Row], watches: &[Watch], owners: &[Found]) -> Vec<Limit> {
+    let mut limits = vec![
+        within(rows, cases::QUEUES_BARE, BARE_WALL),
+        small(rows, cases::QUEUES_BARE, BARE_PEAK_BYTES),
+        within(rows, cases::QUEUES, OWNERS_WALL),
+    ];
+    limits.extend(owners.iter().map(all_found));
+    limits.extend(RATIOS.map(|(command, most, other)| faster(rows, command, most, other)));
+    limits.push(within(rows, cases::VERSION, VERSION_WALL));
+    limits.extend(
+        watches
+            .iter()
+            .filter(|watch| watch.name == cases::WATCH)
+            .map(modest),
+    );
+    // Together what is said of one command, in the order of the first table.
+    limits.sort_by_key(|limit| {
+        rows.iter()
+            .position(|row| row.name == limit.command)
+            .unwrap_or(rows.len())
+    });
+    limits
+}
+
+fn within(rows: &[Row], command: &'static str, most: Duration) -> Limit {
+    let wall = series(rows, command).map(|series| series.wall());
+    Limit {
+        command,
+        limit: format::duration(most),
+        measured: wall.map(|wall| (format::duration(wall), wall <= most)),
+    }
+}
+
+fn small(rows: &[Row], command: &'static str, most: u64) -> Limit {
+    let peak = series(rows, command).map(|series| series.peak_bytes());
+    Limit {
+        command,
+        limit: format::bytes(most),
+        measured: peak.map(|peak| (format::bytes(peak), peak <= most)),
+    }
+}
+
+fn faster(rows: &[Row], command: &'static str, most: f64, other: &str) -> Limit {
+    let ratio = ratio(rows, command, other);
+    Limit {
+        command,
+        limit: format!("{} `{other}`", format::times(most)),
+        measured: ratio.map(|ratio| (format::times(ratio), ratio <= most)),
+    }
+}
+
+/// How many times the other's time on the wall, median by median.
+pub fn ratio(rows: &[Row], command: &str, other: &str) -> Option<f64> {
+    Some(series(rows, command)?.wall().as_secs_f64() / series(rows, other)?.wall().as_secs_f64())
+}
+
+fn all_found(found: &Found) -> Limit {
+    Limit {
+        command: found.command,
+        limit: "finds the holder of every listener".to_owned(),
+        measured: found.right.map(|right| {
+            (
+                format!("{right} of {}", found.listeners),
+                right == found.listeners,
+            )
+        }),
+    }
+}
+
+fn modest(watch: &Watch) -> Limit {
+    Limit {
+        command: watch.name,
+        limit: format!("{} of a core", format::percent(WATCH_SHARE)),
+        measured: watch
+            .core_share()
+            .map(|share| (format::percent(share), share < WATCH_SHARE)),
+    }
+}

@@ -1,0 +1,111 @@
+//! `cargo bench --bench peers`: `sockdiag queues` and `sockdiag counters` side by side with `ss`
+//! and `nstat` on a host that holds a million TCP sockets, and whether the limits this project sets
+//! itself hold there.
+//!
+//! The bench makes that host itself: it enters a network namespace of its own, starts holder
+//! processes that connect to themselves over loopback, measures every command once per round (A B
+//! C, A B C, …: whatever else the machine does meets all of them alike), prints two Markdown tables
+//! and ends the holders. It needs `ip`, `ss` and `nstat` (iproute2), `unshare` (util-linux), Linux
+//! 5.3 and, for a million sockets, about 4 GB of free memory and three minutes. No root.
+//!
+//! A quick try: `cargo bench --bench peers -- --sockets 20000 --rounds 3`.
+
+// A bench talks to people; nothing in it passes through the program's render module.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod cases;
+mod format;
+mod holder;
+mod host;
+mod limits;
+mod load;
+mod measure;
+mod namespace;
+mod owners;
+mod raw_dump;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// First argument of a holder process.
+const HOLD: &str = "--hold";
+/// First argument of the process that makes one raw dump.
+const RAW_DUMP: &str = "--raw-dump";
+
+/// Measure sockdiag against ss and nstat beside a million sockets
+#[derive(Parser)]
+#[command(name = "peers", bin_name = "cargo bench --bench peers --")]
+struct Options {
+    /// Sockets to make, both ends of a connection counted
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(2..=4_000_000))]
+    sockets: u32,
+    /// How often to measure each command
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Said by `cargo bench`
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// The process is in its own namespace by now
+    #[arg(long, hide = true)]
+    inside: bool,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("peers: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.first().map(String::as_str) {
+        Some(HOLD) => return holder::run(&words[1..]),
+        Some(RAW_DUMP) => return raw_dump::run(),
+        // `cargo test --benches` and test listers start the bench too, without this word.
+        _ if !words.iter().any(|word| word == "--bench") => return Ok(()),
+        _ => {}
+    }
+    let options = Options::parse();
+    if options.inside {
+        bench(&options)
+    } else {
+        namespace::reenter(&words)
+    }
+}
+
+fn bench(options: &Options) -> anyhow::Result<()> {
+    namespace::raise_loopback()?;
+    let load = load::Load::make(options.sockets)?;
+    let host = host::Host::read(&load)?;
+    let rows = cases::measure(options.rounds)?;
+    let watches = cases::watch()?;
+    let owners = owners::find(&load);
+
+    println!("{}\n", host.describe(options.rounds)?);
+    println!("{}\n", table::commands(&rows, &watches));
+    println!(
+        "{}",
+        table::limits(&limits::judge(&rows, &watches, &owners))
+    );
+    host.remark(options.sockets);
+    drop(load);
+    ensure_measured(&rows)
+}
+
+/// The exit code tells of commands that failed, never of limits that do not hold: this measures, it
+/// does not test.
+fn ensure_measured(rows: &[cases::Row]) -> anyhow::Result<()> {
+    let failed: Vec<_> = rows.iter().filter_map(cases::Row::failure).collect();
+    anyhow::ensure!(
+        failed.is_empty(),
+        "not measured, because it fails: {}",
+        failed.join("; ")
+    );
+    Ok(())
+}
