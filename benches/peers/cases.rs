@@ -4,6 +4,8 @@ use std::io;
 use std::process::Command;
 use std::time::Duration;
 
+use anyhow::ensure;
+
 use crate::RAW_DUMP;
 use crate::measure::{self, Cost};
 
@@ -100,9 +102,9 @@ impl Row {
         }
     }
 
-    pub fn failure(&self) -> Option<String> {
+    pub fn failure(&self) -> Option<&str> {
         match &self.outcome {
-            Outcome::Failed(why) => Some(format!("`{}`: {why}", self.name)),
+            Outcome::Failed(why) => Some(why),
             Outcome::NotInstalled | Outcome::Measured(_) => None,
         }
     }
@@ -122,41 +124,41 @@ pub fn series<'a>(rows: &'a [Row], name: &str) -> Option<&'a Series> {
     rows.iter().find(|row| row.name == name)?.series()
 }
 
-pub fn measure(rounds: u32) -> anyhow::Result<Vec<Row>> {
+pub fn measure(rounds: u32) -> Vec<Row> {
     eprintln!("trying each command once");
-    let tried = CASES.iter().map(|&(name, against)| {
-        Ok(Row {
+    let mut rows = CASES.map(|(name, against)| {
+        let outcome = outcome_of_trying(name);
+        Row {
             name,
             against,
-            outcome: tried(name)?,
-        })
+            outcome,
+        }
     });
-    let mut rows = tried.collect::<anyhow::Result<Vec<_>>>()?;
     for round in 1..=rounds {
         eprintln!("round {round} of {rounds}");
         rows.iter_mut().for_each(Row::measure_once);
     }
-    Ok(rows)
+    rows.into()
+}
+
+fn outcome_of_trying(name: &str) -> Outcome {
+    match try_once(name) {
+        Ok(()) => Outcome::Measured(Series::default()),
+        Err(error) if is_not_found(&error) => Outcome::NotInstalled,
+        Err(error) => Outcome::Failed(format!("{error:#}")),
+    }
 }
 
 /// Whether the command succeeds and prints something. It also warms the caches for it.
-fn tried(name: &str) -> anyhow::Result<Outcome> {
-    Ok(match command(name)?.output() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Outcome::NotInstalled,
-        Err(error) => Outcome::Failed(error.to_string()),
-        Ok(output) if !output.status.success() => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            Outcome::Failed(format!(
-                "{}: {}",
-                output.status,
-                said.lines().next().unwrap_or("says nothing")
-            ))
-        }
-        Ok(output) if output.stdout.is_empty() => {
-            Outcome::Failed("succeeds, but prints nothing".to_owned())
-        }
-        Ok(_) => Outcome::Measured(Series::default()),
-    })
+fn try_once(name: &str) -> anyhow::Result<()> {
+    let (_, lines) = measure::run_into(&mut command(name)?, measure::count_lines)?;
+    ensure!(lines > 0, "succeeds, but prints nothing");
+    Ok(())
+}
+
+fn is_not_found(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<io::Error>();
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::NotFound)
 }
 
 /// A command line as it stands in the table, made runnable.
@@ -182,6 +184,10 @@ pub struct Watch {
 }
 
 impl Watch {
+    pub fn failure(&self) -> Option<&str> {
+        self.outcome.as_ref().err().map(String::as_str)
+    }
+
     pub fn core_share(&self) -> Option<f64> {
         let cost = self.outcome.as_ref().ok()?;
         Some(cost.cpu.as_secs_f64() / cost.wall.as_secs_f64())
@@ -189,23 +195,16 @@ impl Watch {
 }
 
 /// Measured once: a run is 250 readings already.
-pub fn watch() -> anyhow::Result<Vec<Watch>> {
+pub fn watch() -> [Watch; 2] {
     eprintln!("watching");
-    [WATCH, WATCH_NO_SYN]
-        .into_iter()
-        .map(|name| {
-            Ok(Watch {
-                name,
-                outcome: watched(name)?,
-            })
-        })
-        .collect()
+    [WATCH, WATCH_NO_SYN].map(|name| {
+        let outcome = watch_once(name).map_err(|error| format!("{error:#}"));
+        Watch { name, outcome }
+    })
 }
 
-fn watched(name: &str) -> anyhow::Result<Result<Cost, String>> {
-    Ok(match measure::run_into_pipe(&mut command(name)?) {
-        Ok((cost, READINGS)) => Ok(cost),
-        Ok((_, lines)) => Err(format!("{lines} lines of {READINGS}")),
-        Err(error) => Err(format!("{error:#}")),
-    })
+fn watch_once(name: &str) -> anyhow::Result<Cost> {
+    let (cost, lines) = measure::run_into(&mut command(name)?, measure::count_lines)?;
+    ensure!(lines == READINGS, "{lines} lines of {READINGS}");
+    Ok(cost)
 }

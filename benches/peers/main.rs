@@ -83,8 +83,8 @@ fn bench(options: &Options) -> anyhow::Result<()> {
     namespace::raise_loopback()?;
     let load = load::Load::make(options.sockets)?;
     let host = host::Host::read(&load)?;
-    let rows = cases::measure(options.rounds)?;
-    let watches = cases::watch()?;
+    let rows = cases::measure(options.rounds);
+    let watches = cases::watch();
     let owners = owners::find(&load);
 
     println!("{}\n", host.describe(options.rounds)?);
@@ -95,17 +95,22 @@ fn bench(options: &Options) -> anyhow::Result<()> {
     );
     host.remark(options.sockets);
     drop(load);
-    ensure_measured(&rows)
+    ensure_measured(&rows, &watches)
 }
 
 /// The exit code tells of commands that failed, never of limits that do not hold: this measures, it
 /// does not test.
-fn ensure_measured(rows: &[cases::Row]) -> anyhow::Result<()> {
-    let failed: Vec<_> = rows.iter().filter_map(cases::Row::failure).collect();
+fn ensure_measured(rows: &[cases::Row], watches: &[cases::Watch]) -> anyhow::Result<()> {
+    let rows = rows.iter().map(|row| (row.name, row.failure()));
+    let watches = watches.iter().map(|watch| (watch.name, watch.failure()));
+    let failures = rows
+        .chain(watches)
+        .filter_map(|(name, why)| Some(format!("`{name}`: {}", why?)));
+    let failures: Vec<_> = failures.collect();
     anyhow::ensure!(
-        failed.is_empty(),
+        failures.is_empty(),
         "not measured, because it fails: {}",
-        failed.join("; ")
+        failures.join("; ")
     );
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader};
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -38,23 +38,25 @@ pub fn run(command: &mut Command) -> anyhow::Result<Cost> {
     finish(child, started)
 }
 
-/// Runs the command with a pipe as its output, and counts the lines that come through.
-pub fn run_into_pipe(command: &mut Command) -> anyhow::Result<(Cost, usize)> {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
+/// Runs the command with a pipe as its output, read while it runs. What it complains of is seen.
+pub fn run_into<T: Send + 'static>(
+    command: &mut Command,
+    read: impl FnOnce(ChildStdout) -> T + Send + 'static,
+) -> anyhow::Result<(Cost, T)> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
     let started = Instant::now();
     let mut child = command.spawn()?;
     let stdout = child.stdout.take().context("standard output is a pipe")?;
-    let reader = std::thread::spawn(|| {
-        BufReader::new(stdout)
-            .split(b'\n')
-            .map_while(Result::ok)
-            .count()
-    });
+    let reader = std::thread::spawn(|| read(stdout));
     let cost = finish(child, started)?;
-    Ok((cost, reader.join().unwrap_or(0)))
+    let read = reader.join().ok().context("reading its output")?;
+    Ok((cost, read))
+}
+
+/// For `run_into`.
+pub fn count_lines(stdout: ChildStdout) -> usize {
+    let lines = BufReader::new(stdout).split(b'\n');
+    lines.map_while(Result::ok).count()
 }
 
 fn finish(mut child: Child, started: Instant) -> anyhow::Result<Cost> {

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::cases;
 use crate::load::Load;
+use crate::measure;
 
 /// How many listeners of the load were shown with the process that holds them.
 pub struct Found {
@@ -29,8 +30,9 @@ pub fn find(load: &Load) -> [Found; 2] {
 
 /// The `listeners` of the command's JSON.
 fn shown_by(command: &str) -> anyhow::Result<Vec<Value>> {
-    let output = cases::command(command)?.arg("--json").output()?;
-    let mut answer: Value = serde_json::from_slice(&output.stdout)?;
+    let mut command = cases::command(command)?;
+    let (_, answer) = measure::run_into(command.arg("--json"), serde_json::from_reader)?;
+    let mut answer: Value = answer?;
     match answer["listeners"].take() {
         Value::Array(listeners) => Ok(listeners),
         other => bail!("`listeners` is {other}"),
