@@ -1,5 +1,6 @@
 //! Which commands are measured, against which, and what came out.
 
+use std::cmp::Ordering;
 use std::io;
 use std::process::Command;
 use std::time::Duration;
@@ -75,6 +76,13 @@ impl Series {
             .unwrap_or_default()
     }
 
+    /// The median of the rounds' ratios of wall time. Both ran within seconds of each other in each
+    /// round, so this hardly moves when the machine gets busier from one round to the next.
+    pub fn ratio_to(&self, other: &Series) -> f64 {
+        let rounds = self.0.iter().zip(&other.0);
+        median(rounds.map(|(mine, its)| mine.wall.as_secs_f64() / its.wall.as_secs_f64()))
+    }
+
     pub fn cpu(&self) -> Duration {
         median(self.0.iter().map(|cost| cost.cpu))
     }
@@ -88,10 +96,10 @@ impl Series {
     }
 }
 
-fn median(times: impl Iterator<Item = Duration>) -> Duration {
-    let mut times: Vec<_> = times.collect();
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
+fn median<T: Copy + PartialOrd + Default>(values: impl Iterator<Item = T>) -> T {
+    let mut values: Vec<T> = values.collect();
+    values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
+    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 impl Row {

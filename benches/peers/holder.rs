@@ -3,7 +3,7 @@
 //! SIGKILL included, so none is left behind.
 
 use std::io::{self, Read};
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -14,27 +14,13 @@ use socket2::SockRef;
 /// What a holder says once it holds all its sockets; anything else is the reason why it does not.
 pub const READY: &str = "ready";
 
-/// Several ports, as on a real host.
-const FIRST_PORT: u16 = 7000;
-const PORTS: u32 = 8;
-
-/// One destination per holder. A source port can serve many destinations, so every holder has the
-/// whole ephemeral range.
-pub fn address(index: u32) -> SocketAddrV4 {
-    let [_, _, high, low] = (index + 1).to_be_bytes();
-    SocketAddrV4::new(
-        Ipv4Addr::new(127, 1, high, low),
-        FIRST_PORT + (index % PORTS) as u16,
-    )
-}
-
-/// The first argument is the holder's index, the second how many connections to hold.
+/// The first argument is the address to listen on, the second how many connections to hold.
 pub fn run(words: &[String]) -> anyhow::Result<()> {
-    let [index, connections] = words else {
-        anyhow::bail!("a holder takes an index and a count")
+    let [address, connections] = words else {
+        anyhow::bail!("a holder takes an address and a count")
     };
-    let (index, connections) = (index.parse()?, connections.parse()?);
-    std::thread::spawn(move || serve(index, connections));
+    let (address, connections) = (address.parse()?, connections.parse()?);
+    std::thread::spawn(move || serve(address, connections));
     // Until then the sockets live in the other thread; returning from here closes them all.
     io::stdin()
         .read_to_end(&mut Vec::new())
@@ -42,8 +28,8 @@ pub fn run(words: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn serve(index: u32, connections: usize) {
-    match hold(index, connections) {
+fn serve(address: SocketAddr, connections: usize) {
+    match hold(address, connections) {
         Ok(_held) => {
             println!("{READY}");
             loop {
@@ -54,9 +40,8 @@ fn serve(index: u32, connections: usize) {
     }
 }
 
-fn hold(index: u32, connections: usize) -> anyhow::Result<(TcpListener, Vec<TcpStream>)> {
+fn hold(address: SocketAddr, connections: usize) -> anyhow::Result<(TcpListener, Vec<TcpStream>)> {
     raise_descriptor_limit()?;
-    let address = address(index);
     let listener = TcpListener::bind(address).with_context(|| format!("listening on {address}"))?;
     let mut held = Vec::with_capacity(2 * connections);
     for made in 0..connections {
@@ -69,7 +54,7 @@ fn hold(index: u32, connections: usize) -> anyhow::Result<(TcpListener, Vec<TcpS
 }
 
 /// Both ends of a new connection.
-fn pair(listener: &TcpListener, address: SocketAddrV4) -> anyhow::Result<[TcpStream; 2]> {
+fn pair(listener: &TcpListener, address: SocketAddr) -> anyhow::Result<[TcpStream; 2]> {
     let client = TcpStream::connect(address).map_err(explained)?;
     // Closing then resets: half a million TIME_WAITs would stay in the host's table and disturb the
     // next run.

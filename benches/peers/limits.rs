@@ -81,9 +81,9 @@ fn faster(rows: &[Row], command: &'static str, most: f64, other: &str) -> Limit 
     }
 }
 
-/// How many times the other's time on the wall, median by median.
+/// How many times the other's time on the wall.
 pub fn ratio(rows: &[Row], command: &str, other: &str) -> Option<f64> {
-    Some(series(rows, command)?.wall().as_secs_f64() / series(rows, other)?.wall().as_secs_f64())
+    Some(series(rows, command)?.ratio_to(series(rows, other)?))
 }
 
 fn all_found(found: &Found) -> Limit {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,11 @@ const TIME_TO_END: Duration = Duration::from_secs(60);
 /// Linux 6.18).
 const BYTES_PER_SOCKET: u64 = 4_000;
 
+/// Every so many holders one listens on IPv6. With listeners of one family only, a program need not
+/// ask about the other, and would be spared half of the work.
+const IPV6_EVERY: u16 = 4;
+const FIRST_PORT: u16 = 7000;
+
 /// Ends the holders when dropped.
 pub struct Load {
     holders: Vec<Holder>,
@@ -32,7 +37,7 @@ pub struct Load {
 struct Holder {
     /// Its standard input is what keeps it alive.
     process: Child,
-    address: SocketAddrV4,
+    address: SocketAddr,
 }
 
 impl Load {
@@ -48,8 +53,8 @@ impl Load {
         let mut load = Self {
             holders: Vec::new(),
         };
-        for (index, connections) in (0..).zip(shares) {
-            load.holders.push(Holder::start(index, connections)?);
+        for (address, connections) in addresses().zip(shares) {
+            load.holders.push(Holder::start(address, connections)?);
         }
         for holder in &mut load.holders {
             let left = TIME_TO_MAKE.saturating_sub(started.elapsed());
@@ -62,7 +67,7 @@ impl Load {
     }
 
     /// Every listener of the load, and the process that holds it.
-    pub fn listeners(&self) -> impl Iterator<Item = (SocketAddrV4, u32)> {
+    pub fn listeners(&self) -> impl Iterator<Item = (SocketAddr, u32)> {
         self.holders
             .iter()
             .map(|holder| (holder.address, holder.process.id()))
@@ -82,17 +87,14 @@ impl Load {
 }
 
 impl Holder {
-    fn start(index: u32, connections: u32) -> anyhow::Result<Self> {
+    fn start(address: SocketAddr, connections: u32) -> anyhow::Result<Self> {
         let process = Command::new(std::env::current_exe()?)
-            .args([HOLD, &index.to_string(), &connections.to_string()])
+            .args([HOLD, &address.to_string(), &connections.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .context("starting a holder (a limit on processes?)")?;
-        Ok(Self {
-            process,
-            address: holder::address(index),
-        })
+        Ok(Self { process, address })
     }
 
     fn wait_until_ready(&mut self, limit: Duration) -> anyhow::Result<()> {
@@ -108,6 +110,21 @@ impl Holder {
             reason => bail!("{reason}; try fewer with --sockets"),
         }
     }
+}
+
+/// One destination per holder: a source port can serve many, so each has the whole ephemeral range.
+fn addresses() -> impl Iterator<Item = SocketAddr> {
+    // Some hosts have IPv6 switched off.
+    let has_ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
+    (0..).map(move |index: u16| {
+        let [high, low] = (index + 1).to_be_bytes();
+        let port = FIRST_PORT + index;
+        if has_ipv6 && index.is_multiple_of(IPV6_EVERY) {
+            (Ipv6Addr::LOCALHOST, port).into()
+        } else {
+            (Ipv4Addr::new(127, 1, high, low), port).into()
+        }
+    })
 }
 
 fn said(stdout: ChildStdout) -> anyhow::Result<String> {

@@ -1,7 +1,7 @@
 //! Whether the owners that `queues` prints are the processes that hold the listeners: a fast answer
 //! that is wrong wins nothing.
 
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 
 use anyhow::bail;
 use serde_json::Value;
@@ -40,7 +40,7 @@ fn shown_by(command: &str) -> anyhow::Result<Vec<Value>> {
 }
 
 fn count_right(shown: &[Value], load: &Load) -> usize {
-    let is_shown = |&(address, pid): &(SocketAddrV4, u32)| {
+    let is_shown = |&(address, pid): &(SocketAddr, u32)| {
         shown.iter().any(|listener| {
             listener["local"]["address"] == address.ip().to_string()
                 && listener["local"]["port"] == address.port()
