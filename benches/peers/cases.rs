@@ -42,9 +42,9 @@ const CASES: [(&str, &[&str]); 12] = [
     (SS_OWNERS, &[]),
 ];
 
-pub const WATCH: &str = "sockdiag queues --watch=0.02 --no-owners --json --count 250";
-const WATCH_NO_SYN: &str = "sockdiag queues --watch=0.02 --no-owners --no-syn --json --count 250";
-const READINGS: usize = 250;
+pub const WATCH: &str = "sockdiag queues --watch=0.02 --no-owners --json --count 750";
+const WATCH_NO_SYN: &str = "sockdiag queues --watch=0.02 --no-owners --no-syn --json --count 750";
+const READINGS: usize = 750;
 
 /// One line of the table.
 pub struct Row {
@@ -202,7 +202,7 @@ impl Watch {
     }
 }
 
-/// Measured once: a run is 250 readings already.
+/// Measured once: a run is 750 readings already.
 pub fn watch() -> [Watch; 2] {
     eprintln!("watching");
     [WATCH, WATCH_NO_SYN].map(|name| {

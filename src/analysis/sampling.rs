@@ -42,9 +42,9 @@ impl Distribution {
         (self.samples > 0).then(|| sum / self.samples as f64)
     }
 
-    /// The smallest value that at least this share (0 to 1) of the samples do not exceed.
-    pub fn quantile(&self, share: f64) -> Option<u64> {
-        let rank = (share * self.samples as f64).ceil().max(1.0) as u64;
+    /// The smallest value that so many of a hundred samples do not exceed.
+    pub fn percentile(&self, percent: u64) -> Option<u64> {
+        let rank = (self.samples * percent).div_ceil(100).max(1);
         let mut passed = 0;
         self.seen.iter().find_map(|(value, count)| {
             passed += count;
@@ -80,7 +80,7 @@ mod tests {
     fn nothing_seen_gives_nothing() {
         let empty = Distribution::default();
         assert_eq!(
-            (empty.minimum(), empty.mean(), empty.quantile(0.95)),
+            (empty.minimum(), empty.mean(), empty.percentile(95)),
             (None, None, None)
         );
         assert_eq!(empty.share_above(0), None);
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn a_burst_in_one_sample_of_twenty_is_the_maximum_and_not_the_p95() {
         let seen: Distribution = [[0; 19].as_slice(), &[129]].concat().into_iter().collect();
-        assert_eq!(seen.quantile(0.95), Some(0));
+        assert_eq!(seen.percentile(95), Some(0));
         assert_eq!(seen.maximum(), Some(129));
         assert_eq!(seen.mean(), Some(6.45));
         assert_eq!(seen.share_above(128), Some(0.05));
@@ -97,11 +97,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_quantile_is_the_sorted_samples_rank(mut values in prop::collection::vec(0u64..50, 1..200), percent in 1usize..=100) {
+        fn a_percentile_is_the_sorted_samples_rank(mut values in prop::collection::vec(0u64..50, 1..200), percent in 1usize..=100) {
             let seen: Distribution = values.iter().copied().collect();
             values.sort_unstable();
             let rank = (values.len() * percent).div_ceil(100);
-            prop_assert_eq!(seen.quantile(percent as f64 / 100.0), Some(values[rank - 1]));
+            prop_assert_eq!(seen.percentile(percent as u64), Some(values[rank - 1]));
         }
     }
 }

@@ -37,9 +37,8 @@ pub fn write<R: Report>(out: &mut dyn Write, report: &R, moment: &Moment) -> io:
         incomplete: report.incomplete(),
         report,
     };
-    let mut line = serde_json::to_vec(&envelope).map_err(io::Error::from)?;
-    line.push(b'\n');
-    out.write_all(&line)
+    serde_json::to_writer(&mut *out, &envelope).map_err(io::Error::from)?;
+    out.write_all(b"\n")
 }
 
 /// The JSON Schema of a report in its envelope, from the types that are written.

@@ -217,7 +217,7 @@ impl Output {
             colour: self.colour,
             header: self.settings.header,
             columns: look.columns.as_deref(),
-            changed: &changed,
+            changed: screen.is_some().then_some(&changed),
         };
         let lines = match report.rows().is_empty() {
             true => vec![report.nothing()],

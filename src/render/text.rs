@@ -68,6 +68,9 @@ pub fn signed(change: i128) -> String {
 /// Makes a name harmless on a terminal: control characters, and those that reorder or hide text,
 /// are written as `\x1b` or `\u{202e}`.
 pub fn escape(name: &str) -> String {
+    if name.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return name.to_owned();
+    }
     let mut shown = String::with_capacity(name.len());
     for character in name.chars() {
         match character {
@@ -88,7 +91,11 @@ fn is_harmless(character: char) -> bool {
 
 /// How many columns a text takes on a terminal.
 pub fn width(text: &str) -> usize {
-    unicode_width::UnicodeWidthStr::width(text)
+    if text.is_ascii() {
+        text.len()
+    } else {
+        unicode_width::UnicodeWidthStr::width(text)
+    }
 }
 
 /// The same for a text with colours and bold, whose codes (`ESC [ … m`) take no column.

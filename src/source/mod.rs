@@ -15,7 +15,8 @@ mod sysctl;
 mod unix;
 
 use std::{
-    fs, io,
+    fs::File,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -79,10 +80,11 @@ impl Kernel {
     pub fn counters(&self) -> Result<Counters> {
         let net = self.net_dir();
         let mut values = Vec::with_capacity(512);
+        let mut text = Vec::with_capacity(LARGEST);
         for (file, parse) in FILES {
             let path = net.join(file);
-            match fs::read(&path) {
-                Ok(text) => parse(&String::from_utf8_lossy(&text), &mut values),
+            match read(&path, &mut text) {
+                Ok(()) => parse(&String::from_utf8_lossy(&text), &mut values),
                 Err(error) if error.kind() == io::ErrorKind::NotFound && file != "netstat" => {}
                 Err(error) => return Err(Error::file(path)(error)),
             }
@@ -90,13 +92,13 @@ impl Kernel {
         Ok(Counters { values })
     }
 
-    /// The accept-queue and SYN-queue counters alone, cheaper than [`Kernel::counters`].
-    pub fn listen_counters(&self) -> Result<Counters> {
-        let path = self.net_dir().join("netstat");
-        let text = fs::read(&path).map_err(Error::file(path))?;
-        let mut values = Vec::with_capacity(256);
-        netstat::parse(&String::from_utf8_lossy(&text), &mut values);
-        Ok(Counters { values })
+    /// One value of /proc/net/netstat or snmp, `None` when this kernel does not print it. Cheaper
+    /// than [`Kernel::counters`], for a loop.
+    pub fn counter(&self, file: &str, table: &str, name: &str) -> Result<Option<i128>> {
+        let path = self.net_dir().join(file);
+        let mut text = Vec::with_capacity(LARGEST);
+        read(&path, &mut text).map_err(Error::file(path))?;
+        Ok(netstat::value(&String::from_utf8_lossy(&text), table, name))
     }
 
     /// The sysctls that bound listen queues.
@@ -119,6 +121,16 @@ impl Kernel {
             None => self.proc_root.join("net"),
         }
     }
+}
+
+/// Room for the largest of the files, so that it comes in one piece.
+const LARGEST: usize = 32 * 1024;
+
+/// Reads a file of /proc, which does not tell its size, into a buffer that is large enough.
+fn read(path: &Path, text: &mut Vec<u8>) -> io::Result<()> {
+    text.clear();
+    File::open(path)?.read_to_end(text)?;
+    Ok(())
 }
 
 type Parse = fn(&str, &mut Vec<(crate::model::CounterId, i128)>);

@@ -31,6 +31,17 @@ pub fn parse(text: &str, values: &mut Vec<(CounterId, i128)>) {
     }
 }
 
+/// One value, without making anything of the others.
+pub fn value(text: &str, table: &str, name: &str) -> Option<i128> {
+    let is_of = |line: &&str| line.split_once(':').is_some_and(|(of, _)| of == table);
+    let mut lines = text.lines().filter(is_of);
+    let (names, numbers) = (lines.next()?, lines.next()?);
+    let at = names
+        .split_ascii_whitespace()
+        .position(|word| word == name)?;
+    numbers.split_ascii_whitespace().nth(at)?.parse().ok()
+}
+
 /// Appends the values of a file with one name and value on each line.
 pub fn parse_list(text: &str, values: &mut Vec<(CounterId, i128)>) {
     values.extend(text.lines().filter_map(|line| {
@@ -67,6 +78,16 @@ mod tests {
         assert_eq!(counters.value("TcpExt", "ListenDrops"), Some(3));
         assert_eq!(counters.value("IpExt", "InOctets"), Some(u64::MAX.into()));
         assert_eq!(counters.value("TcpExt", "TCPMigrateReqSuccess"), None);
+    }
+
+    #[test]
+    fn one_value_is_found_alone() {
+        let text = "TcpExt: A B\nTcpExt: 1 2\nIpExt: A B\nIpExt: 3 4";
+        assert_eq!(value(text, "IpExt", "B"), Some(4));
+        assert_eq!(value(text, "TcpExt", "A"), Some(1));
+        assert_eq!(value(text, "TcpExt", "C"), None);
+        assert_eq!(value(text, "Ext", "A"), None);
+        assert_eq!(value("TcpExt: A", "TcpExt", "A"), None);
     }
 
     #[test]

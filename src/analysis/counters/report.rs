@@ -1,6 +1,7 @@
 //! Readings of counters to a report.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     time::Duration,
 };
@@ -44,7 +45,7 @@ pub struct CounterReport {
     /// The table it stands in: `TcpExt`, `Tcp`, `snmp6`, `sockstat.TCP`…
     pub table: String,
     /// The problem that it speaks of: `accept_queue`, `syn_queue`, `retransmission`…
-    pub group: String,
+    pub group: Cow<'static, str>,
     /// Whether it only rises.
     pub kind: Kind,
     /// Counted in the namespace, or on the whole host though it is read in one.
@@ -59,7 +60,13 @@ pub struct CounterReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sampled: Option<CounterSampled>,
     /// What it means in one line; `null` when this program does not know it.
-    pub meaning: Option<String>,
+    pub meaning: Option<Cow<'static, str>>,
+    /// The one-word name that `nstat` prints: `TcpExtListenDrops`.
+    #[serde(skip)]
+    pub kernel_name: String,
+    /// What is known of it.
+    #[serde(skip)]
+    entry: Option<&'static Entry>,
 }
 
 /// A counter's rate, or a gauge's level, over many samples.
@@ -124,9 +131,10 @@ fn of_namespace(
         })
         .unwrap_or_default();
     let chosen = now.counters.values.iter().filter_map(|(id, value)| {
-        let entry = catalogue::entry(&id.kernel_name());
-        is_chosen(selection, id, entry, *value, now.tcp_syncookies).then(|| {
-            let mut counter = counter(&now.netns, id, entry, Some(*value));
+        let name = id.kernel_name();
+        let entry = catalogue::entry(&name);
+        is_chosen(selection, &name, entry, *value, now.tcp_syncookies).then(|| {
+            let mut counter = counter(&now.netns, id, name, entry, Some(*value));
             if let Some((then, (_, elapsed))) = earlier.get(id).zip(before) {
                 compare(&mut counter, *then, *value, elapsed);
             }
@@ -152,16 +160,16 @@ fn compare(counter: &mut CounterReport, before: i128, now: i128, elapsed: Durati
 /// full, which then tells of no trouble.
 fn is_chosen(
     selection: &Selection,
-    id: &CounterId,
+    name: &str,
     entry: Option<&Entry>,
     value: i128,
     tcp_syncookies: Option<u32>,
 ) -> bool {
     match selection {
         Selection::All => true,
-        Selection::Named(names) => names.contains(&id.kernel_name()),
+        Selection::Named(names) => names.contains(name),
         Selection::Trouble => {
-            let harmless = tcp_syncookies == Some(2) && id.name == "TCPReqQFullDoCookies";
+            let harmless = tcp_syncookies == Some(2) && name == "TcpExtTCPReqQFullDoCookies";
             value != 0 && entry.is_some_and(|entry| entry.trouble) && !harmless
         }
     }
@@ -183,7 +191,7 @@ fn absent(
         .iter()
         .map(|(id, _)| id.kernel_name())
         .collect();
-    let missing: Vec<&Entry> = names
+    let missing: Vec<&'static Entry> = names
         .iter()
         .filter(|name| !printed.contains(*name))
         .filter_map(|name| catalogue::entry(name))
@@ -194,7 +202,13 @@ fn absent(
     }
     counters.extend(missing.iter().map(|entry| {
         let (table, name) = split(entry.kernel_name);
-        counter(&now.netns, &CounterId { table, name }, Some(entry), None)
+        counter(
+            &now.netns,
+            &CounterId { table, name },
+            entry.kernel_name.to_owned(),
+            Some(entry),
+            None,
+        )
     }));
     let count = missing.len() as u64;
     incomplete.push(Incomplete::counted(
@@ -219,21 +233,24 @@ fn split(kernel_name: &str) -> (String, String) {
 fn counter(
     netns: &Netns,
     id: &CounterId,
-    entry: Option<&Entry>,
+    kernel_name: String,
+    entry: Option<&'static Entry>,
     value: Option<i128>,
 ) -> CounterReport {
     CounterReport {
         netns: netns.clone(),
         name: id.name.clone(),
         table: id.table.clone(),
-        group: entry.map_or(group(id), |entry| entry.group).to_owned(),
+        group: entry.map_or(group(id), |entry| entry.group).into(),
         kind: entry.map_or(Kind::Counter, |entry| entry.kind),
         scope: entry.map_or(Scope::Netns, |entry| entry.scope),
         value,
         delta: None,
         per_second: None,
         sampled: None,
-        meaning: entry.map(|entry| entry.meaning.to_owned()),
+        meaning: entry.map(|entry| entry.meaning.into()),
+        kernel_name,
+        entry,
     }
 }
 
@@ -244,22 +261,18 @@ fn group(id: &CounterId) -> &'static str {
     if by_type { "icmp" } else { "other" }
 }
 
+/// The catalogue's order; a counter it does not know comes last in its group.
 fn order(counter: &CounterReport) -> (usize, String) {
-    let id = CounterId {
-        table: counter.table.clone(),
-        name: counter.name.clone(),
-    };
-    let name = id.kernel_name();
     let of_group = || {
-        let last = catalogue::entries()
-            .iter()
-            .rfind(|entry| entry.group == counter.group);
-        last.map_or(usize::MAX, |entry| entry.order)
+        let mut entries = catalogue::entries().iter();
+        entries
+            .rfind(|entry| entry.group == counter.group)
+            .map_or(usize::MAX, |last| last.order)
     };
-    (
-        catalogue::entry(&name).map_or_else(of_group, |entry| entry.order),
-        name,
-    )
+    let unknown = || (of_group(), counter.kernel_name.clone());
+    counter
+        .entry
+        .map_or_else(unknown, |entry| (entry.order, String::new()))
 }
 
 #[cfg(test)]

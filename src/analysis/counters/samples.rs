@@ -88,7 +88,7 @@ fn sampled(spread: &Distribution, scale: f64) -> Option<CounterSampled> {
         samples: spread.samples(),
         minimum: spread.minimum()? as f64 * scale,
         mean: spread.mean()? * scale,
-        p95: spread.quantile(0.95)? as f64 * scale,
+        p95: spread.percentile(95)? as f64 * scale,
         maximum: spread.maximum()? as f64 * scale,
     })
 }

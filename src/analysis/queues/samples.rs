@@ -52,7 +52,7 @@ fn sampled(lengths: &Distribution, limit: u32) -> Option<Sampled> {
         samples: lengths.samples(),
         minimum: lengths.minimum()?,
         mean: lengths.mean()?,
-        p95: lengths.quantile(0.95)?,
+        p95: lengths.percentile(95)?,
         maximum: lengths.maximum()?,
         full_ratio: lengths.share_above(limit.into())?,
     })

@@ -52,7 +52,7 @@ pub fn ask(kernel: &Kernel, question: Question<'_>) -> Result<Answer> {
     };
     if question.depth >= Depth::Counters {
         reading.limits = kernel.listen_limits()?;
-        reading.overflows = kernel.listen_counters()?.value("TcpExt", "ListenOverflows");
+        reading.overflows = kernel.counter("netstat", "TcpExt", "ListenOverflows")?;
     }
     let requests_began = Instant::now();
     let mut slow = Vec::new();
@@ -241,7 +241,7 @@ impl Asker<'_> {
 
 /// Connections taken since the namespace was made.
 fn passive_opens(kernel: &Kernel) -> Result<Option<i128>> {
-    Ok(kernel.counters()?.value("Tcp", "PassiveOpens"))
+    kernel.counter("snmp", "Tcp", "PassiveOpens")
 }
 
 fn lengths(listeners: &[Listener]) -> HashMap<u64, u32> {

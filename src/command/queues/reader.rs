@@ -20,8 +20,10 @@ use super::{
     pace::Pace,
 };
 
-/// How long the search for owners may take beyond the low descriptors.
+/// How long a reading with the search for owners may take, beyond the low descriptors…
 const OWNER_BUDGET: Duration = Duration::from_millis(250);
+/// … and how much of it is for the search at least.
+const OWNER_BUDGET_LEAST: Duration = Duration::from_millis(50);
 /// How long half-open connections of several namespaces may be counted in one reading: each count
 /// walks all sockets of the host.
 const WALK_BUDGET: Duration = Duration::from_secs(2);
@@ -160,7 +162,7 @@ impl<'a> Reader<'a> {
         missing.extend(inside);
         if depth == Depth::Full {
             self.join_cgroups(&mut reading);
-            reading.owners = self.owners(&reading);
+            reading.owners = self.owners(&reading, began.elapsed());
         }
         reading.incomplete = missing;
         Ok(reading)
@@ -217,11 +219,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Searches anew when a socket is new, or when the last search is old enough for its cost.
-    fn owners(&mut self, reading: &Reading) -> Option<Owners> {
+    fn owners(&mut self, reading: &Reading, spent: Duration) -> Option<Owners> {
         let search = match self.plan.owners {
             OwnersArg::None => return None,
             OwnersArg::All => OwnerSearch::All,
-            OwnersArg::Auto => OwnerSearch::Within(OWNER_BUDGET),
+            OwnersArg::Auto => {
+                let left = OWNER_BUDGET.saturating_sub(spent);
+                OwnerSearch::Within(left.max(OWNER_BUDGET_LEAST))
+            }
         };
         let inodes: HashSet<u32> = shown(reading, self.selection)
             .map(|listener| listener.inode)

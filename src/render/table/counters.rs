@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sockdiag::{
-    analysis::counters::{CounterReport, CountersReport, Drops, Kind, Scope, Why},
-    model::CounterId,
-};
+use sockdiag::analysis::counters::{CounterReport, CountersReport, Drops, Kind, Scope, Why};
 
 use super::{Align, Cell, Column, Narrower, Rising, Tabular, Value, View};
 use crate::render::{Kind as MetricKind, Labels, Metric, Tone};
@@ -35,7 +32,7 @@ use Rising::{Bad, Neutral};
 static COLUMNS: [Column<CounterReport>; 16] = [
     column("netns", "NETNS", Left, Neutral, netns, "network namespace: its name, or its number"),
     column("group", "GROUP", Left, Neutral, |c, _| Cell::text(c.group.replace('_', " ")), "the problem that it speaks of"),
-    column("counter", "COUNTER", Left, Neutral, |c, _| Cell::text(kernel_name(c)), "the kernel's name, table first"),
+    column("counter", "COUNTER", Left, Neutral, |c, _| Cell::text(&c.kernel_name), "the kernel's name, table first"),
     column("name", "NAME", Left, Neutral, |c, _| Cell::text(&c.name), "the kernel's name alone"),
     column("table", "TABLE", Left, Neutral, |c, _| Cell::text(&c.table), "the table that the kernel prints it in"),
     column("value", "TOTAL", Right, Neutral, |c, _| Cell::count(c.value), "counted since the namespace was made; a level where it can fall"),
@@ -99,7 +96,7 @@ impl Tabular for CountersReport {
     }
 
     fn identity(row: &CounterReport) -> String {
-        format!("{:?} {}", row.netns.inode, kernel_name(row))
+        format!("{:?} {}", row.netns.inode, row.kernel_name)
     }
 
     fn notes(&self, view: &View) -> Vec<String> {
@@ -155,14 +152,6 @@ fn sentence(since: &str, drops: &Drops) -> String {
         number(drops.syn_queue_full),
         number(drops.other),
     )
-}
-
-fn kernel_name(counter: &CounterReport) -> String {
-    CounterId {
-        table: counter.table.clone(),
-        name: counter.name.clone(),
-    }
-    .kernel_name()
 }
 
 fn netns(counter: &CounterReport, _: &View) -> Cell {

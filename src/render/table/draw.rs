@@ -15,9 +15,12 @@ pub struct Drawing<'a> {
     pub header: bool,
     /// The columns to show; `None` for the usual ones.
     pub columns: Option<&'a [&'static str]>,
-    /// How a cell changed since it was last drawn: by row, and the column's key.
-    pub changed: &'a dyn Fn(&str, &str, &Cell) -> Option<Tone>,
+    /// How a cell changed since it was last drawn, where that is to be seen.
+    pub changed: Option<Changed<'a>>,
 }
+
+/// Asked with a row's identity, a column's key and the cell.
+pub type Changed<'a> = &'a dyn Fn(&str, &str, &Cell) -> Option<Tone>;
 
 /// The lines of a report's table.
 pub fn draw<T: Tabular>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<String> {
@@ -34,6 +37,58 @@ pub fn draw<T: Tabular>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<S
     if let Some(width) = drawing.width {
         shorten_last(&columns, &mut texts, width);
     }
+    match drawing.width.is_some() || drawing.colour {
+        true => styled(&columns, texts, drawing),
+        false => plain(&columns, &texts, drawing.header),
+    }
+}
+
+/// For a pipe: the same look, without the cost of cells that could have a style.
+fn plain<R>(columns: &[&Column<R>], rows: &[Vec<Painted>], header: bool) -> Vec<String> {
+    let width_of = |index: usize, column: &Column<R>| {
+        let cells = rows.iter().map(|row| text::width(&row[index].text));
+        cells
+            .max()
+            .unwrap_or(0)
+            .max(if header { text::width(column.title) } else { 0 })
+    };
+    let widths: Vec<usize> = columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| width_of(index, column))
+        .collect();
+    let heads = columns.iter().map(|column| column.title).collect();
+    let rows = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| cell.text.as_str()).collect());
+    let lines = header.then_some(heads).into_iter().chain(rows);
+    lines
+        .map(|cells: Vec<&str>| line(columns, &widths, &cells))
+        .collect()
+}
+
+fn line<R>(columns: &[&Column<R>], widths: &[usize], cells: &[&str]) -> String {
+    let mut line = String::with_capacity(widths.iter().sum::<usize>() + fit::GAP * widths.len());
+    for ((column, width), cell) in columns.iter().zip(widths).zip(cells) {
+        let room = width.saturating_sub(text::width(cell));
+        let (before, after) = match column.align {
+            Align::Left => (0, room),
+            Align::Right => (room, 0),
+        };
+        line.extend(std::iter::repeat_n(' ', before));
+        line.push_str(cell);
+        line.extend(std::iter::repeat_n(' ', after + fit::GAP));
+    }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+/// For a terminal.
+fn styled<R>(
+    columns: &[&Column<R>],
+    rows: Vec<Vec<Painted>>,
+    drawing: &Drawing<'_>,
+) -> Vec<String> {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
@@ -53,8 +108,8 @@ pub fn draw<T: Tabular>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<S
             }
         }));
     }
-    for row in texts {
-        let cells = row.into_iter().zip(&columns);
+    for row in rows {
+        let cells = row.into_iter().zip(columns);
         table.add_row(cells.map(|(painted, column)| painted.drawn(column.align)));
     }
     let last = columns.len().saturating_sub(1);
@@ -114,10 +169,12 @@ fn paint<T: Tabular>(
     view: &View,
     drawing: &Drawing<'_>,
 ) -> Vec<Painted> {
-    let identity = T::identity(row);
+    let identity = drawing.changed.map(|changed| (changed, T::identity(row)));
     let cells = columns.iter().map(|column| {
         let cell = (column.cell)(row, view);
-        let changed = (drawing.changed)(&identity, column.key, &cell);
+        let changed = identity
+            .as_ref()
+            .and_then(|(changed, row)| changed(row, column.key, &cell));
         let mut text = cell.value.shown();
         // Without colours a mark tells what changed.
         if changed.is_some() && !drawing.colour {
