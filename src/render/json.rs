@@ -1,6 +1,6 @@
 //! The published JSON: one compact object a line, the envelope first.
 
-use std::io::{self, Write};
+use std::io;
 
 use serde::Serialize;
 use sockdiag::{analysis::Report, model::Incomplete};
@@ -26,8 +26,8 @@ pub struct Envelope<'a, R> {
     report: &'a R,
 }
 
-/// Writes one line.
-pub fn write<R: Report>(out: &mut dyn Write, report: &R, moment: &Moment) -> io::Result<()> {
+/// Appends one line.
+pub fn write<R: Report>(out: &mut Vec<u8>, report: &R, moment: &Moment) -> io::Result<()> {
     let envelope = Envelope {
         schema: format!("sockdiag/{}", R::SCHEMA),
         time: format!("{:.3}", moment.time),
@@ -38,7 +38,8 @@ pub fn write<R: Report>(out: &mut dyn Write, report: &R, moment: &Moment) -> io:
         report,
     };
     serde_json::to_writer(&mut *out, &envelope).map_err(io::Error::from)?;
-    out.write_all(b"\n")
+    out.push(b'\n');
+    Ok(())
 }
 
 /// The JSON Schema of a report in its envelope, from the types that are written.

@@ -82,6 +82,8 @@ pub struct Look {
 pub struct Output {
     settings: Settings,
     out: BufWriter<StdoutLock<'static>>,
+    /// Kept from one report to the next: many small writes are dearer than one large copy.
+    line: Vec<u8>,
     screen: Option<Screen>,
     colour: bool,
     reports: u64,
@@ -95,6 +97,7 @@ impl Output {
         Output {
             settings,
             out,
+            line: Vec::new(),
             screen: None,
             colour,
             reports: 0,
@@ -147,7 +150,11 @@ impl Output {
     ) -> io::Result<()> {
         self.arrange(&mut report, view, look);
         match self.settings.format {
-            Format::Json => json::write(&mut self.out, &report, moment)?,
+            Format::Json => {
+                self.line.clear();
+                json::write(&mut self.line, &report, moment)?;
+                self.out.write_all(&self.line)?;
+            }
             Format::Prom => prom::write(&mut self.out, &report.metrics())?,
             Format::Csv => self.csv(&report, moment, view, look)?,
             Format::Table => self.table(&report, view, look, head)?,

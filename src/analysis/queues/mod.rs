@@ -2,6 +2,7 @@
 
 mod attribute;
 mod fold;
+mod join;
 mod limits;
 mod listener;
 mod report;

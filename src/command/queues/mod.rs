@@ -3,6 +3,7 @@
 mod namespace;
 mod pace;
 mod reader;
+mod requests;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};

@@ -13,7 +13,10 @@ use sockdiag::{
     source::{Kernel, SockDiag, Walk},
 };
 
-use super::reader::{Depth, Plan};
+use super::{
+    reader::{Depth, Plan},
+    requests,
+};
 
 /// How long may be looked for connections that wait for accept.
 const BUDGET: Duration = Duration::from_millis(250);
@@ -34,9 +37,10 @@ pub struct Question<'a> {
 pub struct Answer {
     pub reading: NamespaceReading,
     pub incomplete: Vec<Incomplete>,
-    /// When the walk for half-open connections began and the one for waiting ones.
-    pub began: (Instant, Instant),
-    pub ended: Instant,
+    /// The time that counting half-open connections took.
+    pub requests_cost: Duration,
+    /// The time that looking at waiting ones took.
+    pub waiting_cost: Duration,
 }
 
 /// Asks, as a thread of the namespace.
@@ -54,23 +58,26 @@ pub fn ask(kernel: &Kernel, question: Question<'_>) -> Result<Answer> {
         reading.limits = kernel.listen_limits()?;
         reading.overflows = kernel.counter("netstat", "TcpExt", "ListenOverflows")?;
     }
-    let requests_began = Instant::now();
+    let mut requests_cost = Duration::ZERO;
     let mut slow = Vec::new();
     if question.requests {
-        reading.requests = Some(asker.requests(&reading.listeners, &mut slow)?);
+        let (requests, cost) = asker.requests(&reading.listeners, &mut slow)?;
+        reading.requests = Some(requests);
+        requests_cost = cost;
     }
-    let waiting_began = Instant::now();
+    let began = Instant::now();
     if question.waiting {
         reading.waiting = asker.waiting(kernel, &reading.listeners, &slow)?;
     }
+    let waiting_cost = began.elapsed();
     if question.depth == Depth::Full {
         reading.interfaces = interfaces(&reading.listeners);
     }
     Ok(Answer {
         reading,
         incomplete: asker.missing,
-        began: (requests_began, waiting_began),
-        ended: Instant::now(),
+        requests_cost,
+        waiting_cost,
     })
 }
 
@@ -101,32 +108,38 @@ impl Asker<'_> {
         Ok(found)
     }
 
-    /// Walks only for the families that a shown listener is of; `slow` gets those whose walk took
-    /// longer than a second one may.
-    fn requests(&mut self, listeners: &[Listener], slow: &mut Vec<Family>) -> Result<Requests> {
-        let mut by_endpoint: HashMap<Endpoint, u32> = HashMap::new();
+    /// Counts only for the families that a shown listener is of; `slow` gets those whose walk took
+    /// longer than a second one may. Returns the time that all walks took, too.
+    fn requests(
+        &mut self,
+        listeners: &[Listener],
+        slow: &mut Vec<Family>,
+    ) -> Result<(Requests, Duration)> {
         let shown: HashSet<Family> = self
             .shown(listeners)
             .map(|(endpoint, _)| endpoint.family)
             .collect();
-        for family in self
+        let families: Vec<Family> = self
             .question
             .plan
             .families
             .each()
             .filter(|family| shown.contains(family))
-        {
-            let began = Instant::now();
-            let walk = self.diag.walk_requests(family, |request| {
-                *by_endpoint.entry(request.local).or_default() += 1;
-            })?;
+            .collect();
+        let counted = requests::count(&families)?;
+        let mut cost = Duration::ZERO;
+        for (family, walk, took) in counted.walks {
             self.note("syn_queue", walk);
-            slow.extend((began.elapsed() > BUDGET).then_some(family));
+            slow.extend((took > BUDGET).then_some(family));
+            cost += took;
         }
-        Ok(Requests {
-            by_endpoint,
-            age: Duration::ZERO,
-        })
+        Ok((
+            Requests {
+                by_endpoint: counted.by_endpoint,
+                age: Duration::ZERO,
+            },
+            cost,
+        ))
     }
 
     /// Looks at the connections in the queues that are not empty. `None` when time ran out.

@@ -22,9 +22,9 @@ impl Pace {
             .is_none_or(|(end, cost)| end.elapsed() >= cost * self.parts)
     }
 
-    /// It was done from then to then.
-    pub fn spent(&mut self, began: Instant, ended: Instant) {
-        self.last = Some((ended, ended - began));
+    /// It was done just now, and took so long.
+    pub fn spent(&mut self, cost: Duration) {
+        self.last = Some((Instant::now(), cost));
     }
 
     /// How long ago it was done.
@@ -41,10 +41,9 @@ mod tests {
     fn what_took_long_is_not_done_again_at_once() {
         let mut pace = Pace::one_in(1000);
         assert!(pace.is_due());
-        let now = Instant::now();
-        pace.spent(now, now + Duration::from_secs(3600));
+        pace.spent(Duration::from_secs(3600));
         assert!(!pace.is_due());
-        pace.spent(now, now);
+        pace.spent(Duration::ZERO);
         assert!(pace.is_due(), "it took no time");
     }
 }

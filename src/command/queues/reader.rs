@@ -104,7 +104,7 @@ impl Default for Memory {
     fn default() -> Self {
         Memory {
             requests: None,
-            requests_pace: Pace::one_in(50),
+            requests_pace: Pace::one_in(100),
             waiting_pace: Pace::one_in(10),
             caps: BTreeSet::new(),
             last_cap: None,
@@ -193,7 +193,7 @@ impl<'a> Reader<'a> {
         let mut reading = answer.reading;
         reading.netns = namespace.id.clone();
         if question.requests {
-            memory.requests_pace.spent(answer.began.0, answer.began.1);
+            memory.requests_pace.spent(answer.requests_cost);
             memory.requests = reading.requests.clone();
         } else if full && self.plan.syn {
             let age = memory.requests_pace.age();
@@ -203,7 +203,7 @@ impl<'a> Reader<'a> {
                 .map(|known| Requests { age, ..known });
         }
         if question.waiting {
-            memory.waiting_pace.spent(answer.began.1, answer.ended);
+            memory.waiting_pace.spent(answer.waiting_cost);
         }
         memory.limits(&mut reading);
         Ok(reading)
@@ -241,7 +241,7 @@ impl<'a> Reader<'a> {
             };
             self.owners.found = Some(self.kernel.owners(&wanted, search));
             self.owners.inodes = inodes;
-            self.owners.pace.spent(began, Instant::now());
+            self.owners.pace.spent(began.elapsed());
         }
         self.owners.found.clone()
     }

@@ -1,14 +1,19 @@
-//! The table of `queues`.
+//! Columns of `queues`, and their cells.
 
 use std::collections::BTreeSet;
 
 use sockdiag::{
-    analysis::queues::{LimitSetBy, ListenerReport, LocalReport, QueueReport, State},
+    analysis::queues::{AcceptQueue, LimitSetBy, ListenerReport, Sampled, State},
     model::{Owner, Protocol},
 };
 
-use super::{Align, Cell, Column, Narrower, Rising, Tabular, Value, View};
-use crate::render::{Kind, Labels, Metric, Tone, names, text};
+use crate::render::{
+    Tone, names,
+    table::{Align, Cell, Column, Rising, Value, View},
+};
+
+use Align::{Left, Right};
+use Rising::{Bad, Neutral};
 
 const fn column(
     key: &'static str,
@@ -28,11 +33,8 @@ const fn column(
     }
 }
 
-use Align::{Left, Right};
-use Rising::{Bad, Neutral};
-
 #[rustfmt::skip]
-static COLUMNS: [Column<ListenerReport>; 31] = [
+pub static COLUMNS: [Column<ListenerReport>; 31] = [
     column("netns", "NETNS", Left, Neutral, netns, "network namespace: its name, or its number"),
     column("protocol", "PROTO", Left, Neutral, |l, _| Cell::text(protocol(l.protocol)), "tcp, mptcp, unix or udp"),
     column("state", "STATE", Left, Neutral, state, "idle, ok, busy (half full), full (greater than the limit: the next one is not taken), overflowing (full, and drops)"),
@@ -66,142 +68,8 @@ static COLUMNS: [Column<ListenerReport>; 31] = [
     column("owner", "OWNER", Left, Neutral, |l, _| owners(&l.owners), "processes that hold the socket, and the first one's id"),
 ];
 
-static NARROWER: [Narrower; 8] = [
-    Narrower::Drop("per_second"),
-    Narrower::Drop("wait"),
-    Narrower::Drop("syn"),
-    Narrower::Join(["accept", "limit"], "queue"),
-    Narrower::Drop("unit"),
-    Narrower::Drop("fill"),
-    Narrower::Drop("delta"),
-    Narrower::Drop("protocol"),
-];
-
-impl Tabular for QueueReport {
-    type Row = ListenerReport;
-
-    fn rows(&self) -> &[ListenerReport] {
-        &self.listeners
-    }
-
-    fn rows_mut(&mut self) -> &mut Vec<ListenerReport> {
-        &mut self.listeners
-    }
-
-    fn columns() -> &'static [Column<ListenerReport>] {
-        &COLUMNS
-    }
-
-    fn shown(&self, view: &View) -> Vec<&'static str> {
-        let several = |of: fn(&ListenerReport) -> String| {
-            self.listeners.iter().map(of).collect::<BTreeSet<_>>().len() > 1
-        };
-        let mut keys = Vec::new();
-        keys.extend(several(|l| format!("{:?}", l.netns)).then_some("netns"));
-        keys.extend(several(|l| protocol(l.protocol).to_owned()).then_some("protocol"));
-        let unit = self
-            .listeners
-            .iter()
-            .any(|listener| listener.unit.is_some());
-        let who = if unit {
-            &["unit", "owner"][..]
-        } else {
-            &["owner"]
-        };
-        if view.sampled {
-            keys.extend([
-                "local",
-                "minimum",
-                "mean",
-                "p95",
-                "maximum",
-                "limit",
-                "time_full",
-            ]);
-            keys.extend(["drops", "delta"]);
-            keys.extend(who);
-            return keys;
-        }
-        keys.extend(["state", "local", "accept", "limit", "fill"]);
-        keys.extend(if view.folded {
-            &["members", "fullest"][..]
-        } else {
-            &["wait"][..]
-        });
-        keys.extend(["syn", "drops"]);
-        keys.extend(if view.changes {
-            &["delta", "per_second"][..]
-        } else {
-            &[]
-        });
-        keys.extend(who);
-        keys
-    }
-
-    fn narrower() -> &'static [Narrower] {
-        &NARROWER
-    }
-
-    fn identity(row: &ListenerReport) -> String {
-        row.cookie.0.to_string()
-    }
-
-    fn notes(&self, view: &View) -> Vec<String> {
-        let stuck = self
-            .listeners
-            .iter()
-            .filter(|l| l.state >= State::Full && !view.folded);
-        let mut notes: Vec<String> = stuck.filter_map(explain).collect();
-        let syn_full = |l: &&ListenerReport| l.syn_queue.as_ref().is_some_and(|syn| syn.is_full());
-        let full: BTreeSet<String> = self
-            .listeners
-            .iter()
-            .filter(syn_full)
-            .map(|l| l.local.to_string())
-            .collect();
-        notes.extend(full.iter().map(|local| {
-            format!("{local}: SYN queue full: new SYNs are answered with cookies, or dropped where those are off")
-        }));
-        if let Some(age @ 1000..) = self.syn_age_ms {
-            let age = text::duration(age);
-            notes.push(format!(
-                "SYN was counted {age} ago: on this host counting takes long"
-            ));
-        }
-        notes
-    }
-
-    fn nothing(&self) -> String {
-        "nothing is listening here (or nothing that was asked for)".to_owned()
-    }
-
-    fn metrics(&self) -> Vec<Metric> {
-        metrics(self)
-    }
-}
-
-/// A line on a queue that is full: who set the limit, and how many waiters have left.
-fn explain(listener: &ListenerReport) -> Option<String> {
-    let queue = listener.accept_queue.as_ref()?;
-    let limit = match queue.limit_set_by {
-        Some(LimitSetBy::Application) => "limit set by the application's listen()".to_owned(),
-        Some(LimitSetBy::Somaxconn) => "limit set by net.core.somaxconn".to_owned(),
-        Some(LimitSetBy::Stale) => {
-            "limit set by an earlier net.core.somaxconn; listen() again raises it".to_owned()
-        }
-        None => "limit set by the application or an earlier net.core.somaxconn".to_owned(),
-    };
-    let gone = match queue.abandoned {
-        Some(gone @ 1..) => format!("; {gone} of the {} waiting have hung up", queue.length),
-        _ => String::new(),
-    };
-    Some(format!(
-        "{}: {limit}{gone}",
-        text::escape(&listener.local.to_string())
-    ))
-}
-
-fn protocol(protocol: Protocol) -> &'static str {
+/// The protocol's name.
+pub fn protocol(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Tcp => "tcp",
         Protocol::Mptcp => "mptcp",
@@ -287,10 +155,7 @@ fn fill(listener: &ListenerReport, _: &View) -> Cell {
     Cell::from(listener.fill_ratio().map_or(Value::Missing, Value::Ratio)).tone(tone)
 }
 
-fn of_queue(
-    listener: &ListenerReport,
-    value: fn(&sockdiag::analysis::queues::AcceptQueue) -> Option<Value>,
-) -> Cell {
+fn of_queue(listener: &ListenerReport, value: fn(&AcceptQueue) -> Option<Value>) -> Cell {
     listener
         .accept_queue
         .as_ref()
@@ -332,10 +197,7 @@ fn delta(listener: &ListenerReport, _: &View) -> Cell {
     change.unwrap_or(Value::Missing).into()
 }
 
-fn sampled(
-    listener: &ListenerReport,
-    value: fn(&sockdiag::analysis::queues::Sampled) -> Value,
-) -> Cell {
+fn sampled(listener: &ListenerReport, value: fn(&Sampled) -> Value) -> Cell {
     let queue = listener.accept_queue.as_ref();
     queue
         .and_then(|queue| queue.sampled.as_ref())
@@ -344,7 +206,7 @@ fn sampled(
 }
 
 fn maximum(listener: &ListenerReport, _: &View) -> Cell {
-    let was_full = |queue: &sockdiag::analysis::queues::AcceptQueue| {
+    let was_full = |queue: &AcceptQueue| {
         queue
             .sampled
             .as_ref()
@@ -429,102 +291,4 @@ fn owners(owners: &[Owner]) -> Cell {
     } else {
         Cell::text(groups.join(", "))
     }
-}
-
-fn metrics(report: &QueueReport) -> Vec<Metric> {
-    let mut length = Metric::new(
-        "sockdiag_accept_queue_length",
-        Kind::Gauge,
-        "Connections waiting for accept(2).",
-    );
-    let mut limit = Metric::new(
-        "sockdiag_accept_queue_limit",
-        Kind::Gauge,
-        "Accept queue limit; full is greater than this.",
-    );
-    let mut fullest = Metric::new(
-        "sockdiag_accept_queue_fill_ratio",
-        Kind::Gauge,
-        "Fill of the fullest socket at this address; 1 is full.",
-    );
-    let mut wait = Metric::new(
-        "sockdiag_accept_queue_oldest_wait_seconds",
-        Kind::Gauge,
-        "Time the oldest connection has waited for accept(2).",
-    );
-    let mut syn = Metric::new(
-        "sockdiag_syn_queue_length",
-        Kind::Gauge,
-        "Half-open connections.",
-    );
-    let mut syn_limit = Metric::new(
-        "sockdiag_syn_queue_limit",
-        Kind::Gauge,
-        "Half-open connections that are kept at most.",
-    );
-    let mut bytes = Metric::new(
-        "sockdiag_receive_queue_bytes",
-        Kind::Gauge,
-        "Memory of datagrams waiting to be read.",
-    );
-    let mut buffer = Metric::new(
-        "sockdiag_receive_queue_limit_bytes",
-        Kind::Gauge,
-        "Receive buffer.",
-    );
-    let mut drops = Metric::new(
-        "sockdiag_listener_drops_total",
-        Kind::Counter,
-        "Packets dropped by the sockets at this address, for any reason.",
-    );
-    for listener in &report.listeners {
-        let labels = labels(listener);
-        if let Some(queue) = &listener.accept_queue {
-            length.add(&labels, queue.length.into());
-            limit.add(&labels, queue.limit.into());
-            fullest.raise(&labels, queue.fill_ratio);
-            if let Some(oldest) = queue.oldest_wait_ms {
-                wait.raise(&labels, oldest as f64 / 1000.0);
-            }
-        }
-        // Of the endpoint, and repeated on each of its sockets.
-        if let Some(queue) = &listener.syn_queue {
-            queue
-                .length
-                .into_iter()
-                .for_each(|length| syn.raise(&labels, length.into()));
-            queue
-                .limit
-                .into_iter()
-                .for_each(|limit| syn_limit.raise(&labels, limit as f64));
-        }
-        if let Some(queue) = &listener.receive_queue {
-            bytes.add(&labels, queue.bytes.into());
-            queue
-                .limit_bytes
-                .into_iter()
-                .for_each(|limit| buffer.add(&labels, limit.into()));
-        }
-        listener
-            .drops
-            .into_iter()
-            .for_each(|dropped| drops.add(&labels, dropped.into()));
-    }
-    vec![
-        length, limit, fullest, wait, syn, syn_limit, bytes, buffer, drops,
-    ]
-}
-
-/// What stays the same over restarts, so that series do not multiply.
-fn labels(listener: &ListenerReport) -> Labels {
-    let local = match &listener.local {
-        LocalReport::Unix { path } => path.clone(),
-        inet => inet.to_string(),
-    };
-    vec![
-        ("netns", listener.netns.label()),
-        ("protocol", protocol(listener.protocol).to_owned()),
-        ("local", local),
-        ("unit", listener.unit.clone().unwrap_or_default()),
-    ]
 }
