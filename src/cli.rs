@@ -50,10 +50,61 @@ impl Cli {
         match self.command {
             Some(Command::Queues(args)) => command::queues::run(&args),
             Some(Command::Counters(args)) => command::counters::run(&args),
-            Some(Command::Completions(args)) => describe::completions(&args),
-            Some(Command::Man(args)) => describe::man(&args),
+            Some(Command::Completions(args)) => describe::completions(&args, Cli::command()),
+            Some(Command::Man(args)) => describe::man(&args, Cli::command()),
             Some(Command::Schema(args)) => describe::schema(&args),
             None => describe::help(Cli::command()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, path::Path};
+
+    use clap::ValueEnum;
+    use clap_complete::Shell;
+    use describe::{completion_script, man_pages};
+
+    /// `SOCKDIAG_BLESS=1 cargo test` writes the files anew.
+    fn is_current(folder: &str, name: &str, text: &[u8]) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join(folder)
+            .join(name);
+        if std::env::var_os("SOCKDIAG_BLESS").is_some() {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+        }
+        let committed = fs::read(&path).unwrap_or_default();
+        assert!(
+            committed == text,
+            "{} is out of date: SOCKDIAG_BLESS=1 cargo test",
+            path.display()
+        );
+    }
+
+    #[test]
+    fn committed_completions_are_current() {
+        for shell in Shell::value_variants() {
+            let name = clap_complete::Generator::file_name(shell, "sockdiag");
+            is_current(
+                "completions",
+                &name,
+                &completion_script(*shell, Cli::command()),
+            );
+        }
+    }
+
+    #[test]
+    fn committed_manual_pages_are_current() {
+        for (name, text) in man_pages(Cli::command()).unwrap() {
+            is_current("man", &name, &text);
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
     }
 }

@@ -14,6 +14,9 @@
 //! ```
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("sockdiag reads the Linux kernel and runs nowhere else");
+
 pub mod analysis;
 mod error;
 pub mod model;

@@ -3,15 +3,12 @@
 use std::io::{self, Write, stdout};
 
 use anyhow::Context;
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 use sockdiag::analysis::{Report, counters::CountersReport, queues::QueueReport};
 
 use super::usage;
-use crate::{
-    cli::Cli,
-    render::{self, Tabular, table_help},
-};
+use crate::render::{self, Tabular, table_help};
 
 /// Flags of `completions`.
 #[derive(Debug, Args)]
@@ -38,13 +35,13 @@ pub struct SchemaArgs {
 }
 
 /// Prints a completion script.
-pub fn completions(args: &CompletionsArgs) -> anyhow::Result<()> {
-    print(&completion_script(args.shell))
+pub fn completions(args: &CompletionsArgs, program: Command) -> anyhow::Result<()> {
+    print(&completion_script(args.shell, program))
 }
 
 /// Prints a manual page.
-pub fn man(args: &ManArgs) -> anyhow::Result<()> {
-    let pages = man_pages().context("writing manual pages")?;
+pub fn man(args: &ManArgs, program: Command) -> anyhow::Result<()> {
+    let pages = man_pages(program).context("writing manual pages")?;
     let wanted = match &args.command {
         None => "sockdiag.1".to_owned(),
         Some(command) => format!("sockdiag-{command}.1"),
@@ -95,8 +92,8 @@ pub fn columns<R: Tabular>() -> anyhow::Result<()> {
 }
 
 /// Prints the program's help.
-pub fn help(mut command: clap::Command) -> anyhow::Result<()> {
-    command.print_help().context("writing help")
+pub fn help(mut program: Command) -> anyhow::Result<()> {
+    program.print_help().context("writing help")
 }
 
 fn print(text: &[u8]) -> anyhow::Result<()> {
@@ -106,15 +103,15 @@ fn print(text: &[u8]) -> anyhow::Result<()> {
         .context("writing to stdout")
 }
 
-fn completion_script(shell: Shell) -> Vec<u8> {
+/// A completion script for the program.
+pub fn completion_script(shell: Shell, mut program: Command) -> Vec<u8> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "sockdiag", &mut script);
+    clap_complete::generate(shell, &mut program, "sockdiag", &mut script);
     script
 }
 
 /// Every page, by file name.
-fn man_pages() -> io::Result<Vec<(String, Vec<u8>)>> {
-    let mut root = Cli::command();
+pub fn man_pages(mut root: Command) -> io::Result<Vec<(String, Vec<u8>)>> {
     root.build();
     let commands = std::iter::once(&root).chain(root.get_subcommands());
     commands
@@ -129,48 +126,4 @@ fn man_pages() -> io::Result<Vec<(String, Vec<u8>)>> {
             Ok((format!("{name}.1"), page))
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::{fs, path::Path};
-
-    /// `SOCKDIAG_BLESS=1 cargo test` writes the files anew.
-    fn is_current(folder: &str, name: &str, text: &[u8]) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join(folder)
-            .join(name);
-        if std::env::var_os("SOCKDIAG_BLESS").is_some() {
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, text).unwrap();
-        }
-        let committed = fs::read(&path).unwrap_or_default();
-        assert!(
-            committed == text,
-            "{} is out of date: SOCKDIAG_BLESS=1 cargo test",
-            path.display()
-        );
-    }
-
-    #[test]
-    fn committed_completions_are_current() {
-        use clap::ValueEnum;
-        for shell in Shell::value_variants() {
-            let name = clap_complete::Generator::file_name(shell, "sockdiag");
-            is_current("completions", &name, &completion_script(*shell));
-        }
-    }
-
-    #[test]
-    fn committed_manual_pages_are_current() {
-        for (name, text) in man_pages().unwrap() {
-            is_current("man", &name, &text);
-        }
-    }
-
-    #[test]
-    fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
-    }
 }

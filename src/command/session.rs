@@ -27,6 +27,12 @@ impl Session {
     /// Prepares it from the flags.
     pub fn new(output: &OutputArgs, time: &TimeArgs, view: View) -> anyhow::Result<Self> {
         let system = rustix::system::uname();
+        let release = system.release().to_string_lossy();
+        if is_too_old(&release) {
+            return Err(usage(format!(
+                "needs Linux 4.18 or later; this is {release}"
+            )));
+        }
         let timing = time.timing();
         let view = View {
             changes: matches!(timing, Timing::Watch { .. } | Timing::Sample { .. }),
@@ -37,7 +43,7 @@ impl Session {
             output: Output::new(output.settings()?),
             timing,
             host: system.nodename().to_string_lossy().into_owned(),
-            kernel: system.release().to_string_lossy().into_owned(),
+            kernel: release.into_owned(),
             view,
         })
     }
@@ -172,5 +178,34 @@ impl Session {
             "{}  {time}  every {every}s  (reading {reading}; q quits)",
             self.host
         )
+    }
+}
+
+/// Before 4.18, which RHEL 8 has. A release that does not begin with two numbers is let through.
+fn is_too_old(release: &str) -> bool {
+    let mut numbers = release
+        .split(|c: char| !c.is_ascii_digit())
+        .map(|part| part.parse::<u32>());
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) < (4, 18),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernels_before_4_18_are_too_old() {
+        for (release, too_old) in [
+            ("4.18.0-553.el8", false),
+            ("3.10.0", true),
+            ("4.19.0-27", false),
+            ("6.18.44-fc", false),
+            ("unknown", false),
+        ] {
+            assert_eq!(is_too_old(release), too_old, "{release}");
+        }
     }
 }

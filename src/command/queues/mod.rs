@@ -2,11 +2,12 @@
 
 mod namespace;
 mod pace;
+mod plan;
 mod reader;
 mod requests;
 
 use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sockdiag::{
     analysis::{
         filter::Filter,
@@ -18,7 +19,8 @@ use sockdiag::{
 
 use super::{OutputArgs, PlaceArgs, Places, Session, TimeArgs, describe, options::Timing, usage};
 use crate::render::View;
-use reader::{Depth, Reader};
+use plan::{Depth, OwnersArg, Plan};
+use reader::Reader;
 
 /// Flags of `queues`.
 #[derive(Debug, Args)]
@@ -78,17 +80,6 @@ pub struct QueuesArgs {
     time: TimeArgs,
     #[command(flatten)]
     place: PlaceArgs,
-}
-
-/// `--owners`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum OwnersArg {
-    /// Low descriptors of every process, and of the rest what 250 ms allow
-    Auto,
-    /// Every descriptor of every process
-    All,
-    /// Not at all
-    None,
 }
 
 /// Runs the subcommand.
@@ -208,8 +199,8 @@ impl QueuesArgs {
         Ok(())
     }
 
-    fn plan(&self) -> reader::Plan {
-        reader::Plan {
+    fn plan(&self) -> Plan {
+        Plan {
             families: Families {
                 v4: !self.ipv6,
                 v6: !self.ipv4,

@@ -14,7 +14,7 @@ use sockdiag::{
 };
 
 use super::{
-    reader::{Depth, Plan},
+    plan::{Depth, Plan},
     requests,
 };
 

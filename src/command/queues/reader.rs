@@ -10,14 +10,14 @@ use anyhow::Context;
 use sockdiag::{
     analysis::queues::{NamespaceReading, Reading, Requests, Selection},
     model::{Incomplete, Listener, Owners, Queue},
-    source::{CgroupNames, Families, Kernel, Namespace, OwnerSearch, Wanted},
+    source::{CgroupNames, Kernel, Namespace, OwnerSearch, Wanted},
 };
 
 use super::{
     super::Places,
-    OwnersArg,
     namespace::{self, Question},
     pace::Pace,
+    plan::{Depth, OwnersArg, Plan},
 };
 
 /// How long a reading with the search for owners may take, beyond the low descriptors…
@@ -27,27 +27,6 @@ const OWNER_BUDGET_LEAST: Duration = Duration::from_millis(50);
 /// How long half-open connections of several namespaces may be counted in one reading: each count
 /// walks all sockets of the host.
 const WALK_BUDGET: Duration = Duration::from_secs(2);
-
-/// What is to be read.
-#[derive(Debug, Clone, Copy)]
-pub struct Plan {
-    pub families: Families,
-    pub unix: bool,
-    pub udp: bool,
-    pub syn: bool,
-    pub owners: OwnersArg,
-}
-
-/// How much of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Depth {
-    /// LISTEN alone.
-    Listeners,
-    /// And the counters and limits that go with it.
-    Counters,
-    /// And what needs a walk, and the owners.
-    Full,
-}
 
 /// Makes readings.
 pub struct Reader<'a> {
