@@ -1,7 +1,7 @@
 //! The reading loop: read, report, wait, and again where that is wanted.
 
 use std::{
-    io,
+    io::{self, IsTerminal, Write},
     time::{Duration, Instant},
 };
 
@@ -100,6 +100,7 @@ impl Session {
         mut look: impl FnMut(Duration) -> anyhow::Result<()>,
     ) -> anyhow::Result<Duration> {
         let mut waiter = Waiter::new(false).context("watching for signals")?;
+        tell_sampling(total, every)?;
         let start = Instant::now();
         let (mut last, mut due) = (start, start);
         loop {
@@ -179,6 +180,18 @@ impl Session {
             self.host
         )
     }
+}
+
+/// Tells a person why nothing is seen for a while.
+fn tell_sampling(total: Duration, every: Duration) -> io::Result<()> {
+    let mut stderr = io::stderr();
+    if !stderr.is_terminal() {
+        return Ok(());
+    }
+    writeln!(
+        stderr,
+        "sampling every {every:?} for {total:?}; Ctrl-C reports what there is by then"
+    )
 }
 
 /// Before 4.18, which RHEL 8 has. A release that does not begin with two numbers is let through.

@@ -1,5 +1,7 @@
 //! Numbers counted by the kernel since the network namespace was made.
 
+use std::collections::HashMap;
+
 /// Which number: the table it stands in and its name there, both as the kernel writes them.
 ///
 /// `TcpExt` and `ListenDrops` of /proc/net/netstat; `snmp6` and `Ip6InReceives`; for the two
@@ -38,5 +40,10 @@ impl Counters {
             .iter()
             .find(|(id, _)| id.table == table && id.name == name)
             .map(|(_, value)| *value)
+    }
+
+    /// All values, to be found by their ids.
+    pub fn by_id(&self) -> HashMap<&CounterId, i128> {
+        self.values.iter().map(|(id, value)| (id, *value)).collect()
     }
 }

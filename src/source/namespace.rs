@@ -96,46 +96,38 @@ impl Kernel {
     /// and the number of processes whose namespace may not be seen.
     pub fn namespaces(&self) -> (Vec<Namespace>, u64) {
         let own = self.own_namespace();
-        let mut names = names();
-        let (mut found, mut unseen) = (BTreeMap::new(), 0);
+        let names = names();
+        let mut found: BTreeMap<u64, (Option<u32>, PathBuf)> = BTreeMap::new();
+        let mut unseen = 0;
         for pid in process::pids(self.proc_root()) {
-            match fs::metadata(self.process_folder(pid).join("ns/net")) {
+            let path = self.process_folder(pid).join("ns/net");
+            match fs::metadata(&path) {
                 Ok(file) => {
-                    found
-                        .entry(file.ino())
-                        .or_insert((Some(pid), PathBuf::new()));
+                    found.entry(file.ino()).or_insert((Some(pid), path));
                 }
                 Err(error) => unseen += u64::from(error.kind() == io::ErrorKind::PermissionDenied),
             }
         }
-        for inode in names.keys() {
-            found.entry(*inode).or_insert((None, PathBuf::new()));
+        for (inode, name) in &names {
+            let path = named_path(name).unwrap_or_default();
+            found.entry(*inode).or_insert((None, path));
         }
-        let mut namespaces = vec![];
-        for (inode, (pid, _)) in found {
-            if Some(inode) == own.id.inode {
-                continue;
-            }
-            let name = names.remove(&inode);
-            let path = match (pid, &name) {
-                (Some(pid), _) => self.process_folder(pid).join("ns/net"),
-                (None, Some(name)) => named_path(name).unwrap_or_default(),
-                (None, None) => continue,
+        found.remove(&own.id.inode.unwrap_or_default());
+        let others = found.into_iter().filter_map(|(inode, (pid, path))| {
+            // It may have ended since, and its process's id be another's.
+            let file = File::open(path).ok()?;
+            let is_same = file.metadata().is_ok_and(|file| file.ino() == inode);
+            let id = Netns {
+                inode: Some(inode),
+                name: names.get(&inode).cloned(),
             };
-            // It may have ended since.
-            if let Ok(file) = File::open(path) {
-                namespaces.push(Namespace {
-                    id: Netns {
-                        inode: Some(inode),
-                        name,
-                    },
-                    pid,
-                    file: Some(file),
-                });
-            }
-        }
-        namespaces.insert(0, own);
-        (namespaces, unseen)
+            is_same.then_some(Namespace {
+                id,
+                pid,
+                file: Some(file),
+            })
+        });
+        (std::iter::once(own).chain(others).collect(), unseen)
     }
 
     fn process_folder(&self, pid: u32) -> PathBuf {

@@ -1,10 +1,6 @@
 //! Readings of counters to a report.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{borrow::Cow, collections::HashSet, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -120,15 +116,8 @@ fn of_namespace(
     before: Option<(&NamespaceCounters, Duration)>,
     selection: &Selection,
 ) -> Vec<CounterReport> {
-    let earlier: HashMap<&CounterId, i128> = before
-        .map(|(before, _)| {
-            before
-                .counters
-                .values
-                .iter()
-                .map(|(id, v)| (id, *v))
-                .collect()
-        })
+    let earlier = before
+        .map(|(before, _)| before.counters.by_id())
         .unwrap_or_default();
     let chosen = now.counters.values.iter().filter_map(|(id, value)| {
         let name = id.kernel_name();

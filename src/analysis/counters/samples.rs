@@ -33,16 +33,7 @@ impl Samples {
                 .namespaces
                 .iter()
                 .find(|other| other.netns.inode == inode);
-            let earlier: HashMap<&CounterId, i128> = same
-                .map(|other| {
-                    other
-                        .counters
-                        .values
-                        .iter()
-                        .map(|(id, v)| (id, *v))
-                        .collect()
-                })
-                .unwrap_or_default();
+            let earlier = same.map(|other| other.counters.by_id()).unwrap_or_default();
             for (id, value) in &namespace.counters.values {
                 let sample = match kind(id) {
                     Kind::Gauge => Some(*value),

@@ -17,7 +17,7 @@ struct Candidate {
 
 impl Endpoints {
     /// Collects them.
-    pub fn of(listeners: &[Listener]) -> Self {
+    pub fn of<'a>(listeners: impl IntoIterator<Item = &'a Listener>) -> Self {
         let mut by_port: HashMap<u16, Vec<Candidate>> = HashMap::new();
         for listener in listeners {
             let Local::Inet(endpoint) = listener.local else {

@@ -73,8 +73,8 @@ impl ListenerReport {
 
 impl AcceptQueue {
     fn absorb(&mut self, other: AcceptQueue) {
-        self.length += other.length;
-        self.limit += other.limit;
+        self.length = self.length.saturating_add(other.length);
+        self.limit = self.limit.saturating_add(other.limit);
         self.fill_ratio = self.fill_ratio.max(other.fill_ratio);
         self.oldest_wait_ms = self.oldest_wait_ms.max(other.oldest_wait_ms);
         self.abandoned = self.abandoned.zip(other.abandoned).map(|(a, b)| a + b);

@@ -48,7 +48,12 @@ impl<'a> Join<'a> {
         namespace: &'a NamespaceReading,
         earlier: Option<&Earlier<'a>>,
     ) -> Self {
-        let endpoints = Endpoints::of(&tcp_only(&namespace.listeners));
+        let endpoints = Endpoints::of(
+            namespace
+                .listeners
+                .iter()
+                .filter(|listener| is_tcp(listener.protocol)),
+        );
         let requests = namespace.requests.as_ref().map(|requests| {
             let mut sums = HashMap::new();
             for (local, count) in &requests.by_endpoint {
@@ -261,14 +266,6 @@ fn table(protocol: Protocol) -> Protocol {
     } else {
         protocol
     }
-}
-
-fn tcp_only(listeners: &[Listener]) -> Vec<Listener> {
-    listeners
-        .iter()
-        .filter(|listener| is_tcp(listener.protocol))
-        .cloned()
-        .collect()
 }
 
 fn drops(reading: &NamespaceReading) -> HashMap<u64, u32> {

@@ -149,9 +149,10 @@ impl Asker<'_> {
         listeners: &[Listener],
         slow: &[Family],
     ) -> Result<Option<WaitingReading>> {
-        let queued: Vec<(Endpoint, u32)> = self
+        let queued: Vec<Endpoint> = self
             .shown(listeners)
             .filter(|(_, length)| *length > 0)
+            .map(|(endpoint, _)| endpoint)
             .collect();
         if queued.is_empty() {
             return Ok(Some(WaitingReading::default()));
@@ -160,13 +161,14 @@ impl Asker<'_> {
         let deadline = Instant::now() + BUDGET;
         let mut reading = WaitingReading::default();
         for family in self.question.plan.families.each() {
-            let here: Vec<_> = queued
+            let here: HashSet<u16> = queued
                 .iter()
-                .filter(|(at, _)| at.family == family)
+                .filter(|at| at.family == family)
+                .map(|at| at.port)
                 .collect();
             let whole = here.is_empty()
                 || (!slow.contains(&family)
-                    && self.walk_waiting(family, &here, deadline, &mut reading)?);
+                    && self.walk_waiting(family, listeners, &here, deadline, &mut reading)?);
             if !whole {
                 let why =
                     "the time for looking at the connections in accept queues (250 ms) was spent";
@@ -180,17 +182,20 @@ impl Asker<'_> {
         Ok(Some(reading))
     }
 
-    /// `false` when time ran out before as many were found as the queues are long.
+    /// `false` when time ran out before as many were found as the queues of these ports are long,
+    /// whoever listens there.
     fn walk_waiting(
         &mut self,
         family: Family,
-        queued: &[&(Endpoint, u32)],
+        listeners: &[Listener],
+        ports: &HashSet<u16>,
         deadline: Instant,
         reading: &mut WaitingReading,
     ) -> Result<bool> {
-        let ports: HashSet<u16> = queued.iter().map(|(endpoint, _)| endpoint.port).collect();
-        let ports: Vec<u16> = ports.into_iter().collect();
-        let wanted: u64 = queued.iter().map(|(_, length)| u64::from(*length)).sum();
+        let here =
+            endpoints(listeners).filter(|(at, _)| at.family == family && ports.contains(&at.port));
+        let wanted: u64 = here.map(|(_, length)| u64::from(length)).sum();
+        let ports: Vec<u16> = ports.iter().copied().collect();
         let (mut found, mut late) = (0u64, false);
         let walk = self.diag.walk_waiting(family, &ports, |waiting| {
             if let Some(waiting) = waiting
@@ -224,19 +229,11 @@ impl Asker<'_> {
         listeners: &'a [Listener],
     ) -> impl Iterator<Item = (Endpoint, u32)> + use<'a, '_> {
         let selection = self.question.selection;
-        listeners
-            .iter()
-            .filter(|listener| selection.may_show(listener))
-            .filter_map(
-                |listener| match (&listener.local, listener.queue, listener.protocol) {
-                    (
-                        Local::Inet(at),
-                        Queue::Accept { length, .. },
-                        Protocol::Tcp | Protocol::Mptcp,
-                    ) => Some((*at, length)),
-                    _ => None,
-                },
-            )
+        endpoints(
+            listeners
+                .iter()
+                .filter(|listener| selection.may_show(listener)),
+        )
     }
 
     fn note(&mut self, what: &str, walk: Walk) {
@@ -250,6 +247,18 @@ impl Asker<'_> {
                 .push(Incomplete::counted(what, why, walk.undecodable));
         }
     }
+}
+
+/// TCP listeners: where, and how long the queue is.
+fn endpoints<'a>(
+    listeners: impl IntoIterator<Item = &'a Listener>,
+) -> impl Iterator<Item = (Endpoint, u32)> {
+    listeners
+        .into_iter()
+        .filter_map(|listener| match (&listener.local, listener.queue) {
+            (Local::Inet(at), Queue::Accept { length, .. }) => Some((*at, length)),
+            _ => None,
+        })
 }
 
 /// Connections taken since the namespace was made.

@@ -134,6 +134,13 @@ impl<'a> Reader<'a> {
             not_walked += u64::from(!in_time && depth == Depth::Full && self.plan.syn);
             self.namespace(namespace, depth, in_time, &mut inside)
         })?;
+        let there = |inode: &Option<u64>| {
+            reading
+                .namespaces
+                .iter()
+                .any(|namespace| namespace.netns.inode == *inode)
+        };
+        self.namespaces.retain(|inode, _| there(inode));
         if not_walked > 0 {
             let why = "the time for counting half-open connections (2 s) was spent before these namespaces";
             missing.push(Incomplete::counted("syn_queue", why, not_walked));

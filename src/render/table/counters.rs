@@ -7,45 +7,27 @@ use sockdiag::analysis::counters::{CounterReport, CountersReport, Drops, Kind, S
 use super::{Align, Cell, Column, Narrower, Rising, Tabular, Value, View};
 use crate::render::{Kind as MetricKind, Labels, Metric, Tone};
 
-const fn column(
-    key: &'static str,
-    title: &'static str,
-    align: Align,
-    rising: Rising,
-    cell: fn(&CounterReport, &View) -> Cell,
-    help: &'static str,
-) -> Column<CounterReport> {
-    Column {
-        key,
-        title,
-        help,
-        align,
-        rising,
-        cell,
-    }
-}
-
 use Align::{Left, Right};
 use Rising::{Bad, Neutral};
 
 #[rustfmt::skip]
 static COLUMNS: [Column<CounterReport>; 16] = [
-    column("netns", "NETNS", Left, Neutral, netns, "network namespace: its name, or its number"),
-    column("group", "GROUP", Left, Neutral, |c, _| Cell::text(c.group.replace('_', " ")), "the problem that it speaks of"),
-    column("counter", "COUNTER", Left, Neutral, |c, _| Cell::text(&c.kernel_name), "the kernel's name, table first"),
-    column("name", "NAME", Left, Neutral, |c, _| Cell::text(&c.name), "the kernel's name alone"),
-    column("table", "TABLE", Left, Neutral, |c, _| Cell::text(&c.table), "the table that the kernel prints it in"),
-    column("value", "TOTAL", Right, Neutral, |c, _| Cell::count(c.value), "counted since the namespace was made; a level where it can fall"),
-    column("delta", "Δ", Right, Bad, delta, "change since the reading before"),
-    column("per_second", "/s", Right, Bad, |c, _| decimal(c.per_second), "change a second since the reading before"),
-    column("minimum", "MIN/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.minimum)), "smallest rate of all samples; the level itself where it can fall"),
-    column("mean", "MEAN/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.mean)), "mean rate"),
-    column("p95", "P95/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.p95)), "95 of 100 samples do not exceed this rate"),
-    column("maximum", "MAX/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.maximum)), "largest rate of all samples"),
-    column("samples", "SAMPLES", Right, Neutral, |c, _| Cell::count(c.sampled.as_ref().map(|s| s.samples)), "how many samples were taken"),
-    column("kind", "KIND", Left, Neutral, |c, _| Cell::text(if c.kind == Kind::Gauge { "gauge" } else { "counter" }), "counter (only rises) or gauge (may fall)"),
-    column("scope", "SCOPE", Left, Neutral, |c, _| Cell::text(scope(c)), "netns, or host where it is counted for the whole host"),
-    column("meaning", "MEANING", Left, Neutral, meaning, "what it means"),
+    Column::new("netns", "NETNS", Left, Neutral, netns, "network namespace: its name, or its number"),
+    Column::new("group", "GROUP", Left, Neutral, |c, _| Cell::text(c.group.replace('_', " ")), "the problem that it speaks of"),
+    Column::new("counter", "COUNTER", Left, Neutral, |c, _| Cell::text(&c.kernel_name), "the kernel's name, table first"),
+    Column::new("name", "NAME", Left, Neutral, |c, _| Cell::text(&c.name), "the kernel's name alone"),
+    Column::new("table", "TABLE", Left, Neutral, |c, _| Cell::text(&c.table), "the table that the kernel prints it in"),
+    Column::new("value", "TOTAL", Right, Neutral, |c, _| Cell::count(c.value), "counted since the namespace was made; a level where it can fall"),
+    Column::new("delta", "Δ", Right, Bad, delta, "change since the reading before"),
+    Column::new("per_second", "/s", Right, Bad, |c, _| decimal(c.per_second), "change a second since the reading before"),
+    Column::new("minimum", "MIN/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.minimum)), "smallest rate of all samples; the level itself where it can fall"),
+    Column::new("mean", "MEAN/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.mean)), "mean rate"),
+    Column::new("p95", "P95/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.p95)), "95 of 100 samples do not exceed this rate"),
+    Column::new("maximum", "MAX/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.maximum)), "largest rate of all samples"),
+    Column::new("samples", "SAMPLES", Right, Neutral, |c, _| Cell::count(c.sampled.as_ref().map(|s| s.samples)), "how many samples were taken"),
+    Column::new("kind", "KIND", Left, Neutral, |c, _| Cell::text(if c.kind == Kind::Gauge { "gauge" } else { "counter" }), "counter (only rises) or gauge (may fall)"),
+    Column::new("scope", "SCOPE", Left, Neutral, |c, _| Cell::text(scope(c)), "netns, or host where it is counted for the whole host"),
+    Column::new("meaning", "MEANING", Left, Neutral, meaning, "what it means"),
 ];
 
 static NARROWER: [Narrower; 6] = [

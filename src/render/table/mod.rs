@@ -72,6 +72,27 @@ pub struct Column<R> {
     pub cell: fn(&R, &View) -> Cell,
 }
 
+impl<R> Column<R> {
+    /// All of it, in the order of a table's definition.
+    pub const fn new(
+        key: &'static str,
+        title: &'static str,
+        align: Align,
+        rising: Rising,
+        cell: fn(&R, &View) -> Cell,
+        help: &'static str,
+    ) -> Self {
+        Column {
+            key,
+            title,
+            help,
+            align,
+            rising,
+            cell,
+        }
+    }
+}
+
 /// A step that makes a table narrower.
 pub enum Narrower {
     /// A column goes.
