@@ -4,7 +4,10 @@
 use std::{
     collections::HashMap,
     io::{self, Write, stdin, stdout},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use crossterm::{
@@ -20,6 +23,8 @@ use super::{Cell, Rising, Tone, size, text};
 
 /// The terminal's input modes as they were found, while a screen is open.
 static FOUND: Mutex<Option<Termios>> = Mutex::new(None);
+/// A screen is open. To leave the alternate screen a second time would move the cursor.
+static OPEN: AtomicBool = AtomicBool::new(false);
 
 /// An open screen, and what stands on it.
 pub struct Screen {
@@ -46,6 +51,7 @@ impl Screen {
     /// Takes the terminal, also again after it was lent to the shell.
     pub fn resume(&self) -> io::Result<()> {
         silence_input();
+        OPEN.store(true, Ordering::SeqCst);
         let mut start = Vec::new();
         start
             .queue(EnterAlternateScreen)?
@@ -156,6 +162,9 @@ fn silence_input() {
 /// Closes the screen if one is open. Writes to the descriptor itself, as another thread may hold
 /// the lock of stdout while this one panics.
 fn close() {
+    if !OPEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
     if let Some(found) = keep(None) {
         // Nothing can be done where the terminal is gone.
         let _ = termios::tcsetattr(stdin(), OptionalActions::Flush, &found);
