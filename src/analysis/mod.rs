@@ -2,6 +2,7 @@
 
 pub mod counters;
 pub mod filter;
+mod glob;
 pub mod queues;
 mod rate;
 mod sampling;

@@ -11,5 +11,5 @@ pub use counters::{CounterId, Counters};
 pub use endpoint::{Endpoint, Family};
 pub use incomplete::Incomplete;
 pub use limits::ListenLimits;
-pub use owner::{Netns, Owner, Owners};
+pub use owner::{Netns, Owner, Owners, is_process};
 pub use socket::{Listener, Local, Protocol, Queue, RequestSocket, Waiting};

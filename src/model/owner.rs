@@ -53,3 +53,22 @@ impl Netns {
         self.name.clone().or_else(number).unwrap_or_default()
     }
 }
+
+/// Whether a user means this process by its id or its name, of which the kernel keeps 15 bytes.
+pub fn is_process(pid: u32, name: &str, wanted: &str) -> bool {
+    let kept = wanted.as_bytes().get(..15).unwrap_or(wanted.as_bytes());
+    name.as_bytes() == kept || pid.to_string() == wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_as_much_of_its_name_as_the_kernel_keeps() {
+        assert!(is_process(7, "api", "api"));
+        assert!(is_process(7, "api", "7"));
+        assert!(!is_process(7, "api", "ap"));
+        assert!(is_process(7, "gunicorn: worke", "gunicorn: worker [app]"));
+    }
+}

@@ -4,6 +4,8 @@ use std::{fs, path::Path};
 
 use procfs::process::Process;
 
+use crate::model::is_process;
+
 /// Ids of the processes (thread groups) that /proc shows. Those that end meanwhile are simply not
 /// found later.
 pub fn pids(proc_root: &Path) -> Vec<u32> {
@@ -62,5 +64,5 @@ fn mounted_with_hidepid(proc_root: &Path) -> bool {
 /// Whether a process of this name or id is there.
 pub fn exists(proc_root: &Path, wanted: &str) -> bool {
     let mut pids = pids(proc_root).into_iter();
-    pids.any(|pid| pid.to_string() == wanted || name(proc_root, pid).as_deref() == Some(wanted))
+    pids.any(|pid| is_process(pid, &name(proc_root, pid).unwrap_or_default(), wanted))
 }

@@ -9,7 +9,7 @@ mod why;
 pub use catalogue::{Entry, Kind, Scope, entries, entry};
 pub use report::{CounterReport, CounterSampled, CountersReport, report};
 pub use samples::Samples;
-pub use select::{Selection, Unknown};
+pub use select::{Selection, Unknown, groups};
 pub use why::{Drops, Why};
 
 use crate::model::{Counters, Incomplete, Netns};

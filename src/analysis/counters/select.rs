@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{catalogue, entries};
+use super::{super::glob::matches, catalogue, entries};
 use crate::model::CounterId;
 
 /// Which counters are shown.
@@ -23,8 +23,8 @@ pub struct Unknown(pub String);
 impl Selection {
     /// Finds the counters that each word names: a kernel name with or without its table
     /// (`TcpExtListenDrops`, `ListenDrops`), a phrase of `netstat -s` with or without its number, a
-    /// group (`syn_queue`, `SYN queue`), or else any part of a name or group. Letter case does not
-    /// matter.
+    /// group (`syn_queue`, `SYN queue`), a pattern (`TcpExt*`), or else any part of a name, group or
+    /// phrase. Letter case does not matter.
     pub fn named(words: &[String], printed: &[CounterId]) -> Result<Self, Unknown> {
         let mut chosen = HashSet::new();
         for word in words {
@@ -36,6 +36,13 @@ impl Selection {
         }
         Ok(Selection::Named(chosen))
     }
+}
+
+/// The groups there are, in the catalogue's order.
+pub fn groups() -> Vec<&'static str> {
+    let mut groups: Vec<&str> = entries().iter().map(|entry| entry.group).collect();
+    groups.dedup();
+    groups
 }
 
 /// Every name that could have been meant: of counters and of groups.
@@ -61,11 +68,12 @@ impl Unknown {
 fn find(word: &str, printed: &[CounterId]) -> Vec<String> {
     let known: Vec<Name> = all(printed);
     let wanted = plain(word);
-    let tiers: [&dyn Fn(&Name) -> bool; 4] = [
+    let tiers: [&dyn Fn(&Name) -> bool; 5] = [
         &|name| name.kernel == wanted || name.bare == wanted,
         &|name| !name.phrase.is_empty() && name.phrase == without_number(&wanted),
         &|name| name.group == wanted,
-        &|name| name.kernel.contains(&wanted) || name.group.contains(&wanted),
+        &|name| wanted.contains('*') && matches(wanted.as_bytes(), name.kernel.as_bytes()),
+        &|name| name.has(&wanted),
     ];
     let tier = |test: &&dyn Fn(&Name) -> bool| -> Vec<String> {
         known
@@ -88,6 +96,14 @@ struct Name {
     bare: String,
     group: String,
     phrase: String,
+}
+
+impl Name {
+    fn has(&self, part: &str) -> bool {
+        [&self.kernel, &self.group, &self.phrase]
+            .into_iter()
+            .any(|name| name.contains(part))
+    }
 }
 
 fn all(printed: &[CounterId]) -> Vec<Name> {
@@ -206,6 +222,12 @@ mod tests {
         let listen = chosen("listen");
         assert!(listen.contains(&"TcpExtListenDrops".to_owned()));
         assert!(listen.contains(&"TcpExtListenOverflows".to_owned()));
+        assert!(chosen("overflowed").contains(&"TcpExtListenOverflows".to_owned()));
+    }
+
+    #[test]
+    fn a_pattern() {
+        assert_eq!(chosen("*ListenDrop*"), ["TcpExtListenDrops"]);
     }
 
     #[test]

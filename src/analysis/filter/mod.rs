@@ -10,6 +10,7 @@ mod parse;
 
 use std::net::IpAddr;
 
+use super::glob::matches;
 use crate::model::Local;
 
 pub use parse::FilterError;
@@ -57,6 +58,11 @@ impl Filter {
         parse::filter(text).map(Filter)
     }
 
+    /// It speaks of unix sockets.
+    pub fn has_path(&self) -> bool {
+        self.0.has_path()
+    }
+
     /// Whether a socket bound there meets the condition.
     pub fn accepts(&self, local: &Local) -> bool {
         self.0.accepts(local)
@@ -64,6 +70,15 @@ impl Filter {
 }
 
 impl Expression {
+    fn has_path(&self) -> bool {
+        match self {
+            Expression::Or(parts) | Expression::And(parts) => parts.iter().any(Self::has_path),
+            Expression::Not(part) => part.has_path(),
+            Expression::Path(_) => true,
+            Expression::Port { .. } | Expression::Address { .. } => false,
+        }
+    }
+
     fn accepts(&self, local: &Local) -> bool {
         match self {
             Expression::Or(any) => any.iter().any(|part| part.accepts(local)),
@@ -120,18 +135,6 @@ impl Network {
             _ => return false,
         };
         bits == 0 || (wanted ^ there) >> (128 - u32::from(bits)) == 0
-    }
-}
-
-/// A pattern in which `*` stands for any bytes.
-fn matches(pattern: &[u8], name: &[u8]) -> bool {
-    match pattern.iter().position(|byte| *byte == b'*') {
-        None => pattern == name,
-        Some(star) => {
-            let (fixed, rest) = (&pattern[..star], &pattern[star + 1..]);
-            name.strip_prefix(fixed)
-                .is_some_and(|tail| (0..=tail.len()).any(|at| matches(rest, &tail[at..])))
-        }
     }
 }
 

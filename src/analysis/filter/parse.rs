@@ -90,7 +90,13 @@ impl<'a> Parser<'a> {
             if !more {
                 return Ok(one_or(parts, Expression::And));
             }
-            parts.push(self.not()?);
+            let at = self.next;
+            let part = self.not()?;
+            if has_port(&part) && parts.last().is_some_and(has_port) {
+                self.next = at;
+                return Err(self.fail("no socket has two ports: write `or` between them"));
+            }
+            parts.push(part);
         }
     }
 
@@ -187,6 +193,10 @@ impl<'a> Parser<'a> {
     }
 }
 
+fn has_port(expression: &Expression) -> bool {
+    matches!(expression, Expression::Address { port: Some(_), .. })
+}
+
 fn one_or(mut parts: Vec<Expression>, join: fn(Vec<Expression>) -> Expression) -> Expression {
     if parts.len() == 1 {
         parts.remove(0)
@@ -245,7 +255,7 @@ fn address(word: &str) -> Result<Expression, Wrong<'_>> {
 fn network<'a>(place: &'a str, bits: &'a str) -> Result<Network, Wrong<'a>> {
     let address: IpAddr = place
         .parse()
-        .map_err(|_| wrong(place, "not an address, nor a word of the filter language"))?;
+        .map_err(|_| wrong(place, not_an_address(place)))?;
     let whole = whole(address);
     if bits.is_empty() {
         return Ok(whole);
@@ -259,6 +269,15 @@ fn network<'a>(place: &'a str, bits: &'a str) -> Result<Network, Wrong<'a>> {
             bits,
             format!("not a prefix length: a number from 0 to {}", whole.bits),
         )),
+    }
+}
+
+fn not_an_address(word: &str) -> String {
+    match word.parse::<u16>() {
+        Ok(port) => format!("not an address; a port is written :{port}"),
+        Err(_) => "not an address, nor a word of the filter language; \
+                   a process is chosen with --process"
+            .to_owned(),
     }
 }
 
@@ -331,6 +350,8 @@ mod tests {
             ":99999",
             "src < 10.0.0.1",
             "frog",
+            "8080",
+            ":80 :443",
             "*",
             "[::1",
             "or :80",

@@ -11,8 +11,7 @@ impl QueueReport {
     pub fn fold(&mut self) {
         let mut places: HashMap<(Netns, Protocol, LocalReport), usize> = HashMap::new();
         let mut folded: Vec<ListenerReport> = Vec::new();
-        for mut listener in std::mem::take(&mut self.listeners) {
-            listener.fullest = listener.accept_queue.as_ref().map(Fullest::of);
+        for listener in std::mem::take(&mut self.listeners) {
             let place = (
                 listener.netns.clone(),
                 listener.protocol,
@@ -60,11 +59,15 @@ impl ListenerReport {
             .map(|(a, b)| a + b);
         self.owners.extend(other.owners);
         self.owners_complete &= other.owners_complete;
-        if let (Some(mine), Some(theirs)) = (self.fullest, other.fullest)
-            && theirs.fill() > mine.fill()
-        {
-            self.fullest = other.fullest;
-        }
+        let own = || self.accept_queue.as_ref().map(Fullest::of);
+        let fullest = [
+            self.fullest.or_else(own),
+            other.accept_queue.as_ref().map(Fullest::of),
+        ];
+        self.fullest = fullest
+            .into_iter()
+            .flatten()
+            .max_by(|a, b| a.fill().total_cmp(&b.fill()));
         if let (Some(mine), Some(theirs)) = (&mut self.accept_queue, other.accept_queue) {
             mine.absorb(theirs);
         }

@@ -97,18 +97,19 @@ impl<'a> Join<'a> {
         };
         let drops_delta = self.drops_delta(listener);
         let members = endpoint.and_then(|at| self.members.get(&(table(listener.protocol), at)));
+        let syn_queue = endpoint
+            .filter(|_| is_tcp(listener.protocol))
+            .map(|endpoint| self.syn_queue(&endpoint, members));
         let (owners, owners_complete) = self.owners(listener.inode);
         let cgroup = self.cgroup(listener, &owners);
         ListenerReport {
+            state: self.state(listener, syn_queue.as_ref(), drops_delta),
             netns: self.namespace.netns.clone(),
             protocol: listener.protocol,
             local: self.local(&listener.local),
-            state: self.state(listener, drops_delta),
             accept_queue: self.accept_queue(listener, endpoint),
             receive_queue: receive_queue(listener.queue),
-            syn_queue: endpoint
-                .filter(|_| is_tcp(listener.protocol))
-                .map(|endpoint| self.syn_queue(&endpoint, members)),
+            syn_queue,
             drops: listener.drops,
             drops_delta,
             drops_per_second: drops_delta
@@ -132,32 +133,38 @@ impl<'a> Join<'a> {
         Some(wrapping_change(*before, listener.drops?))
     }
 
-    fn state(&self, listener: &Listener, drops_delta: Option<u32>) -> State {
-        let (fill, full) = match listener.queue {
-            Queue::Accept { length, limit } => (fill_ratio(length, limit), length > limit),
-            Queue::Receive { bytes, limit_bytes } => (
-                receive_fill(bytes, limit_bytes).unwrap_or(0.0),
-                limit_bytes.is_some_and(|l| bytes > l),
-            ),
+    /// Dropped packets count since the reading before or, without one, since the socket was made.
+    fn state(
+        &self,
+        listener: &Listener,
+        syn_queue: Option<&SynQueue>,
+        drops_delta: Option<u32>,
+    ) -> State {
+        let fill = fill_of(listener.queue);
+        let syn_full = syn_queue.is_some_and(SynQueue::is_full);
+        let full = is_full(listener.queue) || (syn_full && syn_queue.is_some_and(SynQueue::drops));
+        let dropped = match self.elapsed {
+            Some(_) => drops_delta > Some(0),
+            None => listener.drops > Some(0),
         };
-        let empty = matches!(
-            listener.queue,
-            Queue::Accept { length: 0, .. } | Queue::Receive { bytes: 0, .. }
-        );
-        match drops_delta.or(listener.drops.filter(|_| self.elapsed.is_none())) {
-            Some(1..) if full => State::Overflowing,
-            Some(1..) if self.overflowed_between(listener.protocol) => State::Overflowing,
+        match fill {
+            _ if dropped && (full || self.overflowed_between(listener)) => State::Overflowing,
             _ if full => State::Full,
-            _ if fill >= 0.5 => State::Busy,
-            _ if empty => State::Idle,
-            _ => State::Ok,
+            _ if fill >= 0.5 || syn_full => State::Busy,
+            _ if fill > 0.0 => State::Ok,
+            _ => State::Idle,
         }
     }
 
-    /// The queue is no longer full, but it was: the namespace counted overflows since the reading
-    /// before, and no other listener dropped anything.
-    fn overflowed_between(&self, protocol: Protocol) -> bool {
-        is_tcp(protocol) && self.overflows_moved && self.droppers == 1
+    /// The queue is not full now, but it was since the reading before: what a UDP socket drops, it
+    /// drops for want of room; a TCP listener dropped packets, the namespace counted overflows, and
+    /// either no other listener dropped any or this one lacks no more than one of being full.
+    fn overflowed_between(&self, listener: &Listener) -> bool {
+        let at_limit = match listener.queue {
+            Queue::Receive { .. } => return self.elapsed.is_some(),
+            Queue::Accept { length, limit } => length >= limit,
+        };
+        self.overflows_moved && (self.droppers == 1 || at_limit)
     }
 
     fn accept_queue(&self, listener: &Listener, endpoint: Option<Endpoint>) -> Option<AcceptQueue> {
@@ -204,6 +211,7 @@ impl<'a> Join<'a> {
         SynQueue {
             length: counted.map(|counted| counted.get(endpoint).copied().unwrap_or(0)),
             limit: members.and_then(|members| members.syn_limit),
+            cookies: self.namespace.limits.tcp_syncookies,
         }
     }
 
@@ -292,6 +300,23 @@ fn members(namespace: &NamespaceReading) -> HashMap<(Protocol, Endpoint), Member
         }
     }
     groups
+}
+
+/// Full as the kernel judges it: the next one is not taken.
+fn is_full(queue: Queue) -> bool {
+    match queue {
+        Queue::Accept { length, limit } => length > limit,
+        Queue::Receive { bytes, limit_bytes } => limit_bytes.is_some_and(|limit| bytes > limit),
+    }
+}
+
+/// How full; above 0 whenever something waits.
+fn fill_of(queue: Queue) -> f64 {
+    match queue {
+        Queue::Accept { length, limit } => fill_ratio(length, limit),
+        Queue::Receive { bytes, limit_bytes } => receive_fill(bytes, limit_bytes)
+            .unwrap_or(if bytes > 0 { f64::MIN_POSITIVE } else { 0.0 }),
+    }
 }
 
 fn fill_ratio(length: u32, limit: u32) -> f64 {

@@ -114,11 +114,13 @@ pub enum State {
     Idle,
     /// Less than half full.
     Ok,
-    /// At least half full.
+    /// At least half full, or the SYN queue is full and SYNs are answered with cookies.
     Busy,
-    /// Full as the kernel judges it: the next one is not taken.
+    /// Full as the kernel judges it: the next one is not taken. The accept queue (or receive
+    /// buffer) is, or the SYN queue with SYN cookies off.
     Full,
-    /// Full, and this socket has dropped packets: since the reading before when there is one.
+    /// Full, and this socket has dropped packets: since the reading before when there is one, and
+    /// then also when it was full in between.
     Overflowing,
 }
 
@@ -206,6 +208,25 @@ pub struct SynQueue {
     /// How many fit, for the sysctls in force; full is greater than this. With SYN cookies on, more
     /// are answered without being kept; with tcp_syncookies = 2 none is kept and this is 0.
     pub limit: Option<u64>,
+    /// net.ipv4.tcp_syncookies: what happens when it is full. 0: SYNs are dropped; 1: they are
+    /// answered with a cookie; 2: all are, always.
+    pub cookies: Option<u32>,
+}
+
+impl SynQueue {
+    /// More handshakes are unfinished than fit.
+    pub fn is_full(&self) -> bool {
+        match (self.length, self.limit, self.cookies) {
+            (_, _, Some(2)) => false,
+            (Some(length), Some(limit), _) => u64::from(length) > limit,
+            _ => false,
+        }
+    }
+
+    /// New SYNs are dropped when it is full.
+    pub fn drops(&self) -> bool {
+        self.cookies == Some(0)
+    }
 }
 
 /// A 64-bit socket cookie, published as a string.

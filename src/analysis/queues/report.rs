@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    ListenerReport, LocalReport, NamespaceReading, Reading, Selection, SynQueue,
+    ListenerReport, LocalReport, NamespaceReading, Reading, Selection, State,
     join::{Earlier, Join},
 };
 use crate::{analysis::Report, model::Incomplete};
@@ -17,6 +17,9 @@ pub struct QueueReport {
     /// What could not be seen.
     #[serde(skip)]
     pub incomplete: Vec<Incomplete>,
+    /// How many listeners there are, shown or not.
+    #[serde(skip)]
+    pub there: usize,
     /// How long before this reading the SYN queues were counted; `null` when they were not.
     pub syn_age_ms: Option<u64>,
     /// One element for each socket.
@@ -37,7 +40,7 @@ pub fn report(
     before: Option<(&Reading, Duration)>,
     selection: &Selection,
 ) -> QueueReport {
-    let mut listeners = Vec::new();
+    let mut listeners: Vec<ListenerReport> = Vec::new();
     for namespace in &now.namespaces {
         let earlier = before.and_then(|(reading, elapsed)| {
             let same = |other: &&NamespaceReading| other.netns.inode == namespace.netns.inode;
@@ -53,17 +56,24 @@ pub fn report(
                 .listeners
                 .iter()
                 .filter(|listener| selection.may_show(listener))
-                .map(|listener| join.listener(listener))
-                .filter(|listener| selection.shows(listener)),
+                .map(|listener| join.listener(listener)),
         );
     }
+    // What is hidden because its owner is not known must be said, too.
+    let incomplete = incomplete(now, &listeners);
+    listeners.retain(|listener| selection.shows(listener));
     listeners.sort_by_cached_key(trouble);
     let ages = now
         .namespaces
         .iter()
         .filter_map(|namespace| namespace.requests.as_ref());
     QueueReport {
-        incomplete: incomplete(now, &listeners),
+        incomplete,
+        there: now
+            .namespaces
+            .iter()
+            .map(|namespace| namespace.listeners.len())
+            .sum(),
         syn_age_ms: ages.map(|requests| requests.age.as_millis() as u64).max(),
         listeners,
     }
@@ -76,26 +86,17 @@ fn trouble(listener: &ListenerReport) -> impl Ord + use<> {
         LocalReport::Inet { address, port, .. } => (0, Some((*port, *address)), None),
         LocalReport::Unix { path } => (1, None, Some(path.clone())),
     };
+    let urgent = listener.state >= State::Full;
     (
+        Reverse(urgent.then_some(listener.state)),
+        Reverse(listener.drops_delta.filter(|delta| *delta > 0)),
         Reverse(listener.state),
-        Reverse(listener.syn_queue.as_ref().is_some_and(SynQueue::is_full)),
-        Reverse(listener.drops_delta),
         Reverse((fill * 1e6) as u64),
         Reverse(listener.drops),
         listener.netns.clone(),
         local,
         listener.cookie,
     )
-}
-
-impl SynQueue {
-    /// More handshakes are unfinished than fit. Only where any fit at all.
-    pub fn is_full(&self) -> bool {
-        match (self.length, self.limit) {
-            (Some(length), Some(limit)) => limit > 0 && u64::from(length) > limit,
-            _ => false,
-        }
-    }
 }
 
 impl ListenerReport {
@@ -125,11 +126,15 @@ fn incomplete(now: &Reading, listeners: &[ListenerReport]) -> Vec<Incomplete> {
         "a security policy or another user namespace forbids looking at some processes"
     } else if owners.unreadable > 0 {
         "needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH (sudo)"
+    } else if !owners.complete {
+        "/proc is mounted with hidepid, which hides other users' processes (sudo)"
     } else {
         "held by no process that /proc shows: by the kernel, or in another PID namespace"
     };
     if ownerless > 0 {
         missing.push(Incomplete::counted("owners", why, ownerless));
+    } else if !owners.complete && !listeners.is_empty() {
+        missing.push(Incomplete::new("more owners", why));
     }
     missing
 }

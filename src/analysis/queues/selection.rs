@@ -3,7 +3,7 @@
 use super::ListenerReport;
 use crate::{
     analysis::filter::Filter,
-    model::{Family, Listener, Local},
+    model::{Family, Listener, Local, is_process},
 };
 
 /// All conditions that a shown listener meets. The default shows every one.
@@ -27,8 +27,7 @@ impl Selection {
     pub fn may_show(&self, listener: &Listener) -> bool {
         let family = match (&listener.local, self.family) {
             (Local::Inet(endpoint), Some(family)) => endpoint.family == family,
-            (Local::Unix(_), Some(_)) => false,
-            (_, None) => true,
+            (Local::Unix(_), _) | (_, None) => true,
         };
         family
             && self.uid.is_none_or(|uid| listener.uid == Some(uid))
@@ -44,18 +43,13 @@ impl Selection {
             report
                 .owners
                 .iter()
-                .any(|owner| owner.name == *wanted || owner.pid.to_string() == *wanted)
+                .any(|owner| is_process(owner.pid, &owner.name, wanted))
         }) && self.unit.as_ref().is_none_or(|wanted| {
             report
                 .unit
                 .as_ref()
                 .is_some_and(|unit| unit_is(unit, wanted))
         })
-    }
-
-    /// Whether any condition needs the owners.
-    pub fn needs_owners(&self) -> bool {
-        self.process.is_some() || self.unit.is_some()
     }
 }
 
