@@ -51,16 +51,6 @@ impl Distribution {
             (passed >= rank).then_some(*value)
         })
     }
-
-    /// The share (0 to 1) of the samples that exceed a value.
-    pub fn share_above(&self, limit: u64) -> Option<f64> {
-        let above: u64 = self
-            .seen
-            .range(limit.saturating_add(1)..)
-            .map(|(_, count)| count)
-            .sum();
-        (self.samples > 0).then(|| above as f64 / self.samples as f64)
-    }
 }
 
 impl FromIterator<u64> for Distribution {
@@ -83,7 +73,6 @@ mod tests {
             (empty.minimum(), empty.mean(), empty.percentile(95)),
             (None, None, None)
         );
-        assert_eq!(empty.share_above(0), None);
     }
 
     #[test]
@@ -92,7 +81,6 @@ mod tests {
         assert_eq!(seen.percentile(95), Some(0));
         assert_eq!(seen.maximum(), Some(129));
         assert_eq!(seen.mean(), Some(6.45));
-        assert_eq!(seen.share_above(128), Some(0.05));
     }
 
     proptest! {

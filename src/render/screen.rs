@@ -81,7 +81,7 @@ impl Screen {
             return None;
         }
         let (then, now) = (before.value.number()?, cell.value.number()?);
-        Some(rising.tone(now > then))
+        Some(rising.tone(then, now))
     }
 
     /// Draws a frame. Lines that do not fit are counted in the last one; the terminal's size is
@@ -94,8 +94,13 @@ impl Screen {
             .queue(BeginSynchronizedUpdate)?
             .queue(cursor::MoveTo(0, 0))?;
         let page = page(head, lines, notes, rows);
-        let last = page.len().saturating_sub(1);
         for (index, line) in page.iter().enumerate() {
+            if index > 0 {
+                frame.write_all(
+                    b"
+",
+                )?;
+            }
             let line = match line.contains('\x1b') {
                 true => line.clone(), // laid out for this width
                 false => text::shorten(line, columns),
@@ -105,13 +110,12 @@ impl Screen {
             if text::width_without_styles(&line) < columns {
                 frame.queue(Clear(ClearType::UntilNewLine))?;
             }
-            if index < last {
-                frame.write_all(b"\r\n")?;
-            }
         }
-        frame
-            .queue(Clear(ClearType::FromCursorDown))?
-            .queue(EndSynchronizedUpdate)?;
+        if page.len() < rows {
+            frame.write_all(b"\r\n")?;
+            frame.queue(Clear(ClearType::FromCursorDown))?;
+        }
+        frame.queue(EndSynchronizedUpdate)?;
         write_out(&frame)
     }
 }
@@ -122,23 +126,30 @@ impl Drop for Screen {
     }
 }
 
-/// What fits: the table goes before the notes.
+/// What fits. Of a long table the end is left out, so that the notes keep a third of the room.
 fn page(head: &str, lines: &[String], notes: &[String], rows: usize) -> Vec<String> {
     let mut page = vec![head.to_owned(), String::new()];
     let room = rows.saturating_sub(page.len());
-    if lines.len() > room {
-        let kept = room.saturating_sub(1);
+    let for_notes = if notes.is_empty() {
+        0
+    } else {
+        (notes.len() + 1).min(room / 3)
+    };
+    let for_lines = room - for_notes;
+    if lines.len() > for_lines {
+        let kept = for_lines.saturating_sub(1);
         page.extend_from_slice(&lines[..kept]);
         page.push(format!(
-            "… {} more (--top N, or a larger terminal)",
+            "… {} more (--top, --sort and filters choose)",
             lines.len() - kept
         ));
     } else {
         page.extend_from_slice(lines);
-        if lines.len() + notes.len() < room && !notes.is_empty() {
-            page.push(String::new());
-            page.extend_from_slice(notes);
-        }
+    }
+    let left = rows.saturating_sub(page.len());
+    if left > 1 && !notes.is_empty() {
+        page.push(String::new());
+        page.extend(notes.iter().take(left - 1).cloned());
     }
     page.truncate(rows);
     page
@@ -216,14 +227,15 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_counted_and_notes_give_way_first() {
+    fn what_does_not_fit_is_counted_and_notes_keep_their_room() {
         let page_of = |count| page("head", &lines(count), &["note".to_owned()], 10);
         assert_eq!(
-            page_of(20).last().unwrap(),
-            "… 13 more (--top N, or a larger terminal)"
+            page_of(20)[7],
+            "… 15 more (--top, --sort and filters choose)"
         );
+        assert_eq!(page_of(20).last().unwrap(), "note");
         assert_eq!(page_of(6).last().unwrap(), "note");
-        assert_eq!(page_of(7).last().unwrap(), "6");
+        assert_eq!(page_of(7)[7], "… 2 more (--top, --sort and filters choose)");
     }
 
     #[test]

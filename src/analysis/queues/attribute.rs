@@ -5,46 +5,55 @@ use std::{collections::HashMap, net::IpAddr};
 
 use crate::model::{Endpoint, Listener, Local};
 
-/// The places where somebody listens, each once however many sockets share it.
-pub struct Endpoints {
-    by_port: HashMap<u16, Vec<Candidate>>,
-}
-
-struct Candidate {
+/// A place where somebody listens. With SO_REUSEPORT a v6only and a dual-stack socket may share an
+/// address, and are two places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Place {
     endpoint: Endpoint,
     v6only: bool,
 }
 
-impl Endpoints {
+/// All places, each once however many sockets share it.
+pub struct Places {
+    by_port: HashMap<u16, Vec<Place>>,
+}
+
+impl Places {
     /// Collects them.
     pub fn of<'a>(listeners: impl IntoIterator<Item = &'a Listener>) -> Self {
-        let mut by_port: HashMap<u16, Vec<Candidate>> = HashMap::new();
-        for listener in listeners {
-            let Local::Inet(endpoint) = listener.local else {
-                continue;
-            };
-            let candidates = by_port.entry(endpoint.port).or_default();
-            if !candidates.iter().any(|known| known.endpoint == endpoint) {
-                let v6only = listener.v6only.unwrap_or(false);
-                candidates.push(Candidate { endpoint, v6only });
+        let mut by_port: HashMap<u16, Vec<Place>> = HashMap::new();
+        for place in listeners.into_iter().filter_map(Place::of) {
+            let there = by_port.entry(place.endpoint.port).or_default();
+            if !there.contains(&place) {
+                there.push(place);
             }
         }
-        Endpoints { by_port }
+        Places { by_port }
     }
 
-    /// The endpoint that a connection with this concrete local end came in through: an exact
-    /// address before the wildcard, a bound device before none.
-    pub fn serving(&self, local: &Endpoint) -> Option<Endpoint> {
-        self.by_port
-            .get(&local.port)?
-            .iter()
-            .filter_map(|candidate| Some((candidate.score(local)?, candidate.endpoint)))
+    /// Where a connection with this concrete local end came in: an exact address before the
+    /// wildcard, a bound device before none.
+    pub fn serving(&self, local: &Endpoint) -> Option<Place> {
+        let there = self.by_port.get(&local.port)?.iter();
+        there
+            .filter_map(|place| Some((place.score(local)?, *place)))
             .max_by_key(|(score, _)| *score)
-            .map(|(_, endpoint)| endpoint)
+            .map(|(_, place)| place)
     }
 }
 
-impl Candidate {
+impl Place {
+    /// Where an internet socket is bound.
+    pub fn of(listener: &Listener) -> Option<Self> {
+        let Local::Inet(endpoint) = listener.local else {
+            return None;
+        };
+        Some(Place {
+            endpoint,
+            v6only: listener.v6only.unwrap_or(false),
+        })
+    }
+
     fn score(&self, local: &Endpoint) -> Option<u8> {
         let exact = self.endpoint.address == local.address;
         let wildcard =
@@ -104,7 +113,9 @@ mod tests {
             .iter()
             .map(|(at, only)| listener(*at, *only))
             .collect();
-        Endpoints::of(&listeners).serving(&local)
+        Places::of(&listeners)
+            .serving(&local)
+            .map(|place| place.endpoint)
     }
 
     #[test]
@@ -144,6 +155,14 @@ mod tests {
             served(&[(at("::", 0), true)], at("2001:db8::1", 0)),
             Some(at("::", 0))
         );
+    }
+
+    #[test]
+    fn a_dual_stack_listener_beside_a_v6only_one_has_the_ipv4_clients() {
+        let listeners = [listener(at("::", 0), true), listener(at("::", 0), false)];
+        let places = Places::of(&listeners);
+        let v4 = places.serving(&at("::ffff:10.0.0.1", 0)).unwrap();
+        assert_eq!(Some(v4), Place::of(&listeners[1]));
     }
 
     #[test]

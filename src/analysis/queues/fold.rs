@@ -2,22 +2,26 @@
 
 use std::collections::HashMap;
 
-use super::{AcceptQueue, Fullest, ListenerReport, LocalReport, QueueReport};
+use super::{AcceptQueue, Fullest, ListenerReport, LocalReport, QueueReport, ReceiveQueue};
 use crate::model::{Netns, Protocol};
 
 impl QueueReport {
     /// Makes one element of the sockets that share an address: lengths, limits and drops added up,
     /// the state and fill those of the worst, so that one stuck member is seen among idle ones.
     pub fn fold(&mut self) {
-        let mut places: HashMap<(Netns, Protocol, LocalReport), usize> = HashMap::new();
+        let mut places: HashMap<(Netns, bool, LocalReport), usize> = HashMap::new();
         let mut folded: Vec<ListenerReport> = Vec::new();
         for listener in std::mem::take(&mut self.listeners) {
             let place = (
                 listener.netns.clone(),
-                listener.protocol,
+                is_udp(&listener),
                 listener.local.clone(),
             );
-            match places.get(&place) {
+            // Two unix sockets of one name are an old one and a new one, and no group.
+            let known = places
+                .get(&place)
+                .filter(|_| listener.protocol != Protocol::Unix);
+            match known {
                 Some(at) => folded[*at].absorb(listener),
                 None => {
                     places.insert(place, folded.len());
@@ -27,6 +31,10 @@ impl QueueReport {
         }
         self.listeners = folded;
     }
+}
+
+fn is_udp(listener: &ListenerReport) -> bool {
+    listener.protocol == Protocol::Udp
 }
 
 impl Fullest {
@@ -71,6 +79,9 @@ impl ListenerReport {
         if let (Some(mine), Some(theirs)) = (&mut self.accept_queue, other.accept_queue) {
             mine.absorb(theirs);
         }
+        if let (Some(mine), Some(theirs)) = (&mut self.receive_queue, other.receive_queue) {
+            mine.absorb(theirs);
+        }
     }
 }
 
@@ -88,5 +99,17 @@ impl AcceptQueue {
         if self.limit_set_by != other.limit_set_by {
             self.limit_set_by = None;
         }
+    }
+}
+
+impl ReceiveQueue {
+    fn absorb(&mut self, other: ReceiveQueue) {
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.limit_bytes = self
+            .limit_bytes
+            .zip(other.limit_bytes)
+            .map(|(a, b)| a.saturating_add(b));
+        let fills = self.fill_ratio.into_iter().chain(other.fill_ratio);
+        self.fill_ratio = fills.reduce(f64::max);
     }
 }

@@ -1,18 +1,22 @@
 //! A listener joined with all that was read of it elsewhere: its requests, its waiting connections,
 //! its drops at the reading before, its owners.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use super::{
-    AcceptQueue, Cookie, ListenerReport, LocalReport, NamespaceReading, Reading, ReceiveQueue,
-    State, SynQueue,
-    attribute::Endpoints,
+    AcceptQueue, Cookie, ListenerReport, LocalReport, NamespaceReading, Reading, Requests, State,
+    SynQueue,
+    attribute::{Place, Places},
+    fill::{fill_of, fill_ratio, is_full, receive_queue},
     limits,
     waiting::{self, Waiters},
 };
 use crate::{
     analysis::{change, per_second, unit_of, wrapping_change},
-    model::{Endpoint, Listener, Local, Owner, Protocol, Queue},
+    model::{Listener, Local, Owner, Protocol, Queue},
 };
 
 /// The reading before, of the same namespace.
@@ -21,21 +25,51 @@ pub struct Earlier<'a> {
     pub elapsed: Duration,
 }
 
+impl Earlier<'_> {
+    /// The time between the two readings of this namespace, where it was taken, as others are read
+    /// before it.
+    fn elapsed(&self, now: &NamespaceReading) -> Duration {
+        let own = now
+            .at
+            .zip(self.reading.at)
+            .and_then(|(now, then)| now.checked_sub(then));
+        own.unwrap_or(self.elapsed)
+    }
+
+    fn overflows(&self, now: &NamespaceReading) -> Option<i128> {
+        change(self.reading.overflows?, now.overflows?)
+    }
+
+    /// Both readings saw all TCP listeners of the namespace, and they are the same ones.
+    fn had_the_same_listeners(&self, now: &NamespaceReading) -> bool {
+        let cookies = |reading: &NamespaceReading| -> HashSet<u64> {
+            let tcp = reading
+                .listeners
+                .iter()
+                .filter(|listener| is_tcp(listener.protocol));
+            tcp.map(|listener| listener.cookie).collect()
+        };
+        now.all_families && self.reading.all_families && cookies(self.reading) == cookies(now)
+    }
+}
+
 /// What each listener of a namespace is joined with.
 pub struct Join<'a> {
     now: &'a Reading,
     namespace: &'a NamespaceReading,
     drops_before: HashMap<u64, u32>,
     elapsed: Option<Duration>,
-    overflows_moved: bool,
-    droppers: usize,
-    members: HashMap<(Protocol, Endpoint), Members>,
-    requests: Option<HashMap<Endpoint, u32>>,
-    waiters: Option<HashMap<Endpoint, Waiters>>,
-    with_waiters: HashMap<Endpoint, u32>,
+    /// By how much `ListenOverflows` of the namespace rose.
+    overflows: i128,
+    /// The cookie of the one listener that dropped, where it is known that no other did.
+    only_dropper: Option<u64>,
+    members: HashMap<(Protocol, Place), Members>,
+    requests: Option<HashMap<Place, u32>>,
+    waiters: Option<HashMap<Place, Waiters>>,
+    with_waiters: HashMap<Place, u32>,
 }
 
-/// The sockets that share an endpoint.
+/// The sockets that share a place.
 #[derive(Default)]
 struct Members {
     count: u32,
@@ -48,58 +82,53 @@ impl<'a> Join<'a> {
         namespace: &'a NamespaceReading,
         earlier: Option<&Earlier<'a>>,
     ) -> Self {
-        let endpoints = Endpoints::of(
+        let tcp = || {
             namespace
                 .listeners
                 .iter()
-                .filter(|listener| is_tcp(listener.protocol)),
-        );
-        let requests = namespace.requests.as_ref().map(|requests| {
-            let mut sums = HashMap::new();
-            for (local, count) in &requests.by_endpoint {
-                if let Some(endpoint) = endpoints.serving(local) {
-                    *sums.entry(endpoint).or_default() += count;
-                }
-            }
-            sums
-        });
-        let waiters = namespace
-            .waiting
-            .as_ref()
-            .map(|read| waiting::by_endpoint(read, &endpoints));
+                .filter(|listener| is_tcp(listener.protocol))
+        };
+        let places = Places::of(tcp());
         let mut join = Join {
             now,
             namespace,
             drops_before: earlier
                 .map(|earlier| drops(earlier.reading))
                 .unwrap_or_default(),
-            elapsed: earlier.map(|earlier| earlier.elapsed),
-            overflows_moved: earlier.is_some_and(|earlier| {
-                let overflows = (earlier.reading.overflows, namespace.overflows);
-                matches!(overflows, (Some(then), Some(now)) if change(then, now) > Some(0))
-            }),
-            droppers: 0,
+            elapsed: earlier.map(|earlier| earlier.elapsed(namespace)),
+            overflows: earlier
+                .and_then(|earlier| earlier.overflows(namespace))
+                .unwrap_or(0),
+            only_dropper: None,
             members: members(namespace),
-            requests,
-            waiters,
+            requests: namespace
+                .requests
+                .as_ref()
+                .map(|requests| by_place(requests, &places)),
+            waiters: namespace
+                .waiting
+                .as_ref()
+                .map(|read| waiting::by_place(read, &places)),
             with_waiters: waiting::members_with_waiters(&namespace.listeners),
         };
-        let tcp = namespace.listeners.iter().filter(|l| is_tcp(l.protocol));
-        join.droppers = tcp.filter(|l| join.drops_delta(l) > Some(0)).count();
+        if earlier.is_some_and(|earlier| earlier.had_the_same_listeners(namespace)) {
+            let droppers: Vec<u64> = tcp()
+                .filter(|listener| join.drops_delta(listener) > Some(0))
+                .map(|listener| listener.cookie)
+                .collect();
+            join.only_dropper = droppers.first().copied().filter(|_| droppers.len() == 1);
+        }
         join
     }
 
     /// The listener as it is reported.
     pub fn listener(&self, listener: &Listener) -> ListenerReport {
-        let endpoint = match listener.local {
-            Local::Inet(endpoint) => Some(endpoint),
-            Local::Unix(_) => None,
-        };
+        let place = Place::of(listener);
         let drops_delta = self.drops_delta(listener);
-        let members = endpoint.and_then(|at| self.members.get(&(table(listener.protocol), at)));
-        let syn_queue = endpoint
+        let members = place.and_then(|at| self.members.get(&(table(listener.protocol), at)));
+        let syn_queue = place
             .filter(|_| is_tcp(listener.protocol))
-            .map(|endpoint| self.syn_queue(&endpoint, members));
+            .map(|place| self.syn_queue(&place, members));
         let (owners, owners_complete) = self.owners(listener.inode);
         let cgroup = self.cgroup(listener, &owners);
         ListenerReport {
@@ -107,7 +136,7 @@ impl<'a> Join<'a> {
             netns: self.namespace.netns.clone(),
             protocol: listener.protocol,
             local: self.local(&listener.local),
-            accept_queue: self.accept_queue(listener, endpoint),
+            accept_queue: self.accept_queue(listener, place),
             receive_queue: receive_queue(listener.queue),
             syn_queue,
             drops: listener.drops,
@@ -143,9 +172,11 @@ impl<'a> Join<'a> {
         let fill = fill_of(listener.queue);
         let syn_full = syn_queue.is_some_and(SynQueue::is_full);
         let full = is_full(listener.queue) || (syn_full && syn_queue.is_some_and(SynQueue::drops));
-        let dropped = match self.elapsed {
-            Some(_) => drops_delta > Some(0),
-            None => listener.drops > Some(0),
+        // What a socket dropped that was not there before, it dropped since.
+        let is_new = !self.drops_before.contains_key(&listener.cookie);
+        let dropped = match drops_delta {
+            Some(delta) => delta > 0,
+            None => is_new && listener.drops > Some(0),
         };
         match fill {
             _ if dropped && (full || self.overflowed_between(listener)) => State::Overflowing,
@@ -157,28 +188,33 @@ impl<'a> Join<'a> {
     }
 
     /// The queue is not full now, but it was since the reading before: what a UDP socket drops, it
-    /// drops for want of room; a TCP listener dropped packets, the namespace counted overflows, and
-    /// either no other listener dropped any or this one lacks no more than one of being full.
+    /// drops for want of room; of a TCP listener the namespace counted overflows, and either nobody
+    /// else can have had them or it lacks no more than one of being full.
     fn overflowed_between(&self, listener: &Listener) -> bool {
         let at_limit = match listener.queue {
             Queue::Receive { .. } => return self.elapsed.is_some(),
             Queue::Accept { length, limit } => length >= limit,
         };
-        self.overflows_moved && (self.droppers == 1 || at_limit)
+        let own = self.drops_delta(listener).map_or(0, i128::from);
+        let alone = self.only_dropper == Some(listener.cookie) && own >= self.overflows;
+        self.overflows > 0 && (alone || at_limit)
     }
 
-    fn accept_queue(&self, listener: &Listener, endpoint: Option<Endpoint>) -> Option<AcceptQueue> {
+    fn accept_queue(&self, listener: &Listener, place: Option<Place>) -> Option<AcceptQueue> {
         let Queue::Accept { length, limit } = listener.queue else {
             return None;
         };
-        let known = endpoint
+        let known = place
             .filter(|_| length > 0)
-            .and_then(|endpoint| self.known(&endpoint));
+            .and_then(|place| self.known(&place));
         let settled = self
             .namespace
             .waiting
             .as_ref()
             .is_some_and(|waiting| waiting.settled);
+        // An MPTCP connection's data and end are kept in another socket.
+        let sums = known
+            .filter(|waiters| listener.protocol != Protocol::Mptcp && !waiters.outnumber(length));
         let none = (length == 0).then_some(0);
         Some(AcceptQueue {
             length,
@@ -191,25 +227,25 @@ impl<'a> Join<'a> {
                 self.namespace.asked.contains(&listener.cookie),
             ),
             oldest_wait_ms: known.and_then(|waiters| waiters.oldest_wait_ms),
-            abandoned: known
+            abandoned: sums
                 .map(|waiters| waiters.abandoned(length, settled))
                 .or(none),
-            waiting_bytes: known.map(|waiters| waiters.bytes).or(none),
+            waiting_bytes: sums.map(|waiters| waiters.bytes).or(none),
             sampled: None,
         })
     }
 
-    /// The connections that wait at an endpoint, where they must be those of one socket.
-    fn known(&self, endpoint: &Endpoint) -> Option<Waiters> {
+    /// The connections that wait at a place, where they must be those of one socket.
+    fn known(&self, place: &Place) -> Option<Waiters> {
         let waiters = self.waiters.as_ref()?;
-        let one = self.with_waiters.get(endpoint) == Some(&1);
-        one.then(|| waiters.get(endpoint).copied().unwrap_or_default())
+        let one = self.with_waiters.get(place) == Some(&1);
+        one.then(|| waiters.get(place).copied().unwrap_or_default())
     }
 
-    fn syn_queue(&self, endpoint: &Endpoint, members: Option<&Members>) -> SynQueue {
+    fn syn_queue(&self, place: &Place, members: Option<&Members>) -> SynQueue {
         let counted = self.requests.as_ref();
         SynQueue {
-            length: counted.map(|counted| counted.get(endpoint).copied().unwrap_or(0)),
+            length: counted.map(|counted| counted.get(place).copied().unwrap_or(0)),
             limit: members.and_then(|members| members.syn_limit),
             cookies: self.namespace.limits.tcp_syncookies,
         }
@@ -219,10 +255,10 @@ impl<'a> Join<'a> {
         let Some(owners) = &self.now.owners else {
             return (Vec::new(), false);
         };
-        (
-            owners.by_inode.get(&inode).cloned().unwrap_or_default(),
-            owners.complete,
-        )
+        let found = owners.by_inode.get(&inode).cloned().unwrap_or_default();
+        // A socket with an inode has a holder, so an empty list is not all there are.
+        let complete = owners.complete && (inode == 0 || !found.is_empty());
+        (found, complete)
     }
 
     /// A socket that systemd made and handed over was created in `init.scope`, so a holder other
@@ -276,6 +312,17 @@ fn table(protocol: Protocol) -> Protocol {
     }
 }
 
+/// Half-open connections by the place they came in at.
+fn by_place(requests: &Requests, places: &Places) -> HashMap<Place, u32> {
+    let mut sums = HashMap::new();
+    for (local, count) in &requests.by_endpoint {
+        if let Some(place) = places.serving(local) {
+            *sums.entry(place).or_default() += count;
+        }
+    }
+    sums
+}
+
 fn drops(reading: &NamespaceReading) -> HashMap<u64, u32> {
     reading
         .listeners
@@ -284,15 +331,13 @@ fn drops(reading: &NamespaceReading) -> HashMap<u64, u32> {
         .collect()
 }
 
-fn members(namespace: &NamespaceReading) -> HashMap<(Protocol, Endpoint), Members> {
+fn members(namespace: &NamespaceReading) -> HashMap<(Protocol, Place), Members> {
     let mut groups: HashMap<_, Members> = HashMap::new();
     for listener in &namespace.listeners {
-        let Local::Inet(endpoint) = listener.local else {
+        let Some(place) = Place::of(listener) else {
             continue;
         };
-        let group = groups
-            .entry((table(listener.protocol), endpoint))
-            .or_default();
+        let group = groups.entry((table(listener.protocol), place)).or_default();
         group.count += 1;
         if let Queue::Accept { limit, .. } = listener.queue {
             group.syn_limit = limits::syn_queue(limit, &namespace.limits)
@@ -300,42 +345,4 @@ fn members(namespace: &NamespaceReading) -> HashMap<(Protocol, Endpoint), Member
         }
     }
     groups
-}
-
-/// Full as the kernel judges it: the next one is not taken.
-fn is_full(queue: Queue) -> bool {
-    match queue {
-        Queue::Accept { length, limit } => length > limit,
-        Queue::Receive { bytes, limit_bytes } => limit_bytes.is_some_and(|limit| bytes > limit),
-    }
-}
-
-/// How full; above 0 whenever something waits.
-fn fill_of(queue: Queue) -> f64 {
-    match queue {
-        Queue::Accept { length, limit } => fill_ratio(length, limit),
-        Queue::Receive { bytes, limit_bytes } => receive_fill(bytes, limit_bytes)
-            .unwrap_or(if bytes > 0 { f64::MIN_POSITIVE } else { 0.0 }),
-    }
-}
-
-fn fill_ratio(length: u32, limit: u32) -> f64 {
-    f64::from(length) / (f64::from(limit) + 1.0)
-}
-
-fn receive_fill(bytes: u32, limit: Option<u32>) -> Option<f64> {
-    limit
-        .filter(|limit| *limit > 0)
-        .map(|limit| f64::from(bytes) / f64::from(limit))
-}
-
-fn receive_queue(queue: Queue) -> Option<ReceiveQueue> {
-    let Queue::Receive { bytes, limit_bytes } = queue else {
-        return None;
-    };
-    Some(ReceiveQueue {
-        bytes,
-        limit_bytes,
-        fill_ratio: receive_fill(bytes, limit_bytes),
-    })
 }

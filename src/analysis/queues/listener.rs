@@ -31,7 +31,8 @@ pub struct ListenerReport {
     pub drops_delta: Option<u32>,
     /// The same as a rate.
     pub drops_per_second: Option<f64>,
-    /// How many sockets share this address and port through SO_REUSEPORT; 1 when none does.
+    /// How many sockets share this address and port through SO_REUSEPORT (for UDP also through
+    /// SO_REUSEADDR); 1 when none does.
     pub reuseport_members: u32,
     /// User id of the creator.
     pub uid: Option<u32>,
@@ -45,7 +46,7 @@ pub struct ListenerReport {
     pub unit: Option<String>,
     /// The processes that hold it, as far as they were found.
     pub owners: Vec<Owner>,
-    /// These are all there are.
+    /// These are all there are among the processes that /proc shows.
     pub owners_complete: bool,
     /// The queue of the fullest socket, where several were folded into this one.
     #[serde(skip)]
@@ -150,9 +151,10 @@ pub struct AcceptQueue {
     pub limit_set_by: Option<LimitSetBy>,
     /// How long the oldest of them has waited; `null` when nobody waits or it could not be seen.
     pub oldest_wait_ms: Option<u64>,
-    /// How many of them were closed or reset by their client meanwhile.
+    /// How many of them were closed, half-closed or reset by their client meanwhile; `null` when
+    /// connections came and went too fast to tell, and for MPTCP.
     pub abandoned: Option<u64>,
-    /// Request bytes that arrived on them and nobody has read.
+    /// Request bytes that arrived on them and nobody has read; `null` likewise.
     pub waiting_bytes: Option<u64>,
     /// How the length was spread over many samples (`--for`).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -196,7 +198,7 @@ pub struct ReceiveQueue {
     pub bytes: u32,
     /// The receive buffer (SO_RCVBUF as the kernel keeps it, twice what was asked for).
     pub limit_bytes: Option<u32>,
-    /// bytes ÷ limit_bytes; beyond 1 the kernel drops.
+    /// bytes ÷ limit_bytes; the kernel drops a datagram that does not fit.
     pub fill_ratio: Option<f64>,
 }
 

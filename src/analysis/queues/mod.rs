@@ -1,6 +1,7 @@
 //! `queues`: which listener is filling or dropping, and who is to drain it.
 
 mod attribute;
+mod fill;
 mod fold;
 mod join;
 mod limits;
@@ -43,6 +44,10 @@ pub struct Reading {
 pub struct NamespaceReading {
     /// Which it is.
     pub netns: Netns,
+    /// When, on a clock of the reader's own; `None` when it has none.
+    pub at: Option<Duration>,
+    /// Listeners of both internet families were asked for.
+    pub all_families: bool,
     /// Every listener, also those that are not shown: a request is attributed to the best match
     /// among all.
     pub listeners: Vec<Listener>,

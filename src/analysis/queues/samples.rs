@@ -11,18 +11,24 @@ use crate::{
 /// The spread of each listener's accept queue.
 #[derive(Debug, Default)]
 pub struct Samples {
-    lengths: HashMap<Cookie, Distribution>,
+    queues: HashMap<Cookie, Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    lengths: Distribution,
+    /// In how many samples the queue exceeded the limit that it had then.
+    full: u64,
 }
 
 impl Samples {
     /// Takes one look at every listener.
     pub fn add<'a>(&mut self, listeners: impl IntoIterator<Item = &'a Listener>) {
         for listener in listeners {
-            if let Queue::Accept { length, .. } = listener.queue {
-                self.lengths
-                    .entry(Cookie(listener.cookie))
-                    .or_default()
-                    .add(length.into());
+            if let Queue::Accept { length, limit } = listener.queue {
+                let seen = self.queues.entry(Cookie(listener.cookie)).or_default();
+                seen.lengths.add(length.into());
+                seen.full += u64::from(length > limit);
             }
         }
     }
@@ -33,27 +39,27 @@ impl Samples {
             let Some(queue) = &mut listener.accept_queue else {
                 continue;
             };
-            let lengths = self.lengths.get(&listener.cookie);
-            queue.sampled = lengths.and_then(|lengths| sampled(lengths, queue.limit));
+            queue.sampled = self.queues.get(&listener.cookie).and_then(sampled);
         }
     }
 
     /// How many listeners were seen of which none is there any more.
     pub fn missing(&self, is_there: impl Fn(u64) -> bool) -> u64 {
-        self.lengths
+        self.queues
             .keys()
             .filter(|cookie| !is_there(cookie.0))
             .count() as u64
     }
 }
 
-fn sampled(lengths: &Distribution, limit: u32) -> Option<Sampled> {
+fn sampled(seen: &Seen) -> Option<Sampled> {
+    let lengths = &seen.lengths;
     Some(Sampled {
         samples: lengths.samples(),
         minimum: lengths.minimum()?,
         mean: lengths.mean()?,
         p95: lengths.percentile(95)?,
         maximum: lengths.maximum()?,
-        full_ratio: lengths.share_above(limit.into())?,
+        full_ratio: seen.full as f64 / lengths.samples() as f64,
     })
 }

@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::{WaitingReading, attribute::Endpoints};
-use crate::model::{Endpoint, Listener, Local, Queue};
+use super::{
+    WaitingReading,
+    attribute::{Place, Places},
+};
+use crate::model::{Listener, Queue};
 
-/// The connections waiting at one endpoint, summed up.
+/// The connections waiting at one place, summed up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Waiters {
     seen: u64,
@@ -16,14 +19,14 @@ pub struct Waiters {
     pub bytes: u64,
 }
 
-/// Sums up, by the endpoint that the connections came in through.
-pub fn by_endpoint(reading: &WaitingReading, endpoints: &Endpoints) -> HashMap<Endpoint, Waiters> {
-    let mut sums: HashMap<Endpoint, Waiters> = HashMap::new();
+/// Sums up, by the place that the connections came in at.
+pub fn by_place(reading: &WaitingReading, places: &Places) -> HashMap<Place, Waiters> {
+    let mut sums: HashMap<Place, Waiters> = HashMap::new();
     for socket in &reading.sockets {
-        let Some(endpoint) = endpoints.serving(&socket.local) else {
+        let Some(place) = places.serving(&socket.local) else {
             continue;
         };
-        let sum = sums.entry(endpoint).or_default();
+        let sum = sums.entry(place).or_default();
         sum.seen += 1;
         sum.hung_up += u64::from(socket.hung_up);
         sum.bytes += u64::from(socket.bytes);
@@ -33,25 +36,29 @@ pub fn by_endpoint(reading: &WaitingReading, endpoints: &Endpoints) -> HashMap<E
 }
 
 impl Waiters {
-    /// Connections whose client has left: those seen to be closed and, where nothing moved while
-    /// they were looked for, those that a queue of this length counts and that are not to be seen
-    /// any more, because a reset takes a connection out of the tables but not out of the queue.
+    /// More were seen than a queue of this length holds: connections came and went meanwhile, and
+    /// no sum is that of one moment.
+    pub fn outnumber(&self, queue_len: u32) -> bool {
+        self.seen > u64::from(queue_len)
+    }
+
+    /// Connections whose client has left: those seen to be closed or half-closed and, where nothing
+    /// moved while they were looked for, those that a queue of this length counts and that are not
+    /// to be seen any more, because a reset takes a connection out of the tables but not out of the
+    /// queue.
     pub fn abandoned(&self, queue_len: u32, settled: bool) -> u64 {
         let reset = u64::from(queue_len).saturating_sub(self.seen);
         self.hung_up + if settled { reset } else { 0 }
     }
 }
 
-/// How many sockets of each endpoint have a queue that is not empty. Connections cannot be told
-/// apart by member, so only where this is 1 is it known whose they are.
-pub fn members_with_waiters(listeners: &[Listener]) -> HashMap<Endpoint, u32> {
+/// How many sockets at each place have a queue that is not empty. Connections cannot be told apart
+/// by member, so only where this is 1 is it known whose they are.
+pub fn members_with_waiters(listeners: &[Listener]) -> HashMap<Place, u32> {
     let mut members = HashMap::new();
-    for listener in listeners {
-        if let (Local::Inet(endpoint), Queue::Accept { length: 1.., .. }) =
-            (&listener.local, listener.queue)
-        {
-            *members.entry(*endpoint).or_default() += 1;
-        }
+    let queued = |listener: &&Listener| matches!(listener.queue, Queue::Accept { length: 1.., .. });
+    for place in listeners.iter().filter(queued).filter_map(Place::of) {
+        *members.entry(place).or_default() += 1;
     }
     members
 }

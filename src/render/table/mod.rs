@@ -25,6 +25,8 @@ pub struct View {
     pub folded: bool,
     /// Names are looked up: hosts, services, users.
     pub names: bool,
+    /// Columns of the terminal, where there is one.
+    pub width: Option<usize>,
 }
 
 /// Where the text of a column stands.
@@ -41,17 +43,20 @@ pub enum Align {
 pub enum Rising {
     /// Trouble.
     Bad,
+    /// It is itself a change or a rate of something bad: any but 0 is trouble.
+    Flow,
     /// Neither.
     Neutral,
 }
 
 impl Rising {
     /// The tone of a number that changed.
-    pub fn tone(self, rose: bool) -> Tone {
-        match (self, rose) {
-            (Rising::Neutral, _) => Tone::Plain,
-            (Rising::Bad, true) => Tone::Bad,
-            (Rising::Bad, false) => Tone::Good,
+    pub fn tone(self, before: f64, now: f64) -> Tone {
+        match self {
+            Rising::Neutral => Tone::Plain,
+            Rising::Bad if now > before => Tone::Bad,
+            Rising::Flow if now > 0.0 => Tone::Bad,
+            Rising::Bad | Rising::Flow => Tone::Good,
         }
     }
 }
@@ -131,11 +136,23 @@ pub trait Tabular: Report + 'static {
     /// Said instead of a table without lines.
     fn nothing(&self) -> String;
 
+    /// The last column is not made narrower than this before others go.
+    fn narrowest_last() -> usize {
+        10
+    }
+
     /// The same numbers for a scraper.
     fn metrics(&self) -> Vec<Metric>;
 }
 
-/// The column of that name.
-pub fn column<R>(columns: &'static [Column<R>], key: &str) -> Option<&'static Column<R>> {
-    columns.iter().find(|column| column.key == key)
+/// The column of that name; its head will do, too.
+pub fn column<R>(columns: &'static [Column<R>], name: &str) -> Option<&'static Column<R>> {
+    let by_key = columns
+        .iter()
+        .find(|column| column.key.eq_ignore_ascii_case(name));
+    by_key.or_else(|| {
+        columns
+            .iter()
+            .find(|column| column.title.eq_ignore_ascii_case(name))
+    })
 }
