@@ -54,7 +54,7 @@ impl fmt::Display for Error {
         match self {
             Error::File { path, .. } => write!(f, "reading {}", path.display()),
             Error::Netlink { request, .. } => write!(f, "asking the kernel for {request}"),
-            Error::Namespace { name, .. } => write!(f, "entering network namespace {name}"),
+            Error::Namespace { name, .. } => write!(f, "network namespace {name}"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The network namespaces that a report covers.
 
-use anyhow::Context;
+use std::io;
+
 use sockdiag::{
     model::Incomplete,
     source::{Kernel, Namespace},
@@ -23,8 +24,7 @@ impl Places {
             None => Ok(Places::These(vec![kernel.own_namespace()])),
             Some("all") => Ok(Places::All),
             Some(name) => {
-                let found = kernel.namespace(name);
-                let found = found.with_context(|| format!("looking for --netns {name}"))?;
+                let found = kernel.namespace(name)?;
                 Ok(Places::These(vec![found]))
             }
         }
@@ -39,7 +39,10 @@ impl Places {
         mut ask: impl FnMut(&Namespace) -> anyhow::Result<T>,
     ) -> anyhow::Result<Vec<T>> {
         match self {
-            Places::These(namespaces) => namespaces.iter().map(ask).collect(),
+            Places::These(namespaces) => {
+                let one = |namespace| ask(namespace).map_err(with_way_in);
+                namespaces.iter().map(one).collect()
+            }
             Places::All => {
                 let (namespaces, unseen) = kernel.namespaces();
                 if unseen > 0 {
@@ -51,6 +54,7 @@ impl Places {
                     match ask(namespace) {
                         Ok(answer) => answers.push(answer),
                         Err(error) if is_closed(&error) => closed += 1,
+                        Err(error) if has_ended(&error) => {}
                         Err(error) => return Err(error),
                     }
                 }
@@ -69,4 +73,29 @@ fn is_closed(error: &anyhow::Error) -> bool {
         error.downcast_ref(),
         Some(sockdiag::Error::Namespace { .. })
     )
+}
+
+/// The process through which a namespace was read is no more: ENOENT or ESRCH.
+fn has_ended(error: &anyhow::Error) -> bool {
+    const ESRCH: i32 = rustix::io::Errno::SRCH.raw_os_error();
+    let io = match error.downcast_ref() {
+        Some(error @ sockdiag::Error::File { .. }) => error.io(),
+        _ => return false,
+    };
+    io.kind() == io::ErrorKind::NotFound || io.raw_os_error() == Some(ESRCH)
+}
+
+/// Says what helps where the namespace may not be entered.
+fn with_way_in(error: anyhow::Error) -> anyhow::Error {
+    let refused = match error.downcast_ref() {
+        Some(error @ sockdiag::Error::Namespace { .. }) => {
+            error.io().kind() == io::ErrorKind::PermissionDenied
+        }
+        _ => false,
+    };
+    if refused {
+        error.context("needs CAP_SYS_ADMIN to enter it (sudo)")
+    } else {
+        error
+    }
 }

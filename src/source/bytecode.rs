@@ -9,12 +9,16 @@ const S_EQ: u8 = 11;
 /// A port test (two ops, the port stands in the second) and the jump that follows it.
 const TEST_AND_JUMP: u16 = 12;
 
+/// The attribute that carries the code has a 16-bit length, too.
+const ATTRIBUTE_HEADER: u16 = 4;
+
 /// Accepts sockets with one of these local ports. `None` when there are more than the 16-bit jumps
 /// reach; the caller then filters itself.
 pub fn local_port_is_one_of(ports: &[u16]) -> Option<Vec<u8>> {
     let length = u16::try_from(ports.len())
         .ok()?
         .checked_mul(TEST_AND_JUMP)?;
+    length.checked_add(ATTRIBUTE_HEADER)?;
     let mut code = Vec::with_capacity(length.into());
     for (index, port) in (0u16..).zip(ports) {
         let left = length - index * TEST_AND_JUMP;
@@ -74,7 +78,7 @@ mod tests {
 
     #[test]
     fn more_ports_than_jumps_reach_are_refused() {
-        assert!(local_port_is_one_of(&vec![1; 5461]).is_some());
-        assert!(local_port_is_one_of(&vec![1; 5462]).is_none());
+        assert!(local_port_is_one_of(&vec![1; 5460]).is_some());
+        assert!(local_port_is_one_of(&vec![1; 5461]).is_none());
     }
 }

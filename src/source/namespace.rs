@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io,
-    os::unix::fs::MetadataExt,
+    os::{fd::AsFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
 };
 
@@ -16,6 +16,8 @@ use crate::{Error, Result, model::Netns};
 
 /// Where names are kept: by `ip netns` and by container runtimes.
 const NAMED: [&str; 3] = ["/run/netns", "/run/docker/netns", "/run/podman/netns"];
+/// `NSFS_MAGIC`, include/uapi/linux/magic.h.
+const NSFS: u64 = 0x6e73_6673;
 
 /// A network namespace that can be asked.
 #[derive(Debug)]
@@ -24,71 +26,87 @@ pub struct Namespace {
     pub id: Netns,
     /// A process inside it, when it was found through one.
     pub pid: Option<u32>,
-    /// Held open, so that it stays the same one; `None` for the caller's own.
-    file: Option<File>,
+    wanted: String,
+    door: Door,
+}
+
+#[derive(Debug)]
+enum Door {
+    /// It is the caller's own.
+    Own,
+    /// Held open, so that it stays the same one.
+    Open(File),
+    /// It may not even be looked at.
+    Shut,
 }
 
 impl Namespace {
     /// Runs `ask` as a thread of this namespace; needs CAP_SYS_ADMIN unless it is the caller's own.
     pub fn enter<T: Send>(&self, ask: impl FnOnce() -> T + Send) -> Result<T> {
-        let Some(file) = &self.file else {
-            return Ok(ask());
+        let fail = |cause| Error::Namespace {
+            name: self.wanted.clone(),
+            cause,
+        };
+        let file = match &self.door {
+            Door::Own => return Ok(ask()),
+            Door::Open(file) => file,
+            Door::Shut => return Err(fail(io::ErrorKind::PermissionDenied.into())),
         };
         let inside = || {
-            move_into_link_name_space(
-                std::os::fd::AsFd::as_fd(file),
-                Some(LinkNameSpaceType::Network),
-            )
-            .map(|()| ask())
+            let entered = move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network));
+            entered.map(|()| ask())
         };
         let result = std::thread::scope(|scope| scope.spawn(inside).join());
         let result = result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        result.map_err(|errno| Error::Namespace {
-            name: self.id.label(),
-            cause: errno.into(),
-        })
+        result.map_err(|errno| fail(errno.into()))
     }
 }
 
 impl Kernel {
     /// The caller's own namespace.
     pub fn own_namespace(&self) -> Namespace {
-        let inode = fs::metadata(self.proc_root().join("thread-self/ns/net"))
-            .map(|f| f.ino())
-            .ok();
-        let name = inode.and_then(|inode| names().remove(&inode));
+        let own = fs::metadata(self.proc_root().join("thread-self/ns/net"));
+        let inode = own.map(|file| file.ino()).ok();
+        let name = inode.and_then(|inode| Some(names().remove(&inode)?.0));
+        let wanted = "own".to_owned();
         Namespace {
             id: Netns { inode, name },
             pid: None,
-            file: None,
+            wanted,
+            door: Door::Own,
         }
     }
 
-    /// The namespace that a user means by a process id, a name or a path.
+    /// The namespace that a user means by a process id, a name or a path. That of a process which
+    /// may not be looked at is found, but cannot be entered.
     pub fn namespace(&self, wanted: &str) -> Result<Namespace> {
         let fail = |cause| Error::Namespace {
             name: wanted.to_owned(),
             cause,
         };
-        let pid = wanted
-            .parse()
-            .ok()
-            .filter(|pid| self.process_folder(*pid).is_dir());
-        let path = match pid {
-            Some(pid) => self.process_folder(pid).join("ns/net"),
-            None if wanted.contains('/') => PathBuf::from(wanted),
-            None => named_path(wanted).ok_or_else(|| fail(io::ErrorKind::NotFound.into()))?,
+        let (pid, path) = self.find(wanted).map_err(fail)?;
+        let (id, door) = match open(&path) {
+            Ok(file) => {
+                let inode = file.metadata().map_err(fail)?.ino();
+                let name = names().remove(&inode).map(|(name, _)| name);
+                (
+                    Netns {
+                        inode: Some(inode),
+                        name,
+                    },
+                    Door::Open(file),
+                )
+            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && pid.is_some() => {
+                (Netns::default(), Door::Shut)
+            }
+            Err(error) => return Err(fail(error)),
         };
-        let file = File::open(path).map_err(fail)?;
-        let inode = file.metadata().map_err(fail)?.ino();
-        let name = names().remove(&inode);
         Ok(Namespace {
-            id: Netns {
-                inode: Some(inode),
-                name,
-            },
+            id,
             pid,
-            file: Some(file),
+            wanted: wanted.to_owned(),
+            door,
         })
     }
 
@@ -96,7 +114,7 @@ impl Kernel {
     /// and the number of processes whose namespace may not be seen.
     pub fn namespaces(&self) -> (Vec<Namespace>, u64) {
         let own = self.own_namespace();
-        let names = names();
+        let mut names = names();
         let mut found: BTreeMap<u64, (Option<u32>, PathBuf)> = BTreeMap::new();
         let mut unseen = 0;
         for pid in process::pids(self.proc_root()) {
@@ -108,26 +126,48 @@ impl Kernel {
                 Err(error) => unseen += u64::from(error.kind() == io::ErrorKind::PermissionDenied),
             }
         }
-        for (inode, name) in &names {
-            let path = named_path(name).unwrap_or_default();
-            found.entry(*inode).or_insert((None, path));
+        for (inode, (_, path)) in &names {
+            found.entry(*inode).or_insert((None, path.clone()));
         }
         found.remove(&own.id.inode.unwrap_or_default());
         let others = found.into_iter().filter_map(|(inode, (pid, path))| {
             // It may have ended since, and its process's id be another's.
-            let file = File::open(path).ok()?;
+            let file = open(&path).ok()?;
             let is_same = file.metadata().is_ok_and(|file| file.ino() == inode);
+            let name = names.remove(&inode).map(|(name, _)| name);
             let id = Netns {
                 inode: Some(inode),
-                name: names.get(&inode).cloned(),
+                name,
             };
+            let wanted = id.label();
             is_same.then_some(Namespace {
                 id,
                 pid,
-                file: Some(file),
+                wanted,
+                door: Door::Open(file),
             })
         });
         (std::iter::once(own).chain(others).collect(), unseen)
+    }
+
+    fn find(&self, wanted: &str) -> io::Result<(Option<u32>, PathBuf)> {
+        let missing = |why| Err(io::Error::new(io::ErrorKind::NotFound, why));
+        if wanted.contains('/') {
+            return Ok((None, PathBuf::from(wanted)));
+        }
+        let pid = wanted
+            .parse()
+            .ok()
+            .filter(|pid| self.process_folder(*pid).is_dir());
+        if let Some(pid) = pid {
+            return Ok((Some(pid), self.process_folder(pid).join("ns/net")));
+        }
+        let named = NAMED.map(|folder| Path::new(folder).join(wanted));
+        match named.into_iter().find(|path| path.exists()) {
+            Some(path) => Ok((None, path)),
+            None if wanted.parse::<u32>().is_ok() => missing("no such process, nor such a name"),
+            None => missing("no such name in /run/netns (`ip netns` lists them)"),
+        }
     }
 
     fn process_folder(&self, pid: u32) -> PathBuf {
@@ -135,30 +175,43 @@ impl Kernel {
     }
 }
 
-/// Inode to name, of every named namespace. A name without a namespace mounted on it is a leftover
-/// file on the folder's own device, and no namespace.
-fn names() -> BTreeMap<u64, String> {
-    let mut names = BTreeMap::new();
+/// Opens a namespace's file, and nothing else.
+fn open(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    match rustix::fs::fstatfs(&file)?.f_type as u64 {
+        NSFS => Ok(file),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "that is no namespace",
+        )),
+    }
+}
+
+/// Name and path of every named namespace, by inode. A name without a namespace mounted on it is a
+/// leftover file and none; one that another folder has, too, is told with its folder.
+fn names() -> BTreeMap<u64, (String, PathBuf)> {
+    let mut names: BTreeMap<u64, (String, PathBuf)> = BTreeMap::new();
     for folder in NAMED.map(Path::new) {
         let Ok(device) = fs::metadata(folder).map(|folder| folder.dev()) else {
             continue;
         };
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let Ok(file) = fs::metadata(entry.path()) else {
+            let path = entry.path();
+            let Ok(file) = fs::metadata(&path) else {
                 continue;
             };
-            if file.dev() != device {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                names.entry(file.ino()).or_insert(name);
+            if file.dev() == device {
+                continue;
             }
+            let short = entry.file_name().to_string_lossy().into_owned();
+            let is_taken = names.values().any(|(name, _)| *name == short);
+            let name = if is_taken {
+                path.display().to_string()
+            } else {
+                short
+            };
+            names.entry(file.ino()).or_insert((name, path));
         }
     }
     names
-}
-
-fn named_path(name: &str) -> Option<PathBuf> {
-    NAMED
-        .map(|folder| Path::new(folder).join(name))
-        .into_iter()
-        .find(|path| path.exists())
 }

@@ -45,9 +45,25 @@ pub fn cgroup(proc_root: &Path, pid: u32) -> Option<String> {
         .map(|group| group.pathname.clone())
 }
 
+/// A descriptor opened with O_PATH names a socket and does not keep it open (`flags`, in octal, of
+/// `/proc/PID/fdinfo/FD`).
+pub fn is_path_only(proc_root: &Path, pid: u32, fd: u32) -> bool {
+    const O_PATH: u32 = 0o10_000_000;
+    let path = proc_root.join(format!("{pid}/fdinfo/{fd}"));
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|digits| u32::from_str_radix(digits.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & O_PATH != 0)
+}
+
 /// /proc is mounted with `hidepid` and hides the processes of other users from this one.
 pub fn hides_others(proc_root: &Path) -> bool {
-    !rustix::process::geteuid().is_root() && mounted_with_hidepid(proc_root)
+    /// `PROC_USER_INIT_INO`, include/linux/proc_ns.h. Root elsewhere is no root here.
+    const INITIAL: &str = "user:[4026531837]";
+    let user_namespace = fs::read_link(proc_root.join("self/ns/user"));
+    let sees_all = rustix::process::geteuid().is_root()
+        && user_namespace.is_ok_and(|link| link.as_os_str() == INITIAL);
+    !sees_all && mounted_with_hidepid(proc_root)
 }
 
 fn mounted_with_hidepid(proc_root: &Path) -> bool {

@@ -156,7 +156,7 @@ fn is_chosen(
 ) -> bool {
     match selection {
         Selection::All => true,
-        Selection::Named(names) => names.contains(name),
+        Selection::Named { all, .. } => all.contains(name),
         Selection::Trouble => {
             let harmless = tcp_syncookies == Some(2) && name == "TcpExtTCPReqQFullDoCookies";
             value != 0 && entry.is_some_and(|entry| entry.trouble) && !harmless
@@ -171,7 +171,7 @@ fn absent(
     counters: &mut Vec<CounterReport>,
     incomplete: &mut Vec<Incomplete>,
 ) {
-    let Selection::Named(names) = selection else {
+    let Selection::Named { exact: names, .. } = selection else {
         return;
     };
     let printed: HashSet<String> = now
@@ -185,8 +185,7 @@ fn absent(
         .filter(|name| !printed.contains(*name))
         .filter_map(|name| catalogue::entry(name))
         .collect();
-    // A part of a name finds counters of all kernels; only what was meant exactly is missed.
-    if missing.is_empty() || missing.len() < names.len() {
+    if missing.is_empty() {
         return;
     }
     counters.extend(missing.iter().map(|entry| {
@@ -294,7 +293,11 @@ mod tests {
     }
 
     fn named(names: &[&str]) -> Selection {
-        Selection::Named(names.iter().map(|name| name.to_string()).collect())
+        let all: HashSet<String> = names.iter().map(|name| name.to_string()).collect();
+        Selection::Named {
+            exact: all.clone(),
+            all,
+        }
     }
 
     #[test]

@@ -4,29 +4,30 @@ use std::{collections::HashMap, time::Duration};
 
 use super::{CounterSampled, CountersReport, Kind, Reading, catalogue};
 use crate::{
-    analysis::{Distribution, change},
+    analysis::{Distribution, change, per_second},
     model::CounterId,
 };
 
-/// The spread of each counter's changes, and of each gauge's levels.
+/// Rates are kept in thousandths.
+const PARTS: f64 = 1000.0;
+
+/// The spread of each counter's rate, and of each gauge's level.
 #[derive(Debug, Default)]
 pub struct Samples {
     spread: HashMap<(Option<u64>, CounterId), Distribution>,
     last: Option<Reading>,
-    elapsed: Duration,
 }
 
 impl Samples {
     /// Takes one more reading, this long after the one before.
     pub fn add(&mut self, now: Reading, elapsed: Duration) {
         if let Some(before) = self.last.take() {
-            self.elapsed += elapsed;
-            self.compare(&before, &now);
+            self.compare(&before, &now, elapsed);
         }
         self.last = Some(now);
     }
 
-    fn compare(&mut self, before: &Reading, now: &Reading) {
+    fn compare(&mut self, before: &Reading, now: &Reading, elapsed: Duration) {
         for namespace in &now.namespaces {
             let inode = namespace.netns.inode;
             let same = before
@@ -35,37 +36,30 @@ impl Samples {
                 .find(|other| other.netns.inode == inode);
             let earlier = same.map(|other| other.counters.by_id()).unwrap_or_default();
             for (id, value) in &namespace.counters.values {
-                let sample = match kind(id) {
-                    Kind::Gauge => Some(*value),
-                    Kind::Counter => earlier.get(id).and_then(|then| change(*then, *value)),
+                let level = match kind(id) {
+                    Kind::Gauge => Some(*value as f64),
+                    Kind::Counter => earlier
+                        .get(id)
+                        .and_then(|then| change(*then, *value))
+                        .and_then(|delta| per_second(delta as f64, elapsed)),
                 };
-                if let Some(sample) = sample.and_then(|sample| u64::try_from(sample).ok()) {
-                    self.spread
-                        .entry((inode, id.clone()))
-                        .or_default()
-                        .add(sample);
+                if let Some(level) = level.filter(|level| *level >= 0.0) {
+                    let spread = self.spread.entry((inode, id.clone())).or_default();
+                    spread.add((level * PARTS).round() as u64);
                 }
             }
         }
     }
 
-    /// Puts the spread into the counters of a report. Rates are changes over the mean interval.
+    /// Puts the spread into the counters of a report.
     pub fn fill(&self, report: &mut CountersReport) {
         for counter in &mut report.counters {
             let id = CounterId {
                 table: counter.table.clone(),
                 name: counter.name.clone(),
             };
-            let Some(spread) = self.spread.get(&(counter.netns.inode, id)) else {
-                continue;
-            };
-            let interval = self.elapsed.as_secs_f64() / spread.samples() as f64;
-            let scale = match counter.kind {
-                Kind::Gauge => 1.0,
-                Kind::Counter if interval > 0.0 => interval.recip(),
-                Kind::Counter => continue,
-            };
-            counter.sampled = sampled(spread, scale);
+            let spread = self.spread.get(&(counter.netns.inode, id));
+            counter.sampled = spread.and_then(sampled);
         }
     }
 }
@@ -74,12 +68,54 @@ fn kind(id: &CounterId) -> Kind {
     catalogue::entry(&id.kernel_name()).map_or(Kind::Counter, |entry| entry.kind)
 }
 
-fn sampled(spread: &Distribution, scale: f64) -> Option<CounterSampled> {
+fn sampled(spread: &Distribution) -> Option<CounterSampled> {
     Some(CounterSampled {
         samples: spread.samples(),
-        minimum: spread.minimum()? as f64 * scale,
-        mean: spread.mean()? * scale,
-        p95: spread.percentile(95)? as f64 * scale,
-        maximum: spread.maximum()? as f64 * scale,
+        minimum: spread.minimum()? as f64 / PARTS,
+        mean: spread.mean()? / PARTS,
+        p95: spread.percentile(95)? as f64 / PARTS,
+        maximum: spread.maximum()? as f64 / PARTS,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        analysis::counters::{NamespaceCounters, Selection, report},
+        model::Counters,
+    };
+
+    fn reading(drops: i128) -> Reading {
+        let id = CounterId {
+            table: "TcpExt".to_owned(),
+            name: "ListenDrops".to_owned(),
+        };
+        let counters = Counters {
+            values: vec![(id, drops)],
+        };
+        let namespace = NamespaceCounters {
+            counters,
+            ..NamespaceCounters::default()
+        };
+        Reading {
+            namespaces: vec![namespace],
+            ..Reading::default()
+        }
+    }
+
+    #[test]
+    fn a_steady_rate_is_steady_however_long_each_interval_was() {
+        let mut samples = Samples::default();
+        for (drops, milliseconds) in [(0, 0), (10, 100), (110, 1000), (120, 100)] {
+            samples.add(reading(drops), Duration::from_millis(milliseconds));
+        }
+        let mut report = report(&reading(120), None, &Selection::All, false);
+        samples.fill(&mut report);
+        let sampled = report.counters[0].sampled.as_ref().unwrap();
+        assert_eq!(
+            (sampled.samples, sampled.minimum, sampled.maximum),
+            (3, 100.0, 100.0)
+        );
+    }
 }

@@ -13,7 +13,12 @@ pub enum Selection {
     /// Every one.
     All,
     /// Those that were named, by their kernel names.
-    Named(HashSet<String>),
+    Named {
+        /// All of them.
+        all: HashSet<String>,
+        /// Those that were named in full, and are missed where the kernel does not print them.
+        exact: HashSet<String>,
+    },
 }
 
 /// A word that names no counter.
@@ -26,15 +31,15 @@ impl Selection {
     /// group (`syn_queue`, `SYN queue`), a pattern (`TcpExt*`), or else any part of a name, group or
     /// phrase. Letter case does not matter.
     pub fn named(words: &[String], printed: &[CounterId]) -> Result<Self, Unknown> {
-        let mut chosen = HashSet::new();
+        let (mut all, mut exact) = (HashSet::new(), HashSet::new());
         for word in words {
-            let found = find(word, printed);
-            if found.is_empty() {
-                return Err(Unknown(word.clone()));
+            let (tier, found) = find(word, printed).ok_or_else(|| Unknown(word.clone()))?;
+            if tier < EXACT_TIERS {
+                exact.extend(found.iter().cloned());
             }
-            chosen.extend(found);
+            all.extend(found);
         }
-        Ok(Selection::Named(chosen))
+        Ok(Selection::Named { all, exact })
     }
 }
 
@@ -65,7 +70,11 @@ impl Unknown {
     }
 }
 
-fn find(word: &str, printed: &[CounterId]) -> Vec<String> {
+/// How many of the ways to name counters name them in full.
+const EXACT_TIERS: usize = 2;
+
+/// The first way of naming that finds any, and what it finds.
+fn find(word: &str, printed: &[CounterId]) -> Option<(usize, Vec<String>)> {
     let known: Vec<Name> = all(printed);
     let wanted = plain(word);
     let tiers: [&dyn Fn(&Name) -> bool; 5] = [
@@ -85,8 +94,8 @@ fn find(word: &str, printed: &[CounterId]) -> Vec<String> {
     tiers
         .iter()
         .map(tier)
-        .find(|found| !found.is_empty())
-        .unwrap_or_default()
+        .enumerate()
+        .find(|(_, found)| !found.is_empty())
 }
 
 /// What a counter may be called.
@@ -176,7 +185,7 @@ mod tests {
             id("sockstat.TCP", "tw"),
         ];
         match Selection::named(&[word.to_owned()], &printed) {
-            Ok(Selection::Named(names)) => {
+            Ok(Selection::Named { all: names, .. }) => {
                 let mut names: Vec<_> = names.into_iter().collect();
                 names.sort();
                 names

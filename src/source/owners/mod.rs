@@ -82,6 +82,7 @@ impl Kernel {
     fn name(&self, mut holders: Vec<Holder>) -> HashMap<u32, Vec<Owner>> {
         holders.sort_unstable();
         holders.dedup();
+        holders.retain(|holder| !process::is_path_only(self.proc_root(), holder.pid, holder.fd));
         let mut processes: HashMap<u32, (String, Option<String>)> = HashMap::new();
         let mut by_inode: HashMap<u32, Vec<Owner>> = HashMap::new();
         for Holder { inode, pid, fd } in holders {
