@@ -30,6 +30,7 @@ Register-ArgumentCompleter -Native -CommandName 'sockdiag' -ScriptBlock {
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page, in roff')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of a report, or the names of all')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'sockdiag;queues' {
@@ -117,6 +118,33 @@ Register-ArgumentCompleter -Native -CommandName 'sockdiag' -ScriptBlock {
         'sockdiag;schema' {
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'sockdiag;help' {
+            [CompletionResult]::new('queues', 'queues', [CompletionResultType]::ParameterValue, 'Show which listener is filling or dropping: accept queue, SYN queue, drops, owner')
+            [CompletionResult]::new('counters', 'counters', [CompletionResultType]::ParameterValue, 'Show which kernel counters moved, how fast, and what each means')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
+            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page, in roff')
+            [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of a report, or the names of all')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'sockdiag;help;queues' {
+            break
+        }
+        'sockdiag;help;counters' {
+            break
+        }
+        'sockdiag;help;completions' {
+            break
+        }
+        'sockdiag;help;man' {
+            break
+        }
+        'sockdiag;help;schema' {
+            break
+        }
+        'sockdiag;help;help' {
             break
         }
     })

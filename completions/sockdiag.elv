@@ -27,6 +27,7 @@ set edit:completion:arg-completer[sockdiag] = {|@words|
             cand completions 'Print a completion script for a shell'
             cand man 'Print a manual page, in roff'
             cand schema 'Print the JSON Schema of a report, or the names of all'
+            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'sockdiag;queues'= {
             cand --process 'Show only listeners that a process of this name or id holds'
@@ -109,6 +110,26 @@ set edit:completion:arg-completer[sockdiag] = {|@words|
         &'sockdiag;schema'= {
             cand -h 'Print help'
             cand --help 'Print help'
+        }
+        &'sockdiag;help'= {
+            cand queues 'Show which listener is filling or dropping: accept queue, SYN queue, drops, owner'
+            cand counters 'Show which kernel counters moved, how fast, and what each means'
+            cand completions 'Print a completion script for a shell'
+            cand man 'Print a manual page, in roff'
+            cand schema 'Print the JSON Schema of a report, or the names of all'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'sockdiag;help;queues'= {
+        }
+        &'sockdiag;help;counters'= {
+        }
+        &'sockdiag;help;completions'= {
+        }
+        &'sockdiag;help;man'= {
+        }
+        &'sockdiag;help;schema'= {
+        }
+        &'sockdiag;help;help'= {
         }
     ]
     $completions[$command]

@@ -31,9 +31,10 @@ complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "counters" -d 'Sho
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "man" -d 'Print a manual page, in roff'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "schema" -d 'Print the JSON Schema of a report, or the names of all'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l process -d 'Show only listeners that a process of this name or id holds' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l unit -d 'Show only listeners of this systemd unit, container or pod' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l user -d 'Show only listeners that this user made' -r
+complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l process -d 'Show only listeners that a process of this name or id holds' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l unit -d 'Show only listeners of this systemd unit, container or pod' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l user -d 'Show only listeners that this user made' -r -f -a "(__fish_complete_users)"
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l owners -d 'How far to look for the processes that hold a socket' -r -f -a "auto\t'Low descriptors of every process, and of the rest what 250 ms allow'
 all\t'Every descriptor of every process'
 none\t'Not at all'"
@@ -41,9 +42,9 @@ complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s o -l output
 json\t'One JSON object a line'
 csv\t'Comma-separated values, every column, unrounded'
 prom\t'Prometheus text format'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r -f
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l top -d 'Show no more than the first N rows' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r -f
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l color -d 'Colour the table' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -71,9 +72,9 @@ complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s o -l outp
 json\t'One JSON object a line'
 csv\t'Comma-separated values, every column, unrounded'
 prom\t'Prometheus text format'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r -f
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l top -d 'Show no more than the first N rows' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r -f
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l color -d 'Colour the table' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -93,3 +94,9 @@ complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s h -l help
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand man" -s h -l help -d 'Print help'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand schema" -s h -l help -d 'Print help'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters completions man schema help" -f -a "queues" -d 'Show which listener is filling or dropping: accept queue, SYN queue, drops, owner'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters completions man schema help" -f -a "counters" -d 'Show which kernel counters moved, how fast, and what each means'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters completions man schema help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters completions man schema help" -f -a "man" -d 'Print a manual page, in roff'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters completions man schema help" -f -a "schema" -d 'Print the JSON Schema of a report, or the names of all'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters completions man schema help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

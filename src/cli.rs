@@ -6,13 +6,16 @@ use crate::command::{self, counters::CountersArgs, describe, queues::QueuesArgs}
 
 /// Tell why connections fail: listen queues, SYN drops, kernel counters, and who owns them
 #[derive(Debug, Parser)]
-#[command(
-    name = "sockdiag",
-    version,
-    max_term_width = 100,
-    disable_help_subcommand = true
-)]
-#[command(after_help = "Exit codes: 0 answered, 1 could not answer, 2 wrong usage.")]
+#[command(name = "sockdiag", version, max_term_width = 100)]
+#[command(after_help = "\
+Examples:
+  sockdiag queues                  which listener is in trouble, worst first
+  sockdiag queues -w :8080         one port, redrawn every 2 seconds
+  sockdiag queues --for 60s        shortest, mean and longest queues, 50 looks a second
+  sockdiag counters --why          which kernel counters tell of trouble, and why drops
+  sockdiag queues --json | jq      for programs; `sockdiag schema queues` describes it
+
+Exit codes: 0 answered, 1 could not answer, 2 wrong usage.")]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -38,7 +41,7 @@ impl Cli {
     pub fn read() -> Result<Self, clap::Error> {
         Self::try_parse_from(std::env::args_os().map(|argument| {
             let seconds = argument.to_str().and_then(|text| text.strip_prefix("-w"));
-            match seconds.filter(|seconds| seconds.parse::<f64>().is_ok()) {
+            match seconds.filter(|text| command::seconds(text).is_ok()) {
                 Some(seconds) => format!("--watch={seconds}").into(),
                 None => argument,
             }

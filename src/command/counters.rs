@@ -1,10 +1,12 @@
 //! `sockdiag counters`.
 
+use std::time::Instant;
+
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueHint, builder::NonEmptyStringValueParser};
 use sockdiag::{
     analysis::counters::{
-        CountersReport, NamespaceCounters, Reading, Samples, Selection, Unknown, report,
+        CountersReport, NamespaceCounters, Reading, Samples, Selection, Unknown, groups, report,
     },
     model::CounterId,
     source::{Kernel, Namespace},
@@ -16,13 +18,18 @@ use crate::render::View;
 /// Flags of `counters`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Examples:
+  sockdiag counters --why -w
+  sockdiag counters ListenOverflows \"SYNs to LISTEN sockets dropped\"
+  sockdiag counters syn_queue 'MPTcpExt*'
+
 A counter is named as the kernel does (`ListenDrops`, `TcpExtListenDrops`), by the phrase that \
 `netstat -s` prints (\"times the listen queue of a socket overflowed\"), by its group \
 (`accept_queue`), or by any part of its name. Counters belong to the network namespace, unless \
 their meaning says [whole host].")]
 pub struct CountersArgs {
     /// Show these counters or groups (default: those that tell of trouble and are not 0)
-    #[arg(value_name = "NAME|GROUP")]
+    #[arg(value_name = "NAME|GROUP", value_parser = NonEmptyStringValueParser::new(), value_hint = ValueHint::Other)]
     names: Vec<String>,
     /// Show every counter
     #[arg(short, long, conflicts_with = "names")]
@@ -67,12 +74,14 @@ fn sample(
         return Ok(());
     };
     let look = session.look::<CountersReport>()?;
+    let begun = Instant::now();
     let first = read()?;
     let mut samples = Samples::default();
-    let elapsed = session.each_sample(total, every, |since| {
+    session.each_sample(total, every, |since| {
         samples.add(read()?, since);
         Ok(())
     })?;
+    let elapsed = begun.elapsed();
     let last = read()?;
     let mut report = report(&last, Some((&first, elapsed)), selection, why);
     samples.fill(&mut report);
@@ -133,7 +142,10 @@ fn no_such(unknown: &Unknown, printed: &[CounterId]) -> anyhow::Error {
     let nearest = candidates.iter().max_by(|a, b| near(a).total_cmp(&near(b)));
     let hint = match nearest {
         Some(name) if near(name) > 0.8 => format!("did you mean {name}?"),
-        _ => "--all shows every counter".to_owned(),
+        _ => format!(
+            "--all shows every counter; groups are {}",
+            groups().join(", ")
+        ),
     };
     usage(format!("no counter or group {word:?}; {hint}"))
 }

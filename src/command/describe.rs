@@ -5,10 +5,12 @@ use std::io::{self, Write, stdout};
 use anyhow::Context;
 use clap::{Args, Command};
 use clap_complete::Shell;
-use sockdiag::analysis::{Report, counters::CountersReport, queues::QueueReport};
+use sockdiag::analysis::{counters::CountersReport, queues::QueueReport};
 
-use super::usage;
 use crate::render::{self, Tabular, table_help};
+
+/// Reports that have a schema.
+const REPORTS: [&str; 2] = ["queues", "counters"];
 
 /// Flags of `completions`.
 #[derive(Debug, Args)]
@@ -22,7 +24,7 @@ pub struct CompletionsArgs {
 #[derive(Debug, Args)]
 pub struct ManArgs {
     /// The subcommand (default: the program)
-    #[arg(value_name = "CMD")]
+    #[arg(value_name = "CMD", value_parser = ["queues", "counters", "completions", "man", "schema"])]
     command: Option<String>,
 }
 
@@ -30,7 +32,7 @@ pub struct ManArgs {
 #[derive(Debug, Args)]
 pub struct SchemaArgs {
     /// The report (default: list the names)
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = REPORTS)]
     name: Option<String>,
 }
 
@@ -41,47 +43,24 @@ pub fn completions(args: &CompletionsArgs, program: Command) -> anyhow::Result<(
 
 /// Prints a manual page.
 pub fn man(args: &ManArgs, program: Command) -> anyhow::Result<()> {
-    let pages = man_pages(program).context("writing manual pages")?;
     let wanted = match &args.command {
         None => "sockdiag.1".to_owned(),
         Some(command) => format!("sockdiag-{command}.1"),
     };
+    let pages = man_pages(program).context("writing manual pages")?;
     let page = pages.into_iter().find(|(name, _)| *name == wanted);
-    let (_, text) = page.ok_or_else(|| {
-        usage(format!(
-            "no manual page for {:?}",
-            args.command.as_deref().unwrap_or_default()
-        ))
-    })?;
+    let (_, text) = page.with_context(|| format!("there is no {wanted}"))?;
     print(&text)
 }
 
 /// Prints a JSON Schema, or which there are.
 pub fn schema(args: &SchemaArgs) -> anyhow::Result<()> {
-    type Schema = fn() -> schemars::Schema;
-    let schemas: [(&str, Schema); 2] = [
-        (QueueReport::SCHEMA, render::schema::<QueueReport>),
-        (CountersReport::SCHEMA, render::schema::<CountersReport>),
-    ];
-    let name = |full: &'static str| full.split('/').next().unwrap_or(full);
-    let Some(wanted) = &args.name else {
-        let names: String = schemas
-            .iter()
-            .map(|(full, _)| format!("{}\n", name(full)))
-            .collect();
-        return print(names.as_bytes());
+    let schema = match args.name.as_deref() {
+        None => return print(REPORTS.join("\n").as_bytes()).and_then(|()| print(b"\n")),
+        Some("counters") => render::schema::<CountersReport>(),
+        Some(_) => render::schema::<QueueReport>(),
     };
-    let found = schemas
-        .iter()
-        .find(|(full, _)| [*full, name(full)].contains(&wanted.trim_start_matches("sockdiag/")));
-    let (_, make) = found.ok_or_else(|| {
-        let names: Vec<_> = schemas.iter().map(|(full, _)| name(full)).collect();
-        usage(format!(
-            "no schema {wanted:?}; there are {}",
-            names.join(", ")
-        ))
-    })?;
-    let mut text = serde_json::to_vec_pretty(&make()).context("writing the schema")?;
+    let mut text = serde_json::to_vec_pretty(&schema).context("writing the schema")?;
     text.push(b'\n');
     print(&text)
 }
@@ -113,7 +92,10 @@ pub fn completion_script(shell: Shell, mut program: Command) -> Vec<u8> {
 /// Every page, by file name.
 pub fn man_pages(mut root: Command) -> io::Result<Vec<(String, Vec<u8>)>> {
     root.build();
-    let commands = std::iter::once(&root).chain(root.get_subcommands());
+    let described = root
+        .get_subcommands()
+        .filter(|command| command.get_name() != "help");
+    let commands = std::iter::once(&root).chain(described);
     commands
         .map(|command| {
             let name = match command.get_name() {

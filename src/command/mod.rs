@@ -9,7 +9,7 @@ pub mod queues;
 mod session;
 mod wait;
 
-pub use options::{OutputArgs, PlaceArgs, TimeArgs};
+pub use options::{OutputArgs, PlaceArgs, TimeArgs, seconds};
 pub use places::Places;
 pub use session::Session;
 

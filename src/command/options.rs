@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, builder::NonEmptyStringValueParser};
+use clap::{Args, ValueHint, builder::NonEmptyStringValueParser};
 use jiff::SignedDuration;
 
 use super::usage;
@@ -25,13 +25,13 @@ pub struct OutputArgs {
     #[arg(long, conflicts_with = "output")]
     json: bool,
     /// Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns
-    #[arg(long, value_name = "KEY", allow_hyphen_values = true, value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true, value_hint = ValueHint::Other, value_parser = NonEmptyStringValueParser::new())]
     sort: Option<String>,
     /// Show no more than the first N rows
-    #[arg(long, value_name = "N")]
-    top: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    top: Option<u64>,
     /// Show these columns, separated by commas; `help` lists them
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "LIST", value_hint = ValueHint::Other, value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     columns: Option<Vec<String>>,
     /// Leave out the line that names the columns
     #[arg(long)]
@@ -56,6 +56,11 @@ impl OutputArgs {
                 "--columns and --no-header are for tables and CSV; this format has neither",
             ));
         }
+        if format == Format::Prom && (self.sort.is_some() || self.top.is_some()) {
+            return Err(usage(
+                "--sort and --top are not for Prometheus, which wants all series",
+            ));
+        }
         Ok(Settings {
             format,
             colour: self.color,
@@ -63,7 +68,9 @@ impl OutputArgs {
             quiet: self.quiet,
             verbose: self.verbose,
             sort: self.sort.clone(),
-            top: self.top,
+            top: self
+                .top
+                .map(|top| usize::try_from(top).unwrap_or(usize::MAX)),
             columns: self.columns.clone(),
         })
     }
@@ -134,6 +141,21 @@ impl TimeArgs {
         }
     }
 
+    /// What makes no sense together.
+    pub fn check(&self, output: &Settings) -> anyhow::Result<()> {
+        if self.watch.is_some() && output.format == Format::Prom {
+            return Err(usage(
+                "-o prom is one scrape and cannot be repeated by --watch",
+            ));
+        }
+        match self.timing() {
+            Timing::Sample { total, every } if every >= total => Err(usage(format!(
+                "--every {every:?} leaves no samples in --for {total:?}"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// `--watch 2` reads as `--watch`, and a 2 that names nothing.
     pub fn catch_number(&self, words: &[String]) -> anyhow::Result<()> {
         match words.first() {
@@ -162,8 +184,13 @@ pub struct PlaceArgs {
     pub proc_root: PathBuf,
 }
 
-/// `2`, `0.5`: more than nothing, less than a year.
-fn seconds(text: &str) -> Result<Duration, String> {
+/// `2`, `0.5`, also `500ms`: more than nothing, less than a year.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    if text.ends_with(|last: char| last.is_ascii_alphabetic())
+        && text.starts_with(|c: char| c.is_ascii_digit())
+    {
+        return duration(text);
+    }
     let wrong = || "a number of seconds greater than 0, as 2 or 0.5".to_owned();
     let seconds: f64 = text.parse().map_err(|_| wrong())?;
     let sensible = (0.001..=31_536_000.0).contains(&seconds);
@@ -174,7 +201,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 /// `250ms`, `10s`, `1h`.
 fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "a duration greater than 0, as 250ms, 10s or 1h".to_owned();
+    let wrong = || "a duration greater than 0 with its unit, as 250ms, 10s or 1h".to_owned();
     let duration: SignedDuration = text.parse().map_err(|_| wrong())?;
     let duration = Duration::try_from(duration).map_err(|_| wrong())?;
     let sensible = Duration::from_micros(100)..=Duration::from_secs(31_536_000);
@@ -201,6 +228,7 @@ mod tests {
     #[test]
     fn an_interval_of_zero_is_refused() {
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(seconds("250ms"), Ok(Duration::from_millis(250)));
         for wrong in ["0", "-1", "nan", "inf", "two", ""] {
             assert!(seconds(wrong).is_err(), "{wrong}");
         }

@@ -39,8 +39,10 @@ impl Session {
             sampled: matches!(timing, Timing::Sample { .. }),
             ..view
         };
+        let settings = output.settings()?;
+        time.check(&settings)?;
         Ok(Session {
-            output: Output::new(output.settings()?),
+            output: Output::new(settings),
             timing,
             host: system.nodename().to_string_lossy().into_owned(),
             kernel: release.into_owned(),
@@ -88,17 +90,17 @@ impl Session {
             }
             before = Some((taken, now));
         }
-        Ok(())
+        self.output.close_screen().context("closing the screen")
     }
 
     /// Takes quick looks for as long as was asked, or until stopped; each is told the time since
-    /// the one before. Returns the time from the first to the last.
+    /// the one before.
     pub fn each_sample(
         &mut self,
         total: Duration,
         every: Duration,
         mut look: impl FnMut(Duration) -> anyhow::Result<()>,
-    ) -> anyhow::Result<Duration> {
+    ) -> anyhow::Result<()> {
         let mut waiter = Waiter::new(false).context("watching for signals")?;
         tell_sampling(total, every)?;
         let start = Instant::now();
@@ -110,7 +112,7 @@ impl Session {
             // A look that took too long leaves out the ones it has missed.
             due = (due + every).max(Instant::now());
             if due > start + total || waiter.until(due)? == Woken::Stop {
-                return Ok(last - start);
+                return Ok(());
             }
         }
     }
@@ -173,10 +175,15 @@ impl Session {
     }
 
     fn head(&self, interval: Duration, reading: u64) -> String {
-        let time = jiff::Zoned::now().strftime("%H:%M:%S");
+        let time = jiff::Zoned::now().strftime("%F %H:%M:%S");
         let every = interval.as_secs_f64();
+        let quit = if self.output.screen().is_some() {
+            "; q quits"
+        } else {
+            ""
+        };
         format!(
-            "{}  {time}  every {every}s  (reading {reading}; q quits)",
+            "{}  {time}  every {every}s  (reading {reading}{quit})",
             self.host
         )
     }

@@ -12,7 +12,7 @@ use rustix::{
     process::{Signal, getpid, kill_process},
 };
 use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH},
+    consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH},
     low_level::pipe,
 };
 
@@ -42,7 +42,7 @@ impl Waiter {
     pub fn new(screen: bool) -> io::Result<Self> {
         let keys = screen && io::IsTerminal::is_terminal(&stdin());
         Ok(Waiter {
-            stop: on(&[SIGINT, SIGTERM, SIGHUP])?,
+            stop: on(&[SIGINT, SIGTERM, SIGHUP, SIGQUIT])?,
             resized: on(&[SIGWINCH])?,
             suspend: screen.then(|| on(&[SIGTSTP])).transpose()?,
             keys,

@@ -3,6 +3,7 @@
 mod csv;
 mod json;
 mod names;
+mod notes;
 mod output;
 mod prom;
 mod screen;
@@ -17,4 +18,4 @@ pub use prom::{Kind, Labels, Metric};
 pub use screen::Screen;
 pub use style::{Colour, Tone};
 pub use table::{Cell, Rising, Tabular, View};
-pub use terminal::{size, stdout_is_terminal};
+pub use terminal::{size, terminal_can_move};

@@ -9,7 +9,7 @@ use std::{
 use clap::ValueEnum;
 
 use super::{
-    Cell, Colour, Screen, Tabular, View, csv, json, prom, size,
+    Cell, Colour, Screen, Tabular, View, csv, json, notes, prom, size,
     table::{self, Drawing, column, draw},
 };
 
@@ -92,7 +92,7 @@ pub struct Output {
 impl Output {
     /// Takes stdout.
     pub fn new(settings: Settings) -> Self {
-        let colour = settings.colour.is_on(super::stdout_is_terminal());
+        let colour = settings.colour.is_on(super::terminal_can_move());
         let out = BufWriter::with_capacity(64 * 1024, stdout().lock());
         Output {
             settings,
@@ -106,10 +106,21 @@ impl Output {
 
     /// Shows tables in place from now on, if they go to a terminal.
     pub fn open_screen(&mut self) -> io::Result<()> {
-        if self.settings.format == Format::Table && super::stdout_is_terminal() {
+        if self.settings.format == Format::Table && super::terminal_can_move() {
             self.screen = Some(Screen::open()?);
         }
         Ok(())
+    }
+
+    /// Closes the screen and leaves what it showed last where it can be read on.
+    pub fn close_screen(&mut self) -> io::Result<()> {
+        let Some(screen) = self.screen.take() else {
+            return Ok(());
+        };
+        let last = screen.close();
+        last.iter()
+            .try_for_each(|line| writeln!(self.out, "{line}"))?;
+        self.out.flush()
     }
 
     /// The open screen.
@@ -120,7 +131,7 @@ impl Output {
     /// Finds the columns that were named, before anything is read.
     pub fn look<T: Tabular>(&self) -> Result<Look, NoSuchColumn> {
         let find = |name: &str| {
-            let found = column(T::columns(), name);
+            let found = column(T::columns(), name.trim());
             found
                 .map(|column| column.key)
                 .ok_or_else(|| NoSuchColumn(name.to_owned()))
@@ -139,7 +150,7 @@ impl Output {
         Ok(Look { sort, columns })
     }
 
-    /// Writes one report. `head` is the line above a table that is redrawn.
+    /// Writes one report. `head` is the line above a table that is one of many.
     pub fn report<T: Tabular>(
         &mut self,
         mut report: T,
@@ -219,8 +230,11 @@ impl Output {
                 .borrow_mut()
                 .change(row, column.key, cell, column.rising)
         };
-        let drawing = Drawing {
+        let view = &View {
             width: size().map(|(columns, _)| columns),
+            ..*view
+        };
+        let drawing = Drawing {
             colour: self.colour,
             header: self.settings.header,
             columns: look.columns.as_deref(),
@@ -234,16 +248,19 @@ impl Output {
         if let Some(screen) = &mut screen {
             screen.get_mut().draw(head, &lines, &notes)?;
         } else {
-            self.lines(&lines, &notes)?;
+            self.lines(head, &lines, &notes)?;
         }
         self.screen = screen.map(RefCell::into_inner);
         Ok(())
     }
 
     /// Tables that follow each other are told apart by an empty line.
-    fn lines(&mut self, lines: &[String], notes: &[String]) -> io::Result<()> {
+    fn lines(&mut self, head: &str, lines: &[String], notes: &[String]) -> io::Result<()> {
         if self.reports > 0 {
             writeln!(self.out)?;
+        }
+        if !head.is_empty() && self.settings.header {
+            writeln!(self.out, "{head}")?;
         }
         for line in lines {
             writeln!(self.out, "{line}")?;
@@ -261,32 +278,16 @@ impl Output {
         if self.settings.quiet {
             return Vec::new();
         }
-        let mut notes = report.notes(view);
-        notes.extend(report.incomplete().iter().map(|missing| {
-            let count = missing
-                .count
-                .map(|count| format!(" ({count})"))
-                .unwrap_or_default();
-            format!("not seen: {}{count}: {}", missing.what, missing.why)
-        }));
-        if self.settings.verbose && !report.rows().is_empty() {
-            let keys = look.columns.clone().unwrap_or_else(|| report.shown(view));
-            notes.extend(legend::<T>(&keys));
-        }
-        notes
+        let keys = || look.columns.clone().unwrap_or_else(|| report.shown(view));
+        let explain = self.settings.verbose && !report.rows().is_empty();
+        notes::notes(report, view, explain.then(keys).as_deref())
     }
 }
 
-/// A line for each of these columns.
-fn legend<T: Tabular>(keys: &[&'static str]) -> Vec<String> {
-    let columns = keys.iter().filter_map(|key| column(T::columns(), key));
-    columns
-        .map(|column| format!("{:<12} {}", column.title, column.help))
-        .collect()
-}
-
-/// What `--columns help` prints: each key and what it holds.
+/// What `--columns help` prints: each key, its head and what it holds.
 pub fn help<T: Tabular>() -> String {
-    let line = |column: &table::Column<T::Row>| format!("{:<18} {}\n", column.key, column.help);
+    let line = |column: &table::Column<T::Row>| {
+        format!("{:<14} {:<10} {}\n", column.key, column.title, column.help)
+    };
     T::columns().iter().map(line).collect()
 }

@@ -28,6 +28,7 @@ static OPEN: AtomicBool = AtomicBool::new(false);
 
 /// An open screen, and what stands on it.
 pub struct Screen {
+    last: Vec<String>,
     shown: HashMap<(String, &'static str), Cell>,
     drawing: HashMap<(String, &'static str), Cell>,
 }
@@ -41,6 +42,7 @@ impl Screen {
             speak(panic);
         }));
         let screen = Screen {
+            last: Vec::new(),
             shown: HashMap::new(),
             drawing: HashMap::new(),
         };
@@ -58,6 +60,11 @@ impl Screen {
             .queue(cursor::Hide)?
             .queue(DisableLineWrap)?;
         write_out(&start)
+    }
+
+    /// Closes it. Returns what stood on it.
+    pub fn close(mut self) -> Vec<String> {
+        std::mem::take(&mut self.last)
     }
 
     /// Gives the terminal back, for the shell's turn.
@@ -93,7 +100,8 @@ impl Screen {
         frame
             .queue(BeginSynchronizedUpdate)?
             .queue(cursor::MoveTo(0, 0))?;
-        let page = page(head, lines, notes, rows);
+        self.last = page(head, lines, notes, rows);
+        let page = &self.last;
         for (index, line) in page.iter().enumerate() {
             if index > 0 {
                 frame.write_all(
@@ -241,6 +249,7 @@ mod tests {
     #[test]
     fn a_change_has_a_direction() {
         let mut screen = Screen {
+            last: Vec::new(),
             shown: HashMap::new(),
             drawing: HashMap::new(),
         };

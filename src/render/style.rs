@@ -16,11 +16,10 @@ pub enum Colour {
 
 impl Colour {
     /// Whether to colour, decided once.
-    pub fn is_on(self, to_terminal: bool) -> bool {
-        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    pub fn is_on(self, terminal_can: bool) -> bool {
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         match self {
-            Colour::Auto => to_terminal && !is_set("NO_COLOR") && !dumb,
+            Colour::Auto => terminal_can && !no_color,
             Colour::Always => true,
             Colour::Never => false,
         }

@@ -20,3 +20,9 @@ pub fn size() -> Option<(usize, usize)> {
 pub fn stdout_is_terminal() -> bool {
     stdout().is_terminal()
 }
+
+/// It is a terminal that understands more than text.
+pub fn terminal_can_move() -> bool {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    stdout_is_terminal() && !dumb
+}

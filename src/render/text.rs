@@ -108,6 +108,40 @@ pub fn width_without_styles(text: &str) -> usize {
             .sum::<usize>()
 }
 
+/// Breaks a text at spaces into lines of so many columns; all but the first are indented. A word
+/// that is longer stands alone.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    const INDENT: &str = "  ";
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_inclusive(' ') {
+        if !line.trim().is_empty() && width(&line) + width(word.trim_end()) > columns {
+            lines.push(line.trim_end().to_owned());
+            line = INDENT.to_owned();
+        }
+        line.push_str(word);
+    }
+    lines.push(line.trim_end().to_owned());
+    lines
+}
+
+/// Cuts the middle out of a text that is wider than so many columns, so that both ends stay.
+pub fn shorten_middle(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let half = columns.saturating_sub(1) / 2;
+    let head = shorten(text, half + 1);
+    let mut tail = String::new();
+    for character in text.chars().rev() {
+        if width(&tail) + character.width().unwrap_or(0) > half {
+            break;
+        }
+        tail.insert(0, character);
+    }
+    format!("{head}{tail}")
+}
+
 /// Cuts a text to so many columns, the last of them `…`.
 pub fn shorten(text: &str, columns: usize) -> String {
     if width(text) <= columns {
@@ -188,7 +222,38 @@ mod tests {
         assert_eq!(shorten("日本語", 4), "日…");
     }
 
+    #[test]
+    fn long_texts_break_at_spaces() {
+        assert_eq!(wrap("one two three", 8), ["one two", "  three"]);
+        assert_eq!(wrap("STATE        idle, ok", 12), ["STATE", "  idle, ok"]);
+        assert_eq!(
+            wrap("extraordinarily long", 5),
+            ["extraordinarily", "  long"]
+        );
+        assert_eq!(wrap("", 5), [""]);
+    }
+
+    #[test]
+    fn a_path_keeps_both_ends() {
+        assert_eq!(
+            shorten_middle("/run/some/where/api.sock", 13),
+            "/run/s…i.sock"
+        );
+        assert_eq!(shorten_middle("/run/x", 13), "/run/x");
+    }
+
     proptest! {
+        #[test]
+        fn a_wrapped_text_loses_no_word(text in "[a-z]{1,9}( [a-z]{1,9}){0,20}", columns in 1usize..40) {
+            let words: Vec<String> = wrap(&text, columns).iter().flat_map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect();
+            prop_assert_eq!(words.join(" "), text);
+        }
+
+        #[test]
+        fn a_text_without_its_middle_fits(text in "\\PC{0,60}", columns in 3usize..30) {
+            prop_assert!(width(&shorten_middle(&text, columns)) <= columns);
+        }
+
         #[test]
         fn no_escaped_name_holds_a_control_character(name in "\\PC*|.*|[\\x00-\\x1f\\x7f-\\x9f]*") {
             let escaped = escape(&name);

@@ -1,13 +1,16 @@
 //! `sockdiag queues`.
 
+mod memory;
 mod namespace;
 mod pace;
 mod plan;
 mod reader;
 mod requests;
 
+use std::time::Instant;
+
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueHint};
 use sockdiag::{
     analysis::{
         filter::Filter,
@@ -25,6 +28,11 @@ use reader::Reader;
 /// Flags of `queues`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Examples:
+  sockdiag queues :8080 -w
+  sockdiag queues 'sport >= :1024 and not :8080' --sort drops --top 5
+  sockdiag queues --unit api.service --json
+
 Filter, on the local end: `:8080`, `10.0.0.1:443`, `10.0.0.0/8`, `[::1]:80`, `sport >= :1024`, \
 `src ADDR`, a unix path (`/run/*.sock`), joined by `and`, `or`, `not` and parentheses.
 
@@ -33,7 +41,7 @@ of limit B holds B + 1: it is full when ACCEPT is greater than LIMIT. DROPS coun
 that the socket dropped, not overflows alone.")]
 pub struct QueuesArgs {
     /// Show only listeners that match
-    #[arg(value_name = "FILTER")]
+    #[arg(value_name = "FILTER", value_hint = ValueHint::Other)]
     filter: Vec<String>,
     /// Show unix stream listeners too
     #[arg(short = 'x', long)]
@@ -48,19 +56,19 @@ pub struct QueuesArgs {
     #[arg(short = '6', long)]
     ipv6: bool,
     /// Show the sockets of a SO_REUSEPORT group as one row, and the fullest of them
-    #[arg(long)]
+    #[arg(long, conflicts_with = "sample_for")]
     fold: bool,
     /// Do not count half-open connections (spares a walk over all sockets of the host)
     #[arg(long)]
     no_syn: bool,
     /// Show only listeners that a process of this name or id holds
-    #[arg(long, value_name = "NAME|PID")]
+    #[arg(long, value_name = "NAME|PID", value_hint = ValueHint::Other)]
     process: Option<String>,
     /// Show only listeners of this systemd unit, container or pod
-    #[arg(long, value_name = "UNIT")]
+    #[arg(long, value_name = "UNIT", value_hint = ValueHint::Other)]
     unit: Option<String>,
     /// Show only listeners that this user made
-    #[arg(long, value_name = "NAME|UID")]
+    #[arg(long, value_name = "NAME|UID", value_hint = ValueHint::Username)]
     user: Option<String>,
     /// How far to look for the processes that hold a socket
     #[arg(long, value_enum, value_name = "HOW", default_value = "auto")]
@@ -104,7 +112,7 @@ pub fn run(args: &QueuesArgs) -> anyhow::Result<()> {
         );
     }
     let places = Places::find(&args.place, &kernel)?;
-    let mut reader = Reader::new(args.plan(), &kernel, &places, &selection);
+    let mut reader = Reader::new(args.plan(&selection), &kernel, &places, &selection);
     let fold = |mut report: QueueReport| {
         if args.fold {
             report.fold();
@@ -131,13 +139,15 @@ fn sample(
         return Ok(());
     };
     let look = session.look::<QueueReport>()?;
+    let begun = Instant::now();
     let first = reader.read(Depth::Counters)?;
     let mut samples = Samples::default();
-    let elapsed = session.each_sample(total, every, |_| {
+    session.each_sample(total, every, |_| {
         let reading = reader.read(Depth::Listeners)?;
         samples.add(shown(&reading, selection));
         Ok(())
     })?;
+    let elapsed = begun.elapsed();
     let last = reader.read(Depth::Full)?;
     let mut report = report(&last, Some((&first, elapsed)), selection);
     samples.fill(&mut report);
@@ -199,13 +209,13 @@ impl QueuesArgs {
         Ok(())
     }
 
-    fn plan(&self) -> Plan {
+    fn plan(&self, selection: &Selection) -> Plan {
         Plan {
             families: Families {
                 v4: !self.ipv6,
                 v6: !self.ipv4,
             },
-            unix: self.unix,
+            unix: self.unix || selection.filter.as_ref().is_some_and(Filter::has_path),
             udp: self.udp,
             syn: !self.no_syn,
             owners: self.owners(),

@@ -52,6 +52,7 @@ pub fn ask(kernel: &Kernel, question: Question<'_>) -> Result<Answer> {
     };
     let mut reading = NamespaceReading {
         listeners: asker.listeners()?,
+        all_families: question.plan.families.v4 && question.plan.families.v6,
         ..NamespaceReading::default()
     };
     if question.depth >= Depth::Counters {
@@ -158,6 +159,7 @@ impl Asker<'_> {
             return Ok(Some(WaitingReading::default()));
         }
         let opens = passive_opens(kernel)?;
+        let begun = lengths(&self.again()?);
         let deadline = Instant::now() + BUDGET;
         let mut reading = WaitingReading::default();
         for family in self.question.plan.families.each() {
@@ -176,9 +178,11 @@ impl Asker<'_> {
                 return Ok(None);
             }
         }
-        reading.settled = opens.is_some()
-            && opens == passive_opens(kernel)?
-            && lengths(listeners) == lengths(&self.again()?);
+        let ended = lengths(&self.again()?);
+        reading.settled = lengths(listeners) == begun
+            && begun == ended
+            && opens.is_some()
+            && opens == passive_opens(kernel)?;
         Ok(Some(reading))
     }
 

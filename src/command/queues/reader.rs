@@ -2,19 +2,20 @@
 //! repeat each time, caps that were seen, cgroups that are known.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     time::{Duration, Instant},
 };
 
 use anyhow::Context;
 use sockdiag::{
     analysis::queues::{NamespaceReading, Reading, Requests, Selection},
-    model::{Incomplete, Listener, Owners, Queue},
+    model::{Incomplete, Listener, Local, Owners, Queue},
     source::{CgroupNames, Kernel, Namespace, OwnerSearch, Wanted},
 };
 
 use super::{
     super::Places,
+    memory::Memory,
     namespace::{self, Question},
     pace::Pace,
     plan::{Depth, OwnersArg, Plan},
@@ -37,60 +38,7 @@ pub struct Reader<'a> {
     namespaces: HashMap<Option<u64>, Memory>,
     cgroups: CgroupNames,
     owners: Search,
-}
-
-/// What is remembered of a namespace.
-struct Memory {
-    requests: Option<Requests>,
-    requests_pace: Pace,
-    waiting_pace: Pace,
-    caps: BTreeSet<u32>,
-    last_cap: Option<u32>,
-    last_limits: HashMap<u64, u32>,
-    asked: HashSet<u64>,
-}
-
-impl Memory {
-    /// Puts into a reading what earlier ones tell of its limits. A limit that was set between two
-    /// readings with one and the same, higher cap was asked for.
-    fn limits(&mut self, reading: &mut NamespaceReading) {
-        let cap = reading.limits.somaxconn;
-        let limits: HashMap<u64, u32> = accept_limits(&reading.listeners).collect();
-        if cap.is_some() && self.last_cap == cap {
-            let set = limits.iter().filter(|(cookie, limit)| {
-                self.last_limits.get(cookie) != Some(limit) && Some(**limit) < cap
-            });
-            self.asked.extend(set.map(|(cookie, _)| *cookie));
-        }
-        self.asked.retain(|cookie| limits.contains_key(cookie));
-        reading.asked = self.asked.clone();
-        reading.earlier_caps = self.caps.clone();
-        self.caps.extend(cap);
-        (self.last_cap, self.last_limits) = (cap, limits);
-    }
-}
-
-fn accept_limits(listeners: &[Listener]) -> impl Iterator<Item = (u64, u32)> {
-    listeners
-        .iter()
-        .filter_map(|listener| match listener.queue {
-            Queue::Accept { limit, .. } => Some((listener.cookie, limit)),
-            Queue::Receive { .. } => None,
-        })
-}
-
-impl Default for Memory {
-    fn default() -> Self {
-        Memory {
-            requests: None,
-            requests_pace: Pace::one_in(100),
-            waiting_pace: Pace::one_in(10),
-            caps: BTreeSet::new(),
-            last_cap: None,
-            last_limits: HashMap::new(),
-            asked: HashSet::new(),
-        }
-    }
+    started: Instant,
 }
 
 /// The last search for owners.
@@ -114,6 +62,7 @@ impl<'a> Reader<'a> {
             selection,
             namespaces: HashMap::new(),
             cgroups: CgroupNames::default(),
+            started: Instant::now(),
             owners: Search {
                 found: None,
                 inodes: HashSet::new(),
@@ -131,7 +80,7 @@ impl<'a> Reader<'a> {
         let places = self.places;
         reading.namespaces = places.ask(self.kernel, &mut missing, |namespace| {
             let in_time = began.elapsed() < WALK_BUDGET;
-            not_walked += u64::from(!in_time && depth == Depth::Full && self.plan.syn);
+            not_walked += u64::from(!in_time && depth == Depth::Full);
             self.namespace(namespace, depth, in_time, &mut inside)
         })?;
         let there = |inode: &Option<u64>| {
@@ -142,8 +91,12 @@ impl<'a> Reader<'a> {
         };
         self.namespaces.retain(|inode, _| there(inode));
         if not_walked > 0 {
-            let why = "the time for counting half-open connections (2 s) was spent before these namespaces";
-            missing.push(Incomplete::counted("syn_queue", why, not_walked));
+            let why = "the time for walks over all sockets (2 s) was spent before these namespaces";
+            missing.push(Incomplete::counted(
+                "syn_queue and waiting",
+                why,
+                not_walked,
+            ));
         }
         missing.extend(inside);
         if depth == Depth::Full {
@@ -190,7 +143,11 @@ impl<'a> Reader<'a> {
         }
         if question.waiting {
             memory.waiting_pace.spent(answer.waiting_cost);
+        } else if full && in_time && reading.listeners.iter().any(has_waiters) {
+            let why = "looked at only now and then, as it takes long for readings this close";
+            missing.push(Incomplete::new("waiting", why));
         }
+        reading.at = Some(self.started.elapsed());
         memory.limits(&mut reading);
         Ok(reading)
     }
@@ -239,4 +196,11 @@ fn shown<'a>(reading: &'a Reading, selection: &'a Selection) -> impl Iterator<It
         .iter()
         .flat_map(|namespace| &namespace.listeners);
     all.filter(|listener| selection.may_show(listener))
+}
+
+fn has_waiters(listener: &Listener) -> bool {
+    matches!(
+        (&listener.local, listener.queue),
+        (Local::Inet(_), Queue::Accept { length: 1.., .. })
+    )
 }

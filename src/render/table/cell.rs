@@ -14,6 +14,15 @@ pub enum Value {
     Missing,
     /// A name.
     Text(String),
+    /// A name or a pair of numbers that people and programs read differently.
+    Both {
+        /// For people.
+        shown: String,
+        /// For programs.
+        raw: String,
+        /// What `--sort` goes by; without it, the text.
+        rank: Option<f64>,
+    },
     /// A number of things.
     Count(i128),
     /// A change of such a number.
@@ -33,7 +42,7 @@ impl Value {
     pub fn shown(&self) -> String {
         match self {
             Value::Missing => MISSING.to_owned(),
-            Value::Text(name) => text::escape(name),
+            Value::Text(name) | Value::Both { shown: name, .. } => text::escape(name),
             Value::Count(number) => number.to_string(),
             Value::Change(number) => text::signed(*number),
             Value::Decimal(number) => text::decimal(*number),
@@ -47,7 +56,7 @@ impl Value {
     pub fn raw(&self) -> String {
         match self {
             Value::Missing => String::new(),
-            Value::Text(name) => name.clone(),
+            Value::Text(name) | Value::Both { raw: name, .. } => name.clone(),
             Value::Count(number) | Value::Change(number) => number.to_string(),
             Value::Decimal(number) | Value::Ratio(number) => number.to_string(),
             Value::Milliseconds(number) | Value::Bytes(number) => number.to_string(),
@@ -58,6 +67,7 @@ impl Value {
     pub fn number(&self) -> Option<f64> {
         match self {
             Value::Missing | Value::Text(_) => None,
+            Value::Both { rank, .. } => *rank,
             Value::Count(number) | Value::Change(number) => Some(*number as f64),
             Value::Decimal(number) | Value::Ratio(number) => Some(*number),
             Value::Milliseconds(number) | Value::Bytes(number) => Some(*number as f64),
@@ -71,10 +81,10 @@ impl Value {
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (None, None) => match (self, other) {
-                (Value::Text(mine), Value::Text(theirs)) => mine.cmp(theirs),
-                (Value::Text(_), _) => Ordering::Less,
-                (_, Value::Text(_)) => Ordering::Greater,
-                _ => Ordering::Equal,
+                (Value::Missing, Value::Missing) => Ordering::Equal,
+                (_, Value::Missing) => Ordering::Less,
+                (Value::Missing, _) => Ordering::Greater,
+                (mine, theirs) => mine.shown().cmp(&theirs.shown()),
             },
         }
     }

@@ -8,7 +8,7 @@ use super::{Align, Cell, Column, Narrower, Rising, Tabular, Value, View};
 use crate::render::{Kind as MetricKind, Labels, Metric, Tone};
 
 use Align::{Left, Right};
-use Rising::{Bad, Neutral};
+use Rising::Neutral;
 
 #[rustfmt::skip]
 static COLUMNS: [Column<CounterReport>; 16] = [
@@ -18,8 +18,8 @@ static COLUMNS: [Column<CounterReport>; 16] = [
     Column::new("name", "NAME", Left, Neutral, |c, _| Cell::text(&c.name), "the kernel's name alone"),
     Column::new("table", "TABLE", Left, Neutral, |c, _| Cell::text(&c.table), "the table that the kernel prints it in"),
     Column::new("value", "TOTAL", Right, Neutral, |c, _| Cell::count(c.value), "counted since the namespace was made; a level where it can fall"),
-    Column::new("delta", "Δ", Right, Bad, delta, "change since the reading before"),
-    Column::new("per_second", "/s", Right, Bad, |c, _| decimal(c.per_second), "change a second since the reading before"),
+    Column::new("delta", "Δ", Right, Neutral, delta, "change since the reading before"),
+    Column::new("per_second", "/s", Right, Neutral, |c, _| decimal(c.per_second), "change a second since the reading before"),
     Column::new("minimum", "MIN/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.minimum)), "smallest rate of all samples; the level itself where it can fall"),
     Column::new("mean", "MEAN/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.mean)), "mean rate"),
     Column::new("p95", "P95/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.p95)), "95 of 100 samples do not exceed this rate"),
@@ -30,12 +30,14 @@ static COLUMNS: [Column<CounterReport>; 16] = [
     Column::new("meaning", "MEANING", Left, Neutral, meaning, "what it means"),
 ];
 
-static NARROWER: [Narrower; 6] = [
+static NARROWER: [Narrower; 8] = [
+    Narrower::Drop("group"),
     Narrower::Drop("minimum"),
     Narrower::Drop("p95"),
-    Narrower::Drop("per_second"),
-    Narrower::Drop("group"),
     Narrower::Drop("mean"),
+    Narrower::Drop("maximum"),
+    Narrower::Drop("per_second"),
+    Narrower::Drop("meaning"),
     Narrower::Drop("netns"),
 ];
 
@@ -89,6 +91,10 @@ impl Tabular for CountersReport {
         "no counter tells of trouble: all of those are 0 (--all shows every counter)".to_owned()
     }
 
+    fn narrowest_last() -> usize {
+        20
+    }
+
     fn metrics(&self) -> Vec<Metric> {
         let mut counters = Metric::new(
             "sockdiag_kernel_events_total",
@@ -127,8 +133,15 @@ fn explain(why: &Why, view: &View) -> Vec<String> {
 
 fn sentence(since: &str, drops: &Drops) -> String {
     let number = |part: Option<i128>| Cell::count(part).value.shown();
+    let other = match drops.other {
+        Some(1..) => {
+            " (no route for the SYN-ACK, no memory, a security module; with SYN cookies \
+                      off, a SYN queue over 3/4 of tcp_max_syn_backlog)"
+        }
+        _ => "",
+    };
     format!(
-        "ListenDrops {since}: {} = {} accept queue full + {} SYN queue full + {} other",
+        "ListenDrops {since}: {} = {} accept queue full + {} SYN queue full + {} other{other}",
         number(drops.listen_drops),
         number(drops.overflows),
         number(drops.syn_queue_full),

@@ -1,4 +1,4 @@
-//! Lays a table out and colours it.
+//! Draws a table: which columns, their cells' texts, and those laid out in lines.
 
 use comfy_table::{Attribute, Cell as Drawn, CellAlignment, ContentArrangement, Table, presets};
 
@@ -7,8 +7,6 @@ use crate::render::{Tone, text};
 
 /// How a table is drawn.
 pub struct Drawing<'a> {
-    /// Columns of the terminal; `None` draws as wide as it comes.
-    pub width: Option<usize>,
     /// Whether to use colours and bold.
     pub colour: bool,
     /// Whether the first line names the columns.
@@ -29,97 +27,23 @@ pub fn draw<T: Tabular>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<S
         .iter()
         .filter_map(|key| column(T::columns(), key))
         .collect();
-    let mut texts: Vec<Vec<Painted>> = report
-        .rows()
-        .iter()
-        .map(|row| paint::<T>(row, &columns, view, drawing))
-        .collect();
-    if let Some(width) = drawing.width {
-        shorten_last(&columns, &mut texts, width);
-    }
-    match drawing.width.is_some() || drawing.colour {
-        true => styled(&columns, texts, drawing),
-        false => plain(&columns, &texts, drawing.header),
-    }
-}
-
-/// For a pipe: the same look, without the cost of cells that could have a style.
-fn plain<R>(columns: &[&Column<R>], rows: &[Vec<Painted>], header: bool) -> Vec<String> {
-    let width_of = |index: usize, column: &Column<R>| {
-        let cells = rows.iter().map(|row| text::width(&row[index].text));
-        cells
-            .max()
-            .unwrap_or(0)
-            .max(if header { text::width(column.title) } else { 0 })
+    let paint = |row| paint::<T>(row, &columns, view, drawing);
+    let mut texts = Texts {
+        aligns: columns.iter().map(|column| column.align).collect(),
+        heads: columns
+            .iter()
+            .map(|column| column.title.to_owned())
+            .collect(),
+        rows: report.rows().iter().map(paint).collect(),
+        header: drawing.header,
     };
-    let widths: Vec<usize> = columns
-        .iter()
-        .enumerate()
-        .map(|(index, column)| width_of(index, column))
-        .collect();
-    let heads = columns.iter().map(|column| column.title).collect();
-    let rows = rows
-        .iter()
-        .map(|row| row.iter().map(|cell| cell.text.as_str()).collect());
-    let lines = header.then_some(heads).into_iter().chain(rows);
-    lines
-        .map(|cells: Vec<&str>| line(columns, &widths, &cells))
-        .collect()
-}
-
-fn line<R>(columns: &[&Column<R>], widths: &[usize], cells: &[&str]) -> String {
-    let mut line = String::with_capacity(widths.iter().sum::<usize>() + fit::GAP * widths.len());
-    for ((column, width), cell) in columns.iter().zip(widths).zip(cells) {
-        let room = width.saturating_sub(text::width(cell));
-        let (before, after) = match column.align {
-            Align::Left => (0, room),
-            Align::Right => (room, 0),
-        };
-        line.extend(std::iter::repeat_n(' ', before));
-        line.push_str(cell);
-        line.extend(std::iter::repeat_n(' ', after + fit::GAP));
+    if let Some(width) = view.width {
+        texts.shorten_last(width);
     }
-    line.truncate(line.trim_end().len());
-    line
-}
-
-/// For a terminal.
-fn styled<R>(
-    columns: &[&Column<R>],
-    rows: Vec<Vec<Painted>>,
-    drawing: &Drawing<'_>,
-) -> Vec<String> {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    if drawing.colour {
-        table.enforce_styling()
-    } else {
-        table.force_no_tty()
-    };
-    if drawing.header {
-        table.set_header(columns.iter().map(|column| {
-            let head = Drawn::new(column.title).set_alignment(alignment(column.align));
-            if drawing.colour {
-                head.add_attribute(Attribute::Bold)
-            } else {
-                head
-            }
-        }));
+    match view.width.is_some() || drawing.colour {
+        true => texts.styled(drawing.colour),
+        false => texts.plain(),
     }
-    for row in rows {
-        let cells = row.into_iter().zip(columns);
-        table.add_row(cells.map(|(painted, column)| painted.drawn(column.align)));
-    }
-    let last = columns.len().saturating_sub(1);
-    for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, if index < last { fit::GAP as u16 } else { 0 }));
-    }
-    table
-        .lines()
-        .map(|line| line.trim_end().to_owned())
-        .collect()
 }
 
 fn keys<T: Tabular>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<&'static str> {
@@ -127,40 +51,30 @@ fn keys<T: Tabular>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<&'sta
         return chosen.to_vec();
     }
     let shown = report.shown(view);
-    let Some(available) = drawing.width else {
+    let Some(available) = view.width else {
         return shown;
     };
     let width_of = |key: &str| {
         let Some(column) = column(T::columns(), key) else {
             return 0;
         };
-        let cells = report
-            .rows()
-            .iter()
-            .map(|row| text::width(&(column.cell)(row, view).value.shown()));
+        let cell = |row| text::width(&(column.cell)(row, view).value.shown());
+        let cells = report.rows().iter().map(cell);
         cells.max().unwrap_or(0).max(text::width(column.title))
     };
-    fit::fit(shown, T::narrower(), available, width_of)
+    fit::fit(
+        shown,
+        T::narrower(),
+        available,
+        T::narrowest_last(),
+        width_of,
+    )
 }
 
 struct Painted {
     text: String,
     tone: Tone,
     changed: bool,
-}
-
-impl Painted {
-    fn drawn(self, align: Align) -> Drawn {
-        let mut cell = Drawn::new(self.text).set_alignment(alignment(align));
-        if let Some(color) = self.tone.color() {
-            cell = cell.fg(color);
-        }
-        if self.changed {
-            cell.add_attribute(Attribute::Bold)
-        } else {
-            cell
-        }
-    }
 }
 
 fn paint<T: Tabular>(
@@ -172,9 +86,8 @@ fn paint<T: Tabular>(
     let identity = drawing.changed.map(|changed| (changed, T::identity(row)));
     let cells = columns.iter().map(|column| {
         let cell = (column.cell)(row, view);
-        let changed = identity
-            .as_ref()
-            .and_then(|(changed, row)| changed(row, column.key, &cell));
+        let asked = identity.as_ref();
+        let changed = asked.and_then(|(changed, row)| changed(row, column.key, &cell));
         let mut text = cell.value.shown();
         // Without colours a mark tells what changed.
         if changed.is_some() && !drawing.colour {
@@ -192,23 +105,126 @@ fn paint<T: Tabular>(
     cells.collect()
 }
 
-/// The last column gives way when the others leave it too little room.
-fn shorten_last<R>(columns: &[&Column<R>], rows: &mut [Vec<Painted>], available: usize) {
-    let Some((_, others)) = columns.split_last() else {
-        return;
-    };
-    let taken: usize = others
-        .iter()
-        .enumerate()
-        .map(|(index, column)| {
-            let cells = rows.iter().map(|row| text::width(&row[index].text));
-            cells.max().unwrap_or(0).max(text::width(column.title)) + fit::GAP
-        })
-        .sum();
-    let left = available.saturating_sub(taken).max(1);
-    for row in rows {
-        if let Some(last) = row.last_mut() {
-            last.text = text::shorten(&last.text, left);
+/// A table's texts, to be laid out.
+struct Texts {
+    aligns: Vec<Align>,
+    heads: Vec<String>,
+    rows: Vec<Vec<Painted>>,
+    header: bool,
+}
+
+impl Texts {
+    fn widths(&self) -> Vec<usize> {
+        let of = |(index, head): (usize, &String)| {
+            let cells = self.rows.iter().map(|row| text::width(&row[index].text));
+            cells
+                .max()
+                .unwrap_or(0)
+                .max(if self.header { text::width(head) } else { 0 })
+        };
+        self.heads.iter().enumerate().map(of).collect()
+    }
+
+    /// The last column gives way when the others leave it too little room, if it holds words. A
+    /// number is not cut.
+    fn shorten_last(&mut self, available: usize) {
+        if self.aligns.last() != Some(&Align::Left) {
+            return;
+        }
+        let widths = self.widths();
+        let others = &widths[..widths.len() - 1];
+        let taken: usize = others.iter().map(|width| width + fit::GAP).sum();
+        let left = available.saturating_sub(taken).max(1);
+        let cells = self.rows.iter_mut().filter_map(|row| row.last_mut());
+        for text in cells
+            .map(|cell| &mut cell.text)
+            .chain(self.heads.last_mut())
+        {
+            *text = text::shorten(text, left);
+        }
+    }
+
+    /// For a terminal.
+    fn styled(self, colour: bool) -> Vec<String> {
+        let mut table = Table::new();
+        table
+            .load_style(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Disabled);
+        if colour {
+            table.enforce_styling()
+        } else {
+            table.force_no_tty()
+        };
+        let aligns = || self.aligns.iter().map(|align| alignment(*align));
+        if self.header {
+            table.set_header(self.heads.iter().zip(aligns()).map(|(head, align)| {
+                let head = Drawn::new(head).set_alignment(align);
+                if colour {
+                    head.add_attribute(Attribute::Bold)
+                } else {
+                    head
+                }
+            }));
+        }
+        for row in self.rows {
+            table.add_row(
+                row.into_iter()
+                    .zip(aligns())
+                    .map(|(cell, align)| cell.drawn(align)),
+            );
+        }
+        let last = self.heads.len().saturating_sub(1);
+        for (index, column) in table.column_iter_mut().enumerate() {
+            column.set_padding((0, if index < last { fit::GAP as u16 } else { 0 }));
+        }
+        table
+            .lines()
+            .map(|line| line.trim_end().to_owned())
+            .collect()
+    }
+
+    /// For a pipe: the same look, without the cost of cells that could have a style.
+    fn plain(&self) -> Vec<String> {
+        let widths = self.widths();
+        let heads = || self.heads.iter().map(String::as_str).collect();
+        let rows = self
+            .rows
+            .iter()
+            .map(|row| row.iter().map(|cell| cell.text.as_str()).collect());
+        let lines = self.header.then(heads).into_iter().chain(rows);
+        lines
+            .map(|cells: Vec<&str>| self.line(&widths, &cells))
+            .collect()
+    }
+
+    fn line(&self, widths: &[usize], cells: &[&str]) -> String {
+        let room = widths.iter().map(|width| width + fit::GAP).sum();
+        let mut line = String::with_capacity(room);
+        for ((align, width), cell) in self.aligns.iter().zip(widths).zip(cells) {
+            let room = width.saturating_sub(text::width(cell));
+            let (before, after) = match align {
+                Align::Left => (0, room),
+                Align::Right => (room, 0),
+            };
+            line.extend(std::iter::repeat_n(' ', before));
+            line.push_str(cell);
+            line.extend(std::iter::repeat_n(' ', after + fit::GAP));
+        }
+        line.truncate(line.trim_end().len());
+        line
+    }
+}
+
+impl Painted {
+    fn drawn(self, align: CellAlignment) -> Drawn {
+        let mut cell = Drawn::new(self.text).set_alignment(align);
+        if let Some(color) = self.tone.color() {
+            cell = cell.fg(color);
+        }
+        if self.changed {
+            cell.add_attribute(Attribute::Bold)
+        } else {
+            cell
         }
     }
 }

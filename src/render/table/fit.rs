@@ -4,15 +4,13 @@ use super::Narrower;
 
 /// Two spaces between columns.
 pub const GAP: usize = 2;
-/// The last column is not shortened below this.
-const SHORTEST: usize = 10;
-
 /// Leaves out columns until the rest fits: `shown` are keys, `width_of` their widths. The last
-/// column counts with what it may be shortened to.
+/// column counts with no more than it may be shortened to.
 pub fn fit(
     mut shown: Vec<&'static str>,
     steps: &[Narrower],
     available: usize,
+    narrowest_last: usize,
     width_of: impl Fn(&str) -> usize,
 ) -> Vec<&'static str> {
     let total = |keys: &[&str]| -> usize {
@@ -20,7 +18,7 @@ pub fn fit(
             return 0;
         };
         let others: usize = others.iter().map(|key| width_of(key) + GAP).sum();
-        others + width_of(last).min(SHORTEST)
+        others + width_of(last).min(narrowest_last)
     };
     for step in steps {
         if total(&shown) <= available {
@@ -55,6 +53,7 @@ mod tests {
             vec!["state", "accept", "limit", "wait", "owner"],
             &STEPS,
             available,
+            10,
             |_| 10,
         )
     }

@@ -3,17 +3,18 @@
 use std::collections::BTreeSet;
 
 use sockdiag::{
-    analysis::queues::{AcceptQueue, LimitSetBy, ListenerReport, Sampled, State},
+    analysis::queues::{AcceptQueue, LimitSetBy, ListenerReport, LocalReport, Sampled, State},
     model::{Owner, Protocol},
 };
 
 use crate::render::{
     Tone, names,
     table::{Align, Cell, Column, Rising, Value, View},
+    text,
 };
 
 use Align::{Left, Right};
-use Rising::{Bad, Neutral};
+use Rising::{Bad, Flow, Neutral};
 
 #[rustfmt::skip]
 pub static COLUMNS: [Column<ListenerReport>; 31] = [
@@ -31,9 +32,9 @@ pub static COLUMNS: [Column<ListenerReport>; 31] = [
     Column::new("syn", "SYN", Right, Bad, syn, "half-open connections of this address: SYN answered, last ACK not here yet"),
     Column::new("syn_limit", "SYN LIMIT", Right, Neutral, |l, _| Cell::count(l.syn_queue.as_ref().and_then(|s| s.limit)), "the most half-open connections that are kept; 0 when every SYN is answered with a cookie"),
     Column::new("drops", "DROPS", Right, Bad, drops, "packets this socket dropped since it was made, for any reason; an overflow at the last ACK counts twice"),
-    Column::new("delta", "Δ", Right, Bad, delta, "drops since the reading before"),
-    Column::new("per_second", "/s", Right, Bad, |l, _| l.drops_per_second.map_or(Value::Missing, Value::Decimal).into(), "drops a second since the reading before"),
-    Column::new("minimum", "MIN", Right, Neutral, |l, _| sampled(l, |s| Value::Count(s.minimum.into())), "shortest queue of all samples"),
+    Column::new("delta", "Δ", Right, Flow, delta, "drops since the reading before"),
+    Column::new("per_second", "/s", Right, Flow, |l, _| l.drops_per_second.map_or(Value::Missing, Value::Decimal).into(), "drops a second since the reading before"),
+    Column::new("minimum", "ACCEPT MIN", Right, Neutral, |l, _| sampled(l, |s| Value::Count(s.minimum.into())), "shortest queue of all samples"),
     Column::new("mean", "MEAN", Right, Neutral, |l, _| sampled(l, |s| Value::Decimal(s.mean)), "mean length of the queue"),
     Column::new("p95", "P95", Right, Neutral, |l, _| sampled(l, |s| Value::Count(s.p95.into())), "95 of 100 samples do not exceed this"),
     Column::new("maximum", "MAX", Right, Neutral, maximum, "longest queue of all samples"),
@@ -83,13 +84,20 @@ fn state(listener: &ListenerReport, _: &View) -> Cell {
     Cell::text(listener.state.word()).tone(tone)
 }
 
+/// An address is never cut; a long path loses its middle on a terminal.
 fn local(listener: &ListenerReport, view: &View) -> Cell {
-    let number = || listener.local.to_string();
-    Cell::text(if view.names {
-        names::local(&listener.local)
-    } else {
-        number()
-    })
+    let raw = listener.local.to_string();
+    let shown = match (&listener.local, view.width) {
+        (LocalReport::Unix { .. }, Some(width)) => text::shorten_middle(&raw, (width / 3).max(16)),
+        (LocalReport::Inet { .. }, _) if view.names => names::local(&listener.local),
+        _ => raw.clone(),
+    };
+    Value::Both {
+        shown,
+        raw,
+        rank: None,
+    }
+    .into()
 }
 
 fn accept(listener: &ListenerReport, _: &View) -> Cell {
@@ -120,12 +128,13 @@ fn limit(listener: &ListenerReport, _: &View) -> Cell {
 }
 
 fn queue(listener: &ListenerReport, view: &View) -> Cell {
-    let part = |cell: Cell| cell.value.shown();
-    Cell::text(format!(
-        "{}/{}",
-        part(accept(listener, view)),
-        part(limit(listener, view))
-    ))
+    let (length, limit) = (accept(listener, view).value, limit(listener, view).value);
+    Value::Both {
+        shown: format!("{}/{}", length.shown(), limit.shown()),
+        raw: format!("{}/{}", length.raw(), limit.raw()),
+        rank: length.number(),
+    }
+    .into()
 }
 
 fn fill(listener: &ListenerReport, _: &View) -> Cell {
@@ -227,29 +236,40 @@ fn fullest(listener: &ListenerReport, _: &View) -> Cell {
     let Some(fullest) = &listener.fullest else {
         return Value::Missing.into();
     };
+    let text = format!("{}/{}", fullest.length, fullest.limit);
     let tone = if fullest.length > fullest.limit {
         Tone::Bad
     } else {
         Tone::Plain
     };
-    Cell::text(format!("{}/{}", fullest.length, fullest.limit)).tone(tone)
+    let rank = Some(fullest.length.into());
+    Cell::from(Value::Both {
+        shown: text.clone(),
+        raw: text,
+        rank,
+    })
+    .tone(tone)
 }
 
 fn user(listener: &ListenerReport, view: &View) -> Cell {
-    let name = |uid: u32| {
-        if view.names {
-            names::user(uid)
-        } else {
-            uid.to_string()
-        }
+    let Some(uid) = listener.uid else {
+        return Value::Missing.into();
     };
-    listener
-        .uid
-        .map_or(Value::Missing, |uid| Value::Text(name(uid)))
-        .into()
+    let shown = if view.names {
+        names::user(uid)
+    } else {
+        uid.to_string()
+    };
+    Value::Both {
+        shown,
+        raw: uid.to_string(),
+        rank: None,
+    }
+    .into()
 }
 
-/// `caddy (811)`, `api ×4 (4121…)`, `systemd (1), api (733)`.
+/// `caddy (811)`, `api ×4 (4121…)`, `systemd (1), api (733)`; for programs name, process id and
+/// descriptor of each, joined by colons.
 fn owners(owners: &[Owner]) -> Cell {
     let mut groups: Vec<(&str, BTreeSet<u32>)> = Vec::new();
     for owner in owners {
@@ -268,9 +288,15 @@ fn owners(owners: &[Owner]) -> Cell {
         }
     };
     let groups: Vec<String> = groups.iter().map(group).collect();
-    if groups.is_empty() {
-        Value::Missing.into()
-    } else {
-        Cell::text(groups.join(", "))
+    let one = |owner: &Owner| format!("{}:{}:{}", owner.name, owner.pid, owner.fd);
+    let raw: Vec<String> = owners.iter().map(one).collect();
+    match groups.is_empty() {
+        true => Value::Missing.into(),
+        false => Value::Both {
+            shown: groups.join(", "),
+            raw: raw.join(" "),
+            rank: None,
+        }
+        .into(),
     }
 }

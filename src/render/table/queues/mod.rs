@@ -2,16 +2,17 @@
 
 mod columns;
 mod metrics;
+mod notes;
 
 use std::collections::BTreeSet;
 
-use sockdiag::analysis::queues::{LimitSetBy, ListenerReport, QueueReport, State};
+use sockdiag::analysis::queues::{ListenerReport, QueueReport};
 
 use super::{Column, Narrower, Tabular, View};
-use crate::render::{Metric, text};
+use crate::render::Metric;
 use columns::{COLUMNS, protocol};
 
-static NARROWER: [Narrower; 8] = [
+static NARROWER: [Narrower; 15] = [
     Narrower::Drop("per_second"),
     Narrower::Drop("wait"),
     Narrower::Drop("syn"),
@@ -20,6 +21,13 @@ static NARROWER: [Narrower; 8] = [
     Narrower::Drop("fill"),
     Narrower::Drop("delta"),
     Narrower::Drop("protocol"),
+    Narrower::Drop("mean"),
+    Narrower::Drop("p95"),
+    Narrower::Drop("minimum"),
+    Narrower::Drop("netns"),
+    Narrower::Drop("members"),
+    Narrower::Drop("owner"),
+    Narrower::Drop("state"),
 ];
 
 impl Tabular for QueueReport {
@@ -55,6 +63,7 @@ impl Tabular for QueueReport {
         };
         if view.sampled {
             keys.extend([
+                "state",
                 "local",
                 "minimum",
                 "mean",
@@ -91,57 +100,21 @@ impl Tabular for QueueReport {
         row.cookie.0.to_string()
     }
 
-    fn notes(&self, view: &View) -> Vec<String> {
-        let stuck = self
-            .listeners
-            .iter()
-            .filter(|l| l.state >= State::Full && !view.folded);
-        let mut notes: Vec<String> = stuck.filter_map(explain).collect();
-        let syn_full = |l: &&ListenerReport| l.syn_queue.as_ref().is_some_and(|syn| syn.is_full());
-        let full: BTreeSet<String> = self
-            .listeners
-            .iter()
-            .filter(syn_full)
-            .map(|l| l.local.to_string())
-            .collect();
-        notes.extend(full.iter().map(|local| {
-            format!("{local}: SYN queue full: new SYNs are answered with cookies, or dropped where those are off")
-        }));
-        if let Some(age @ 1000..) = self.syn_age_ms {
-            let age = text::duration(age);
-            notes.push(format!(
-                "SYN was counted {age} ago: on this host counting takes long"
-            ));
-        }
-        notes
+    fn notes(&self, _: &View) -> Vec<String> {
+        notes::notes(self)
     }
 
     fn nothing(&self) -> String {
-        "nothing is listening here (or nothing that was asked for)".to_owned()
+        match self.there {
+            0 => "nothing is listening here".to_owned(),
+            there => format!(
+                "no listener matches, of {there} here; one that is bound to all addresses is found \
+                 by its port (:8080)"
+            ),
+        }
     }
 
     fn metrics(&self) -> Vec<Metric> {
         metrics::metrics(self)
     }
-}
-
-/// A line on a queue that is full: who set the limit, and how many waiters have left.
-fn explain(listener: &ListenerReport) -> Option<String> {
-    let queue = listener.accept_queue.as_ref()?;
-    let limit = match queue.limit_set_by {
-        Some(LimitSetBy::Application) => "limit set by the application's listen()".to_owned(),
-        Some(LimitSetBy::Somaxconn) => "limit set by net.core.somaxconn".to_owned(),
-        Some(LimitSetBy::Stale) => {
-            "limit set by an earlier net.core.somaxconn; listen() again raises it".to_owned()
-        }
-        None => "limit set by the application or an earlier net.core.somaxconn".to_owned(),
-    };
-    let gone = match queue.abandoned {
-        Some(gone @ 1..) => format!("; {gone} of the {} waiting have hung up", queue.length),
-        _ => String::new(),
-    };
-    Some(format!(
-        "{}: {limit}{gone}",
-        text::escape(&listener.local.to_string())
-    ))
 }

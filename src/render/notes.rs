@@ -1,0 +1,41 @@
+//! What stands under a table: what the numbers alone do not tell, what could not be seen, and, on
+//! request, what the columns mean.
+
+use sockdiag::model::Incomplete;
+
+use super::{Tabular, View, table::column, text};
+
+/// The notes, broken at words where the terminal is narrower than they are.
+pub fn notes<T: Tabular>(
+    report: &T,
+    view: &View,
+    explained: Option<&[&'static str]>,
+) -> Vec<String> {
+    let mut notes = report.notes(view);
+    notes.extend(report.incomplete().iter().map(not_seen));
+    if let Some(keys) = explained {
+        notes.extend(legend::<T>(keys));
+    }
+    match view.width {
+        Some(columns) => notes
+            .iter()
+            .flat_map(|note| text::wrap(note, columns))
+            .collect(),
+        None => notes,
+    }
+}
+
+fn not_seen(missing: &Incomplete) -> String {
+    let count = missing
+        .count
+        .map(|count| format!(" ({count})"))
+        .unwrap_or_default();
+    format!("not seen: {}{count}: {}", missing.what, missing.why)
+}
+
+fn legend<T: Tabular>(keys: &[&'static str]) -> Vec<String> {
+    let columns = keys.iter().filter_map(|key| column(T::columns(), key));
+    columns
+        .map(|column| format!("{:<12} {}", column.title, column.help))
+        .collect()
+}
