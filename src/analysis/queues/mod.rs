@@ -9,6 +9,8 @@ mod listener;
 mod report;
 mod samples;
 mod selection;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 pub use listener::{

@@ -30,15 +30,13 @@ static COLUMNS: [Column<CounterReport>; 16] = [
     Column::new("meaning", "MEANING", Left, Neutral, meaning, "what it means"),
 ];
 
-static NARROWER: [Narrower; 8] = [
+static NARROWER: [Narrower; 6] = [
     Narrower::Drop("group"),
     Narrower::Drop("minimum"),
     Narrower::Drop("p95"),
     Narrower::Drop("mean"),
     Narrower::Drop("maximum"),
     Narrower::Drop("per_second"),
-    Narrower::Drop("meaning"),
-    Narrower::Drop("netns"),
 ];
 
 impl Tabular for CountersReport {
@@ -92,7 +90,7 @@ impl Tabular for CountersReport {
     }
 
     fn narrowest_last() -> usize {
-        20
+        45
     }
 
     fn metrics(&self) -> Vec<Metric> {

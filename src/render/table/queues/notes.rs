@@ -11,6 +11,8 @@ use crate::render::text;
 /// A line for each queue that is full, and what else the table does not tell.
 pub fn notes(report: &QueueReport) -> Vec<String> {
     let mut notes: Vec<String> = report.listeners.iter().filter_map(full).collect();
+    // Members of a group often have the same to say.
+    notes.dedup();
     notes.extend(stuck_members(&report.listeners));
     notes.extend(syn_queues(&report.listeners));
     if let Some(age @ 1000..) = report.syn_age_ms {

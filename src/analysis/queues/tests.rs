@@ -1,0 +1,325 @@
+//! Reports on readings written by hand.
+
+use std::{collections::HashMap, time::Duration};
+
+use super::*;
+use crate::model::{
+    Endpoint, Family, ListenLimits, Listener, Local, Netns, Protocol, Queue, Waiting,
+};
+
+fn endpoint(port: u16) -> Endpoint {
+    let address = "127.0.0.1".parse().unwrap();
+    Endpoint {
+        family: Family::V4,
+        address,
+        port,
+        interface: 0,
+    }
+}
+
+fn listener(cookie: u64, port: u16, length: u32, drops: u32) -> Listener {
+    Listener {
+        protocol: Protocol::Tcp,
+        local: Local::Inet(endpoint(port)),
+        v6only: None,
+        queue: Queue::Accept { length, limit: 8 },
+        drops: Some(drops),
+        uid: Some(0),
+        inode: cookie as u32,
+        cookie,
+        cgroup_id: None,
+    }
+}
+
+fn udp(cookie: u64, bytes: u32, drops: u32) -> Listener {
+    let queue = Queue::Receive {
+        bytes,
+        limit_bytes: Some(1000),
+    };
+    Listener {
+        protocol: Protocol::Udp,
+        queue,
+        ..listener(cookie, 53, 0, drops)
+    }
+}
+
+fn reading(listeners: Vec<Listener>, overflows: i128) -> Reading {
+    let limits = ListenLimits {
+        somaxconn: Some(4096),
+        tcp_max_syn_backlog: Some(1024),
+        tcp_syncookies: Some(1),
+    };
+    let namespace = NamespaceReading {
+        netns: Netns {
+            inode: Some(1),
+            name: None,
+        },
+        all_families: true,
+        listeners,
+        limits,
+        overflows: Some(overflows),
+        ..NamespaceReading::default()
+    };
+    Reading {
+        namespaces: vec![namespace],
+        ..Reading::default()
+    }
+}
+
+fn once(now: &Reading) -> QueueReport {
+    report(now, None, &Selection::default())
+}
+
+fn since(before: &Reading, now: &Reading) -> QueueReport {
+    report(
+        now,
+        Some((before, Duration::from_secs(2))),
+        &Selection::default(),
+    )
+}
+
+fn of(report: &QueueReport, cookie: u64) -> &ListenerReport {
+    report
+        .listeners
+        .iter()
+        .find(|listener| listener.cookie == Cookie(cookie))
+        .unwrap()
+}
+
+#[test]
+fn full_is_greater_than_the_limit() {
+    for (length, state, fill) in [
+        (0, State::Idle, 0.0),
+        (4, State::Ok, 4.0 / 9.0),
+        (5, State::Busy, 5.0 / 9.0),
+        (8, State::Busy, 8.0 / 9.0),
+        (9, State::Full, 1.0),
+    ] {
+        let report = once(&reading(vec![listener(1, 80, length, 0)], 0));
+        assert_eq!(report.listeners[0].state, state, "{length} of 8");
+        assert_eq!(report.listeners[0].fill_ratio(), Some(fill));
+    }
+}
+
+#[test]
+fn full_with_drops_is_overflowing_and_drops_without_it_are_not() {
+    let report = once(&reading(
+        vec![listener(1, 80, 9, 3), listener(2, 81, 8, 3)],
+        3,
+    ));
+    assert_eq!(of(&report, 1).state, State::Overflowing);
+    assert_eq!(of(&report, 2).state, State::Busy);
+}
+
+#[test]
+fn changes_are_those_of_the_same_socket() {
+    let before = reading(
+        vec![listener(1, 80, 0, 100), listener(2, 81, 0, u32::MAX)],
+        0,
+    );
+    let now = reading(vec![listener(3, 80, 0, 4), listener(2, 81, 0, 1)], 0);
+    let report = since(&before, &now);
+    assert_eq!(
+        of(&report, 3).drops_delta,
+        None,
+        "a new socket at an old address"
+    );
+    assert_eq!(of(&report, 2).drops_delta, Some(2), "it wrapped");
+    assert_eq!(of(&report, 2).drops_per_second, Some(1.0));
+}
+
+#[test]
+fn a_queue_that_drained_again_overflowed_where_nobody_else_can_have() {
+    let before = reading(vec![listener(1, 80, 0, 0), listener(2, 81, 0, 0)], 5);
+    let state = |now: &Reading, cookie| of(&since(&before, now), cookie).state;
+    let drained = reading(vec![listener(1, 80, 0, 7), listener(2, 81, 0, 0)], 12);
+    assert_eq!(state(&drained, 1), State::Overflowing);
+    let no_overflow = reading(vec![listener(1, 80, 0, 7), listener(2, 81, 0, 0)], 5);
+    assert_eq!(state(&no_overflow, 1), State::Idle, "other drops");
+    let two = reading(vec![listener(1, 80, 0, 7), listener(2, 81, 0, 1)], 12);
+    assert_eq!(state(&two, 2), State::Idle, "which of them is not known");
+    let restarted = reading(vec![listener(1, 80, 0, 1), listener(3, 81, 0, 0)], 12);
+    assert_eq!(
+        state(&restarted, 1),
+        State::Idle,
+        "the one that was closed may have had them"
+    );
+    let too_few = reading(vec![listener(1, 80, 0, 1), listener(2, 81, 0, 0)], 12);
+    assert_eq!(
+        state(&too_few, 1),
+        State::Idle,
+        "fewer drops than overflows"
+    );
+    let mut half_seen = reading(vec![listener(1, 80, 0, 7)], 12);
+    half_seen.namespaces[0].all_families = false;
+    assert_eq!(
+        state(&half_seen, 1),
+        State::Idle,
+        "the other family was not asked for"
+    );
+}
+
+#[test]
+fn a_udp_socket_that_drops_overflows_though_it_is_never_quite_full() {
+    let before = reading(vec![udp(1, 900, 3), udp(2, 900, 3)], 0);
+    let report = since(&before, &reading(vec![udp(1, 900, 8), udp(2, 900, 3)], 0));
+    assert_eq!(of(&report, 1).state, State::Overflowing);
+    assert_eq!(of(&report, 2).state, State::Busy);
+    assert_eq!(of(&report, 1).accept_queue, None);
+    assert_eq!(of(&report, 1).reuseport_members, 2);
+}
+
+#[test]
+fn a_full_syn_queue_keeps_everybody_out_only_without_cookies() {
+    let flooded = |cookies| {
+        let mut reading = reading(vec![listener(1, 80, 0, 0)], 0);
+        let namespace = &mut reading.namespaces[0];
+        namespace.limits.tcp_syncookies = Some(cookies);
+        let by_endpoint = HashMap::from([(endpoint(80), 9)]);
+        namespace.requests = Some(Requests {
+            by_endpoint,
+            age: Duration::ZERO,
+        });
+        once(&reading).listeners.remove(0)
+    };
+    assert_eq!(flooded(0).state, State::Full);
+    assert_eq!(flooded(1).state, State::Busy);
+    assert_eq!(flooded(2).state, State::Idle);
+    assert_eq!(flooded(1).syn_queue.unwrap().length, Some(9));
+}
+
+#[test]
+fn what_was_not_counted_is_unknown() {
+    let listener = once(&reading(vec![listener(1, 80, 3, 0)], 0))
+        .listeners
+        .remove(0);
+    assert_eq!(listener.syn_queue.unwrap().length, None);
+    let queue = listener.accept_queue.unwrap();
+    assert_eq!(
+        (queue.oldest_wait_ms, queue.abandoned, queue.waiting_bytes),
+        (None, None, None)
+    );
+    assert!(!listener.owners_complete);
+}
+
+fn waiting(port: u16, wait_ms: u32, bytes: u32, hung_up: bool) -> Waiting {
+    Waiting {
+        local: endpoint(port),
+        cookie: 0,
+        wait_ms: Some(wait_ms),
+        bytes,
+        hung_up,
+    }
+}
+
+fn with_waiting(listeners: Vec<Listener>, sockets: Vec<Waiting>, settled: bool) -> QueueReport {
+    let mut reading = reading(listeners, 0);
+    reading.namespaces[0].waiting = Some(WaitingReading { sockets, settled });
+    once(&reading)
+}
+
+#[test]
+fn the_oldest_of_those_waiting_counts_and_resets_only_when_nothing_moved() {
+    let sockets = vec![waiting(80, 100, 5, false), waiting(80, 3000, 7, true)];
+    for (settled, abandoned) in [(true, 2), (false, 1)] {
+        let report = with_waiting(vec![listener(1, 80, 3, 0)], sockets.clone(), settled);
+        let queue = report.listeners[0].accept_queue.as_ref().unwrap();
+        assert_eq!(queue.oldest_wait_ms, Some(3000));
+        assert_eq!(queue.waiting_bytes, Some(12));
+        assert_eq!(queue.abandoned, Some(abandoned));
+    }
+}
+
+#[test]
+fn more_seen_than_queued_is_no_sum_of_one_moment() {
+    let sockets = vec![waiting(80, 100, 5, true), waiting(80, 90, 5, true)];
+    let report = with_waiting(vec![listener(1, 80, 1, 0)], sockets, false);
+    let queue = report.listeners[0].accept_queue.as_ref().unwrap();
+    assert_eq!((queue.abandoned, queue.waiting_bytes), (None, None));
+}
+
+#[test]
+fn who_waits_for_which_member_is_known_only_where_one_has_any() {
+    let sockets = vec![waiting(80, 100, 5, false)];
+    let one = with_waiting(
+        vec![listener(1, 80, 1, 0), listener(2, 80, 0, 0)],
+        sockets.clone(),
+        true,
+    );
+    assert_eq!(
+        of(&one, 1).accept_queue.as_ref().unwrap().oldest_wait_ms,
+        Some(100)
+    );
+    let two = with_waiting(
+        vec![listener(1, 80, 1, 0), listener(2, 80, 1, 0)],
+        sockets,
+        true,
+    );
+    assert_eq!(
+        of(&two, 1).accept_queue.as_ref().unwrap().oldest_wait_ms,
+        None
+    );
+}
+
+#[test]
+fn a_folded_group_adds_up_and_shows_its_fullest() {
+    let mut report = once(&reading(
+        vec![
+            listener(1, 80, 9, 4),
+            listener(2, 80, 1, 1),
+            listener(3, 81, 2, 0),
+        ],
+        0,
+    ));
+    report.fold();
+    assert_eq!(report.listeners.len(), 2);
+    let group = &report.listeners[0];
+    let queue = group.accept_queue.as_ref().unwrap();
+    assert_eq!((queue.length, queue.limit, group.drops), (10, 16, Some(5)));
+    assert_eq!((group.state, queue.fill_ratio), (State::Overflowing, 1.0));
+    assert_eq!(
+        group.fullest,
+        Some(Fullest {
+            length: 9,
+            limit: 8
+        })
+    );
+    assert_eq!(report.listeners[1].fullest, None);
+}
+
+#[test]
+fn the_worst_comes_first() {
+    let before = reading(
+        vec![
+            listener(1, 80, 0, 0),
+            listener(2, 81, 6, 0),
+            listener(3, 82, 0, 0),
+            listener(4, 83, 9, 0),
+        ],
+        0,
+    );
+    let now = reading(
+        vec![
+            listener(1, 80, 0, 0),
+            listener(2, 81, 6, 0),
+            listener(3, 82, 0, 9),
+            listener(4, 83, 9, 0),
+        ],
+        0,
+    );
+    let report = since(&before, &now);
+    let order: Vec<u64> = report
+        .listeners
+        .iter()
+        .map(|listener| listener.cookie.0)
+        .collect();
+    assert_eq!(order, [4, 3, 2, 1], "full, dropping, busy, idle");
+}
+
+#[test]
+fn a_namespace_that_was_not_there_before_has_no_changes() {
+    let mut now = reading(vec![listener(1, 80, 0, 5)], 0);
+    now.namespaces[0].netns.inode = Some(2);
+    let report = since(&reading(vec![listener(1, 80, 0, 0)], 0), &now);
+    assert_eq!(report.listeners[0].drops_delta, None);
+}
