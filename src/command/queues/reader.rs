@@ -147,7 +147,8 @@ impl<'a> Reader<'a> {
             let why = "looked at only now and then, as it takes long for readings this close";
             missing.push(Incomplete::new("waiting", why));
         }
-        reading.at = Some(self.started.elapsed());
+        // One namespace is read at the time of the reading; of many, each at its own.
+        reading.at = matches!(self.places, Places::All).then(|| self.started.elapsed());
         memory.limits(&mut reading);
         Ok(reading)
     }
