@@ -192,12 +192,13 @@ impl Texts {
             .iter()
             .map(|row| row.iter().map(|cell| cell.text.as_str()).collect());
         let lines = self.header.then(heads).into_iter().chain(rows);
+        let spaces = " ".repeat(widths.iter().max().unwrap_or(&0) + fit::GAP);
         lines
-            .map(|cells: Vec<&str>| self.line(&widths, &cells))
+            .map(|cells: Vec<&str>| self.line(&widths, &cells, &spaces))
             .collect()
     }
 
-    fn line(&self, widths: &[usize], cells: &[&str]) -> String {
+    fn line(&self, widths: &[usize], cells: &[&str], spaces: &str) -> String {
         let room = widths.iter().map(|width| width + fit::GAP).sum();
         let mut line = String::with_capacity(room);
         for ((align, width), cell) in self.aligns.iter().zip(widths).zip(cells) {
@@ -206,9 +207,9 @@ impl Texts {
                 Align::Left => (0, room),
                 Align::Right => (room, 0),
             };
-            line.extend(std::iter::repeat_n(' ', before));
+            line.push_str(&spaces[..before]);
             line.push_str(cell);
-            line.extend(std::iter::repeat_n(' ', after + fit::GAP));
+            line.push_str(&spaces[..after + fit::GAP]);
         }
         line.truncate(line.trim_end().len());
         line
