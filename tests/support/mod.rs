@@ -10,6 +10,7 @@ mod roles;
 mod sockets;
 mod syn;
 mod tools;
+mod tree;
 
 use std::io::Write as _;
 use std::thread;
@@ -21,6 +22,7 @@ pub use roles::*;
 pub use sockets::*;
 pub use syn::*;
 pub use tools::*;
+pub use tree::*;
 
 /// How long anything may take before a test gives up on it. Far longer than all of it needs, so
 /// that a busy machine does not fail a test.
