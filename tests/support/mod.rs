@@ -7,8 +7,10 @@
 mod namespace;
 mod program;
 mod roles;
+mod screen;
 mod sockets;
 mod syn;
+mod terminal;
 mod tools;
 mod tree;
 
@@ -19,8 +21,10 @@ use std::time::{Duration, Instant};
 pub use namespace::*;
 pub use program::*;
 pub use roles::*;
+pub use screen::*;
 pub use sockets::*;
 pub use syn::*;
+pub use terminal::*;
 pub use tools::*;
 pub use tree::*;
 
