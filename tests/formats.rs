@@ -2,7 +2,6 @@
 
 mod support;
 
-use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json as object};
@@ -165,28 +164,6 @@ fn prometheus_text_is_accepted_by_promtool() {
             promtool(&metrics);
         }
     });
-}
-
-fn promtool(metrics: &str) {
-    let child = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut child = match child {
-        Ok(child) => child,
-        Err(error) => return skipped(&format!("promtool check metrics: {error}")),
-    };
-    let mut stdin = child.stdin.take().expect("stdin is piped");
-    stdin
-        .write_all(metrics.as_bytes())
-        .expect("promtool reads all of it");
-    drop(stdin);
-    let output = child.wait_with_output().expect("promtool ends");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &stderr(&output);
-    assert!(output.status.success(), "{said}\n{metrics}");
-    assert_eq!(said.trim(), "", "promtool has remarks on\n{metrics}");
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::Command;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::skipped;
+use super::{skipped, stderr};
 
 /// What a tool prints, or `None`, loudly, where it is not installed.
 pub fn tool(name: &str, args: &[&str]) -> Option<String> {
@@ -69,4 +70,27 @@ pub fn tcp_ext(name: &str) -> u64 {
         .find(|(found, _)| *found == name)
         .and_then(|(_, value)| value.parse().ok())
         .unwrap_or_else(|| panic!("this kernel has no TcpExt {name}"))
+}
+
+/// Asserts that Prometheus would take these, where promtool is installed.
+pub fn promtool(metrics: &str) {
+    let child = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = match child {
+        Ok(child) => child,
+        Err(error) => return skipped(&format!("promtool check metrics: {error}")),
+    };
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    stdin
+        .write_all(metrics.as_bytes())
+        .expect("promtool reads all of it");
+    drop(stdin);
+    let output = child.wait_with_output().expect("promtool ends");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &stderr(&output);
+    assert!(output.status.success(), "{said}\n{metrics}");
+    assert_eq!(said.trim(), "", "promtool has remarks on\n{metrics}");
 }
