@@ -6,6 +6,7 @@
 
 mod namespace;
 mod program;
+pub mod readings;
 mod roles;
 mod screen;
 mod sockets;
