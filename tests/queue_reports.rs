@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use sockdiag::analysis::queues::{
-    LimitSetBy, LocalReport, NamespaceReading, Reading, Requests, State, WaitingReading,
+    LimitSetBy, LocalReport, NamespaceReading, Reading, Requests, Samples, State, WaitingReading,
 };
-use sockdiag::model::{Listener, Local, Netns, Owner, Owners, Protocol, Queue, Waiting};
+use sockdiag::model::{Listener, Local, Owner, Owners, Protocol, Waiting};
 use support::readings::*;
 
 fn state_of(length: u32, limit: u32) -> State {
@@ -150,63 +150,6 @@ fn connections_of_a_group_are_told_only_where_one_member_has_any() {
 }
 
 #[test]
-fn a_folded_group_has_sums_and_the_worst_of_its_members() {
-    let local = at("127.0.0.1", 80, 0);
-    let members = |drops: [u32; 3]| {
-        reading(namespace(vec![
-            dropped(drops[0], listener(1, local, 1, 1)),
-            dropped(drops[1], listener(2, local, 6, 9)),
-            dropped(drops[2], listener(3, local, 0, 5)),
-        ]))
-    };
-    let mut folded = second(&members([10, 20, 30]), &members([9, 18, 26]));
-    folded.fold();
-    let [group] = &folded.listeners[..] else {
-        panic!("not one element: {folded:#?}");
-    };
-    let queue = group.accept_queue.as_ref().expect("a TCP listener");
-    assert_eq!((queue.length, queue.limit), (7, 15));
-    // One more than the limit fits: 6 of 10 is fuller than 1 of 2.
-    assert_eq!(queue.fill_ratio, 0.6);
-    let fullest = group.fullest.expect("a group has one");
-    assert_eq!((fullest.length, fullest.limit), (6, 9));
-    assert_eq!(group.state, State::Busy);
-    assert_eq!((group.drops, group.drops_delta), (Some(60), Some(7)));
-    assert_eq!(group.drops_per_second, Some(3.5));
-    assert_eq!(group.reuseport_members, 3);
-}
-
-#[test]
-fn what_shares_only_an_address_is_not_folded() {
-    let local = at("127.0.0.1", 80, 0);
-    let in_namespace = |inode, number| NamespaceReading {
-        netns: Netns {
-            inode: Some(inode),
-            name: None,
-        },
-        ..namespace(vec![listener(number, local, 0, 5)])
-    };
-    let udp = Listener {
-        protocol: Protocol::Udp,
-        queue: Queue::Receive {
-            bytes: 0,
-            limit_bytes: Some(1),
-        },
-        ..listener(3, local, 0, 0)
-    };
-    let mut here = in_namespace(4, 1);
-    here.listeners.push(udp);
-    here.listeners
-        .push(listener(4, at("127.0.0.1", 80, 7), 0, 5));
-    let mut report = first(&Reading {
-        namespaces: vec![here, in_namespace(5, 2)],
-        ..Reading::default()
-    });
-    report.fold();
-    assert_eq!(report.listeners.len(), 4, "{report:#?}");
-}
-
-#[test]
 fn the_unit_is_that_of_a_holder_before_that_of_the_creator() {
     let local = at("127.0.0.1", 80, 0);
     let owner = |pid, cgroup: Option<&str>| Owner {
@@ -269,4 +212,31 @@ fn an_abstract_name_is_written_with_at_signs() {
     };
     assert_eq!(path, "@one@two");
     assert!(report.listeners[0].syn_queue.is_none());
+}
+
+#[test]
+fn a_spread_is_that_of_the_samples_of_one_socket() {
+    let local = at("127.0.0.1", 80, 0);
+    let mut samples = Samples::default();
+    for length in 1..=20 {
+        let gone = listener(2, at("127.0.0.1", 81, 0), 9, 9);
+        samples.add(&[listener(1, local, length, 16), gone]);
+    }
+    let mut report = first(&reading(namespace(vec![
+        listener(1, local, 0, 16),
+        listener(3, local, 0, 16),
+    ])));
+    samples.fill(&mut report);
+    let spread = |number| {
+        let queue = numbered(&report, number).accept_queue.as_ref();
+        queue.expect("a TCP listener").sampled.clone()
+    };
+    let sampled = spread(1).expect("it was sampled");
+    assert_eq!(sampled.samples, 20);
+    assert_eq!((sampled.minimum, sampled.maximum), (1, 20));
+    assert_eq!((sampled.mean, sampled.p95), (10.5, 19));
+    // 17, 18, 19 and 20 are more than the limit.
+    assert_eq!(sampled.full_ratio, 0.2);
+    assert_eq!(spread(3), None);
+    assert_eq!(samples.missing(|cookie| cookie == 1), 1);
 }

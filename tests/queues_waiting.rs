@@ -28,6 +28,20 @@ fn the_oldest_wait_grows_while_nobody_accepts() {
 }
 
 #[test]
+fn the_oldest_of_many_is_told_and_not_the_newest() {
+    in_netns("the_oldest_of_many_is_told_and_not_the_newest", || {
+        lo_up();
+        let server = listen(SERVER, 9);
+        let oldest =
+            || number(&listener(&json(&["queues"]), SERVER)["accept_queue"]["oldest_wait_ms"]);
+        let _early = fill(&server, 1);
+        wait_until("it has waited for 300 ms", || oldest() >= 300.0);
+        let _late = fill(&server, 3);
+        assert!(oldest() >= 300.0);
+    });
+}
+
+#[test]
 fn a_connection_that_is_accepted_waits_no_longer() {
     in_netns("a_connection_that_is_accepted_waits_no_longer", || {
         lo_up();
