@@ -3,7 +3,7 @@
 mod support;
 
 use std::os::fd::AsRawFd as _;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json as object};
 use socket2::Socket;
@@ -22,6 +22,23 @@ fn owners(report: &Value) -> Vec<Value> {
     let mut owners = owners.expect("owners[]").clone();
     owners.sort_by_key(|owner| (owner["fd"].as_i64(), owner["pid"].as_u64()));
     owners
+}
+
+/// Runs a copy of the program as a user who owns nothing, in a mount namespace of its own: where the
+/// program was built, nobody else may be able to read it. `first` is what the shell does before.
+fn as_nobody(first: &str, args: &[&str]) -> Output {
+    let folder = Tree::new();
+    run("chmod", &["755", folder.path()]);
+    let program = format!("{}/sockdiag", folder.path());
+    std::fs::copy(PROGRAM, &program).expect("a copy of the program");
+    let setpriv = "setpriv --reuid=65534 --regid=65534 --clear-groups -- \"$@\"";
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "sh", "-c", &format!("{first} {setpriv}"), "sh"])
+        .arg(program)
+        .args(args)
+        .stdout(Stdio::piped());
+    finish(&mut command)
 }
 
 #[test]
@@ -110,6 +127,30 @@ fn a_process_that_holds_a_listener_twice_is_listed_with_both_descriptors() {
 }
 
 #[test]
+fn no_descriptor_is_passed_over() {
+    in_sealed_netns("no_descriptor_is_passed_over", || {
+        lo_up();
+        let server = listen(SERVER, 5);
+        // The low ones are looked at first, the others in a second round.
+        let wanted = [61, 62, 63, 64, 65, 127, 128, 129, 900];
+        let _held = wanted.map(|fd| {
+            let held = rustix::io::fcntl_dupfd_cloexec(&server, fd).expect("it is free");
+            assert_eq!(held.as_raw_fd(), fd);
+            held
+        });
+        for how in ["auto", "all"] {
+            let report = json(&["queues", "--owners", how]);
+            let mut fds: Vec<i64> = owners(&report)
+                .iter()
+                .filter_map(|o| o["fd"].as_i64())
+                .collect();
+            fds.retain(|fd| *fd != i64::from(server.as_raw_fd()));
+            assert_eq!(fds, wanted.map(i64::from), "--owners {how}");
+        }
+    });
+}
+
+#[test]
 fn a_process_name_reaches_json_exactly_and_a_table_escaped() {
     in_sealed_netns(
         "a_process_name_reaches_json_exactly_and_a_table_escaped",
@@ -135,19 +176,7 @@ fn an_ordinary_user_gets_the_listeners_and_is_told_that_owners_are_hidden() {
             lo_up();
             let server = listen(SERVER, 5);
             let _clients = fill(&server, 6);
-            // Where the program was built, nobody else may be able to read it.
-            let folder = std::env::temp_dir().join(format!("sockdiag-{}", std::process::id()));
-            std::fs::create_dir_all(&folder).expect("a temporary folder");
-            let program = folder.join("sockdiag");
-            std::fs::copy(PROGRAM, &program).expect("a copy of the program");
-            let output = finish(
-                Command::new("setpriv")
-                    .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
-                    .arg(&program)
-                    .args(["queues", "--json"])
-                    .stdout(Stdio::piped()),
-            );
-            std::fs::remove_dir_all(&folder).expect("it is ours");
+            let output = as_nobody("exec", &["queues", "--json"]);
             assert!(output.status.success(), "{}", stderr(&output));
 
             let report: Value = serde_json::from_slice(&output.stdout).expect("one line of JSON");
@@ -167,4 +196,24 @@ fn an_ordinary_user_gets_the_listeners_and_is_told_that_owners_are_hidden() {
             assert!(count(&owners["count"]) >= 1);
         },
     );
+}
+
+#[test]
+fn where_proc_hides_processes_no_search_is_complete() {
+    let test = "where_proc_hides_processes_no_search_is_complete";
+    in_netns_of_root(test, || {
+        lo_up();
+        let _server = listen(SERVER, 5);
+        for hidepid in [1, 2] {
+            let mount = format!("mount -t proc -o hidepid={hidepid} proc /proc && exec");
+            let output = as_nobody(&mount, &["queues", "--json", "--owners", "all"]);
+            assert!(output.status.success(), "{}", stderr(&output));
+            let report: Value = serde_json::from_slice(&output.stdout).expect("one line of JSON");
+            let found = listener(&report, SERVER);
+            assert_eq!(found["owners"], object!([]));
+            assert_eq!(found["owners_complete"], false, "hidepid={hidepid}");
+            let incomplete = report["incomplete"].as_array().expect("incomplete[]");
+            assert_eq!(incomplete[0]["what"], "owners", "{incomplete:?}");
+        }
+    });
 }
