@@ -86,7 +86,11 @@ fn unix_and_udp_are_shown_when_asked_for() {
         lo_up();
         let _unix = unix_listener("/run/server.sock", 3);
         let _udp = UdpSocket::bind("127.0.0.1:5353").expect("it is free");
+        // Nobody but its peer can send to this one.
+        let connected = UdpSocket::bind("127.0.0.1:5354").expect("it is free");
+        connected.connect("127.0.0.1:5353").expect("UDP always can");
         let _tcp = listen("127.0.0.1:8080", 3);
+        let _tcp6 = listen("[::1]:8080", 3);
         let protocols = |args: &[&str]| {
             let report = json(args);
             let mut protocols: Vec<_> = listeners(&report)
@@ -96,8 +100,12 @@ fn unix_and_udp_are_shown_when_asked_for() {
             protocols.sort();
             protocols.join(" ")
         };
-        assert_eq!(protocols(&["queues"]), "tcp");
-        assert_eq!(protocols(&["queues", "--unix", "--udp"]), "tcp udp unix");
+        let all = ["queues", "--unix", "--udp"];
+        assert_eq!(protocols(&["queues"]), "tcp tcp");
+        assert_eq!(protocols(&all), "tcp tcp udp unix");
+        // A family is one of internet sockets.
+        assert_eq!(protocols(&[&all[..], &["-4"]].concat()), "tcp udp");
+        assert_eq!(protocols(&[&all[..], &["-6"]].concat()), "tcp");
     });
 }
 
