@@ -109,6 +109,39 @@ fn no_frame_is_wider_or_higher_than_the_terminal() {
 }
 
 #[test]
+fn other_reports_fit_the_terminal_as_well() {
+    in_sealed_netns("other_reports_fit_the_terminal_as_well", || {
+        for size in SIZES {
+            let _scene = scene(60, 3);
+            for args in [
+                // Without notes, which are prose and may wrap.
+                &["counters", "--all", "-q"][..],
+                &["counters", "--all", "--watch=0.01", "--count", "2"],
+                &["counters", "--why", "--watch=0.01", "--count", "2"],
+                &["queues", "-q"],
+            ] {
+                let (status, output) = Terminal::start(args, size).end();
+                assert_eq!(status.code(), Some(0), "{output:?}");
+                let screen = Screen::showing(&output, size.0.into(), size.1.into());
+                let is_watch = args.contains(&"--count");
+                assert_eq!(
+                    screen.overruns,
+                    0,
+                    "{size:?} {args:?}: {:#?}",
+                    screen.lines()
+                );
+                assert!(!is_watch || screen.scrolled == 0, "{size:?} {args:?}");
+            }
+        }
+        let _scene = scene(60, 3);
+        let sampling = ["queues", "-q", "--for", "30ms", "--every", "5ms"];
+        let (_, output) = Terminal::start(&sampling, (80, 24)).end();
+        let screen = Screen::showing(&output, 80, 24);
+        assert_eq!(screen.overruns, 0, "{:#?}", screen.lines());
+    });
+}
+
+#[test]
 fn at_80_columns_the_columns_that_matter_are_there() {
     in_sealed_netns("at_80_columns_the_columns_that_matter_are_there", || {
         let scene = scene(80, 3);
