@@ -138,6 +138,23 @@ fn csv_has_a_header_and_rows_of_one_length() {
 }
 
 #[test]
+fn csv_of_a_watch_has_one_header_or_none() {
+    in_netns("csv_of_a_watch_has_one_header_or_none", || {
+        lo_up();
+        let _server = listen("127.0.0.1:8080", 5);
+        let watch = ["queues", "-o", "csv", "--watch=0.01", "--count", "3"];
+        let headers = |args: &[&str]| {
+            let text = text(args);
+            let is_header = |line: &&str| line.starts_with("time,");
+            assert_eq!(text.matches("127.0.0.1:8080").count(), 3, "{text}");
+            text.lines().filter(is_header).count()
+        };
+        assert_eq!(headers(&watch), 1);
+        assert_eq!(headers(&[&watch[..], &["--no-header"]].concat()), 0);
+    });
+}
+
+#[test]
 fn prometheus_text_is_accepted_by_promtool() {
     in_sealed_netns("prometheus_text_is_accepted_by_promtool", || {
         let _scene = a_bit_of_everything();

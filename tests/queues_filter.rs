@@ -184,6 +184,8 @@ fn sort_orders_and_top_limits() {
         assert_eq!(order(&["--sort", "fill"]), [8082, 8083, 8081]);
         assert_eq!(order(&["--sort", "fill", "--top", "2"]), [8082, 8083]);
         assert_eq!(order(&["--top", "1"]), [8082]);
+        assert_eq!(order(&["--sort", "-fill"]), [8081, 8083, 8082]);
+        assert_eq!(order(&["--sort", "-fill", "--top", "1"]), [8081]);
     });
 }
 
