@@ -268,6 +268,15 @@ fn a_netstat_cut_short_anywhere_gives_what_it_has() {
 }
 
 #[test]
+fn values_of_one_table_are_not_taken_for_those_of_another() {
+    let tree = Tree::copy_of(OLDEST);
+    tree.write("net/netstat", "TcpExt: ListenDrops\nIpExt: 5\n");
+    let report = counters_of(tree.path(), &["--all"]);
+    let is_extended = |c: &&Value| c["table"] == "TcpExt" || c["table"] == "IpExt";
+    assert_eq!(list(&report).iter().find(is_extended), None);
+}
+
+#[test]
 fn without_netstat_there_is_no_answer_and_the_file_is_named() {
     let tree = Tree::copy_of(CAPTURED);
     tree.remove("net/netstat");
