@@ -161,7 +161,7 @@ fn a_v6only_wildcard_leaves_v4_requests_to_the_v4_wildcard() {
             let _v4 = listen("0.0.0.0:9001", 50);
             syns("10.9.0.1:9001", 3);
             syns("[fd00:9::1]:9001", 2);
-            wait_until("the scene is set", || half_open(9001) == 5);
+            assert_eq!(half_open(9001), 5, "the scene is set");
             let report = json(&["queues"]);
             let length = |address| listener(&report, address)["syn_queue"]["length"].clone();
             assert_eq!(length("0.0.0.0:9001"), 3);

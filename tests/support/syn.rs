@@ -13,7 +13,7 @@ use pnet::packet::ipv6::MutableIpv6Packet;
 use pnet::packet::tcp::{self, MutableTcpPacket, TcpFlags};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{lo_up, run, socket_address};
+use super::{lo_up, run, segments_in, socket_address, wait_until};
 
 const TCP_HEADER: usize = 20;
 
@@ -31,9 +31,11 @@ pub fn roads_to_nowhere() {
 }
 
 /// Sends `count` SYNs to `to`, each from another address, so that no one looks proven to the kernel.
+/// They have arrived when this returns: a busy kernel may put that off.
 pub fn syns(to: &str, count: u8) {
     assert!(count <= 200, "addresses run out");
     let to = socket_address(to);
+    let before = segments_in();
     for host in (20..).take(usize::from(count)) {
         let from = match to.ip() {
             IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::new(10, 9, 0, host)),
@@ -41,6 +43,9 @@ pub fn syns(to: &str, count: u8) {
         };
         syn(SocketAddr::new(from, 4000), to);
     }
+    wait_until("the SYNs have arrived", || {
+        segments_in() >= before + u64::from(count)
+    });
 }
 
 fn syn(from: SocketAddr, to: SocketAddr) {

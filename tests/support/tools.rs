@@ -60,8 +60,21 @@ pub fn nstat() -> Option<BTreeMap<String, Value>> {
 /// One counter of the table TcpExt, straight from the kernel.
 #[track_caller]
 pub fn tcp_ext(name: &str) -> u64 {
-    let text = fs::read_to_string("/proc/net/netstat").expect("/proc/net/netstat");
-    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:"));
+    kernel_counter("netstat", "TcpExt", name)
+}
+
+/// TCP segments of both families that arrived in this namespace, whatever became of them.
+#[track_caller]
+pub fn segments_in() -> u64 {
+    kernel_counter("snmp", "Tcp", "InSegs")
+}
+
+#[track_caller]
+fn kernel_counter(file: &str, table: &str, name: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/net/{file}")).expect("a file of /proc/net");
+    let mut lines = text
+        .lines()
+        .filter_map(|line| line.strip_prefix(table)?.strip_prefix(':'));
     let names = lines.next().expect("a line of names");
     let values = lines.next().expect("a line of values");
     names
@@ -69,7 +82,7 @@ pub fn tcp_ext(name: &str) -> u64 {
         .zip(values.split_whitespace())
         .find(|(found, _)| *found == name)
         .and_then(|(_, value)| value.parse().ok())
-        .unwrap_or_else(|| panic!("this kernel has no TcpExt {name}"))
+        .unwrap_or_else(|| panic!("this kernel has no {table} {name}"))
 }
 
 /// Asserts that Prometheus would take these, where promtool is installed.
