@@ -60,6 +60,7 @@ pub fn namespace(listeners: Vec<Listener>) -> NamespaceReading {
             tcp_syncookies: Some(1),
         },
         overflows: Some(0),
+        all_families: true,
         ..NamespaceReading::default()
     }
 }

@@ -98,7 +98,7 @@ impl Screen {
         let width =
             width.unwrap_or_else(|| panic!("control character {character:?} on a terminal"));
         if self.column + width > self.columns {
-            self.overruns += 1;
+            self.overruns += usize::from(self.alternate);
             return;
         }
         if width > 0 {
@@ -113,7 +113,7 @@ impl Screen {
         if self.row + 1 < self.cells.len() {
             self.row += 1;
         } else {
-            self.scrolled += 1;
+            self.scrolled += usize::from(self.alternate);
             self.cells.rotate_left(1);
             self.cells[self.row].fill(' ');
         }

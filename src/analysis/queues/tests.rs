@@ -112,23 +112,6 @@ fn full_with_drops_is_overflowing_and_drops_without_it_are_not() {
 }
 
 #[test]
-fn changes_are_those_of_the_same_socket() {
-    let before = reading(
-        vec![listener(1, 80, 0, 100), listener(2, 81, 0, u32::MAX)],
-        0,
-    );
-    let now = reading(vec![listener(3, 80, 0, 4), listener(2, 81, 0, 1)], 0);
-    let report = since(&before, &now);
-    assert_eq!(
-        of(&report, 3).drops_delta,
-        None,
-        "a new socket at an old address"
-    );
-    assert_eq!(of(&report, 2).drops_delta, Some(2), "it wrapped");
-    assert_eq!(of(&report, 2).drops_per_second, Some(1.0));
-}
-
-#[test]
 fn a_queue_that_drained_again_overflowed_where_nobody_else_can_have() {
     let before = reading(vec![listener(1, 80, 0, 0), listener(2, 81, 0, 0)], 5);
     let state = |now: &Reading, cookie| of(&since(&before, now), cookie).state;
@@ -259,32 +242,6 @@ fn who_waits_for_which_member_is_known_only_where_one_has_any() {
         of(&two, 1).accept_queue.as_ref().unwrap().oldest_wait_ms,
         None
     );
-}
-
-#[test]
-fn a_folded_group_adds_up_and_shows_its_fullest() {
-    let mut report = once(&reading(
-        vec![
-            listener(1, 80, 9, 4),
-            listener(2, 80, 1, 1),
-            listener(3, 81, 2, 0),
-        ],
-        0,
-    ));
-    report.fold();
-    assert_eq!(report.listeners.len(), 2);
-    let group = &report.listeners[0];
-    let queue = group.accept_queue.as_ref().unwrap();
-    assert_eq!((queue.length, queue.limit, group.drops), (10, 16, Some(5)));
-    assert_eq!((group.state, queue.fill_ratio), (State::Overflowing, 1.0));
-    assert_eq!(
-        group.fullest,
-        Some(Fullest {
-            length: 9,
-            limit: 8
-        })
-    );
-    assert_eq!(report.listeners[1].fullest, None);
 }
 
 #[test]

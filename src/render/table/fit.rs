@@ -4,6 +4,9 @@ use super::Narrower;
 
 /// Two spaces between columns.
 pub const GAP: usize = 2;
+/// Shorter than this a name says nothing.
+const SHORTEST: usize = 4;
+
 /// Leaves out columns until the rest fits: `shown` are keys, `width_of` their widths. The last
 /// column counts with no more than it may be shortened to.
 pub fn fit(
@@ -13,7 +16,7 @@ pub fn fit(
     narrowest_last: usize,
     width_of: impl Fn(&str) -> usize,
 ) -> Vec<&'static str> {
-    let total = |keys: &[&str]| -> usize {
+    let total = |keys: &[&str], narrowest_last: usize| -> usize {
         let Some((last, others)) = keys.split_last() else {
             return 0;
         };
@@ -21,11 +24,17 @@ pub fn fit(
         others + width_of(last).min(narrowest_last)
     };
     for step in steps {
-        if total(&shown) <= available {
-            break;
+        let narrowest_last = match step {
+            Narrower::LastResort(_) => SHORTEST,
+            Narrower::Drop(_) | Narrower::Join(..) => narrowest_last,
+        };
+        if total(&shown, narrowest_last) <= available {
+            continue;
         }
         match step {
-            Narrower::Drop(key) => shown.retain(|shown| shown != key),
+            Narrower::Drop(key) | Narrower::LastResort(key) => {
+                shown.retain(|shown| shown != key);
+            }
             Narrower::Join([kept, gone], with) => {
                 if shown.contains(kept) && shown.contains(gone) {
                     shown.retain(|shown| shown != gone);
@@ -43,9 +52,10 @@ pub fn fit(
 mod tests {
     use super::*;
 
-    const STEPS: [Narrower; 2] = [
+    const STEPS: [Narrower; 3] = [
         Narrower::Drop("wait"),
         Narrower::Join(["accept", "limit"], "queue"),
+        Narrower::LastResort("owner"),
     ];
 
     fn fitted(available: usize) -> Vec<&'static str> {
@@ -63,6 +73,12 @@ mod tests {
         assert_eq!(fitted(58), ["state", "accept", "limit", "wait", "owner"]);
         assert_eq!(fitted(57), ["state", "accept", "limit", "owner"]);
         assert_eq!(fitted(45), ["state", "queue", "owner"]);
-        assert_eq!(fitted(5), ["state", "queue", "owner"], "never nothing");
+        assert_eq!(
+            fitted(28),
+            ["state", "queue", "owner"],
+            "four columns of it are left"
+        );
+        assert_eq!(fitted(27), ["state", "queue"]);
+        assert_eq!(fitted(5), ["state", "queue"], "never nothing");
     }
 }

@@ -102,6 +102,8 @@ impl<R> Column<R> {
 pub enum Narrower {
     /// A column goes.
     Drop(&'static str),
+    /// A column goes, when the last one cannot be shortened any more.
+    LastResort(&'static str),
     /// Two columns become one.
     Join([&'static str; 2], &'static str),
 }

@@ -26,8 +26,8 @@ static NARROWER: [Narrower; 15] = [
     Narrower::Drop("minimum"),
     Narrower::Drop("netns"),
     Narrower::Drop("members"),
-    Narrower::Drop("owner"),
-    Narrower::Drop("state"),
+    Narrower::LastResort("owner"),
+    Narrower::LastResort("state"),
 ];
 
 impl Tabular for QueueReport {
