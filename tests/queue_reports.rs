@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use sockdiag::analysis::queues::{
-    LimitSetBy, LocalReport, NamespaceReading, Reading, Requests, Samples, State, WaitingReading,
+    LimitSetBy, LocalReport, NamespaceReading, Reading, Requests, Samples, State, SynQueue,
+    WaitingReading,
 };
 use sockdiag::model::{Listener, Local, Owner, Owners, Protocol, Waiting};
 use support::readings::*;
@@ -239,4 +240,19 @@ fn a_spread_is_that_of_the_samples_of_one_socket() {
     assert_eq!(sampled.full_ratio, 0.2);
     assert_eq!(spread(3), None);
     assert_eq!(samples.missing(|cookie| cookie == 1), 1);
+}
+
+#[test]
+fn a_syn_queue_is_full_when_it_holds_more_than_a_limit_that_keeps_any() {
+    for (length, limit, full) in [
+        (Some(16), Some(16), false),
+        (Some(17), Some(16), true),
+        // With cookies for every SYN nothing is kept, and nothing is wrong.
+        (Some(1), Some(0), false),
+        (None, Some(16), false),
+        (Some(17), None, false),
+    ] {
+        let queue = SynQueue { length, limit };
+        assert_eq!(queue.is_full(), full, "{queue:?}");
+    }
 }

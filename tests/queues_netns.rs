@@ -5,7 +5,7 @@ mod support;
 use std::fs::{create_dir, metadata};
 use std::os::unix::fs::MetadataExt as _;
 
-use serde_json::Value;
+use serde_json::{Value, json as object};
 use support::*;
 
 const SERVER: &str = "10.9.0.1:8080";
@@ -107,5 +107,41 @@ fn the_cap_of_another_namespace_is_its_own() {
         assert_eq!(set_by(&json(&["queues"]), "127.0.0.1:8081"), "somaxconn");
         let there = json(&["queues", "--netns", &server.pid().to_string()]);
         assert_eq!(set_by(&there, SERVER), "application");
+    });
+}
+
+#[test]
+fn a_name_without_a_namespace_is_passed_over() {
+    in_sealed_netns("a_name_without_a_namespace_is_passed_over", || {
+        lo_up();
+        let _here = listen("127.0.0.1:8081", 7);
+        add_named("blue");
+        // Left behind when a namespace was not deleted in order.
+        std::fs::write("/run/netns/leftover", "").expect("/run is ours");
+        let report = json(&["queues", "--netns", "all"]);
+        assert_eq!(ports(&report), [8081]);
+        assert_eq!(report["incomplete"], object!([]));
+    });
+}
+
+#[test]
+fn a_namespace_that_may_not_be_entered_is_counted() {
+    let test = "a_namespace_that_may_not_be_entered_is_counted";
+    in_sealed_netns(test, || {
+        lo_up();
+        let _here = listen("127.0.0.1:8081", 7);
+        let _server = Player::cast(test, &SERVE, &["unshare", "--net"]);
+        let args = ["queues", "--netns", "all", "--json", "--no-owners"];
+        let output = finish(&mut with_only(",+sys_ptrace", &args));
+        assert!(output.status.success(), "{}", stderr(&output));
+        let report: Value = serde_json::from_slice(&output.stdout).expect("one line of JSON");
+        assert_eq!(ports(&report), [8081]);
+        let missing = &report["incomplete"][0];
+        assert_eq!(
+            (&missing["what"], &missing["count"]),
+            (&object!("netns"), &object!(1))
+        );
+        let why = missing["why"].as_str().expect("a reason");
+        assert!(why.contains("CAP_SYS_ADMIN"), "{why}");
     });
 }

@@ -162,3 +162,31 @@ fn sampling_sees_a_burst_that_comes_and_goes() {
         assert!(0.0 < full && full < 1.0, "{sampled}");
     });
 }
+
+#[test]
+fn sampling_tells_of_listeners_that_were_closed_meanwhile() {
+    in_netns(
+        "sampling_tells_of_listeners_that_were_closed_meanwhile",
+        || {
+            lo_up();
+            let _server = listen(SERVER, 4);
+            let report = std::thread::scope(|scope| {
+                let sampling =
+                    scope.spawn(|| json(&["queues", "--for", "300ms", "--every", "5ms"]));
+                while !sampling.is_finished() {
+                    let _short = listen("127.0.0.1:8081", 4);
+                    let begun = std::time::Instant::now();
+                    wait_until("it was seen", || begun.elapsed().as_millis() >= 20);
+                }
+                sampling.join().expect("the program answers")
+            });
+            let incomplete = report["incomplete"].as_array().expect("incomplete[]");
+            let closed = incomplete
+                .iter()
+                .find(|missing| missing["what"] == "listeners");
+            let closed = closed.unwrap_or_else(|| panic!("nothing was closed in {report:#}"));
+            assert!(count(&closed["count"]) >= 1, "{closed}");
+            assert!(listener(&report, SERVER)["accept_queue"]["sampled"].is_object());
+        },
+    );
+}

@@ -4,7 +4,7 @@ mod support;
 
 use std::io::{BufRead as _, BufReader};
 use std::os::fd::AsRawFd as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json as object};
@@ -46,18 +46,6 @@ fn pids(listener: &Value) -> Vec<u64> {
     let mut pids: Vec<u64> = owners.iter().map(|owner| count(&owner["pid"])).collect();
     pids.sort_unstable();
     pids
-}
-
-/// The program with no other capabilities than these, also when root of its namespace runs it.
-fn with_only(capabilities: &str, args: &[&str]) -> Command {
-    let mut command = Command::new("setpriv");
-    let bounding = format!("--bounding-set=-all{capabilities}");
-    command
-        .args([&bounding, "--inh-caps=-all", "--"])
-        .arg(PROGRAM)
-        .args(args)
-        .stdout(Stdio::piped());
-    command
 }
 
 #[test]

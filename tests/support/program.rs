@@ -25,6 +25,18 @@ pub fn command(args: &[&str]) -> Command {
     command
 }
 
+/// The program with no other capabilities than these (`,+sys_ptrace`), also when root of its namespace runs it.
+pub fn with_only(capabilities: &str, args: &[&str]) -> Command {
+    let mut command = Command::new("setpriv");
+    let bounding = format!("--bounding-set=-all{capabilities}");
+    command
+        .args([&bounding, "--inh-caps=-all", "--"])
+        .arg(PROGRAM)
+        .args(args)
+        .stdout(Stdio::piped());
+    command
+}
+
 /// Runs the program to its end.
 #[track_caller]
 pub fn sockdiag(args: &[&str]) -> Output {
