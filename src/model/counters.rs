@@ -26,6 +26,29 @@ impl CounterId {
     }
 }
 
+impl From<&str> for CounterId {
+    /// The other way round: `TcpExtListenDrops` is `ListenDrops` of `TcpExt`. Names of snmp6 have a
+    /// 6 behind their protocol and keep it.
+    fn from(kernel_name: &str) -> Self {
+        const TABLES: [&str; 8] = [
+            "MPTcpExt", "TcpExt", "IpExt", "UdpLite", "Udp", "Tcp", "Icmp", "Ip",
+        ];
+        let tail = |table: &&str| kernel_name.strip_prefix(table);
+        let (table, name) = match TABLES.iter().find(|table| tail(table).is_some()) {
+            Some(table) => (*table, &kernel_name[table.len()..]),
+            None => kernel_name.rsplit_once('.').unwrap_or(("", kernel_name)),
+        };
+        let (table, name) = match name.starts_with('6') {
+            true => ("snmp6", kernel_name),
+            false => (table, name),
+        };
+        CounterId {
+            table: table.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+}
+
 /// Every number of one namespace at one moment, in the order of the files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -45,5 +68,27 @@ impl Counters {
     /// All values, to be found by their ids.
     pub fn by_id(&self) -> HashMap<&CounterId, i128> {
         self.values.iter().map(|(id, value)| (id, *value)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_one_word_name_is_taken_apart_and_put_together() {
+        for (kernel_name, table, name) in [
+            ("TcpExtListenDrops", "TcpExt", "ListenDrops"),
+            ("MPTcpExtMPCapableSYNRX", "MPTcpExt", "MPCapableSYNRX"),
+            ("UdpLiteInErrors", "UdpLite", "InErrors"),
+            ("Udp6InErrors", "snmp6", "Udp6InErrors"),
+            ("UdpLite6InErrors", "snmp6", "UdpLite6InErrors"),
+            ("Ip6InReceives", "snmp6", "Ip6InReceives"),
+            ("sockstat.TCP.tw", "sockstat.TCP", "tw"),
+        ] {
+            let id = CounterId::from(kernel_name);
+            assert_eq!((id.table.as_str(), id.name.as_str()), (table, name));
+            assert_eq!(id.kernel_name(), kernel_name);
+        }
     }
 }

@@ -189,10 +189,9 @@ fn absent(
         return;
     }
     counters.extend(missing.iter().map(|entry| {
-        let (table, name) = split(entry.kernel_name);
         counter(
             &now.netns,
-            &CounterId { table, name },
+            &CounterId::from(entry.kernel_name),
             entry.kernel_name.to_owned(),
             Some(entry),
             None,
@@ -204,18 +203,6 @@ fn absent(
         "not counted by this kernel",
         count,
     ));
-}
-
-/// The table and name of a counter that stands in no file here.
-fn split(kernel_name: &str) -> (String, String) {
-    let tables = [
-        "MPTcpExt", "TcpExt", "IpExt", "UdpLite", "Udp", "Tcp", "Icmp", "Ip",
-    ];
-    let table = tables
-        .into_iter()
-        .find(|table| kernel_name.starts_with(table));
-    let table = table.unwrap_or_default();
-    (table.to_owned(), kernel_name[table.len()..].to_owned())
 }
 
 fn counter(

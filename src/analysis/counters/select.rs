@@ -117,9 +117,12 @@ impl Name {
 
 fn all(printed: &[CounterId]) -> Vec<Name> {
     let unknown = printed.iter().map(|id| (id.kernel_name(), id.name.clone()));
-    let catalogued = entries()
-        .iter()
-        .map(|e| (e.kernel_name.to_owned(), bare(e.kernel_name)));
+    let catalogued = entries().iter().map(|e| {
+        (
+            e.kernel_name.to_owned(),
+            CounterId::from(e.kernel_name).name,
+        )
+    });
     let mut seen = HashSet::new();
     unknown
         .chain(catalogued)
@@ -135,17 +138,6 @@ fn all(printed: &[CounterId]) -> Vec<Name> {
             }
         })
         .collect()
-}
-
-/// A name without its table, for counters that this kernel does not print.
-fn bare(kernel_name: &str) -> String {
-    let tables = [
-        "MPTcpExt", "TcpExt", "IpExt", "UdpLite", "Udp", "Tcp", "Icmp", "Ip",
-    ];
-    let table = tables.iter().find(|table| kernel_name.starts_with(**table));
-    table
-        .map_or(kernel_name, |table| &kernel_name[table.len()..])
-        .to_owned()
 }
 
 /// Lower case, `_` and runs of spaces as one space.
