@@ -104,13 +104,18 @@ fn of_namespace(kernel: &Kernel, namespace: &Namespace) -> anyhow::Result<Namesp
         .enter(|| Ok((kernel.counters()?, kernel.listen_limits()?.tcp_syncookies)))
         .and_then(|read| read);
     let (counters, tcp_syncookies) = match (inside, namespace.pid) {
-        (Err(sockdiag::Error::Namespace { .. }), Some(pid)) => (
-            kernel
+        (Err(sockdiag::Error::Namespace { .. }), Some(pid)) => {
+            let counters = kernel
                 .through_process(pid)
                 .counters()
-                .context("reading counters")?,
-            None,
-        ),
+                .context("reading counters")?;
+            let still = kernel.is_still_in(pid, namespace);
+            anyhow::ensure!(
+                still,
+                "process {pid} is no longer in the network namespace it was in"
+            );
+            (counters, None)
+        }
         (read, _) => read.context("reading counters")?,
     };
     Ok(NamespaceCounters {

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sockdiag::{
     model::Incomplete,
     source::{Kernel, Namespace},
@@ -22,7 +23,10 @@ impl Places {
     pub fn find(args: &PlaceArgs, kernel: &Kernel) -> anyhow::Result<Self> {
         match args.netns.as_deref() {
             None => Ok(Places::These(vec![kernel.own_namespace()])),
-            Some("all") => Ok(Places::All),
+            Some("all") => {
+                allow_many_files();
+                Ok(Places::All)
+            }
             Some(name) => {
                 let found = kernel.namespace(name)?;
                 Ok(Places::These(vec![found]))
@@ -46,7 +50,7 @@ impl Places {
             Places::All => {
                 let (namespaces, unseen) = kernel.namespaces();
                 if unseen > 0 {
-                    let why = "needs CAP_SYS_PTRACE (sudo) to see the namespace of these processes";
+                    let why = "the namespaces of these processes may not be seen (needs CAP_SYS_PTRACE, sudo)";
                     missing.push(Incomplete::counted("netns", why, unseen));
                 }
                 let (mut answers, mut closed) = (Vec::new(), 0);
@@ -66,6 +70,19 @@ impl Places {
             }
         }
     }
+}
+
+/// Each namespace is held open for a moment. Where the limit cannot be raised, those beyond it are
+/// said to be missing.
+fn allow_many_files() {
+    let limits = getrlimit(Resource::Nofile);
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limits.maximum,
+            ..limits
+        },
+    );
 }
 
 fn is_closed(error: &anyhow::Error) -> bool {

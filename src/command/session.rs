@@ -103,15 +103,16 @@ impl Session {
     ) -> anyhow::Result<()> {
         let mut waiter = Waiter::new(false).context("watching for signals")?;
         tell_sampling(total, every)?;
-        let start = Instant::now();
-        let (mut last, mut due) = (start, start);
+        let end = Instant::now() + total;
+        let mut last = Instant::now();
+        let mut due = last;
         loop {
             let now = Instant::now();
             look(now - last)?;
             last = now;
-            // A look that took too long leaves out the ones it has missed.
-            due = (due + every).max(Instant::now());
-            if due > start + total || waiter.until(due)? == Woken::Stop {
+            // After a look that came too late the next is a whole interval away, not at once.
+            due = (due + every).max(now + every.min(now.saturating_duration_since(due)));
+            if due > end || wait_until(&mut waiter, due)? == Woken::Stop {
                 return Ok(());
             }
         }
@@ -186,6 +187,16 @@ impl Session {
             "{}  {time}  every {every}s  (reading {reading}{quit})",
             self.host
         )
+    }
+}
+
+/// Waits for the time or the end; nothing else matters where nothing is shown.
+fn wait_until(waiter: &mut Waiter, due: Instant) -> anyhow::Result<Woken> {
+    loop {
+        match waiter.until(due).context("waiting")? {
+            woken @ (Woken::Time | Woken::Stop) => return Ok(woken),
+            Woken::Resized | Woken::Suspend => {}
+        }
     }
 }
 

@@ -100,22 +100,19 @@ impl Screen {
         frame
             .queue(BeginSynchronizedUpdate)?
             .queue(cursor::MoveTo(0, 0))?;
-        self.last = page(head, lines, notes, rows);
+        let fitted = |line: &String| match line.contains('\x1b') {
+            true => line.clone(), // laid out for this width
+            false => text::shorten(line, columns),
+        };
+        self.last = page(head, lines, notes, rows).iter().map(fitted).collect();
         let page = &self.last;
         for (index, line) in page.iter().enumerate() {
             if index > 0 {
-                frame.write_all(
-                    b"
-",
-                )?;
+                frame.write_all(b"\r\n")?;
             }
-            let line = match line.contains('\x1b') {
-                true => line.clone(), // laid out for this width
-                false => text::shorten(line, columns),
-            };
             frame.write_all(line.as_bytes())?;
             // At the end of a full line the cursor stands on its last character.
-            if text::width_without_styles(&line) < columns {
+            if text::width_without_styles(line) < columns {
                 frame.queue(Clear(ClearType::UntilNewLine))?;
             }
         }
@@ -157,7 +154,18 @@ fn page(head: &str, lines: &[String], notes: &[String], rows: usize) -> Vec<Stri
     let left = rows.saturating_sub(page.len());
     if left > 1 && !notes.is_empty() {
         page.push(String::new());
-        page.extend(notes.iter().take(left - 1).cloned());
+        let kept = if notes.len() < left {
+            notes.len()
+        } else {
+            left.saturating_sub(2)
+        };
+        page.extend_from_slice(&notes[..kept]);
+        if kept < notes.len() {
+            page.push(format!(
+                "… {} more lines (-q, or a larger terminal)",
+                notes.len() - kept
+            ));
+        }
     }
     page.truncate(rows);
     page

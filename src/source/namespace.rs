@@ -28,6 +28,8 @@ pub struct Namespace {
     pub pid: Option<u32>,
     wanted: String,
     door: Door,
+    /// When that process began, which tells it from a later one of the same id.
+    began: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -74,6 +76,7 @@ impl Kernel {
             pid: None,
             wanted,
             door: Door::Own,
+            began: None,
         }
     }
 
@@ -85,16 +88,19 @@ impl Kernel {
             cause,
         };
         let (pid, path) = self.find(wanted).map_err(fail)?;
+        let own = self.own_namespace();
         let (id, door) = match open(&path) {
             Ok(file) => {
                 let inode = file.metadata().map_err(fail)?.ino();
                 let name = names().remove(&inode).map(|(name, _)| name);
+                let is_own = own.id.inode == Some(inode);
+                let door = if is_own { Door::Own } else { Door::Open(file) };
                 (
                     Netns {
                         inode: Some(inode),
                         name,
                     },
-                    Door::Open(file),
+                    door,
                 )
             }
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied && pid.is_some() => {
@@ -102,12 +108,26 @@ impl Kernel {
             }
             Err(error) => return Err(fail(error)),
         };
+        let began = pid.and_then(|pid| process::began(self.proc_root(), pid));
         Ok(Namespace {
             id,
             pid,
             wanted: wanted.to_owned(),
             door,
+            began,
         })
+    }
+
+    /// The process through which a namespace is read from outside is still the one it was, and
+    /// still in it, as far as may be seen.
+    pub fn is_still_in(&self, pid: u32, namespace: &Namespace) -> bool {
+        let file = fs::metadata(self.process_folder(pid).join("ns/net"));
+        let moved =
+            file.is_ok_and(|file| namespace.id.inode.is_some_and(|inode| inode != file.ino()));
+        let same = namespace
+            .began
+            .is_none_or(|began| process::began(self.proc_root(), pid) == Some(began));
+        same && !moved
     }
 
     /// Every namespace that a process is in or that has a name, each once, the caller's own first;
@@ -130,24 +150,36 @@ impl Kernel {
             found.entry(*inode).or_insert((None, path.clone()));
         }
         found.remove(&own.id.inode.unwrap_or_default());
-        let others = found.into_iter().filter_map(|(inode, (pid, path))| {
-            // It may have ended since, and its process's id be another's.
-            let file = open(&path).ok()?;
-            let is_same = file.metadata().is_ok_and(|file| file.ino() == inode);
-            let name = names.remove(&inode).map(|(name, _)| name);
-            let id = Netns {
-                inode: Some(inode),
-                name,
+        let mut namespaces = vec![own];
+        for (inode, (pid, path)) in found {
+            let file = match open(&path) {
+                Ok(file) => file,
+                // It has ended since.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(_) => {
+                    unseen += 1;
+                    continue;
+                }
             };
-            let wanted = id.label();
-            is_same.then_some(Namespace {
-                id,
-                pid,
-                wanted,
-                door: Door::Open(file),
-            })
-        });
-        (std::iter::once(own).chain(others).collect(), unseen)
+            // Its process's id may be another's by now.
+            if file.metadata().is_ok_and(|file| file.ino() == inode) {
+                let name = names.remove(&inode).map(|(name, _)| name);
+                let id = Netns {
+                    inode: Some(inode),
+                    name,
+                };
+                let began = pid.and_then(|pid| process::began(self.proc_root(), pid));
+                let wanted = id.label();
+                namespaces.push(Namespace {
+                    id,
+                    pid,
+                    wanted,
+                    door: Door::Open(file),
+                    began,
+                });
+            }
+        }
+        (namespaces, unseen)
     }
 
     fn find(&self, wanted: &str) -> io::Result<(Option<u32>, PathBuf)> {

@@ -45,6 +45,12 @@ pub fn cgroup(proc_root: &Path, pid: u32) -> Option<String> {
         .map(|group| group.pathname.clone())
 }
 
+/// When a process began, in clock ticks since boot.
+pub fn began(proc_root: &Path, pid: u32) -> Option<u64> {
+    let process = Process::new_with_root(proc_root.join(pid.to_string())).ok()?;
+    Some(process.stat().ok()?.starttime)
+}
+
 /// A descriptor opened with O_PATH names a socket and does not keep it open (`flags`, in octal, of
 /// `/proc/PID/fdinfo/FD`).
 pub fn is_path_only(proc_root: &Path, pid: u32, fd: u32) -> bool {

@@ -60,6 +60,10 @@ impl Samples {
             };
             let spread = self.spread.get(&(counter.netns.inode, id));
             counter.sampled = spread.and_then(sampled);
+            // Intervals differ a little; the whole change over the whole time does not care.
+            if let (Some(sampled), Some(mean)) = (&mut counter.sampled, counter.per_second) {
+                sampled.mean = mean;
+            }
         }
     }
 }

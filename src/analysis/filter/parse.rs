@@ -92,7 +92,7 @@ impl<'a> Parser<'a> {
             }
             let at = self.next;
             let part = self.not()?;
-            if has_port(&part) && parts.last().is_some_and(has_port) {
+            if clash(parts.last(), &part) {
                 self.next = at;
                 return Err(self.fail("no socket has two ports: write `or` between them"));
             }
@@ -193,8 +193,15 @@ impl<'a> Parser<'a> {
     }
 }
 
-fn has_port(expression: &Expression) -> bool {
-    matches!(expression, Expression::Address { port: Some(_), .. })
+/// Two conditions that name different ports.
+fn clash(one: Option<&Expression>, other: &Expression) -> bool {
+    let port = |expression: &Expression| match expression {
+        Expression::Address { port, .. } => *port,
+        _ => None,
+    };
+    one.and_then(port)
+        .zip(port(other))
+        .is_some_and(|(one, other)| one != other)
 }
 
 fn one_or(mut parts: Vec<Expression>, join: fn(Vec<Expression>) -> Expression) -> Expression {
@@ -360,6 +367,13 @@ mod tests {
             assert!(filter(text).is_err(), "{text}");
         }
         assert!(error(&"(".repeat(1000)).starts_with("nested too deeply"));
+    }
+
+    #[test]
+    fn two_ports_clash_and_one_port_named_twice_does_not() {
+        assert!(error(":80 :443").starts_with("no socket has two ports"));
+        assert!(filter(":80 127.0.0.1:80").is_ok());
+        assert!(filter(":80 or :443").is_ok());
     }
 
     #[test]

@@ -31,6 +31,16 @@ impl Places {
         Places { by_port }
     }
 
+    /// A v6only and a dual-stack socket share the address, and which of them gets an IPv6 client
+    /// the kernel does not tell.
+    pub fn contested(&self, place: &Place) -> bool {
+        let there = self.by_port.get(&place.endpoint.port).into_iter().flatten();
+        there
+            .filter(|other| other.endpoint == place.endpoint)
+            .count()
+            > 1
+    }
+
     /// Where a connection with this concrete local end came in: an exact address before the
     /// wildcard, a bound device before none.
     pub fn serving(&self, local: &Endpoint) -> Option<Place> {
@@ -163,6 +173,8 @@ mod tests {
         let places = Places::of(&listeners);
         let v4 = places.serving(&at("::ffff:10.0.0.1", 0)).unwrap();
         assert_eq!(Some(v4), Place::of(&listeners[1]));
+        assert!(places.contested(&v4));
+        assert!(!Places::of(&listeners[..1]).contested(&Place::of(&listeners[0]).unwrap()));
     }
 
     #[test]

@@ -9,14 +9,11 @@ impl QueueReport {
     /// Makes one element of the sockets that share an address: lengths, limits and drops added up,
     /// the state and fill those of the worst, so that one stuck member is seen among idle ones.
     pub fn fold(&mut self) {
-        let mut places: HashMap<(Netns, bool, LocalReport), usize> = HashMap::new();
+        let mut places: HashMap<(Netns, (bool, bool), LocalReport), usize> = HashMap::new();
         let mut folded: Vec<ListenerReport> = Vec::new();
         for listener in std::mem::take(&mut self.listeners) {
-            let place = (
-                listener.netns.clone(),
-                is_udp(&listener),
-                listener.local.clone(),
-            );
+            let kind = (is_udp(&listener), listener.v6only);
+            let place = (listener.netns.clone(), kind, listener.local.clone());
             // Two unix sockets of one name are an old one and a new one, and no group.
             let known = places
                 .get(&place)

@@ -67,6 +67,7 @@ pub struct Join<'a> {
     requests: Option<HashMap<Place, u32>>,
     waiters: Option<HashMap<Place, Waiters>>,
     with_waiters: HashMap<Place, u32>,
+    places: Places,
 }
 
 /// The sockets that share a place.
@@ -110,6 +111,7 @@ impl<'a> Join<'a> {
                 .as_ref()
                 .map(|read| waiting::by_place(read, &places)),
             with_waiters: waiting::members_with_waiters(&namespace.listeners),
+            places,
         };
         if earlier.is_some_and(|earlier| earlier.had_the_same_listeners(namespace)) {
             let droppers: Vec<u64> = tcp()
@@ -153,6 +155,7 @@ impl<'a> Join<'a> {
             owners,
             owners_complete,
             fullest: None,
+            v6only: listener.v6only.unwrap_or(false),
         }
     }
 
@@ -187,13 +190,16 @@ impl<'a> Join<'a> {
         }
     }
 
-    /// The queue is not full now, but it was since the reading before: what a UDP socket drops, it
-    /// drops for want of room; of a TCP listener the namespace counted overflows, and either nobody
-    /// else can have had them or it lacks no more than one of being full.
+    /// The queue is not full now, but it was since the reading before: of a TCP listener the
+    /// namespace counted overflows, and either nobody else can have had them or it lacks no more
+    /// than one of being full. A UDP socket takes no datagram that does not fit, so it is hardly
+    /// ever full; one that drops and is half full is taken for it.
     fn overflowed_between(&self, listener: &Listener) -> bool {
         let at_limit = match listener.queue {
-            Queue::Receive { .. } => return self.elapsed.is_some(),
-            Queue::Accept { length, limit } => length >= limit,
+            Queue::Receive { .. } => {
+                return self.elapsed.is_some() && fill_of(listener.queue) >= 0.5;
+            }
+            Queue::Accept { length, limit } => length > 0 && length >= limit,
         };
         let own = self.drops_delta(listener).map_or(0, i128::from);
         let alone = self.only_dropper == Some(listener.cookie) && own >= self.overflows;
@@ -213,8 +219,9 @@ impl<'a> Join<'a> {
             .as_ref()
             .is_some_and(|waiting| waiting.settled);
         // An MPTCP connection's data and end are kept in another socket.
-        let sums = known
-            .filter(|waiters| listener.protocol != Protocol::Mptcp && !waiters.outnumber(length));
+        let sums = known.filter(|waiters| {
+            listener.protocol != Protocol::Mptcp && waiters.match_queue(length, settled)
+        });
         let none = (length == 0).then_some(0);
         Some(AcceptQueue {
             length,
@@ -227,9 +234,7 @@ impl<'a> Join<'a> {
                 self.namespace.asked.contains(&listener.cookie),
             ),
             oldest_wait_ms: known.and_then(|waiters| waiters.oldest_wait_ms),
-            abandoned: sums
-                .map(|waiters| waiters.abandoned(length, settled))
-                .or(none),
+            abandoned: sums.map(|waiters| waiters.abandoned(length)).or(none),
             waiting_bytes: sums.map(|waiters| waiters.bytes).or(none),
             sampled: None,
         })
@@ -238,12 +243,15 @@ impl<'a> Join<'a> {
     /// The connections that wait at a place, where they must be those of one socket.
     fn known(&self, place: &Place) -> Option<Waiters> {
         let waiters = self.waiters.as_ref()?;
-        let one = self.with_waiters.get(place) == Some(&1);
+        let one = self.with_waiters.get(place) == Some(&1) && !self.places.contested(place);
         one.then(|| waiters.get(place).copied().unwrap_or_default())
     }
 
     fn syn_queue(&self, place: &Place, members: Option<&Members>) -> SynQueue {
-        let counted = self.requests.as_ref();
+        let counted = self
+            .requests
+            .as_ref()
+            .filter(|_| !self.places.contested(place));
         SynQueue {
             length: counted.map(|counted| counted.get(place).copied().unwrap_or(0)),
             limit: members.and_then(|members| members.syn_limit),

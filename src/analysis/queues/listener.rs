@@ -51,6 +51,9 @@ pub struct ListenerReport {
     /// The queue of the fullest socket, where several were folded into this one.
     #[serde(skip)]
     pub fullest: Option<Fullest>,
+    /// It serves IPv6 clients only, and is another place than a dual-stack socket of its address.
+    #[serde(skip)]
+    pub v6only: bool,
 }
 
 /// The queue of one socket out of several.

@@ -36,19 +36,18 @@ pub fn by_place(reading: &WaitingReading, places: &Places) -> HashMap<Place, Wai
 }
 
 impl Waiters {
-    /// More were seen than a queue of this length holds: connections came and went meanwhile, and
-    /// no sum is that of one moment.
-    pub fn outnumber(&self, queue_len: u32) -> bool {
-        self.seen > u64::from(queue_len)
+    /// The sums speak of a queue of this length: as many were seen as it counts or, where nothing
+    /// moved while they were looked for, fewer, as the rest has been reset.
+    pub fn match_queue(&self, length: u32, settled: bool) -> bool {
+        let length = u64::from(length);
+        self.seen == length || (settled && self.seen < length)
     }
 
-    /// Connections whose client has left: those seen to be closed or half-closed and, where nothing
-    /// moved while they were looked for, those that a queue of this length counts and that are not
-    /// to be seen any more, because a reset takes a connection out of the tables but not out of the
-    /// queue.
-    pub fn abandoned(&self, queue_len: u32, settled: bool) -> u64 {
-        let reset = u64::from(queue_len).saturating_sub(self.seen);
-        self.hung_up + if settled { reset } else { 0 }
+    /// Connections whose client has left: those seen to be closed or half-closed, and those that
+    /// the queue counts and that are not to be seen any more, because a reset takes a connection
+    /// out of the tables but not out of the queue.
+    pub fn abandoned(&self, length: u32) -> u64 {
+        self.hung_up + u64::from(length).saturating_sub(self.seen)
     }
 }
 
@@ -68,14 +67,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reset_connection_is_counted_only_when_nothing_moved() {
+    fn resets_are_told_only_when_nothing_moved() {
         let waiters = Waiters {
             seen: 3,
             hung_up: 1,
             ..Waiters::default()
         };
-        assert_eq!(waiters.abandoned(5, true), 3);
-        assert_eq!(waiters.abandoned(5, false), 1);
-        assert_eq!(waiters.abandoned(2, true), 1, "more seen than counted");
+        assert!(waiters.match_queue(5, true));
+        assert_eq!(waiters.abandoned(5), 3);
+        assert!(!waiters.match_queue(5, false));
+        assert!(waiters.match_queue(3, false));
+        assert_eq!(waiters.abandoned(3), 1);
+        assert!(!waiters.match_queue(2, true), "more seen than counted");
     }
 }

@@ -123,6 +123,8 @@ impl<'a> Reader<'a> {
             requests: full && self.plan.syn && in_time && memory.requests_pace.is_due(),
             waiting: full && in_time && memory.waiting_pace.is_due(),
         };
+        // One namespace is read at the time of the reading; of many, each at its own.
+        let at = matches!(self.places, Places::All).then(|| self.started.elapsed());
         let kernel = self.kernel;
         let answer = namespace
             .enter(|| namespace::ask(kernel, question))
@@ -147,8 +149,7 @@ impl<'a> Reader<'a> {
             let why = "looked at only now and then, as it takes long for readings this close";
             missing.push(Incomplete::new("waiting", why));
         }
-        // One namespace is read at the time of the reading; of many, each at its own.
-        reading.at = matches!(self.places, Places::All).then(|| self.started.elapsed());
+        reading.at = at;
         memory.limits(&mut reading);
         Ok(reading)
     }

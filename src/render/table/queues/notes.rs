@@ -27,12 +27,21 @@ pub fn notes(report: &QueueReport) -> Vec<String> {
 /// Who set the limit, what raises it, and how many of those waiting have left.
 fn full(listener: &ListenerReport) -> Option<String> {
     let queue = listener.accept_queue.as_ref()?;
-    let is_full = listener.state >= State::Full && queue.length >= queue.limit;
-    is_full.then(|| format!("{}: limit {}{}", local(listener), limit(queue), gone(queue)))
+    let own_limit = listener
+        .fullest
+        .map_or(queue.limit, |fullest| fullest.limit);
+    let is_full = listener.state >= State::Full && queue.length >= own_limit;
+    is_full.then(|| {
+        format!(
+            "{}: limit {}{}",
+            local(listener),
+            limit(own_limit, queue),
+            gone(queue)
+        )
+    })
 }
 
-fn limit(queue: &AcceptQueue) -> String {
-    let limit = queue.limit;
+fn limit(limit: u32, queue: &AcceptQueue) -> String {
     match queue.limit_set_by {
         Some(LimitSetBy::Application) => format!("{limit} from the application's listen()"),
         Some(LimitSetBy::Somaxconn) => {
@@ -58,41 +67,37 @@ fn gone(queue: &AcceptQueue) -> String {
     }
 }
 
-/// Groups in which some sockets are full while others have room.
+/// Groups in which some accept queues are full while others have room.
 fn stuck_members(listeners: &[ListenerReport]) -> Vec<String> {
-    let mut groups: BTreeMap<(String, String), Vec<&ListenerReport>> = BTreeMap::new();
-    for listener in listeners
-        .iter()
-        .filter(|listener| listener.reuseport_members > 1)
-    {
-        groups
-            .entry((listener.netns.label(), local(listener)))
-            .or_default()
-            .push(listener);
+    let mut groups: BTreeMap<(String, String, bool), Vec<&ListenerReport>> = BTreeMap::new();
+    let is_member =
+        |listener: &&ListenerReport| listener.reuseport_members > 1 && listener.syn_queue.is_some();
+    for listener in listeners.iter().filter(is_member) {
+        let key = (listener.netns.label(), local(listener), listener.v6only);
+        groups.entry(key).or_default().push(listener);
     }
-    let note = |((_, local), members): ((String, String), Vec<&ListenerReport>)| {
-        let full: Vec<_> = members
-            .iter()
-            .filter(|member| member.state >= State::Full)
-            .collect();
-        let free = members.iter().any(|member| member.fill_ratio() < Some(0.5));
-        let holder = full.first()?.owners.first();
-        let who = holder.map(|owner| {
-            format!(
-                ": {} ({}) does not accept",
-                text::escape(&owner.name),
-                owner.pid
-            )
-        });
-        let (full, all) = (full.len(), members.len());
-        free.then(|| {
-            format!(
-                "{local}: {full} of {all} SO_REUSEPORT sockets full, others have room{}",
-                who.unwrap_or_default()
-            )
-        })
-    };
-    groups.into_iter().filter_map(note).collect()
+    groups
+        .into_iter()
+        .filter_map(|((_, local, _), members)| stuck(&local, &members))
+        .collect()
+}
+
+fn stuck(local: &str, members: &[&ListenerReport]) -> Option<String> {
+    let is_full = |member: &&&ListenerReport| member.fill_ratio() >= Some(1.0);
+    let free = members.iter().any(|member| member.fill_ratio() < Some(0.5));
+    let holder = members.iter().find(is_full)?.owners.first();
+    let who = holder.map(|owner| {
+        format!(
+            ": {} ({}) does not accept",
+            text::escape(&owner.name),
+            owner.pid
+        )
+    });
+    let (full, all) = (members.iter().filter(is_full).count(), members.len());
+    let who = who.unwrap_or_default();
+    free.then(|| {
+        format!("{local}: {full} of {all} SO_REUSEPORT sockets full, others have room{who}")
+    })
 }
 
 /// SYN queues that are full, each address once.
