@@ -224,6 +224,14 @@ impl Output {
         look: &Look,
         head: &str,
     ) -> io::Result<()> {
+        let width = size().map(|(columns, _)| columns);
+        let notes = self.notes(report, &View { width, ..*view }, look);
+        if width.is_none() && !self.colour && !report.rows().is_empty() {
+            self.begin(head)?;
+            let columns = look.columns.as_deref();
+            table::plain::write(&mut self.out, report, view, columns, self.settings.header)?;
+            return self.end(&notes);
+        }
         let mut screen = self.screen.take().map(RefCell::new);
         let changed = |row: &str, key: &str, cell: &Cell| {
             let column = column(T::columns(), key)?;
@@ -232,10 +240,7 @@ impl Output {
                 .borrow_mut()
                 .change(row, column.key, cell, column.rising)
         };
-        let view = &View {
-            width: size().map(|(columns, _)| columns),
-            ..*view
-        };
+        let view = &View { width, ..*view };
         let drawing = Drawing {
             colour: self.colour,
             header: self.settings.header,
@@ -246,34 +251,37 @@ impl Output {
             true => vec![report.nothing()],
             false => draw(report, view, &drawing),
         };
-        let notes = self.notes(report, view, look);
         if let Some(screen) = &mut screen {
             screen.get_mut().draw(head, &lines, &notes)?;
         } else {
-            self.lines(head, &lines, &notes)?;
+            self.begin(head)?;
+            lines
+                .iter()
+                .try_for_each(|line| writeln!(self.out, "{line}"))?;
+            self.end(&notes)?;
         }
         self.screen = screen.map(RefCell::into_inner);
         Ok(())
     }
 
-    /// Tables that follow each other are told apart by an empty line.
-    fn lines(&mut self, head: &str, lines: &[String], notes: &[String]) -> io::Result<()> {
+    /// Tables that follow each other are told apart by an empty line and a head.
+    fn begin(&mut self, head: &str) -> io::Result<()> {
         if self.reports > 0 {
             writeln!(self.out)?;
         }
         if !head.is_empty() && self.settings.header {
             writeln!(self.out, "{head}")?;
         }
-        for line in lines {
-            writeln!(self.out, "{line}")?;
-        }
+        Ok(())
+    }
+
+    fn end(&mut self, notes: &[String]) -> io::Result<()> {
         if !notes.is_empty() {
             writeln!(self.out)?;
         }
-        for note in notes {
-            writeln!(self.out, "{note}")?;
-        }
-        Ok(())
+        notes
+            .iter()
+            .try_for_each(|note| writeln!(self.out, "{note}"))
     }
 
     fn notes<T: Tabular>(&self, report: &T, view: &View, look: &Look) -> Vec<String> {

@@ -68,10 +68,16 @@ pub fn signed(change: i128) -> String {
 /// Makes a name harmless on a terminal: control characters, and those that reorder or hide text,
 /// are written as `\x1b` or `\u{202e}`.
 pub fn escape(name: &str) -> String {
-    if name.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-        return name.to_owned();
-    }
     let mut shown = String::with_capacity(name.len());
+    escape_into(name, &mut shown);
+    shown
+}
+
+/// The same, appended to a text.
+pub fn escape_into(name: &str, shown: &mut String) {
+    if name.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return shown.push_str(name);
+    }
     for character in name.chars() {
         match character {
             '\0'..='\x1f' | '\x7f' => shown.push_str(&format!("\\x{:02x}", character as u32)),
@@ -79,7 +85,6 @@ pub fn escape(name: &str) -> String {
             _ => shown.extend(character.escape_unicode()),
         }
     }
-    shown
 }
 
 fn is_harmless(character: char) -> bool {

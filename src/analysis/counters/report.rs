@@ -60,9 +60,9 @@ pub struct CounterReport {
     /// The one-word name that `nstat` prints: `TcpExtListenDrops`.
     #[serde(skip)]
     pub kernel_name: String,
-    /// What is known of it.
+    /// Its place in the catalogue; a counter that is not there comes last in its group.
     #[serde(skip)]
-    entry: Option<&'static Entry>,
+    order: usize,
 }
 
 /// A counter's rate, or a gauge's level, over many samples.
@@ -102,7 +102,7 @@ pub fn report(
         });
         let mut counters = of_namespace(namespace, earlier, selection);
         absent(namespace, selection, &mut counters, &mut report.incomplete);
-        counters.sort_by_cached_key(order);
+        counters.sort_by(|a, b| (a.order, &a.kernel_name).cmp(&(b.order, &b.kernel_name)));
         report.counters.extend(counters);
         if with_why {
             report.why.push(why(namespace, earlier));
@@ -120,9 +120,13 @@ fn of_namespace(
         .map(|(before, _)| before.counters.by_id())
         .unwrap_or_default();
     let chosen = now.counters.values.iter().filter_map(|(id, value)| {
+        // Most are 0 and need not be looked up.
+        if *value == 0 && *selection == Selection::Trouble {
+            return None;
+        }
         let name = id.kernel_name();
         let entry = catalogue::entry(&name);
-        is_chosen(selection, &name, entry, *value, now.tcp_syncookies).then(|| {
+        is_chosen(selection, &name, entry, now.tcp_syncookies).then(|| {
             let mut counter = counter(&now.netns, id, name, entry, Some(*value));
             if let Some((then, (_, elapsed))) = earlier.get(id).zip(before) {
                 compare(&mut counter, *then, *value, elapsed);
@@ -151,7 +155,6 @@ fn is_chosen(
     selection: &Selection,
     name: &str,
     entry: Option<&Entry>,
-    value: i128,
     tcp_syncookies: Option<u32>,
 ) -> bool {
     match selection {
@@ -159,7 +162,7 @@ fn is_chosen(
         Selection::Named { all, .. } => all.contains(name),
         Selection::Trouble => {
             let harmless = tcp_syncookies == Some(2) && name == "TcpExtTCPReqQFullDoCookies";
-            value != 0 && entry.is_some_and(|entry| entry.trouble) && !harmless
+            entry.is_some_and(|entry| entry.trouble) && !harmless
         }
     }
 }
@@ -224,8 +227,8 @@ fn counter(
         per_second: None,
         sampled: None,
         meaning: entry.map(|entry| entry.meaning.into()),
+        order: entry.map_or_else(|| last_of(group(id)), |entry| entry.order),
         kernel_name,
-        entry,
     }
 }
 
@@ -236,18 +239,12 @@ fn group(id: &CounterId) -> &'static str {
     if by_type { "icmp" } else { "other" }
 }
 
-/// The catalogue's order; a counter it does not know comes last in its group.
-fn order(counter: &CounterReport) -> (usize, String) {
-    let of_group = || {
-        let mut entries = catalogue::entries().iter();
-        entries
-            .rfind(|entry| entry.group == counter.group)
-            .map_or(usize::MAX, |last| last.order)
-    };
-    let unknown = || (of_group(), counter.kernel_name.clone());
-    counter
-        .entry
-        .map_or_else(unknown, |entry| (entry.order, String::new()))
+/// The last place of a group.
+fn last_of(group: &str) -> usize {
+    let mut entries = catalogue::entries().iter();
+    entries
+        .rfind(|entry| entry.group == group)
+        .map_or(usize::MAX, |last| last.order)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A value with its unit, and how it is written.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, fmt::Write};
 
 use crate::render::{
     Tone,
@@ -40,16 +40,27 @@ pub enum Value {
 impl Value {
     /// As a person reads it. Names are made harmless.
     pub fn shown(&self) -> String {
-        match self {
-            Value::Missing => MISSING.to_owned(),
-            Value::Text(name) | Value::Both { shown: name, .. } => text::escape(name),
-            Value::Count(number) => number.to_string(),
-            Value::Change(number) => text::signed(*number),
-            Value::Decimal(number) => text::decimal(*number),
-            Value::Ratio(share) => text::percent(*share),
-            Value::Milliseconds(duration) => text::duration(*duration),
-            Value::Bytes(size) => text::bytes(*size),
-        }
+        let mut text = String::new();
+        self.show(&mut text);
+        text
+    }
+
+    /// The same, appended to a text.
+    pub fn show(&self, text: &mut String) {
+        let written = match self {
+            Value::Missing => text.write_str(MISSING),
+            Value::Text(name) | Value::Both { shown: name, .. } => {
+                text::escape_into(name, text);
+                Ok(())
+            }
+            Value::Count(number) => write!(text, "{number}"),
+            Value::Change(number) => text.write_str(&text::signed(*number)),
+            Value::Decimal(number) => text.write_str(&text::decimal(*number)),
+            Value::Ratio(share) => text.write_str(&text::percent(*share)),
+            Value::Milliseconds(duration) => text.write_str(&text::duration(*duration)),
+            Value::Bytes(size) => text.write_str(&text::bytes(*size)),
+        };
+        written.expect("a string takes all that is written");
     }
 
     /// As a program reads it: unrounded, in the base unit; empty when it is not known.

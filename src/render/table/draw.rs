@@ -1,4 +1,5 @@
-//! Draws a table: which columns, their cells' texts, and those laid out in lines.
+//! Draws a table for a terminal: which columns fit, their cells' texts, and those laid out in
+//! lines, with colours.
 
 use comfy_table::{Attribute, Cell as Drawn, CellAlignment, ContentArrangement, Table, presets};
 
@@ -40,10 +41,7 @@ pub fn draw<T: Tabular>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<S
     if let Some(width) = view.width {
         texts.shorten_last(width);
     }
-    match view.width.is_some() || drawing.colour {
-        true => texts.styled(drawing.colour),
-        false => texts.plain(),
-    }
+    texts.styled(drawing.colour)
 }
 
 fn keys<T: Tabular>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<&'static str> {
@@ -144,7 +142,6 @@ impl Texts {
         }
     }
 
-    /// For a terminal.
     fn styled(self, colour: bool) -> Vec<String> {
         let mut table = Table::new();
         table
@@ -181,38 +178,6 @@ impl Texts {
             .lines()
             .map(|line| line.trim_end().to_owned())
             .collect()
-    }
-
-    /// For a pipe: the same look, without the cost of cells that could have a style.
-    fn plain(&self) -> Vec<String> {
-        let widths = self.widths();
-        let heads = || self.heads.iter().map(String::as_str).collect();
-        let rows = self
-            .rows
-            .iter()
-            .map(|row| row.iter().map(|cell| cell.text.as_str()).collect());
-        let lines = self.header.then(heads).into_iter().chain(rows);
-        let spaces = " ".repeat(widths.iter().max().unwrap_or(&0) + fit::GAP);
-        lines
-            .map(|cells: Vec<&str>| self.line(&widths, &cells, &spaces))
-            .collect()
-    }
-
-    fn line(&self, widths: &[usize], cells: &[&str], spaces: &str) -> String {
-        let room = widths.iter().map(|width| width + fit::GAP).sum();
-        let mut line = String::with_capacity(room);
-        for ((align, width), cell) in self.aligns.iter().zip(widths).zip(cells) {
-            let room = width.saturating_sub(text::width(cell));
-            let (before, after) = match align {
-                Align::Left => (0, room),
-                Align::Right => (room, 0),
-            };
-            line.push_str(&spaces[..before]);
-            line.push_str(cell);
-            line.push_str(&spaces[..after + fit::GAP]);
-        }
-        line.truncate(line.trim_end().len());
-        line
     }
 }
 

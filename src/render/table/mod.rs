@@ -5,6 +5,7 @@ mod cell;
 pub mod counters;
 mod draw;
 mod fit;
+pub mod plain;
 pub mod queues;
 
 pub use cell::{Cell, Value};

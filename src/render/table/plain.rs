@@ -1,0 +1,66 @@
+//! A table for a pipe, as wide as it comes: measured in a first pass and written in a second, so
+//! that no text is kept, however many rows there are.
+
+use std::io::{self, Write};
+
+use super::{Align, Column, Tabular, View, column, fit::GAP};
+use crate::render::text;
+
+/// Writes it. `chosen` are the columns asked for, if any.
+pub fn write<T: Tabular>(
+    out: &mut dyn Write,
+    report: &T,
+    view: &View,
+    chosen: Option<&[&'static str]>,
+    header: bool,
+) -> io::Result<()> {
+    let keys = chosen.map_or_else(|| report.shown(view), <[_]>::to_vec);
+    let columns: Vec<&Column<T::Row>> = keys
+        .iter()
+        .filter_map(|key| column(T::columns(), key))
+        .collect();
+    let mut buffer = String::new();
+    let mut widths: Vec<usize> = columns
+        .iter()
+        .map(|column| if header { text::width(column.title) } else { 0 })
+        .collect();
+    for row in report.rows() {
+        for (width, column) in widths.iter_mut().zip(&columns) {
+            show(column, row, view, &mut buffer);
+            *width = text::width(&buffer).max(*width);
+        }
+    }
+    let spaces = " ".repeat(widths.iter().max().unwrap_or(&0) + GAP);
+    let mut line = String::new();
+    if header {
+        for (column, width) in columns.iter().zip(&widths) {
+            pad(&mut line, column.title, column.align, *width, &spaces);
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    for row in report.rows() {
+        line.clear();
+        for (column, width) in columns.iter().zip(&widths) {
+            show(column, row, view, &mut buffer);
+            pad(&mut line, &buffer, column.align, *width, &spaces);
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+fn show<R>(column: &Column<R>, row: &R, view: &View, buffer: &mut String) {
+    buffer.clear();
+    (column.cell)(row, view).value.show(buffer);
+}
+
+fn pad(line: &mut String, cell: &str, align: Align, width: usize, spaces: &str) {
+    let room = width - text::width(cell);
+    let (before, after) = match align {
+        Align::Left => (0, room),
+        Align::Right => (room, 0),
+    };
+    line.push_str(&spaces[..before]);
+    line.push_str(cell);
+    line.push_str(&spaces[..after + GAP]);
+}
