@@ -95,7 +95,7 @@ impl Output {
         let colour = settings.colour.is_on(super::terminal_can_move());
         // It was decided here; the library would ask NO_COLOR once more.
         crossterm::style::force_color_output(colour);
-        let out = BufWriter::with_capacity(64 * 1024, stdout().lock());
+        let out = BufWriter::with_capacity(16 * 1024, stdout().lock());
         Output {
             settings,
             out,

@@ -100,10 +100,11 @@ pub fn report(
                 .find(same)
                 .map(|earlier| (earlier, elapsed))
         });
-        let mut counters = of_namespace(namespace, earlier, selection);
-        absent(namespace, selection, &mut counters, &mut report.incomplete);
-        counters.sort_by(|a, b| (a.order, &a.kernel_name).cmp(&(b.order, &b.kernel_name)));
-        report.counters.extend(counters);
+        let start = report.counters.len();
+        of_namespace(namespace, earlier, selection, &mut report.counters);
+        absent(namespace, selection, &mut report);
+        report.counters[start..]
+            .sort_unstable_by(|a, b| (a.order, &a.kernel_name).cmp(&(b.order, &b.kernel_name)));
         if with_why {
             report.why.push(why(namespace, earlier));
         }
@@ -115,10 +116,14 @@ fn of_namespace(
     now: &NamespaceCounters,
     before: Option<(&NamespaceCounters, Duration)>,
     selection: &Selection,
-) -> Vec<CounterReport> {
+    counters: &mut Vec<CounterReport>,
+) {
     let earlier = before
         .map(|(before, _)| before.counters.by_id())
         .unwrap_or_default();
+    if *selection == Selection::All {
+        counters.reserve(now.counters.values.len());
+    }
     let chosen = now.counters.values.iter().filter_map(|(id, value)| {
         // Most are 0 and need not be looked up.
         if *value == 0 && *selection == Selection::Trouble {
@@ -134,7 +139,7 @@ fn of_namespace(
             counter
         })
     });
-    chosen.collect()
+    counters.extend(chosen);
 }
 
 fn compare(counter: &mut CounterReport, before: i128, now: i128, elapsed: Duration) {
@@ -168,12 +173,7 @@ fn is_chosen(
 }
 
 /// Counters that were named and that this kernel does not print: unknown, not 0.
-fn absent(
-    now: &NamespaceCounters,
-    selection: &Selection,
-    counters: &mut Vec<CounterReport>,
-    incomplete: &mut Vec<Incomplete>,
-) {
+fn absent(now: &NamespaceCounters, selection: &Selection, report: &mut CountersReport) {
     let Selection::Named { exact: names, .. } = selection else {
         return;
     };
@@ -191,7 +191,7 @@ fn absent(
     if missing.is_empty() {
         return;
     }
-    counters.extend(missing.iter().map(|entry| {
+    report.counters.extend(missing.iter().map(|entry| {
         counter(
             &now.netns,
             &CounterId::from(entry.kernel_name),
@@ -201,7 +201,7 @@ fn absent(
         )
     }));
     let count = missing.len() as u64;
-    incomplete.push(Incomplete::counted(
+    report.incomplete.push(Incomplete::counted(
         "counters",
         "not counted by this kernel",
         count,
