@@ -4,6 +4,8 @@ mod catalogue;
 mod report;
 mod samples;
 mod select;
+#[cfg(test)]
+mod tests;
 mod why;
 
 pub use catalogue::{Entry, Kind, Scope, entries, entry};

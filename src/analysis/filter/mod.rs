@@ -6,6 +6,7 @@
 //! /run/*.sock      a unix socket's path       not :22 and (:80 or :443)
 //! ```
 
+mod address;
 mod parse;
 
 use std::net::IpAddr;

@@ -1,8 +1,11 @@
 //! Reads a filter, and says where it cannot.
 
-use std::{fmt, net::IpAddr};
+use std::fmt;
 
-use super::{Comparison, Expression, Network};
+use super::{
+    Comparison, Expression,
+    address::{NOT_A_PORT, Wrong, address},
+};
 
 /// What is wrong with a filter, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +24,6 @@ impl fmt::Display for FilterError {
 }
 
 impl std::error::Error for FilterError {}
-
-const NOT_A_PORT: &str = "not a port: a number from 0 to 65535";
 
 /// Parentheses may not be nested deeper than this.
 const DEEPEST: usize = 50;
@@ -209,90 +210,6 @@ fn one_or(mut parts: Vec<Expression>, join: fn(Vec<Expression>) -> Expression) -
         parts.remove(0)
     } else {
         join(parts)
-    }
-}
-
-/// The part of a word that is wrong, and why.
-struct Wrong<'a> {
-    part: &'a str,
-    why: String,
-}
-
-fn wrong<'a>(part: &'a str, why: impl Into<String>) -> Wrong<'a> {
-    Wrong {
-        part,
-        why: why.into(),
-    }
-}
-
-/// `ADDR`, `ADDR:PORT`, `ADDR/BITS:PORT`, `:PORT`, `*:PORT`; an IPv6 address with a port or bits
-/// stands in brackets.
-fn address(word: &str) -> Result<Expression, Wrong<'_>> {
-    if let Ok(address) = word.parse::<IpAddr>() {
-        return Ok(Expression::Address {
-            network: Some(whole(address)),
-            port: None,
-        });
-    }
-    let (place, rest) = match word
-        .strip_prefix('[')
-        .and_then(|inside| inside.split_once(']'))
-    {
-        Some(split) => split,
-        None => word.split_at(word.find(['/', ':']).unwrap_or(word.len())),
-    };
-    let (bits, port) = match rest.split_once(':') {
-        Some((bits, port)) => (bits, Some(port)),
-        None => (rest, None),
-    };
-    let network = match place {
-        "" | "*" if bits.is_empty() => None,
-        _ => Some(network(place, bits)?),
-    };
-    if network.is_none() && port.is_none() {
-        return Err(wrong(word, "not an address"));
-    }
-    let port = match port {
-        None | Some("*") => None,
-        Some(digits) => Some(digits.parse().map_err(|_| wrong(digits, NOT_A_PORT))?),
-    };
-    Ok(Expression::Address { network, port })
-}
-
-fn network<'a>(place: &'a str, bits: &'a str) -> Result<Network, Wrong<'a>> {
-    let address: IpAddr = place
-        .parse()
-        .map_err(|_| wrong(place, not_an_address(place)))?;
-    let whole = whole(address);
-    if bits.is_empty() {
-        return Ok(whole);
-    }
-    match bits
-        .strip_prefix('/')
-        .and_then(|digits| digits.parse().ok())
-    {
-        Some(bits) if bits <= whole.bits => Ok(Network { address, bits }),
-        _ => Err(wrong(
-            bits,
-            format!("not a prefix length: a number from 0 to {}", whole.bits),
-        )),
-    }
-}
-
-fn not_an_address(word: &str) -> String {
-    match word.parse::<u16>() {
-        Ok(port) => format!("not an address; a port is written :{port}"),
-        Err(_) => "not an address, nor a word of the filter language; \
-                   a process is chosen with --process"
-            .to_owned(),
-    }
-}
-
-fn whole(address: IpAddr) -> Network {
-    let address = address.to_canonical();
-    Network {
-        address,
-        bits: if address.is_ipv4() { 32 } else { 128 },
     }
 }
 
