@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     analysis::{change, per_second, unit_of, wrapping_change},
-    model::{Listener, Local, Owner, Protocol, Queue},
+    model::{Listener, Owner, Protocol, Queue},
 };
 
 /// The reading before, of the same namespace.
@@ -137,7 +137,7 @@ impl<'a> Join<'a> {
             state: self.state(listener, syn_queue.as_ref(), drops_delta),
             netns: self.namespace.netns.clone(),
             protocol: listener.protocol,
-            local: self.local(&listener.local),
+            local: LocalReport::new(&listener.local, &self.namespace.interfaces),
             accept_queue: self.accept_queue(listener, place),
             receive_queue: receive_queue(listener.queue),
             syn_queue,
@@ -279,32 +279,6 @@ impl<'a> Join<'a> {
         let creator = || self.now.cgroups.get(&listener.cgroup_id?).cloned();
         holder.or_else(creator)
     }
-
-    fn local(&self, local: &Local) -> LocalReport {
-        match local {
-            Local::Inet(endpoint) => LocalReport::Inet {
-                address: endpoint.address,
-                port: endpoint.port,
-                interface: (endpoint.interface != 0).then(|| {
-                    let name = self.namespace.interfaces.get(&endpoint.interface);
-                    name.cloned()
-                        .unwrap_or_else(|| format!("if{}", endpoint.interface))
-                }),
-            },
-            Local::Unix(name) => LocalReport::Unix {
-                path: unix_path(name),
-            },
-        }
-    }
-}
-
-/// As `ss` writes it: the zero bytes of an abstract name as `@`.
-fn unix_path(name: &[u8]) -> String {
-    let shown: Vec<u8> = name
-        .iter()
-        .map(|byte| if *byte == 0 { b'@' } else { *byte })
-        .collect();
-    String::from_utf8_lossy(&shown).into_owned()
 }
 
 fn is_tcp(protocol: Protocol) -> bool {

@@ -1,10 +1,11 @@
 //! One listener as it is reported.
 
-use std::{borrow::Cow, fmt, net::IpAddr};
+use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};
 
+use super::LocalReport;
 use crate::model::{Netns, Owner, Protocol};
 
 /// One socket that others connect or send to.
@@ -65,51 +66,6 @@ pub struct Fullest {
     pub limit: u32,
 }
 
-/// Where a listener is found.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
-#[serde(untagged)]
-pub enum LocalReport {
-    /// An internet address.
-    Inet {
-        /// IPv4 or IPv6 address; `0.0.0.0` and `::` are wildcards.
-        address: IpAddr,
-        /// Port.
-        port: u16,
-        /// The device it is bound to.
-        interface: Option<String>,
-    },
-    /// A unix socket.
-    Unix {
-        /// Path; an abstract name begins with `@`. Bytes that are not UTF-8 are replaced.
-        path: String,
-    },
-}
-
-impl fmt::Display for LocalReport {
-    /// As it is written everywhere: `127.0.0.1:80`, `[::]:443`, `[fe80::1]%eth0:80`, a path.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LocalReport::Inet {
-            address,
-            port,
-            interface,
-        } = self
-        else {
-            let LocalReport::Unix { path } = self else {
-                return Ok(());
-            };
-            return f.write_str(path);
-        };
-        match address {
-            IpAddr::V4(address) => write!(f, "{address}")?,
-            IpAddr::V6(address) => write!(f, "[{address}]")?,
-        }
-        if let Some(device) = interface {
-            write!(f, "%{device}")?;
-        }
-        write!(f, ":{port}")
-    }
-}
-
 /// How a queue stands, worst last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -155,7 +111,7 @@ pub struct AcceptQueue {
     /// How long the oldest of them has waited; `null` when nobody waits or it could not be seen.
     pub oldest_wait_ms: Option<u64>,
     /// How many of them were closed, half-closed or reset by their client meanwhile; `null` when
-    /// connections came and went too fast to tell, and for MPTCP.
+    /// connections came and went too fast to tell, for MPTCP and for unix sockets.
     pub abandoned: Option<u64>,
     /// Request bytes that arrived on them and nobody has read; `null` likewise.
     pub waiting_bytes: Option<u64>,

@@ -3,9 +3,11 @@
 mod attribute;
 mod fill;
 mod fold;
+mod incomplete;
 mod join;
 mod limits;
 mod listener;
+mod local;
 mod report;
 mod samples;
 mod selection;
@@ -14,9 +16,10 @@ mod tests;
 mod waiting;
 
 pub use listener::{
-    AcceptQueue, Cookie, Fullest, LimitSetBy, ListenerReport, LocalReport, ReceiveQueue, Sampled,
-    State, SynQueue,
+    AcceptQueue, Cookie, Fullest, LimitSetBy, ListenerReport, ReceiveQueue, Sampled, State,
+    SynQueue,
 };
+pub use local::LocalReport;
 pub use report::{QueueReport, report};
 pub use samples::Samples;
 pub use selection::Selection;

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    ListenerReport, LocalReport, NamespaceReading, Reading, Selection, State,
+    ListenerReport, LocalReport, NamespaceReading, Reading, Selection, State, incomplete,
     join::{Earlier, Join},
 };
 use crate::{analysis::Report, model::Incomplete};
@@ -60,15 +60,25 @@ pub fn report(
         );
     }
     // What is hidden because its owner is not known must be said, too.
-    let incomplete = incomplete(now, &listeners);
+    let owners = now
+        .owners
+        .as_ref()
+        .and_then(|owners| incomplete::holders(owners, &listeners));
     listeners.retain(|listener| selection.shows(listener));
+    let unknown = incomplete::unknown(now, &listeners);
     listeners.sort_by_cached_key(trouble);
     let ages = now
         .namespaces
         .iter()
         .filter_map(|namespace| namespace.requests.as_ref());
     QueueReport {
-        incomplete,
+        incomplete: now
+            .incomplete
+            .iter()
+            .cloned()
+            .chain(owners)
+            .chain(unknown)
+            .collect(),
         there: now
             .namespaces
             .iter()
@@ -108,33 +118,4 @@ impl ListenerReport {
             (None, None) => None,
         }
     }
-}
-
-/// What the reading says is missing, and the owners that were looked for and not found.
-fn incomplete(now: &Reading, listeners: &[ListenerReport]) -> Vec<Incomplete> {
-    let mut missing = now.incomplete.clone();
-    let Some(owners) = &now.owners else {
-        return missing;
-    };
-    let ownerless = listeners
-        .iter()
-        .filter(|l| l.owners.is_empty() && l.inode != 0)
-        .count() as u64;
-    let why = if owners.out_of_time {
-        "the time for the search was spent; --owners all looks at every descriptor"
-    } else if owners.unreadable > 0 && owners.may_read_all {
-        "a security policy or another user namespace forbids looking at some processes"
-    } else if owners.unreadable > 0 {
-        "needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH (sudo)"
-    } else if !owners.complete {
-        "/proc is mounted with hidepid, which hides other users' processes (sudo)"
-    } else {
-        "held by no process that /proc shows: by the kernel, or in another PID namespace"
-    };
-    if ownerless > 0 {
-        missing.push(Incomplete::counted("owners", why, ownerless));
-    } else if !owners.complete && !listeners.is_empty() {
-        missing.push(Incomplete::new("more owners", why));
-    }
-    missing
 }

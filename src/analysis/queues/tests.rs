@@ -242,6 +242,12 @@ fn who_waits_for_which_member_is_known_only_where_one_has_any() {
         of(&two, 1).accept_queue.as_ref().unwrap().oldest_wait_ms,
         None
     );
+    assert_eq!(one.incomplete, []);
+    assert_eq!(two.incomplete.len(), 1, "what is null is said");
+    assert_eq!(
+        (two.incomplete[0].what.as_str(), two.incomplete[0].count),
+        ("waiting", Some(2))
+    );
 }
 
 #[test]

@@ -1,0 +1,87 @@
+//! What a report does not hold although it was looked for.
+
+use super::{ListenerReport, NamespaceReading, Reading};
+use crate::model::{Incomplete, Owners};
+
+/// What came out unknown of the listeners that are shown.
+pub fn unknown(now: &Reading, listeners: &[ListenerReport]) -> Vec<Incomplete> {
+    let mut missing = Vec::new();
+    let untold = count(
+        now,
+        listeners,
+        |reading| reading.waiting.is_some(),
+        is_untold,
+    );
+    if untold > 0 {
+        let why = "whose they are or what became of them cannot be told: several sockets share \
+                   the address, it is MPTCP, or connections came and went meanwhile";
+        missing.push(Incomplete::counted("waiting", why, untold));
+    }
+    let uncounted = count(
+        now,
+        listeners,
+        |reading| reading.requests.is_some(),
+        is_uncounted,
+    );
+    if uncounted > 0 {
+        let why = "a v6only and a dual-stack socket share the address";
+        missing.push(Incomplete::counted("syn_queue", why, uncounted));
+    }
+    missing
+}
+
+/// Listeners of the namespaces where it was looked for.
+fn count(
+    now: &Reading,
+    listeners: &[ListenerReport],
+    looked_for: fn(&NamespaceReading) -> bool,
+    is_unknown: fn(&ListenerReport) -> bool,
+) -> u64 {
+    let looked_for = |listener: &&ListenerReport| {
+        let mut namespaces = now.namespaces.iter();
+        let its = namespaces.find(|reading| reading.netns.inode == listener.netns.inode);
+        its.is_some_and(looked_for)
+    };
+    let unknown = listeners.iter().filter(|listener| is_unknown(listener));
+    unknown.filter(looked_for).count() as u64
+}
+
+/// Somebody waits there, and how many of them have left is not known.
+fn is_untold(listener: &ListenerReport) -> bool {
+    let queue = listener
+        .accept_queue
+        .as_ref()
+        .filter(|_| listener.syn_queue.is_some());
+    queue.is_some_and(|queue| queue.length > 0 && queue.abandoned.is_none())
+}
+
+fn is_uncounted(listener: &ListenerReport) -> bool {
+    listener
+        .syn_queue
+        .as_ref()
+        .is_some_and(|queue| queue.length.is_none())
+}
+
+/// Sockets whose holders were not found or, where each has one, why there may be more.
+pub fn holders(owners: &Owners, listeners: &[ListenerReport]) -> Option<Incomplete> {
+    let ownerless = listeners
+        .iter()
+        .filter(|l| l.owners.is_empty() && l.inode != 0)
+        .count();
+    let why = if owners.out_of_time {
+        "the time for the search was spent; --owners all looks at every descriptor"
+    } else if owners.unreadable > 0 && owners.may_read_all {
+        "a security policy or another user namespace forbids looking at some processes"
+    } else if owners.unreadable > 0 {
+        "needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH (sudo)"
+    } else if !owners.complete {
+        "/proc is mounted with hidepid, which hides other users' processes (sudo)"
+    } else {
+        "held by no process that /proc shows: by the kernel, or in another PID namespace"
+    };
+    match ownerless {
+        0 if owners.complete || listeners.is_empty() => None,
+        0 => Some(Incomplete::new("more owners", why)),
+        _ => Some(Incomplete::counted("owners", why, ownerless as u64)),
+    }
+}
