@@ -3,6 +3,7 @@
 pub mod counters;
 pub mod filter;
 mod glob;
+mod holders;
 pub mod queues;
 mod rate;
 mod sampling;

@@ -4,12 +4,16 @@
 pub mod counters;
 pub mod describe;
 mod options;
+mod owners;
+mod pace;
 mod places;
 pub mod queues;
 mod session;
 mod wait;
+mod walks;
 
-pub use options::{OutputArgs, PlaceArgs, TimeArgs, seconds};
+pub use options::{FamilyArgs, OutputArgs, PlaceArgs, TimeArgs, seconds};
+pub use owners::{OwnerArgs, OwnerHunt, OwnersArg};
 pub use places::Places;
 pub use session::Session;
 

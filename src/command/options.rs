@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueHint, builder::NonEmptyStringValueParser};
 use jiff::SignedDuration;
+use sockdiag::source::Families;
 
 use super::usage;
 use crate::render::{Colour, Format, Settings};
@@ -163,6 +164,27 @@ impl TimeArgs {
                 Err(usage(format!("--watch {word}: write --watch={word}")))
             }
             _ => Ok(()),
+        }
+    }
+}
+
+/// Which sockets.
+#[derive(Debug, Args)]
+pub struct FamilyArgs {
+    /// Show IPv4 sockets only
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    ipv4: bool,
+    /// Show IPv6 sockets only (dual-stack ones serve IPv4 clients too)
+    #[arg(short = '6', long)]
+    ipv6: bool,
+}
+
+impl FamilyArgs {
+    /// Both unless one was chosen.
+    pub fn families(&self) -> Families {
+        Families {
+            v4: !self.ipv6,
+            v6: !self.ipv4,
         }
     }
 }

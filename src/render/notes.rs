@@ -16,12 +16,17 @@ pub fn notes<T: Tabular>(
     if let Some(keys) = explained {
         notes.extend(legend::<T>(keys));
     }
-    match view.width {
-        Some(columns) => notes
+    fit(notes, view.width)
+}
+
+/// Breaks lines at words where the terminal is narrower than they are.
+pub fn fit(lines: Vec<String>, width: Option<usize>) -> Vec<String> {
+    match width {
+        Some(columns) => lines
             .iter()
-            .flat_map(|note| text::wrap(note, columns))
+            .flat_map(|line| text::wrap(line, columns))
             .collect(),
-        None => notes,
+        None => lines,
     }
 }
 

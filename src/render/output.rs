@@ -226,8 +226,9 @@ impl Output {
     ) -> io::Result<()> {
         let width = size().map(|(columns, _)| columns);
         let notes = self.notes(report, &View { width, ..*view }, look);
+        let head = self.head(report, head, width);
         if width.is_none() && !self.colour && !report.rows().is_empty() {
-            self.begin(head)?;
+            self.begin(&head)?;
             let columns = look.columns.as_deref();
             table::plain::write(&mut self.out, report, view, columns, self.settings.header)?;
             return self.end(&notes);
@@ -252,9 +253,9 @@ impl Output {
             false => draw(report, view, &drawing),
         };
         if let Some(screen) = &mut screen {
-            screen.get_mut().draw(head, &lines, &notes)?;
+            screen.get_mut().draw(&head, &lines, &notes)?;
         } else {
-            self.begin(head)?;
+            self.begin(&head)?;
             lines
                 .iter()
                 .try_for_each(|line| writeln!(self.out, "{line}"))?;
@@ -265,14 +266,24 @@ impl Output {
     }
 
     /// Tables that follow each other are told apart by an empty line and a head.
-    fn begin(&mut self, head: &str) -> io::Result<()> {
+    fn begin(&mut self, head: &[String]) -> io::Result<()> {
         if self.reports > 0 {
             writeln!(self.out)?;
         }
-        if !head.is_empty() && self.settings.header {
-            writeln!(self.out, "{head}")?;
+        head.iter()
+            .try_for_each(|line| writeln!(self.out, "{line}"))
+    }
+
+    /// The line of a watch, and what stands above every table of this kind.
+    fn head<T: Tabular>(&self, report: &T, head: &str, width: Option<usize>) -> Vec<String> {
+        let mut lines = Vec::new();
+        if !head.is_empty() && (self.settings.header || self.screen.is_some()) {
+            lines.push(head.to_owned());
         }
-        Ok(())
+        if !self.settings.quiet {
+            lines.extend(notes::fit(report.heading(), width));
+        }
+        lines
     }
 
     fn end(&mut self, notes: &[String]) -> io::Result<()> {

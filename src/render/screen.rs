@@ -93,7 +93,7 @@ impl Screen {
 
     /// Draws a frame. Lines that do not fit are counted in the last one; the terminal's size is
     /// asked anew each time.
-    pub fn draw(&mut self, head: &str, lines: &[String], notes: &[String]) -> io::Result<()> {
+    pub fn draw(&mut self, head: &[String], lines: &[String], notes: &[String]) -> io::Result<()> {
         self.shown = std::mem::take(&mut self.drawing);
         let (columns, rows) = size().unwrap_or((80, 24));
         let mut frame = Vec::new();
@@ -132,8 +132,9 @@ impl Drop for Screen {
 }
 
 /// What fits. Of a long table the end is left out, so that the notes keep a third of the room.
-fn page(head: &str, lines: &[String], notes: &[String], rows: usize) -> Vec<String> {
-    let mut page = vec![head.to_owned(), String::new()];
+fn page(head: &[String], lines: &[String], notes: &[String], rows: usize) -> Vec<String> {
+    let mut page = head[..head.len().min(rows / 3 + 1)].to_vec();
+    page.push(String::new());
     let room = rows.saturating_sub(page.len());
     let for_notes = if notes.is_empty() {
         0
@@ -236,15 +237,15 @@ mod tests {
     #[test]
     fn a_page_is_never_higher_than_the_terminal() {
         for rows in 0..30 {
-            for count in [0, 1, 5, 27, 28, 29, 100] {
-                assert!(page("head", &lines(count), &lines(3), rows).len() <= rows);
+            for (head, count) in [(1, 0), (3, 1), (1, 5), (2, 27), (1, 28), (9, 29), (1, 100)] {
+                assert!(page(&lines(head), &lines(count), &lines(3), rows).len() <= rows);
             }
         }
     }
 
     #[test]
     fn what_does_not_fit_is_counted_and_notes_keep_their_room() {
-        let page_of = |count| page("head", &lines(count), &["note".to_owned()], 10);
+        let page_of = |count| page(&lines(1), &lines(count), &["note".to_owned()], 10);
         assert_eq!(
             page_of(20)[7],
             "… 15 more (--top, --sort and filters choose)"

@@ -1,7 +1,7 @@
 //! What a report does not hold although it was looked for.
 
 use super::{ListenerReport, NamespaceReading, Reading};
-use crate::model::{Incomplete, Owners};
+use crate::model::Incomplete;
 
 /// What came out unknown of the listeners that are shown.
 pub fn unknown(now: &Reading, listeners: &[ListenerReport]) -> Vec<Incomplete> {
@@ -60,28 +60,4 @@ fn is_uncounted(listener: &ListenerReport) -> bool {
         .syn_queue
         .as_ref()
         .is_some_and(|queue| queue.length.is_none())
-}
-
-/// Sockets whose holders were not found or, where each has one, why there may be more.
-pub fn holders(owners: &Owners, listeners: &[ListenerReport]) -> Option<Incomplete> {
-    let ownerless = listeners
-        .iter()
-        .filter(|l| l.owners.is_empty() && l.inode != 0)
-        .count();
-    let why = if owners.out_of_time {
-        "the time for the search was spent; --owners all looks at every descriptor"
-    } else if owners.unreadable > 0 && owners.may_read_all {
-        "a security policy or another user namespace forbids looking at some processes"
-    } else if owners.unreadable > 0 {
-        "needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH (sudo)"
-    } else if !owners.complete {
-        "/proc is mounted with hidepid, which hides other users' processes (sudo)"
-    } else {
-        "held by no process that /proc shows: by the kernel, or in another PID namespace"
-    };
-    match ownerless {
-        0 if owners.complete || listeners.is_empty() => None,
-        0 => Some(Incomplete::new("more owners", why)),
-        _ => Some(Incomplete::counted("owners", why, ownerless as u64)),
-    }
 }

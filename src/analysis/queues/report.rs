@@ -9,7 +9,10 @@ use super::{
     ListenerReport, LocalReport, NamespaceReading, Reading, Selection, State, incomplete,
     join::{Earlier, Join},
 };
-use crate::{analysis::Report, model::Incomplete};
+use crate::{
+    analysis::{Report, holders::unfound},
+    model::Incomplete,
+};
 
 /// Every shown listener, the one in most trouble first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
@@ -63,7 +66,7 @@ pub fn report(
     let owners = now
         .owners
         .as_ref()
-        .and_then(|owners| incomplete::holders(owners, &listeners));
+        .and_then(|owners| unfound(owners, listeners.len(), ownerless(&listeners)));
     listeners.retain(|listener| selection.shows(listener));
     let unknown = incomplete::unknown(now, &listeners);
     listeners.sort_by_cached_key(trouble);
@@ -87,6 +90,11 @@ pub fn report(
         syn_age_ms: ages.map(|requests| requests.age.as_millis() as u64).max(),
         listeners,
     }
+}
+
+fn ownerless(listeners: &[ListenerReport]) -> usize {
+    let is_ownerless = |l: &&ListenerReport| l.owners.is_empty() && l.inode != 0;
+    listeners.iter().filter(is_ownerless).count()
 }
 
 /// Sorts the worst first; what is alike stays in the order of addresses.

@@ -7,7 +7,7 @@ use sockdiag::{
     model::{Listener, Queue},
 };
 
-use super::pace::Pace;
+use super::super::pace::Pace;
 
 /// What is remembered of a namespace.
 pub struct Memory {

@@ -2,7 +2,6 @@
 
 mod memory;
 mod namespace;
-mod pace;
 mod plan;
 mod reader;
 mod requests;
@@ -17,12 +16,15 @@ use sockdiag::{
         queues::{QueueReport, Reading, Samples, Selection, report},
     },
     model::{Family, Incomplete},
-    source::{Families, Kernel},
+    source::Kernel,
 };
 
-use super::{OutputArgs, PlaceArgs, Places, Session, TimeArgs, describe, options::Timing, usage};
+use super::{
+    FamilyArgs, OutputArgs, OwnerArgs, OwnersArg, PlaceArgs, Places, Session, TimeArgs, describe,
+    options::Timing, usage,
+};
 use crate::render::View;
-use plan::{Depth, OwnersArg, Plan};
+use plan::{Depth, Plan};
 use reader::Reader;
 
 /// Flags of `queues`.
@@ -49,12 +51,8 @@ pub struct QueuesArgs {
     /// Show the receive queues of UDP sockets too
     #[arg(short, long)]
     udp: bool,
-    /// Show IPv4 sockets only
-    #[arg(short = '4', long, conflicts_with = "ipv6")]
-    ipv4: bool,
-    /// Show IPv6 sockets only (dual-stack ones serve IPv4 clients too)
-    #[arg(short = '6', long)]
-    ipv6: bool,
+    #[command(flatten)]
+    family: FamilyArgs,
     /// Show the sockets of a SO_REUSEPORT group as one row, and the fullest of them
     #[arg(long, conflicts_with = "sample_for")]
     fold: bool,
@@ -70,12 +68,8 @@ pub struct QueuesArgs {
     /// Show only listeners that this user made
     #[arg(long, value_name = "NAME|UID", value_hint = ValueHint::Username)]
     user: Option<String>,
-    /// How far to look for the processes that hold a socket
-    #[arg(long, value_enum, value_name = "HOW", default_value = "auto")]
-    owners: OwnersArg,
-    /// Do not look for processes (= --owners none)
-    #[arg(long, conflicts_with = "owners")]
-    no_owners: bool,
+    #[command(flatten)]
+    owners: OwnerArgs,
     /// Show names of hosts, services and users for numbers
     #[arg(short, long)]
     resolve: bool,
@@ -180,9 +174,10 @@ impl QueuesArgs {
             "" => None,
             _ => Some(Filter::parse(&text).map_err(|error| usage(format!("filter: {error}")))?),
         };
-        let family = match (self.ipv4, self.ipv6) {
-            (true, _) => Some(Family::V4),
-            (_, true) => Some(Family::V6),
+        let families = self.family.families();
+        let family = match (families.v4, families.v6) {
+            (true, false) => Some(Family::V4),
+            (false, true) => Some(Family::V6),
             _ => None,
         };
         let uid = self.user.as_deref().map(user_id).transpose()?;
@@ -196,7 +191,7 @@ impl QueuesArgs {
     }
 
     fn check(&self, selection: &Selection) -> anyhow::Result<()> {
-        if self.owners() == OwnersArg::None && selection.process.is_some() {
+        if self.owners.choice() == OwnersArg::None && selection.process.is_some() {
             return Err(usage(
                 "--process needs the owners, which --no-owners spares",
             ));
@@ -211,22 +206,11 @@ impl QueuesArgs {
 
     fn plan(&self, selection: &Selection) -> Plan {
         Plan {
-            families: Families {
-                v4: !self.ipv6,
-                v6: !self.ipv4,
-            },
+            families: self.family.families(),
             unix: self.unix || selection.filter.as_ref().is_some_and(Filter::has_path),
             udp: self.udp,
             syn: !self.no_syn,
-            owners: self.owners(),
-        }
-    }
-
-    fn owners(&self) -> OwnersArg {
-        if self.no_owners {
-            OwnersArg::None
-        } else {
-            self.owners
+            owners: self.owners.choice(),
         }
     }
 }

@@ -10,10 +10,11 @@ use sockdiag::{
     Result,
     analysis::queues::{NamespaceReading, Requests, Selection, WaitingReading},
     model::{Endpoint, Family, Incomplete, Listener, Local, Protocol, Queue},
-    source::{Kernel, SockDiag, Walk},
+    source::{Families, Kernel, SockDiag, Walk},
 };
 
 use super::{
+    super::walks::flaws,
     plan::{Depth, Plan},
     requests,
 };
@@ -120,14 +121,11 @@ impl Asker<'_> {
             .shown(listeners)
             .map(|(endpoint, _)| endpoint.family)
             .collect();
-        let families: Vec<Family> = self
-            .question
-            .plan
-            .families
-            .each()
-            .filter(|family| shown.contains(family))
-            .collect();
-        let counted = requests::count(&families)?;
+        let wanted = self.question.plan.families;
+        let counted = requests::count(Families {
+            v4: wanted.v4 && shown.contains(&Family::V4),
+            v6: wanted.v6 && shown.contains(&Family::V6),
+        })?;
         let mut cost = Duration::ZERO;
         for (family, walk, took) in counted.walks {
             self.note("syn_queue", walk);
@@ -241,15 +239,7 @@ impl Asker<'_> {
     }
 
     fn note(&mut self, what: &str, walk: Walk) {
-        if walk.interrupted {
-            let why = "the kernel's table changed while it was read";
-            self.missing.push(Incomplete::new(what, why));
-        }
-        if walk.undecodable > 0 {
-            let why = "the kernel's answer could not be decoded";
-            self.missing
-                .push(Incomplete::counted(what, why, walk.undecodable));
-        }
+        self.missing.extend(flaws(what, walk));
     }
 }
 

@@ -1,7 +1,8 @@
 //! What a reading holds.
 
-use clap::ValueEnum;
 use sockdiag::source::Families;
+
+use super::super::OwnersArg;
 
 /// What is to be read.
 #[derive(Debug, Clone, Copy)]
@@ -22,15 +23,4 @@ pub enum Depth {
     Counters,
     /// And what needs a walk, and the owners.
     Full,
-}
-
-/// `--owners`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum OwnersArg {
-    /// Low descriptors of every process, and of the rest what 250 ms allow
-    Auto,
-    /// Every descriptor of every process
-    All,
-    /// Not at all
-    None,
 }

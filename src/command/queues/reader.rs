@@ -10,21 +10,16 @@ use anyhow::Context;
 use sockdiag::{
     analysis::queues::{NamespaceReading, Reading, Requests, Selection},
     model::{Incomplete, Listener, Local, Owners, Queue},
-    source::{CgroupNames, Kernel, Namespace, OwnerSearch, Wanted},
+    source::{CgroupNames, Kernel, Namespace, Wanted},
 };
 
 use super::{
-    super::Places,
+    super::{OwnerHunt, Places},
     memory::Memory,
     namespace::{self, Question},
-    pace::Pace,
-    plan::{Depth, OwnersArg, Plan},
+    plan::{Depth, Plan},
 };
 
-/// How long a reading with the search for owners may take, beyond the low descriptors…
-const OWNER_BUDGET: Duration = Duration::from_millis(250);
-/// … and how much of it is for the search at least.
-const OWNER_BUDGET_LEAST: Duration = Duration::from_millis(50);
 /// How long half-open connections of several namespaces may be counted in one reading: each count
 /// walks all sockets of the host.
 const WALK_BUDGET: Duration = Duration::from_secs(2);
@@ -37,15 +32,8 @@ pub struct Reader<'a> {
     selection: &'a Selection,
     namespaces: HashMap<Option<u64>, Memory>,
     cgroups: CgroupNames,
-    owners: Search,
+    owners: OwnerHunt,
     started: Instant,
-}
-
-/// The last search for owners.
-struct Search {
-    found: Option<Owners>,
-    inodes: HashSet<u32>,
-    pace: Pace,
 }
 
 impl<'a> Reader<'a> {
@@ -63,11 +51,7 @@ impl<'a> Reader<'a> {
             namespaces: HashMap::new(),
             cgroups: CgroupNames::default(),
             started: Instant::now(),
-            owners: Search {
-                found: None,
-                inodes: HashSet::new(),
-                pace: Pace::one_in(20),
-            },
+            owners: OwnerHunt::new(plan.owners),
         }
     }
 
@@ -163,32 +147,13 @@ impl<'a> Reader<'a> {
         reading.cgroups = ids.into_iter().filter_map(path).collect();
     }
 
-    /// Searches anew when a socket is new, or when the last search is old enough for its cost.
     fn owners(&mut self, reading: &Reading, spent: Duration) -> Option<Owners> {
-        let search = match self.plan.owners {
-            OwnersArg::None => return None,
-            OwnersArg::All => OwnerSearch::All,
-            OwnersArg::Auto => {
-                let left = OWNER_BUDGET.saturating_sub(spent);
-                OwnerSearch::Within(left.max(OWNER_BUDGET_LEAST))
-            }
+        let inodes = shown(reading, self.selection).map(|listener| listener.inode);
+        let wanted = Wanted {
+            inodes: inodes.filter(|inode| *inode != 0).collect(),
+            cgroups: reading.cgroups.values().cloned().collect(),
         };
-        let inodes: HashSet<u32> = shown(reading, self.selection)
-            .map(|listener| listener.inode)
-            .filter(|inode| *inode != 0)
-            .collect();
-        let known = inodes.is_subset(&self.owners.inodes);
-        if !known || self.owners.pace.is_due() {
-            let began = Instant::now();
-            let wanted = Wanted {
-                inodes: inodes.clone(),
-                cgroups: reading.cgroups.values().cloned().collect(),
-            };
-            self.owners.found = Some(self.kernel.owners(&wanted, search));
-            self.owners.inodes = inodes;
-            self.owners.pace.spent(began.elapsed());
-        }
-        self.owners.found.clone()
+        self.owners.find(self.kernel, wanted, spent)
     }
 }
 

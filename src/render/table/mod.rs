@@ -7,6 +7,7 @@ mod draw;
 mod fit;
 pub mod plain;
 pub mod queues;
+mod who;
 
 pub use cell::{Cell, Value};
 pub use draw::{Drawing, draw};
@@ -132,6 +133,11 @@ pub trait Tabular: Report + 'static {
 
     /// What a line is the same line by, in another reading.
     fn identity(row: &Self::Row) -> String;
+
+    /// Lines above the table: what all of it is measured against.
+    fn heading(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Lines under the table: what the numbers alone do not tell.
     fn notes(&self, view: &View) -> Vec<String>;

@@ -1,15 +1,13 @@
 //! Columns of `queues`, and their cells.
 
-use std::collections::BTreeSet;
-
 use sockdiag::{
     analysis::queues::{AcceptQueue, LimitSetBy, ListenerReport, LocalReport, Sampled, State},
-    model::{Owner, Protocol},
+    model::Protocol,
 };
 
 use crate::render::{
     Tone, names,
-    table::{Align, Cell, Column, Rising, Value, View},
+    table::{Align, Cell, Column, Rising, Value, View, who::owners},
     text,
 };
 
@@ -266,37 +264,4 @@ fn user(listener: &ListenerReport, view: &View) -> Cell {
         rank: None,
     }
     .into()
-}
-
-/// `caddy (811)`, `api ×4 (4121…)`, `systemd (1), api (733)`; for programs name, process id and
-/// descriptor of each, joined by colons.
-fn owners(owners: &[Owner]) -> Cell {
-    let mut groups: Vec<(&str, BTreeSet<u32>)> = Vec::new();
-    for owner in owners {
-        match groups.iter_mut().find(|(name, _)| *name == owner.name) {
-            Some((_, pids)) => {
-                pids.insert(owner.pid);
-            }
-            None => groups.push((&owner.name, BTreeSet::from([owner.pid]))),
-        }
-    }
-    let group = |(name, pids): &(&str, BTreeSet<u32>)| {
-        let first = pids.first().copied().unwrap_or_default();
-        match pids.len() {
-            1 => format!("{name} ({first})"),
-            count => format!("{name} ×{count} ({first}…)"),
-        }
-    };
-    let groups: Vec<String> = groups.iter().map(group).collect();
-    let one = |owner: &Owner| format!("{}:{}:{}", owner.name, owner.pid, owner.fd);
-    let raw: Vec<String> = owners.iter().map(one).collect();
-    match groups.is_empty() {
-        true => Value::Missing.into(),
-        false => Value::Both {
-            shown: groups.join(", "),
-            raw: raw.join(" "),
-            rank: None,
-        }
-        .into(),
-    }
 }

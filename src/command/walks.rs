@@ -1,0 +1,57 @@
+//! Walks over all sockets of the host, one for each family, side by side.
+
+use std::time::{Duration, Instant};
+
+use sockdiag::{
+    Result,
+    model::{Family, Incomplete},
+    source::{Families, SockDiag, Walk},
+};
+
+/// What a walk found, how it ended, and how long it took.
+pub struct Walked<T> {
+    pub family: Family,
+    pub found: T,
+    pub walk: Walk,
+    pub took: Duration,
+}
+
+/// Walks each family in the calling thread's network namespace, on a connection of its own.
+pub fn each_family<T: Send>(
+    families: Families,
+    walk: impl Fn(&mut SockDiag, Family) -> Result<(T, Walk)> + Sync,
+) -> Result<Vec<Walked<T>>> {
+    let one = |family| {
+        let began = Instant::now();
+        let (found, walk) = walk(&mut SockDiag::open()?, family)?;
+        Ok(Walked {
+            family,
+            found,
+            walk,
+            took: began.elapsed(),
+        })
+    };
+    std::thread::scope(|scope| {
+        let mut families = families.each();
+        let first = families.next();
+        let others: Vec<_> = families
+            .map(|family| scope.spawn(move || one(family)))
+            .collect();
+        let mut walked: Vec<Result<Walked<T>>> = first.map(one).into_iter().collect();
+        let others = others.into_iter().map(|other| other.join());
+        walked.extend(others.map(|other| other.expect("a walk does not panic")));
+        walked.into_iter().collect()
+    })
+}
+
+/// What an unclean end of a dump means for the report.
+pub fn flaws(what: &str, walk: Walk) -> impl Iterator<Item = Incomplete> {
+    let interrupted = walk
+        .interrupted
+        .then(|| Incomplete::new(what, "the kernel's table changed while it was read"));
+    let undecodable = (walk.undecodable > 0).then(|| {
+        let why = "the kernel's answer could not be decoded";
+        Incomplete::counted(what, why, walk.undecodable)
+    });
+    interrupted.into_iter().chain(undecodable)
+}
