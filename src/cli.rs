@@ -2,7 +2,9 @@
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::command::{self, counters::CountersArgs, describe, queues::QueuesArgs};
+use crate::command::{
+    self, counters::CountersArgs, describe, ports::PortsArgs, queues::QueuesArgs,
+};
 
 /// Tell why connections fail: listen queues, SYN drops, kernel counters, and who owns them
 #[derive(Debug, Parser)]
@@ -27,6 +29,8 @@ enum Command {
     Queues(QueuesArgs),
     /// Show which kernel counters moved, how fast, and what each means
     Counters(CountersArgs),
+    /// Show how near each source and destination are to running out of ephemeral ports
+    Ports(PortsArgs),
     /// Print a completion script for a shell
     Completions(describe::CompletionsArgs),
     /// Print a manual page, in roff
@@ -53,6 +57,7 @@ impl Cli {
         match self.command {
             Some(Command::Queues(args)) => command::queues::run(&args),
             Some(Command::Counters(args)) => command::counters::run(&args),
+            Some(Command::Ports(args)) => command::ports::run(&args),
             Some(Command::Completions(args)) => describe::completions(&args, Cli::command()),
             Some(Command::Man(args)) => describe::man(&args, Cli::command()),
             Some(Command::Schema(args)) => describe::schema(&args),

@@ -1,14 +1,17 @@
 //! Pure functions, one module per question: readings in, a report out. No I/O.
 
+mod address;
 pub mod counters;
 pub mod filter;
 mod glob;
 mod holders;
+pub mod ports;
 pub mod queues;
 mod rate;
 mod sampling;
 mod unit;
 
+pub use address::Address;
 pub use rate::{change, per_second, wrapping_change};
 pub use sampling::Distribution;
 pub use unit::unit_of;

@@ -1,6 +1,6 @@
 //! `sockdiag counters`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::{Args, ValueHint, builder::NonEmptyStringValueParser};
@@ -14,6 +14,9 @@ use sockdiag::{
 
 use super::{OutputArgs, PlaceArgs, Places, Session, TimeArgs, describe, options::Timing, usage};
 use crate::render::View;
+
+/// A sample is cheap: bursts last milliseconds.
+const SAMPLE_EVERY: Duration = Duration::from_millis(20);
 
 /// Flags of `counters`.
 #[derive(Debug, Args)]
@@ -51,7 +54,11 @@ pub fn run(args: &CountersArgs) -> anyhow::Result<()> {
         return describe::columns::<CountersReport>();
     }
     args.time.catch_number(&args.names)?;
-    let mut session = Session::new(&args.output, &args.time, View::default())?;
+    let mut session = Session::new(
+        &args.output,
+        args.time.timing(SAMPLE_EVERY),
+        View::default(),
+    )?;
     let kernel = Kernel::with_proc_root(&args.place.proc_root);
     let places = Places::find(&args.place, &kernel)?;
     let selection = args.selection(&kernel, &places)?;

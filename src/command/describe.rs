@@ -5,12 +5,12 @@ use std::io::{self, Write, stdout};
 use anyhow::Context;
 use clap::{Args, Command};
 use clap_complete::Shell;
-use sockdiag::analysis::{counters::CountersReport, queues::QueueReport};
+use sockdiag::analysis::{counters::CountersReport, ports::PortsReport, queues::QueueReport};
 
 use crate::render::{self, Tabular, table_help};
 
 /// Reports that have a schema.
-const REPORTS: [&str; 2] = ["queues", "counters"];
+const REPORTS: [&str; 3] = ["queues", "counters", "ports"];
 
 /// Flags of `completions`.
 #[derive(Debug, Args)]
@@ -24,7 +24,7 @@ pub struct CompletionsArgs {
 #[derive(Debug, Args)]
 pub struct ManArgs {
     /// The subcommand (default: the program)
-    #[arg(value_name = "CMD", value_parser = ["queues", "counters", "completions", "man", "schema"])]
+    #[arg(value_name = "CMD", value_parser = ["queues", "counters", "ports", "completions", "man", "schema"])]
     command: Option<String>,
 }
 
@@ -58,6 +58,7 @@ pub fn schema(args: &SchemaArgs) -> anyhow::Result<()> {
     let schema = match args.name.as_deref() {
         None => return print(REPORTS.join("\n").as_bytes()).and_then(|()| print(b"\n")),
         Some("counters") => render::schema::<CountersReport>(),
+        Some("ports") => render::schema::<PortsReport>(),
         Some(_) => render::schema::<QueueReport>(),
     };
     let mut text = serde_json::to_vec_pretty(&schema).context("writing the schema")?;

@@ -7,6 +7,7 @@ mod options;
 mod owners;
 mod pace;
 mod places;
+pub mod ports;
 pub mod queues;
 mod session;
 mod wait;

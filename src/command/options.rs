@@ -100,7 +100,7 @@ pub struct TimeArgs {
     /// Sample for this long, then report minimum, mean, 95th percentile and maximum
     #[arg(long = "for", value_name = "DURATION", conflicts_with = "watch", value_parser = duration)]
     sample_for: Option<Duration>,
-    /// Sample this often (default 20ms)
+    /// Sample this often (default 20ms; 1s where each sample takes longer)
     #[arg(long, value_name = "DURATION", requires = "sample_for", value_parser = duration)]
     every: Option<Duration>,
 }
@@ -126,9 +126,24 @@ pub enum Timing {
     },
 }
 
+impl Timing {
+    /// What makes no sense together.
+    pub fn check(self, output: &Settings) -> anyhow::Result<()> {
+        match self {
+            Timing::Watch { .. } if output.format == Format::Prom => Err(usage(
+                "-o prom is one scrape and cannot be repeated by --watch",
+            )),
+            Timing::Sample { total, every } if every >= total => Err(usage(format!(
+                "--every {every:?} leaves no samples in --for {total:?}"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl TimeArgs {
-    /// What was chosen.
-    pub fn timing(&self) -> Timing {
+    /// What was chosen; samples are `every` so long apart unless it was said.
+    pub fn timing(&self, every: Duration) -> Timing {
         match (self.watch, self.sample_for) {
             (Some(interval), _) => Timing::Watch {
                 interval,
@@ -136,24 +151,9 @@ impl TimeArgs {
             },
             (None, Some(total)) => Timing::Sample {
                 total,
-                every: self.every.unwrap_or(Duration::from_millis(20)),
+                every: self.every.unwrap_or(every),
             },
             (None, None) => Timing::Once,
-        }
-    }
-
-    /// What makes no sense together.
-    pub fn check(&self, output: &Settings) -> anyhow::Result<()> {
-        if self.watch.is_some() && output.format == Format::Prom {
-            return Err(usage(
-                "-o prom is one scrape and cannot be repeated by --watch",
-            ));
-        }
-        match self.timing() {
-            Timing::Sample { total, every } if every >= total => Err(usage(format!(
-                "--every {every:?} leaves no samples in --for {total:?}"
-            ))),
-            _ => Ok(()),
         }
     }
 

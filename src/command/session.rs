@@ -6,9 +6,10 @@ use std::{
 };
 
 use anyhow::Context;
+use sockdiag::source::is_at_least;
 
 use super::{
-    options::{OutputArgs, TimeArgs, Timing},
+    options::{OutputArgs, Timing},
     usage,
     wait::{Waiter, Woken, suspend},
 };
@@ -25,22 +26,22 @@ pub struct Session {
 
 impl Session {
     /// Prepares it from the flags.
-    pub fn new(output: &OutputArgs, time: &TimeArgs, view: View) -> anyhow::Result<Self> {
+    pub fn new(output: &OutputArgs, timing: Timing, view: View) -> anyhow::Result<Self> {
         let system = rustix::system::uname();
         let release = system.release().to_string_lossy();
-        if is_too_old(&release) {
+        // RHEL 8 has 4.18.
+        if is_at_least(&release, (4, 18)) == Some(false) {
             return Err(usage(format!(
                 "needs Linux 4.18 or later; this is {release}"
             )));
         }
-        let timing = time.timing();
         let view = View {
             changes: matches!(timing, Timing::Watch { .. } | Timing::Sample { .. }),
             sampled: matches!(timing, Timing::Sample { .. }),
             ..view
         };
         let settings = output.settings()?;
-        time.check(&settings)?;
+        timing.check(&settings)?;
         Ok(Session {
             output: Output::new(settings),
             timing,
@@ -210,33 +211,4 @@ fn tell_sampling(total: Duration, every: Duration) -> io::Result<()> {
         stderr,
         "sampling every {every:?} for {total:?}; Ctrl-C reports what there is by then"
     )
-}
-
-/// Before 4.18, which RHEL 8 has. A release that does not begin with two numbers is let through.
-fn is_too_old(release: &str) -> bool {
-    let mut numbers = release
-        .split(|c: char| !c.is_ascii_digit())
-        .map(|part| part.parse::<u32>());
-    match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) < (4, 18),
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn kernels_before_4_18_are_too_old() {
-        for (release, too_old) in [
-            ("4.18.0-553.el8", false),
-            ("3.10.0", true),
-            ("4.19.0-27", false),
-            ("6.18.44-fc", false),
-            ("unknown", false),
-        ] {
-            assert_eq!(is_too_old(release), too_old, "{release}");
-        }
-    }
 }

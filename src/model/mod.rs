@@ -1,15 +1,19 @@
 //! What the kernel said, as plain data in our words. No I/O, no text for people.
 
+mod connection;
 mod counters;
 mod endpoint;
 mod incomplete;
 mod limits;
 mod owner;
+mod port_set;
 mod socket;
 
+pub use connection::{Connection, Holder, State};
 pub use counters::{CounterId, Counters};
 pub use endpoint::{Endpoint, Family};
 pub use incomplete::Incomplete;
-pub use limits::ListenLimits;
+pub use limits::{ListenLimits, PortLimits};
 pub use owner::{Netns, Owner, Owners, is_process};
+pub use port_set::PortSet;
 pub use socket::{Listener, Local, Protocol, Queue, RequestSocket, Waiting};

@@ -7,10 +7,11 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use sockdiag::analysis::queues::LocalReport;
+use sockdiag::analysis::{Address, queues::LocalReport};
 
 thread_local! {
     static ADDRESSES: RefCell<HashMap<SocketAddr, String>> = RefCell::default();
+    static HOSTS: RefCell<HashMap<IpAddr, String>> = RefCell::default();
 }
 
 /// `localhost:http` for `127.0.0.1:80`. A wildcard stays a wildcard.
@@ -25,6 +26,21 @@ pub fn local(local: &LocalReport) -> String {
             .or_insert_with(|| look_up(*address, socket, local))
             .clone()
     })
+}
+
+/// The same for one end of a connection.
+pub fn address(end: Address) -> String {
+    local(&LocalReport::Inet {
+        address: end.address,
+        port: end.port,
+        interface: None,
+    })
+}
+
+/// The name of a host, else its address.
+pub fn host(address: IpAddr) -> String {
+    let look_up = || dns_lookup::lookup_addr(&address).unwrap_or_else(|_| address.to_string());
+    HOSTS.with_borrow_mut(|known| known.entry(address).or_insert_with(look_up).clone())
 }
 
 fn look_up(address: IpAddr, socket: SocketAddr, local: &LocalReport) -> String {

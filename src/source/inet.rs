@@ -8,9 +8,17 @@ use netlink_packet_core::{NlasIterator, Parseable};
 use netlink_packet_sock_diag::inet::{InetResponseBuffer, InetResponseHeader};
 
 use super::netlink::Undecodable;
-use crate::model::{Endpoint, Family, Listener, Local, Protocol, Queue, RequestSocket, Waiting};
+use crate::model::{
+    Connection, Endpoint, Family, Holder, Listener, Local, Protocol, Queue, RequestSocket, State,
+    Waiting,
+};
 
 const HEADER: usize = size_of::<InetResponseBuffer>();
+/// Where `idiag_timer` and `idiag_expires` stand.
+const TIMER: usize = 2;
+const EXPIRES: usize = 52;
+/// `idiag_timer` of a timewait socket.
+const TIMEWAIT_TIMER: u8 = 3;
 
 const INFO: u16 = 2;
 const SKMEMINFO: u16 = 7;
@@ -18,8 +26,13 @@ const SHUTDOWN: u16 = 8;
 const SKV6ONLY: u16 = 11;
 const ULP_INFO: u16 = 19;
 const CGROUP_ID: u16 = 21;
+const SOCKOPT: u16 = 22;
+
+/// In the second byte of `struct inet_diag_sockopt`.
+const BIND_ADDRESS_NO_PORT: u8 = 1;
 
 const SYN_RECV: u8 = 3;
+const CLOSE: u8 = 7;
 const CLOSE_WAIT: u8 = 8;
 
 /// `SK_MEMINFO_RCVBUF` and `SK_MEMINFO_DROPS` (since 4.7), include/uapi/linux/sock_diag.h.
@@ -32,6 +45,7 @@ const LAST_DATA_SENT: usize = 11;
 pub struct Row<'a> {
     header: InetResponseHeader,
     local: Endpoint,
+    fixed: &'a [u8],
     attributes: &'a [u8],
 }
 
@@ -54,6 +68,7 @@ impl<'a> Row<'a> {
         Ok(Row {
             header,
             local,
+            fixed,
             attributes,
         })
     }
@@ -108,6 +123,34 @@ impl<'a> Row<'a> {
             bytes: self.header.recv_queue.saturating_sub(hung_up.into()),
             hung_up,
         })
+    }
+
+    /// What holds a local port: a connection, or a socket that is bound and no more. `None` for a
+    /// request, which has its listener's port, and for a state that this program does not know.
+    pub fn holder(&self) -> Option<Holder> {
+        if self.header.state == CLOSE {
+            return Some(Holder::Bound(self.local));
+        }
+        let is_request = self.header.state == SYN_RECV && self.request().is_some();
+        let state = State::from_number(self.header.state).filter(|_| !is_request)?;
+        Some(Holder::Connection(Connection {
+            local: self.local,
+            peer: self.header.socket_id.destination_address,
+            peer_port: self.header.socket_id.destination_port,
+            state,
+            left_ms: (self.fixed[TIMER] == TIMEWAIT_TIMER).then(|| self.expires_ms()),
+            inode: self.header.inode,
+            port_at_connect: self
+                .value(SOCKOPT)
+                .and_then(|options| options.get(1))
+                .map(|options| options & BIND_ADDRESS_NO_PORT != 0),
+        }))
+    }
+
+    /// `idiag_expires`, which the crate does not give for timewait sockets.
+    fn expires_ms(&self) -> u32 {
+        let bytes = self.fixed[EXPIRES..].first_chunk();
+        bytes.map_or(0, |bytes| u32::from_ne_bytes(*bytes))
     }
 
     fn socket(&self, protocol: Protocol, queue: Queue) -> Listener {
@@ -311,6 +354,44 @@ mod tests {
     }
 
     #[test]
+    fn a_timewait_socket_tells_how_long_it_stays_and_a_bound_one_only_where() {
+        let mut bytes = header(2, 6, 0);
+        bytes[TIMER] = TIMEWAIT_TIMER;
+        bytes[EXPIRES..EXPIRES + 4].copy_from_slice(&42_000u32.to_ne_bytes());
+        bytes[6..8].copy_from_slice(&5432u16.to_be_bytes());
+        let row = Row::decode(&bytes).unwrap();
+        let Some(Holder::Connection(connection)) = row.holder() else {
+            panic!("a connection");
+        };
+        let is = (connection.state, connection.left_ms, connection.peer_port);
+        assert_eq!(is, (State::TimeWait, Some(42_000), 5432));
+        let bound = header(2, CLOSE, 9);
+        let bound = Row::decode(&bound).unwrap().holder();
+        assert!(matches!(bound, Some(Holder::Bound(at)) if at.port == 8080));
+    }
+
+    #[test]
+    fn a_port_chosen_at_connect_is_told_from_one_that_may_have_been_bound() {
+        let late = |options: &[u8]| {
+            let bytes = with(header(2, 1, 5), SOCKOPT, options);
+            match Row::decode(&bytes).unwrap().holder() {
+                Some(Holder::Connection(connection)) => connection.port_at_connect,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(late(&[0x52, 1]), Some(true));
+        assert_eq!(late(&[0x52, 0]), Some(false));
+        assert_eq!(late(&[0x52]), None, "cut short");
+    }
+
+    #[test]
+    fn listeners_requests_and_unknown_states_hold_no_port_as_connections() {
+        for state in [0, 3, 10, 12, 13, 255] {
+            assert_eq!(Row::decode(&header(2, state, 0)).unwrap().holder(), None);
+        }
+    }
+
+    #[test]
     fn a_row_cut_short_is_undecodable() {
         for length in 0..HEADER {
             assert!(Row::decode(&header(2, 10, 42)[..length]).is_err());
@@ -327,7 +408,7 @@ mod tests {
             for family in [2, 10] {
                 let bytes = [header(family, state, 0), tail.clone()].concat();
                 let row = Row::decode(&bytes).unwrap();
-                let _ = (row.listener(), row.receiver(), row.request(), row.waiting());
+                let _ = (row.listener(), row.receiver(), row.request(), row.waiting(), row.holder());
             }
         }
     }

@@ -9,6 +9,7 @@ mod netlink;
 mod netstat;
 mod owners;
 mod process;
+mod release;
 mod sock_diag;
 mod sockstat;
 mod sysctl;
@@ -24,11 +25,12 @@ pub use cgroup::CgroupNames;
 pub use interfaces::interfaces;
 pub use namespace::Namespace;
 pub use owners::{OwnerSearch, Wanted};
-pub use sock_diag::{Families, SockDiag, Walk};
+pub use release::is_at_least;
+pub use sock_diag::{Families, SockDiag, Walk, tells_bound};
 
 use crate::{
     Error, Result,
-    model::{Counters, ListenLimits},
+    model::{Counters, ListenLimits, PortLimits},
 };
 
 /// The handle to everything that is read from files: where /proc is.
@@ -104,6 +106,11 @@ impl Kernel {
     /// The sysctls that bound listen queues.
     pub fn listen_limits(&self) -> Result<ListenLimits> {
         sysctl::listen_limits(&self.proc_root)
+    }
+
+    /// The sysctls that bound ephemeral ports and what is kept of closed connections.
+    pub fn port_limits(&self) -> Result<PortLimits> {
+        sysctl::port_limits(&self.proc_root)
     }
 
     /// Whether there is a process of this name or id that may be seen.

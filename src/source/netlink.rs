@@ -33,20 +33,20 @@ pub type Each<'a> = &'a mut dyn FnMut(&[u8]) -> Result<ControlFlow<()>, Undecoda
 pub struct Undecodable;
 
 /// A connection to the kernel in the network namespace where it was made.
-pub struct Connection {
+pub struct Channel {
     socket: Socket,
     buffer: Box<[u8]>,
     sequence: u32,
 }
 
-impl Connection {
+impl Channel {
     /// Opens one in the calling thread's namespace. It is connected to the kernel, so no process
     /// can send us messages.
     pub fn open() -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
-        Ok(Connection {
+        Ok(Channel {
             socket,
             buffer: vec![0; DATAGRAM].into(),
             sequence: 0,

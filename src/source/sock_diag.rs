@@ -4,7 +4,10 @@
 //! Any other TCP state makes the kernel walk the established hash of the whole host, once for each
 //! family, however few rows come back; such a question says so by its name.
 
-use std::{io, ops::ControlFlow};
+use std::{
+    io,
+    ops::{ControlFlow, RangeInclusive},
+};
 
 use netlink_packet_sock_diag::{
     SockDiagMessage,
@@ -15,12 +18,13 @@ use netlink_packet_sock_diag::{
 use super::{
     bytecode,
     inet::Row,
-    netlink::{Connection, DumpEnd},
+    netlink::{Channel, DumpEnd},
+    release::is_at_least,
     unix,
 };
 use crate::{
     Error, Result,
-    model::{Family, Listener, RequestSocket, Waiting},
+    model::{Connection, Family, Holder, Listener, RequestSocket, Waiting},
 };
 
 /// `INET_DIAG_REQ_BYTECODE`
@@ -31,6 +35,15 @@ const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 /// `UDIAG_SHOW_UID` (5.3), which the crate does not name. Older kernels ignore it.
 const SHOW_UID: u32 = 0x40;
+
+/// `TCPF_BOUND_INACTIVE` (6.8): bound, and neither listening nor connected. Older kernels ignore it.
+const BOUND_INACTIVE: u32 = 1 << 13;
+
+/// Whether this kernel tells of sockets that are bound and no more. Backports may, too.
+pub fn tells_bound() -> bool {
+    let system = rustix::system::uname();
+    is_at_least(&system.release().to_string_lossy(), (6, 8)) == Some(true)
+}
 
 /// Which internet families are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,17 +68,17 @@ pub type Walk = DumpEnd;
 
 /// A connection to sock_diag in the network namespace of the thread that opened it.
 pub struct SockDiag {
-    connection: Connection,
+    channel: Channel,
 }
 
 impl SockDiag {
     /// Opens it. Needs no privilege.
     pub fn open() -> Result<Self> {
-        let connection = Connection::open().map_err(|cause| Error::Netlink {
+        let channel = Channel::open().map_err(|cause| Error::Netlink {
             request: "a socket",
             cause,
         })?;
-        Ok(SockDiag { connection })
+        Ok(SockDiag { channel })
     }
 
     /// Every TCP listener of one family, MPTCP ones included and once. No walk.
@@ -128,6 +141,70 @@ impl SockDiag {
         )
     }
 
+    /// Walks the host's sockets of one family for those that hold a local port of this range in
+    /// this namespace, except listeners and their requests.
+    pub fn walk_holders(
+        &mut self,
+        family: Family,
+        ports: &RangeInclusive<u16>,
+        mut each: impl FnMut(Holder),
+    ) -> Result<Walk> {
+        let states = StateFlags::all() - StateFlags::LISTEN - StateFlags::CLOSE;
+        let states = states | StateFlags::from_bits_retain(BOUND_INACTIVE);
+        let request = request(family, TCP, ExtensionFlags::empty(), states);
+        let filter = bytecode::local_port_is_within(ports);
+        self.ask("sockets that hold ports", request, Some(&filter), |row| {
+            row.holder().into_iter().for_each(&mut each);
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// Walks the host's sockets of one family for those of this namespace that are kept by a timer
+    /// alone: in TIME_WAIT, or in FIN_WAIT2 without an owner.
+    pub fn walk_timewait(
+        &mut self,
+        family: Family,
+        mut each: impl FnMut(Connection),
+    ) -> Result<Walk> {
+        let states = StateFlags::TIME_WAIT | StateFlags::FIN_WAIT2;
+        let request = request(family, TCP, ExtensionFlags::empty(), states);
+        self.ask("TIME_WAIT sockets", request, None, |row| {
+            match row.holder() {
+                Some(Holder::Connection(connection)) if connection.left_ms.is_some() => {
+                    each(connection);
+                }
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// Walks the host's sockets of one family for connections of this namespace that somebody holds
+    /// and whose peer has one of these ports, until `each` has enough.
+    pub fn walk_towards(
+        &mut self,
+        family: Family,
+        ports: &[u16],
+        mut each: impl FnMut(Connection) -> ControlFlow<()>,
+    ) -> Result<Walk> {
+        let states = StateFlags::ESTABLISHED
+            | StateFlags::SYN_SENT
+            | StateFlags::CLOSE_WAIT
+            | StateFlags::FIN_WAIT1
+            | StateFlags::FIN_WAIT2;
+        let request = request(family, TCP, ExtensionFlags::empty(), states);
+        let filter = bytecode::peer_port_is_one_of(ports);
+        self.ask(
+            "connections to a port",
+            request,
+            filter.as_deref(),
+            |row| match row.holder() {
+                Some(Holder::Connection(connection)) if connection.inode != 0 => each(connection),
+                _ => ControlFlow::Continue(()),
+            },
+        )
+    }
+
     /// Every listening unix socket.
     pub fn unix_listeners(&mut self, found: &mut Vec<Listener>) -> Result<Walk> {
         let show = ShowFlags::NAME | ShowFlags::RQLEN | ShowFlags::from_bits_retain(SHOW_UID);
@@ -141,7 +218,7 @@ impl SockDiag {
             found.push(unix::listener(payload)?);
             Ok(ControlFlow::Continue(()))
         };
-        self.connection
+        self.channel
             .dump(message, None, &mut each)
             .map_err(failed("unix listeners"))
     }
@@ -156,7 +233,7 @@ impl SockDiag {
         let message = SockDiagMessage::InetRequest(request);
         let attribute = filter.map(|code| (BYTECODE, code));
         let mut decode = |payload: &[u8]| Row::decode(payload).map(&mut each);
-        self.connection
+        self.channel
             .dump(message, attribute, &mut decode)
             .map_err(failed(what))
     }

@@ -1,8 +1,11 @@
 //! `/proc/sys/net`: settings of the reading thread's network namespace.
 
-use std::{fs, io, path::Path};
+use std::{fs, io, ops::RangeInclusive, path::Path};
 
-use crate::{Error, Result, model::ListenLimits};
+use crate::{
+    Error, Result,
+    model::{ListenLimits, PortLimits, PortSet},
+};
 
 /// The sysctls that bound listen queues. A setting that this namespace does not show is `None`.
 pub fn listen_limits(proc_root: &Path) -> Result<ListenLimits> {
@@ -16,10 +19,69 @@ pub fn listen_limits(proc_root: &Path) -> Result<ListenLimits> {
 /// One number; `None` when the file is absent (child namespaces lack host-wide settings, kernels
 /// without SYN cookies lack tcp_syncookies) or holds no number.
 fn number(proc_root: &Path, key: &str) -> Result<Option<u32>> {
+    let text = text(proc_root, key)?;
+    Ok(text.and_then(|text| text.trim().parse().ok()))
+}
+
+fn text(proc_root: &Path, key: &str) -> Result<Option<String>> {
     let path = proc_root.join("sys").join(key);
     match fs::read_to_string(&path) {
-        Ok(text) => Ok(text.trim().parse().ok()),
+        Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::file(path)(error)),
+    }
+}
+
+/// The sysctls that bound ephemeral ports and TIME_WAIT.
+pub fn port_limits(proc_root: &Path) -> Result<PortLimits> {
+    let range = text(proc_root, "net/ipv4/ip_local_port_range")?;
+    let reserved = text(proc_root, "net/ipv4/ip_local_reserved_ports")?;
+    Ok(PortLimits {
+        range: range.as_deref().and_then(parse_range),
+        reserved: reserved.as_deref().map(parse_ports).unwrap_or_default(),
+        tcp_tw_reuse: number(proc_root, "net/ipv4/tcp_tw_reuse")?,
+        tcp_tw_reuse_delay_ms: number(proc_root, "net/ipv4/tcp_tw_reuse_delay")?,
+        tcp_timestamps: number(proc_root, "net/ipv4/tcp_timestamps")?,
+        tcp_max_tw_buckets: number(proc_root, "net/ipv4/tcp_max_tw_buckets")?,
+    })
+}
+
+/// Two numbers and a tab between them.
+fn parse_range(text: &str) -> Option<RangeInclusive<u16>> {
+    let (low, high) = text.trim().split_once(char::is_whitespace)?;
+    Some(low.parse().ok()?..=high.trim().parse().ok()?)
+}
+
+/// `80,8000-8100`; what is no port is passed over.
+fn parse_ports(text: &str) -> PortSet {
+    let mut ports = PortSet::default();
+    for part in text.trim().split(',') {
+        let (low, high) = part.split_once('-').unwrap_or((part, part));
+        if let (Ok(low), Ok(high)) = (low.parse::<u16>(), high.parse()) {
+            ports.extend(low..=high);
+        }
+    }
+    ports
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_has_two_ends() {
+        assert_eq!(parse_range("32768\t60999\n"), Some(32768..=60999));
+        for wrong in ["", "32768", "1 x", "-5 10", "1 70000"] {
+            assert_eq!(parse_range(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn reserved_ports_are_a_list_of_ranges() {
+        assert_eq!(parse_ports("\n").len(), 0);
+        let ports = parse_ports("8080,9000-9002\n");
+        assert!(ports.iter().eq([8080, 9000, 9001, 9002]));
+        assert_eq!(parse_ports("65535,x,9-7,70000-3").len(), 1);
+        assert_eq!(parse_ports("0-65535").len(), 65536);
     }
 }

@@ -6,7 +6,7 @@ mod plan;
 mod reader;
 mod requests;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::{Args, ValueHint};
@@ -26,6 +26,9 @@ use super::{
 use crate::render::View;
 use plan::{Depth, Plan};
 use reader::Reader;
+
+/// A sample is cheap: bursts last milliseconds.
+const SAMPLE_EVERY: Duration = Duration::from_millis(20);
 
 /// Flags of `queues`.
 #[derive(Debug, Args)]
@@ -97,7 +100,7 @@ pub fn run(args: &QueuesArgs) -> anyhow::Result<()> {
         names: args.resolve,
         ..View::default()
     };
-    let mut session = Session::new(&args.output, &args.time, view)?;
+    let mut session = Session::new(&args.output, args.time.timing(SAMPLE_EVERY), view)?;
     let kernel = Kernel::with_proc_root(&args.place.proc_root);
     if let Some(process) = &args.process {
         anyhow::ensure!(

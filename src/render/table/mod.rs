@@ -6,6 +6,7 @@ pub mod counters;
 mod draw;
 mod fit;
 pub mod plain;
+pub mod ports;
 pub mod queues;
 mod who;
 

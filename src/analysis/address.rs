@@ -1,0 +1,25 @@
+//! One end of a connection, as it is reported.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// An address and a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct Address {
+    /// IPv4 or IPv6 address.
+    pub address: IpAddr,
+    /// Port.
+    pub port: u16,
+}
+
+impl fmt::Display for Address {
+    /// `10.0.0.9:5432`, `[::1]:80`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        SocketAddr::new(self.address, self.port).fmt(f)
+    }
+}

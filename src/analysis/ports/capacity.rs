@@ -1,0 +1,141 @@
+//! The ports that connect(2) may choose, and what takes some of them from everybody.
+
+use std::ops::RangeInclusive;
+
+use crate::model::{Connection, PortLimits, PortSet, State};
+
+/// `LOOPBACK_IFINDEX`, include/net/flow.h.
+const LOOPBACK_INTERFACE: u32 = 1;
+/// How old a TIME_WAIT must be to be taken over, before the sysctl (6.14): one second.
+const REUSE_DELAY_MS: u32 = 1000;
+/// `TCP_TIMEWAIT_LEN`, include/net/tcp.h: how long the kernel keeps one.
+pub const TIMEWAIT_MS: u32 = 60_000;
+
+/// Ports of a range that no connection will be given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocked {
+    ports: PortSet,
+    low: u16,
+    /// How many others there are …
+    left: u64,
+    /// … and how many of those are of the kind that connect(2) tries first.
+    left_for_connect: u64,
+}
+
+impl Blocked {
+    /// All of the range may be given.
+    fn none(range: &RangeInclusive<u16>) -> Self {
+        let left = range.len() as u64;
+        Blocked {
+            ports: PortSet::default(),
+            low: *range.start(),
+            left,
+            left_for_connect: left.div_ceil(2),
+        }
+    }
+
+    /// Takes ports of the range away.
+    pub fn add(&mut self, ports: &PortSet) {
+        for port in ports.iter() {
+            if self.ports.insert(port) {
+                self.left -= 1;
+                self.left_for_connect -= u64::from(self.is_for_connect(port));
+            }
+        }
+    }
+
+    /// How many are left to a tuple that holds these.
+    pub fn free(&self, held: &PortSet) -> u64 {
+        self.left
+            .saturating_sub(held.count_outside(&self.ports) as u64)
+    }
+
+    /// How many there are of the kind that connect(2) tries first.
+    pub fn left_for_connect(&self) -> u64 {
+        self.left_for_connect
+    }
+
+    /// connect(2) tries every second port first, beginning with the lowest of the range, and bind(2)
+    /// the others (since 4.2).
+    pub fn is_for_connect(&self, port: u16) -> bool {
+        port & 1 == self.low & 1
+    }
+}
+
+/// The ephemeral ports of a network namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capacity {
+    /// The settings.
+    pub limits: PortLimits,
+    /// `ip_local_port_range`.
+    pub range: RangeInclusive<u16>,
+    /// Ports inside the range that are never chosen.
+    pub reserved: PortSet,
+    /// Ports inside the range that listeners have.
+    pub listeners: PortSet,
+    /// Ports inside the range that sockets are bound to which neither listen nor are connected;
+    /// `None` when this kernel does not tell (before 6.8).
+    pub bound: Option<PortSet>,
+    /// What is reserved or taken for every destination, of the range.
+    pub blocked: Blocked,
+}
+
+impl Capacity {
+    /// From the settings and the ports of all listeners. `None` without a range.
+    pub fn new(limits: PortLimits, listeners: &PortSet) -> Option<Self> {
+        let range = limits.range.clone()?;
+        let reserved = limits.reserved.within(&range);
+        let listeners = listeners.within(&range);
+        let mut blocked = Blocked::none(&range);
+        blocked.add(&reserved);
+        blocked.add(&listeners);
+        Some(Capacity {
+            limits,
+            range,
+            reserved,
+            listeners,
+            bound: None,
+            blocked,
+        })
+    }
+
+    /// Adds the ports that are bound without a connection.
+    pub fn block(&mut self, bound: PortSet) {
+        self.blocked.add(&bound);
+        self.bound = Some(bound);
+    }
+
+    /// How many ports the range has.
+    pub fn size(&self) -> u64 {
+        self.range.len() as u64
+    }
+
+    /// How many of them may be chosen at all.
+    pub fn usable(&self) -> u64 {
+        self.size() - self.reserved.len() as u64
+    }
+
+    /// Whether connect(2) may take over this connection's port: `tcp_twsk_unique`,
+    /// net/ipv4/tcp_ipv4.c.
+    pub fn is_reusable(&self, connection: &Connection) -> bool {
+        let (State::TimeWait, Some(left)) = (connection.state, connection.left_ms) else {
+            return false;
+        };
+        let delay = self.limits.tcp_tw_reuse_delay_ms.unwrap_or(REUSE_DELAY_MS);
+        let allowed = match self.limits.tcp_tw_reuse {
+            Some(1) => true,
+            Some(2) => is_loopback(connection),
+            _ => false,
+        };
+        allowed && self.limits.tcp_timestamps != Some(0) && TIMEWAIT_MS.saturating_sub(left) > delay
+    }
+}
+
+/// What the kernel takes for loopback here: an address of it, or a socket bound to the device.
+fn is_loopback(connection: &Connection) -> bool {
+    let local = connection.local;
+    let is_loopback = |address: std::net::IpAddr| address.to_canonical().is_loopback();
+    local.interface == LOOPBACK_INTERFACE
+        || is_loopback(local.address)
+        || is_loopback(connection.peer)
+}

@@ -1,0 +1,94 @@
+//! Tuples that have an end or a process in common, as one line.
+
+use std::{collections::HashMap, net::IpAddr};
+
+use super::{ProcessReport, TupleReport};
+use crate::{analysis::Address, model::Netns};
+
+/// What makes a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// Source, destination and its port.
+    #[default]
+    Tuple,
+    /// Destination and its port.
+    Destination,
+    /// Source.
+    Source,
+    /// The process that holds the sockets.
+    Process,
+}
+
+type Key = (
+    Netns,
+    Option<IpAddr>,
+    Option<Address>,
+    Option<ProcessReport>,
+    Option<String>,
+);
+
+/// Joins the lines that are one.
+pub fn fold(rows: Vec<TupleReport>, by: By) -> Vec<TupleReport> {
+    if by == By::Tuple {
+        return rows;
+    }
+    let mut places: HashMap<Key, usize> = HashMap::new();
+    let mut groups: Vec<TupleReport> = Vec::new();
+    for mut row in rows {
+        forget(&mut row, by);
+        let place = *places.entry(key(&row)).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => join(group, row),
+            None => groups.push(row),
+        }
+    }
+    groups
+}
+
+/// Leaves what the group has in common.
+fn forget(row: &mut TupleReport, by: By) {
+    if by != By::Source {
+        row.source = None;
+    }
+    if by != By::Destination {
+        row.destination = None;
+    }
+    if by == By::Process {
+        row.interface = None;
+    }
+}
+
+fn key(row: &TupleReport) -> Key {
+    (
+        row.netns.clone(),
+        row.source,
+        row.destination,
+        row.process.clone(),
+        row.interface.clone(),
+    )
+}
+
+/// Sums what adds up, and keeps of the rest what belongs to the fuller.
+fn join(group: &mut TupleReport, row: TupleReport) {
+    group.tuples += row.tuples;
+    group.used += row.used;
+    for (state, count) in row.states.each() {
+        group.states.add(state, count);
+    }
+    group.bound_first += row.bound_first;
+    group.window = group.window.or(row.window);
+    group.delta = group.delta.zip(row.delta).map(|(one, other)| one + other);
+    let rates = group.per_second.zip(row.per_second);
+    group.per_second = rates.map(|(one, other)| one + other);
+    let sooner = [group.full_in_seconds, row.full_in_seconds];
+    group.full_in_seconds = sooner.into_iter().flatten().reduce(f64::min);
+    if row.room() < group.room() {
+        group.state = row.state;
+        group.free = row.free;
+        group.free_likely = row.free_likely;
+        group.reusable = row.reusable;
+        group.used_ratio = row.used_ratio;
+        group.owners = row.owners;
+    }
+}

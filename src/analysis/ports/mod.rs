@@ -1,0 +1,54 @@
+//! `ports`: how near each source and destination are to running out of ephemeral ports.
+//!
+//! connect(2) chooses a local port for each (local address, remote address, remote port) by itself
+//! (`__inet_hash_connect`, net/ipv4/inet_hashtables.c): one local port serves many destinations, so
+//! ports run out for such a *tuple*, not for the host. What bind(2) gave a port to, listening or
+//! not, has it for every destination.
+
+mod capacity;
+mod group;
+mod inferred;
+mod outlook;
+mod process;
+mod report;
+mod row;
+mod samples;
+mod tally;
+
+pub use capacity::{Blocked, Capacity};
+pub use group::By;
+pub use inferred::Window;
+pub use report::{NamespaceReport, PortsReport, RangeReport, report};
+pub use row::{PortsSampled, Pressure, ProcessReport, States, TupleReport};
+pub use samples::Samples;
+pub use tally::{Tally, Tuple, TupleKey};
+
+use std::collections::HashMap;
+
+use crate::model::{Incomplete, Netns, Owners};
+
+/// What was read for one report.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// Each network namespace that was asked.
+    pub namespaces: Vec<NamespaceReading>,
+    /// Holders of sockets; `None` when they were not looked for.
+    pub owners: Option<Owners>,
+    /// What could not be read.
+    pub incomplete: Vec<Incomplete>,
+}
+
+/// The ports of one network namespace.
+#[derive(Debug)]
+pub struct NamespaceReading {
+    /// Which it is.
+    pub netns: Netns,
+    /// The ports there are.
+    pub capacity: Capacity,
+    /// Who holds them.
+    pub tally: Tally,
+    /// Connections begun since the namespace was made (`Tcp ActiveOpens`).
+    pub active_opens: Option<i128>,
+    /// Names of network devices, by index, where a connection is bound to one.
+    pub interfaces: HashMap<u32, String>,
+}

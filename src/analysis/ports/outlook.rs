@@ -1,0 +1,81 @@
+//! How fast a tuple's ports are taken, and when none will be left.
+
+use std::time::Duration;
+
+use super::{Tuple, capacity::TIMEWAIT_MS};
+use crate::analysis::per_second;
+
+/// How long a TIME_WAIT holds its port.
+const TIMEWAIT_SECONDS: f64 = TIMEWAIT_MS as f64 / 1000.0;
+/// A forecast further than this is none.
+const FAR_SECONDS: f64 = 86_400.0;
+
+/// The change of a tuple since the reading before.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Outlook {
+    /// By how many ports it grew.
+    pub delta: i64,
+    /// Ports newly taken a second: growth, and TIME_WAITs that ran out meanwhile. Connections that
+    /// came and went between the readings without a TIME_WAIT are not seen.
+    pub per_second: Option<f64>,
+    /// When no port will be left if it goes on like this; `None` when it does not.
+    pub full_in_seconds: Option<f64>,
+}
+
+/// Compares with the reading before. `free` ports are left, `reusable` ones among the used.
+pub fn outlook(now: &Tuple, before: Option<&Tuple>, elapsed: Duration, free: u64) -> Outlook {
+    let none = Tuple::default();
+    let before = before.unwrap_or(&none);
+    let delta = now.used() as i64 - before.used() as i64;
+    let ran_out = before.runs_out_within(elapsed.as_secs_f64()).round();
+    let taken = (delta as f64 + ran_out).max(0.0);
+    let rate = per_second(taken, elapsed);
+    let room = free + u64::from(now.reusable);
+    let full_in_seconds = match rate {
+        _ if room == 0 => Some(0.0),
+        None => None,
+        Some(_) if is_reused(now) => growing_for(now, before, elapsed, room),
+        Some(rate) => draining(now, elapsed, rate, free as f64),
+    };
+    Outlook {
+        delta,
+        per_second: rate,
+        full_in_seconds: full_in_seconds.filter(|seconds| *seconds < FAR_SECONDS),
+    }
+}
+
+/// connect(2) takes over this tuple's TIME_WAITs, so they press nobody.
+fn is_reused(tuple: &Tuple) -> bool {
+    tuple.reusable > 0
+}
+
+/// What cannot be taken over grows on.
+fn growing_for(now: &Tuple, before: &Tuple, elapsed: Duration, room: u64) -> Option<f64> {
+    let fixed = |tuple: &Tuple| tuple.used() as f64 - f64::from(tuple.reusable);
+    let growth = per_second(fixed(now) - fixed(before), elapsed)?;
+    (growth > 0.0).then(|| room as f64 / growth)
+}
+
+/// Ports are taken at this rate, and given back as TIME_WAITs run out: those there are as their
+/// timers say, and after a minute those that are made now.
+fn draining(now: &Tuple, elapsed: Duration, rate: f64, free: f64) -> Option<f64> {
+    let room_after = |seconds: f64| free - rate * seconds + now.runs_out_within(seconds);
+    let within_a_minute = (1..=60u8)
+        .map(f64::from)
+        .find(|seconds| room_after(*seconds) <= 0.0);
+    if let Some(seconds) = within_a_minute {
+        let before = room_after(seconds - 1.0);
+        let slope = before - room_after(seconds);
+        return Some(seconds - 1.0 + before / slope);
+    }
+    let growth = rate - timewait_rate(now, elapsed);
+    (growth > 0.0).then(|| TIMEWAIT_SECONDS + room_after(TIMEWAIT_SECONDS) / growth)
+}
+
+/// TIME_WAITs made a second, by those that are younger than the interval.
+fn timewait_rate(now: &Tuple, elapsed: Duration) -> f64 {
+    let seconds = elapsed.as_secs_f64().clamp(1.0, TIMEWAIT_SECONDS);
+    let all = now.runs_out_within(f64::INFINITY);
+    let old = now.runs_out_within(TIMEWAIT_SECONDS - seconds);
+    (all - old) / seconds
+}

@@ -1,0 +1,281 @@
+//! Readings of ports to a report.
+
+use std::{cmp::Reverse, time::Duration};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{
+    Blocked, By, Capacity, NamespaceReading, Pressure, Reading, States, Tuple, TupleKey,
+    TupleReport,
+    group::fold,
+    inferred::{Choice, bound_first, choice},
+    outlook::outlook,
+    process::by_process,
+};
+use crate::{
+    analysis::{Address, Report, change, holders::unfound, per_second},
+    model::{Incomplete, Netns, Owners, PortSet},
+};
+
+/// Every tuple that holds ephemeral ports, the fullest first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct PortsReport {
+    /// What could not be seen.
+    #[serde(skip)]
+    pub incomplete: Vec<Incomplete>,
+    /// What makes a line.
+    pub by: By,
+    /// The ports that clients may be given; `null` where several namespaces were asked.
+    pub range: Option<RangeReport>,
+    /// Ports of the range held by sockets that are bound and no more; `null` before Linux 6.8, and
+    /// where several namespaces were asked.
+    pub bound_only: Option<u64>,
+    /// Each network namespace that was asked.
+    pub namespaces: Vec<NamespaceReport>,
+    /// One element for each tuple, or group of them.
+    pub tuples: Vec<TupleReport>,
+}
+
+/// `ip_local_port_range`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RangeReport {
+    /// The lowest port.
+    pub low: u16,
+    /// The highest.
+    pub high: u16,
+    /// How many there are.
+    pub size: u64,
+    /// How many of them are never chosen (ip_local_reserved_ports).
+    pub reserved: u64,
+    /// How many may be chosen.
+    pub usable: u64,
+}
+
+/// What holds for all tuples of a network namespace.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct NamespaceReport {
+    /// Which it is.
+    pub netns: Netns,
+    /// The ports that clients may be given.
+    pub range: RangeReport,
+    /// Ports of the range that listeners have; connect(2) chooses none of them for any destination.
+    pub listeners: u64,
+    /// The same for sockets that are bound and no more; `null` before Linux 6.8.
+    pub bound_only: Option<u64>,
+    /// Ports of the range held by connections that were probably bound before connect(2).
+    pub bound_first: u64,
+    /// `tcp_tw_reuse`: 0 never, 1 always, 2 on loopback.
+    pub tcp_tw_reuse: Option<u32>,
+    /// How old a TIME_WAIT must be to be taken over; `null` before Linux 6.14, where it is a second.
+    pub tcp_tw_reuse_delay_ms: Option<u32>,
+    /// Connections begun a second, of all tuples and outside of the range, too (`ActiveOpens`).
+    pub active_opens_per_second: Option<f64>,
+}
+
+impl Report for PortsReport {
+    const SCHEMA: &'static str = "ports/v1";
+
+    fn incomplete(&self) -> &[Incomplete] {
+        &self.incomplete
+    }
+}
+
+/// Sets what is held against what there is and, for changes, against the reading before.
+pub fn report(now: &Reading, before: Option<(&Reading, Duration)>, by: By) -> PortsReport {
+    let mut report = PortsReport {
+        incomplete: now.incomplete.clone(),
+        by,
+        ..PortsReport::default()
+    };
+    for namespace in &now.namespaces {
+        let earlier = before.and_then(|(reading, elapsed)| {
+            let same = |other: &&NamespaceReading| other.netns.inode == namespace.netns.inode;
+            let earlier = reading.namespaces.iter().find(same)?;
+            Some((earlier, elapsed))
+        });
+        let taken = Taken::new(namespace);
+        report.namespaces.push(summary(namespace, earlier, &taken));
+        let rows = rows(namespace, earlier, &taken, now.owners.as_ref());
+        report.tuples.extend(match (by, &now.owners) {
+            (By::Process, Some(owners)) => by_process(&rows, &namespace.tally, owners),
+            _ => rows,
+        });
+    }
+    if let [only] = &report.namespaces[..] {
+        report.range = Some(only.range);
+        report.bound_only = only.bound_only;
+    }
+    report.incomplete.extend(missing(now, &report.tuples, by));
+    report.tuples = fold(report.tuples, by);
+    report.tuples.sort_by_cached_key(pressure);
+    report
+}
+
+/// What bind(2) probably gave to connections of a namespace, and how each tuple's ports were chosen.
+struct Taken {
+    choices: Vec<Choice>,
+    ports: PortSet,
+    /// What is blocked for sure, and those.
+    blocked: Blocked,
+}
+
+impl Taken {
+    fn new(namespace: &NamespaceReading) -> Self {
+        let capacity = &namespace.capacity;
+        let tuples = namespace.tally.tuples();
+        let choices: Vec<Choice> = tuples.iter().map(|(_, t)| choice(t, capacity)).collect();
+        let mut ports = PortSet::default();
+        for ((_, tuple), choice) in tuples.iter().zip(&choices) {
+            if *choice == Choice::BoundFirst {
+                ports.extend(bound_first(tuple, capacity).iter());
+            }
+        }
+        let mut blocked = capacity.blocked.clone();
+        blocked.add(&ports);
+        Taken {
+            choices,
+            ports,
+            blocked,
+        }
+    }
+}
+
+fn summary(
+    now: &NamespaceReading,
+    before: Option<(&NamespaceReading, Duration)>,
+    taken: &Taken,
+) -> NamespaceReport {
+    let capacity = &now.capacity;
+    let opens = before.and_then(|(earlier, elapsed)| {
+        let opens = change(earlier.active_opens?, now.active_opens?)?;
+        per_second(opens as f64, elapsed)
+    });
+    NamespaceReport {
+        netns: now.netns.clone(),
+        range: range(capacity),
+        listeners: capacity.listeners.len() as u64,
+        bound_only: capacity.bound.as_ref().map(|ports| ports.len() as u64),
+        bound_first: taken.ports.len() as u64,
+        tcp_tw_reuse: capacity.limits.tcp_tw_reuse,
+        tcp_tw_reuse_delay_ms: capacity.limits.tcp_tw_reuse_delay_ms,
+        active_opens_per_second: opens,
+    }
+}
+
+fn range(capacity: &Capacity) -> RangeReport {
+    RangeReport {
+        low: *capacity.range.start(),
+        high: *capacity.range.end(),
+        size: capacity.size(),
+        reserved: capacity.reserved.len() as u64,
+        usable: capacity.usable(),
+    }
+}
+
+/// A line for each tuple, in the order of the tally.
+fn rows(
+    now: &NamespaceReading,
+    before: Option<(&NamespaceReading, Duration)>,
+    taken: &Taken,
+    owners: Option<&Owners>,
+) -> Vec<TupleReport> {
+    let tuples = now.tally.tuples().iter().zip(&taken.choices);
+    tuples
+        .map(|((key, tuple), choice)| {
+            let mut row = row(now, key, tuple, *choice, taken);
+            if let Some((earlier, elapsed)) = before {
+                let then = earlier.tally.get(key);
+                let outlook = outlook(tuple, then, elapsed, row.free_likely);
+                row.delta = Some(outlook.delta);
+                row.per_second = outlook.per_second;
+                row.full_in_seconds = outlook.full_in_seconds;
+            }
+            if let Some(owners) = owners {
+                let holders = tuple.inode.and_then(|inode| owners.by_inode.get(&inode));
+                row.owners = holders.cloned().unwrap_or_default();
+                row.owners_complete = Some(owners.complete);
+            }
+            row
+        })
+        .collect()
+}
+
+fn row(
+    namespace: &NamespaceReading,
+    key: &TupleKey,
+    tuple: &Tuple,
+    choice: Choice,
+    taken: &Taken,
+) -> TupleReport {
+    let capacity = &namespace.capacity;
+    let usable = capacity.usable();
+    let free = capacity.blocked.free(&tuple.ports);
+    let free_likely = taken.blocked.free(&tuple.ports);
+    let reusable = u64::from(tuple.reusable);
+    let interface = (key.interface != 0).then(|| {
+        let name = namespace.interfaces.get(&key.interface).cloned();
+        name.unwrap_or_else(|| format!("if{}", key.interface))
+    });
+    TupleReport {
+        netns: namespace.netns.clone(),
+        source: Some(key.source),
+        destination: Some(Address {
+            address: key.destination,
+            port: key.port,
+        }),
+        interface,
+        tuples: 1,
+        state: Pressure::of(usable, free + reusable, free_likely + reusable),
+        used: tuple.used(),
+        free,
+        free_likely,
+        reusable,
+        used_ratio: if usable == 0 {
+            1.0
+        } else {
+            1.0 - free as f64 / usable as f64
+        },
+        states: States::of(tuple),
+        bound_first: match choice {
+            Choice::BoundFirst => bound_first(tuple, capacity).len() as u64,
+            Choice::Connect | Choice::Window(_) => 0,
+        },
+        window: match choice {
+            Choice::Window(window) => Some(window),
+            Choice::Connect | Choice::BoundFirst => None,
+        },
+        ..TupleReport::default()
+    }
+}
+
+fn missing(now: &Reading, rows: &[TupleReport], by: By) -> Vec<Incomplete> {
+    let mut missing = Vec::new();
+    let untold = now.namespaces.iter().filter(|n| n.capacity.bound.is_none());
+    let untold = untold.count() as u64;
+    if untold > 0 {
+        let why = "ports of sockets that are bound and no more: only Linux 6.8 and later tell";
+        missing.push(Incomplete::counted("bound_only", why, untold));
+    }
+    if let (Some(owners), By::Tuple) = (&now.owners, by) {
+        let is_held = |row: &&TupleReport| row.states.sum() > row.states.time_wait;
+        let held: Vec<&TupleReport> = rows.iter().filter(is_held).collect();
+        let ownerless = held.iter().filter(|row| row.owners.is_empty()).count();
+        missing.extend(unfound(owners, held.len(), ownerless));
+    }
+    missing
+}
+
+/// Sorts the fullest first.
+fn pressure(row: &TupleReport) -> impl Ord + use<> {
+    (
+        Reverse(row.state),
+        row.process.is_none(),
+        row.room(),
+        Reverse(row.used),
+        row.netns.clone(),
+        row.destination,
+        row.source,
+        row.process.clone(),
+    )
+}

@@ -1,0 +1,201 @@
+//! Counting connections by tuple as they stream by: memory grows with tuples, not with sockets.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    net::IpAddr,
+};
+
+use super::Capacity;
+use crate::model::{Connection, PortSet, State};
+
+/// What connect(2) chooses a port for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TupleKey {
+    /// Local address. IPv4 addresses are IPv4 here, whatever the socket's family is.
+    pub source: IpAddr,
+    /// Remote address.
+    pub destination: IpAddr,
+    /// Remote port.
+    pub port: u16,
+    /// Index of the device that the sockets are bound to, 0 when to none.
+    pub interface: u32,
+}
+
+/// Seconds that a timewait socket may be kept, and one for the rest.
+const SECONDS: usize = 61;
+
+/// The connections of one tuple.
+#[derive(Debug, Clone, Default)]
+pub struct Tuple {
+    /// Different local ports.
+    pub ports: PortSet,
+    /// How many are in each state, in the order of [`State::ALL`].
+    pub states: [u32; State::ALL.len()],
+    /// How many of them connect(2) may take over.
+    pub reusable: u32,
+    /// How many have IP_BIND_ADDRESS_NO_PORT, so that their port was chosen at connect(2).
+    pub port_at_connect: u32,
+    /// The inode of one that somebody holds.
+    pub inode: Option<u32>,
+    /// How many timewait sockets have so many seconds left.
+    left: Option<Box<[u16; SECONDS]>>,
+}
+
+/// A socket that somebody holds, in the tuple of this number.
+#[derive(Debug, Clone, Copy)]
+pub struct Held {
+    /// Number of the tuple.
+    pub tuple: u32,
+    /// The socket's inode.
+    pub inode: u32,
+    /// Its state.
+    pub state: State,
+}
+
+/// Every tuple.
+#[derive(Debug, Default)]
+pub struct Tally {
+    numbers: HashMap<TupleKey, u32>,
+    tuples: Vec<(TupleKey, Tuple)>,
+    held: Option<Vec<Held>>,
+}
+
+impl Tally {
+    /// Nothing counted yet. With `each_socket` the inode of each is kept, to tell by process.
+    pub fn new(each_socket: bool) -> Self {
+        Tally {
+            held: each_socket.then(Vec::new),
+            ..Tally::default()
+        }
+    }
+
+    /// Counts one. A connection at a listener's port came in and is none of a client.
+    pub fn add(&mut self, connection: &Connection, capacity: &Capacity) {
+        if capacity.listeners.contains(connection.local.port) {
+            return;
+        }
+        let number = self.number(TupleKey {
+            source: connection.local.address.to_canonical(),
+            destination: connection.peer.to_canonical(),
+            port: connection.peer_port,
+            interface: connection.local.interface,
+        });
+        let (_, tuple) = &mut self.tuples[number as usize];
+        // The walk may meet a connection twice while it moves from one state to the next.
+        if tuple.add(connection, capacity.is_reusable(connection))
+            && connection.inode != 0
+            && let Some(held) = &mut self.held
+        {
+            held.push(Held {
+                tuple: number,
+                inode: connection.inode,
+                state: connection.state,
+            });
+        }
+    }
+
+    fn number(&mut self, key: TupleKey) -> u32 {
+        let next = self.tuples.len() as u32;
+        match self.numbers.entry(key) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                self.tuples.push((key, Tuple::default()));
+                *new.insert(next)
+            }
+        }
+    }
+
+    /// Adds what another walk counted.
+    pub fn merge(&mut self, other: Tally) {
+        let mut numbers = Vec::with_capacity(other.tuples.len());
+        for (key, tuple) in other.tuples {
+            let number = self.number(key);
+            numbers.push(number);
+            self.tuples[number as usize].1.merge(tuple);
+        }
+        if let (Some(held), Some(more)) = (&mut self.held, other.held) {
+            held.extend(more.into_iter().map(|socket| Held {
+                tuple: numbers[socket.tuple as usize],
+                ..socket
+            }));
+        }
+    }
+
+    /// Each tuple; its number is its place.
+    pub fn tuples(&self) -> &[(TupleKey, Tuple)] {
+        &self.tuples
+    }
+
+    /// One tuple.
+    pub fn get(&self, key: &TupleKey) -> Option<&Tuple> {
+        let number = self.numbers.get(key)?;
+        Some(&self.tuples[*number as usize].1)
+    }
+
+    /// Every socket that somebody holds; nothing unless each was to be kept.
+    pub fn held(&self) -> &[Held] {
+        self.held.as_deref().unwrap_or_default()
+    }
+}
+
+impl Tuple {
+    fn add(&mut self, connection: &Connection, is_reusable: bool) -> bool {
+        if !self.ports.insert(connection.local.port) {
+            return false;
+        }
+        self.states[place(connection.state)] += 1;
+        self.reusable += u32::from(is_reusable);
+        self.port_at_connect += u32::from(connection.port_at_connect == Some(true));
+        if connection.inode != 0 {
+            self.inode.get_or_insert(connection.inode);
+        }
+        if let Some(left) = connection.left_ms {
+            let second = (left as usize / 1000).min(SECONDS - 1);
+            self.left.get_or_insert_with(|| Box::new([0; SECONDS]))[second] += 1;
+        }
+        true
+    }
+
+    fn merge(&mut self, other: Tuple) {
+        self.ports.extend(other.ports.iter());
+        let states = self.states.iter_mut().zip(other.states);
+        states.for_each(|(mine, theirs)| *mine += theirs);
+        self.reusable += other.reusable;
+        self.port_at_connect += other.port_at_connect;
+        self.inode = self.inode.or(other.inode);
+        match (&mut self.left, other.left) {
+            (Some(mine), Some(theirs)) => {
+                let seconds = mine.iter_mut().zip(*theirs);
+                seconds.for_each(|(mine, theirs)| *mine += theirs);
+            }
+            (mine @ None, theirs) => *mine = theirs,
+            (Some(_), None) => {}
+        }
+    }
+
+    /// How many local ports it holds.
+    pub fn used(&self) -> u64 {
+        self.ports.len() as u64
+    }
+
+    /// How many are in this state.
+    pub fn in_state(&self, state: State) -> u32 {
+        self.states[place(state)]
+    }
+
+    /// How many timewait sockets run out within so many seconds; those of a begun second by its
+    /// part.
+    pub fn runs_out_within(&self, seconds: f64) -> f64 {
+        let Some(left) = &self.left else { return 0.0 };
+        let part = |second: usize| (seconds - second as f64).clamp(0.0, 1.0);
+        let counts = left.iter().enumerate();
+        counts
+            .map(|(second, count)| f64::from(*count) * part(second))
+            .sum()
+    }
+}
+
+fn place(state: State) -> usize {
+    let place = State::ALL.iter().position(|other| *other == state);
+    place.expect("ALL holds every state")
+}

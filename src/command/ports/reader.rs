@@ -1,0 +1,162 @@
+//! Readings for `ports`: one walk over the sockets of each family, counted as they stream by.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, anyhow};
+use sockdiag::{
+    analysis::ports::{By, Capacity, NamespaceReading, Reading, Tally},
+    model::{Connection, Holder, Incomplete, Local, Netns, Owners, PortSet},
+    source::{Families, Kernel, Namespace, SockDiag, Wanted, tells_bound},
+};
+
+use super::super::{
+    OwnerArgs, OwnerHunt, Places,
+    walks::{each_family, flaws},
+};
+
+/// Makes readings.
+pub struct Reader<'a> {
+    kernel: &'a Kernel,
+    places: &'a Places,
+    by: By,
+    families: Families,
+    owners: OwnerHunt,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(
+        kernel: &'a Kernel,
+        places: &'a Places,
+        by: By,
+        families: Families,
+        owners: &OwnerArgs,
+    ) -> Self {
+        Reader {
+            kernel,
+            places,
+            by,
+            families,
+            owners: OwnerHunt::new(owners.choice()),
+        }
+    }
+
+    /// Makes one.
+    pub fn read(&mut self, with_owners: bool) -> anyhow::Result<Reading> {
+        let began = Instant::now();
+        let (mut incomplete, mut inside) = (Vec::new(), Vec::new());
+        let namespaces = self.places.ask(self.kernel, &mut incomplete, |namespace| {
+            self.namespace(namespace, &mut inside)
+        })?;
+        incomplete.extend(inside);
+        let owners = with_owners.then(|| self.find_owners(&namespaces, began.elapsed()));
+        Ok(Reading {
+            namespaces,
+            owners: owners.flatten(),
+            incomplete,
+        })
+    }
+
+    fn namespace(
+        &self,
+        namespace: &Namespace,
+        missing: &mut Vec<Incomplete>,
+    ) -> anyhow::Result<NamespaceReading> {
+        let inside = || self.ask(namespace.id.clone(), missing);
+        namespace
+            .enter(inside)
+            .map_err(anyhow::Error::from)
+            .and_then(|answer| answer)
+            .context("counting ports")
+    }
+
+    /// Asks, as a thread of the namespace. Listeners first, so that what came in at their ports is
+    /// known.
+    fn ask(&self, netns: Netns, missing: &mut Vec<Incomplete>) -> anyhow::Result<NamespaceReading> {
+        let limits = self.kernel.port_limits()?;
+        let capacity = Capacity::new(limits, &listening_ports()?);
+        let mut capacity =
+            capacity.ok_or_else(|| anyhow!("net.ipv4.ip_local_port_range cannot be read"))?;
+        let both = Families { v4: true, v6: true };
+        let walked = each_family(both, |diag, family| {
+            let (mut tally, mut bound) = (Tally::new(self.by == By::Process), PortSet::default());
+            let walk = diag.walk_holders(family, &capacity.range, |holder| match holder {
+                Holder::Connection(connection) if self.is_wanted(&connection) => {
+                    tally.add(&connection, &capacity);
+                }
+                Holder::Connection(_) => {}
+                Holder::Bound(at) => _ = bound.insert(at.port),
+            })?;
+            Ok(((tally, bound), walk))
+        })?;
+        let (mut tally, mut bound) = (Tally::new(self.by == By::Process), PortSet::default());
+        for one in walked {
+            missing.extend(flaws("ports", one.walk));
+            tally.merge(one.found.0);
+            bound.extend(one.found.1.iter());
+        }
+        if tells_bound() || !bound.is_empty() {
+            capacity.block(bound);
+        }
+        Ok(NamespaceReading {
+            netns,
+            interfaces: interfaces(&tally),
+            capacity,
+            tally,
+            active_opens: self.kernel.counter("snmp", "Tcp", "ActiveOpens")?,
+        })
+    }
+
+    /// By the address, not by the socket: an IPv6 socket may be connected to an IPv4 address.
+    fn is_wanted(&self, connection: &Connection) -> bool {
+        match connection.peer.to_canonical().is_ipv4() {
+            true => self.families.v4,
+            false => self.families.v6,
+        }
+    }
+
+    fn find_owners(&mut self, namespaces: &[NamespaceReading], spent: Duration) -> Option<Owners> {
+        let tallies = namespaces.iter().map(|namespace| &namespace.tally);
+        let inodes: HashSet<u32> = match self.by {
+            By::Process => tallies
+                .flat_map(|tally| tally.held().iter().map(|socket| socket.inode))
+                .collect(),
+            _ => tallies
+                .flat_map(|tally| tally.tuples().iter().filter_map(|(_, tuple)| tuple.inode))
+                .collect(),
+        };
+        let wanted = Wanted {
+            inodes,
+            ..Wanted::default()
+        };
+        self.owners.find(self.kernel, wanted, spent)
+    }
+}
+
+/// Listeners of both families: bind(2) took their ports from all.
+fn listening_ports() -> sockdiag::Result<PortSet> {
+    let mut diag = SockDiag::open()?;
+    let mut found = Vec::new();
+    for family in (Families { v4: true, v6: true }).each() {
+        diag.listeners(family, &mut found)?;
+    }
+    let port = |local: &Local| match local {
+        Local::Inet(at) => Some(at.port),
+        Local::Unix(_) => None,
+    };
+    Ok(found
+        .iter()
+        .filter_map(|listener| port(&listener.local))
+        .collect())
+}
+
+/// Names of the devices that connections are bound to; nothing is asked where none is.
+fn interfaces(tally: &Tally) -> HashMap<u32, String> {
+    let is_bound = tally.tuples().iter().any(|(key, _)| key.interface != 0);
+    match is_bound {
+        true => sockdiag::source::interfaces(),
+        false => HashMap::new(),
+    }
+}

@@ -1,0 +1,84 @@
+//! TCP sockets with a local port, and what the kernel tells of them.
+
+use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Endpoint;
+
+/// The state of a connection (RFC 9293), numbered as the kernel does
+/// (include/net/tcp_states.h).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Open.
+    Established = 1,
+    /// connect(2) waits for an answer.
+    SynSent,
+    /// A SYN came, the last ACK has not.
+    SynRecv,
+    /// Closed here; the FIN is not acknowledged.
+    FinWait1,
+    /// Closed here; the peer has not closed.
+    FinWait2,
+    /// Closed by both, here first: the tuple is kept for a minute.
+    TimeWait,
+    /// Closed by the peer; not closed here. (The kernel's 7 is CLOSE, no connection.)
+    CloseWait = 8,
+    /// Closed by both, by the peer first; the last ACK has not come.
+    LastAck,
+    /// Closed by both at once.
+    Closing = 11,
+}
+
+impl State {
+    /// All of them.
+    pub const ALL: [State; 9] = [
+        State::Established,
+        State::SynSent,
+        State::SynRecv,
+        State::FinWait1,
+        State::FinWait2,
+        State::TimeWait,
+        State::CloseWait,
+        State::LastAck,
+        State::Closing,
+    ];
+
+    /// By the kernel's number; `None` for LISTEN, CLOSE and what is no state.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| *state as u8 == number)
+    }
+}
+
+/// A TCP connection, or what the kernel keeps of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connection {
+    /// The local end, in the socket's family.
+    pub local: Endpoint,
+    /// The peer's address.
+    pub peer: IpAddr,
+    /// The peer's port.
+    pub peer_port: u16,
+    /// Its state. A socket in FIN_WAIT2 that nobody holds any more is kept like one in TIME_WAIT.
+    pub state: State,
+    /// Milliseconds until the kernel forgets it, for one that is kept by a timer alone
+    /// (`inet_timewait_sock`): in TIME_WAIT, or in FIN_WAIT2 and without an owner.
+    pub left_ms: Option<u32>,
+    /// Socket inode, 0 when nobody holds it.
+    pub inode: u32,
+    /// IP_BIND_ADDRESS_NO_PORT is set: its port was chosen at connect(2), even if it was bound to
+    /// an address before. `None` for a timewait socket and before 5.10.
+    pub port_at_connect: Option<bool>,
+}
+
+/// What holds a local port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// A connection.
+    Connection(Connection),
+    /// A socket that bind(2) gave the port and that neither listens nor is connected
+    /// (`TCP_BOUND_INACTIVE`, since 6.8).
+    Bound(Endpoint),
+}

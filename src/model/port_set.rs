@@ -1,0 +1,170 @@
+//! A set of ports that costs little when it is small and is bounded when it is large.
+
+use std::{fmt, ops::RangeInclusive};
+
+/// Ports up to this many are kept in a sorted list.
+const FEW: usize = 512;
+const WORDS: usize = 1 << 10;
+
+/// Different ports: two bytes each while they are few, 8 KiB at most.
+#[derive(Clone)]
+pub struct PortSet(Ports);
+
+#[derive(Clone)]
+enum Ports {
+    Few(Vec<u16>),
+    Many(Box<[u64; WORDS]>),
+}
+
+impl PortSet {
+    /// Puts a port in; `false` when it was there.
+    pub fn insert(&mut self, port: u16) -> bool {
+        match &mut self.0 {
+            Ports::Few(ports) => {
+                let Err(place) = ports.binary_search(&port) else {
+                    return false;
+                };
+                ports.insert(place, port);
+                if ports.len() > FEW {
+                    self.0 = Ports::Many(many(ports));
+                }
+                true
+            }
+            Ports::Many(words) => {
+                let word = &mut words[usize::from(port >> 6)];
+                let before = *word;
+                *word |= 1 << (port & 63);
+                *word != before
+            }
+        }
+    }
+
+    /// Whether it is in.
+    pub fn contains(&self, port: u16) -> bool {
+        match &self.0 {
+            Ports::Few(ports) => ports.binary_search(&port).is_ok(),
+            Ports::Many(words) => words[usize::from(port >> 6)] & 1 << (port & 63) != 0,
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Ports::Few(ports) => ports.len(),
+            Ports::Many(words) => words.iter().map(|word| word.count_ones() as usize).sum(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Each, the lowest first.
+    pub fn iter(&self) -> impl Iterator<Item = u16> {
+        let (few, words): (&[u16], &[u64]) = match &self.0 {
+            Ports::Few(ports) => (ports, &[]),
+            Ports::Many(words) => (&[], &**words),
+        };
+        let many = (0..=u16::MAX).step_by(64).zip(words);
+        let many = many.flat_map(|(first, word)| {
+            let is_in = move |bit: &u16| word & 1 << bit != 0;
+            (0..64).filter(is_in).map(move |bit| first + bit)
+        });
+        few.iter().copied().chain(many)
+    }
+
+    /// Those within a range.
+    pub fn within(&self, range: &RangeInclusive<u16>) -> PortSet {
+        self.iter().filter(|port| range.contains(port)).collect()
+    }
+
+    /// How many are not in another.
+    pub fn count_outside(&self, other: &PortSet) -> usize {
+        self.iter().filter(|port| !other.contains(*port)).count()
+    }
+}
+
+fn many(ports: &[u16]) -> Box<[u64; WORDS]> {
+    let mut words = Box::new([0; WORDS]);
+    for port in ports {
+        words[usize::from(port >> 6)] |= 1 << (port & 63);
+    }
+    words
+}
+
+impl Default for PortSet {
+    fn default() -> Self {
+        PortSet(Ports::Few(Vec::new()))
+    }
+}
+
+impl fmt::Debug for PortSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+impl PartialEq for PortSet {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for PortSet {}
+
+impl Extend<u16> for PortSet {
+    fn extend<I: IntoIterator<Item = u16>>(&mut self, ports: I) {
+        for port in ports {
+            self.insert(port);
+        }
+    }
+}
+
+impl FromIterator<u16> for PortSet {
+    fn from_iter<I: IntoIterator<Item = u16>>(ports: I) -> Self {
+        let mut set = PortSet::default();
+        set.extend(ports);
+        set
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn it_holds_what_a_set_of_numbers_holds(
+            ports in prop::collection::vec(prop_oneof![any::<u16>(), 0u16..700], 0..1500),
+            asked: u16,
+        ) {
+            let expected: BTreeSet<u16> = ports.iter().copied().collect();
+            let set: PortSet = ports.iter().copied().collect();
+            prop_assert_eq!(set.len(), expected.len());
+            prop_assert!(set.iter().eq(expected.iter().copied()));
+            prop_assert_eq!(set.contains(asked), expected.contains(&asked));
+            prop_assert!(ports.iter().all(|port| set.contains(*port)));
+        }
+    }
+
+    #[test]
+    fn a_port_is_new_once() {
+        for count in [1, 2000] {
+            let mut set: PortSet = (0..count).collect();
+            assert!(set.insert(65535));
+            assert!(!set.insert(65535));
+        }
+    }
+
+    #[test]
+    fn what_lies_outside_of_another_is_counted() {
+        let set: PortSet = [1, 2, 3, 4].into_iter().collect();
+        assert_eq!(set.count_outside(&[2, 3, 9].into_iter().collect()), 2);
+        assert_eq!(set.within(&(2..=3)).len(), 2);
+    }
+}

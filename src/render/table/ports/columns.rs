@@ -1,0 +1,149 @@
+//! Columns of `ports`, and their cells.
+
+use sockdiag::analysis::ports::{PortsSampled, Pressure, TupleReport};
+
+use crate::render::{
+    Tone, names,
+    table::{Align, Cell, Column, Rising, Value, View, who::owners},
+};
+
+use Align::{Left, Right};
+use Rising::{Bad, Flow, Neutral};
+
+#[rustfmt::skip]
+pub static COLUMNS: [Column<TupleReport>; 31] = [
+    Column::new("netns", "NETNS", Left, Neutral, |t, _| Cell::text(t.netns.label()), "network namespace: its name, or its number"),
+    Column::new("state", "STATE", Left, Neutral, state, "ok, busy (half is held), tight (nine of ten), exhausted (connect() fails with EADDRNOTAVAIL); likely_exhausted by what was inferred"),
+    Column::new("source", "SOURCE", Left, Neutral, source, "local address of the connections"),
+    Column::new("destination", "DESTINATION", Left, Neutral, destination, "where the connections go"),
+    Column::new("interface", "DEVICE", Left, Neutral, |t, _| t.interface.clone().map_or(Value::Missing, Value::Text).into(), "the device that the sockets are bound to"),
+    Column::new("process", "PROCESS", Left, Neutral, process, "the process that holds the sockets; TIME_WAITs are held by none"),
+    Column::new("tuples", "TUPLES", Right, Neutral, |t, _| Cell::count(Some(t.tuples)), "how many tuples of source and destination; FREE and USE are those of the fullest"),
+    Column::new("used", "USED", Right, Bad, |t, _| Cell::count(Some(t.used)), "local ports of the range held towards the destination, in any state"),
+    Column::new("free", "FREE", Right, Neutral, free, "ports that connect() may still choose; ~ where ports that were probably bound before connect() are counted as taken"),
+    Column::new("free_likely", "FREE LIKELY", Right, Neutral, |t, _| Cell::count(Some(t.free_likely)), "the same, with the ports that were probably bound before connect() counted as taken"),
+    Column::new("use", "USE", Right, Bad, ratio, "share of the usable ports that is not free"),
+    Column::new("reusable", "REUSABLE", Right, Neutral, |t, _| Cell::count(Some(t.reusable)), "TIME_WAITs that connect() may take over (tcp_tw_reuse)"),
+    Column::new("time_wait", "TIME_WAIT", Right, Neutral, |t, _| Cell::count(Some(t.states.time_wait)), "ports held by closed connections for a minute"),
+    Column::new("established", "ESTAB", Right, Neutral, |t, _| Cell::count(Some(t.states.established)), "open connections"),
+    Column::new("syn_sent", "SYN_SENT", Right, Bad, |t, _| Cell::count(Some(t.states.syn_sent)), "connect() waits for an answer"),
+    Column::new("syn_recv", "SYN_RECV", Right, Neutral, |t, _| Cell::count(Some(t.states.syn_recv)), "opened from both sides at once"),
+    Column::new("fin_wait_1", "FIN_WAIT1", Right, Neutral, |t, _| Cell::count(Some(t.states.fin_wait_1)), "closed here; the FIN is not acknowledged"),
+    Column::new("fin_wait_2", "FIN_WAIT2", Right, Neutral, |t, _| Cell::count(Some(t.states.fin_wait_2)), "closed here and not by the peer"),
+    Column::new("close_wait", "CLOSE_WAIT", Right, Bad, |t, _| Cell::count(Some(t.states.close_wait)), "closed by the peer and not here"),
+    Column::new("last_ack", "LAST_ACK", Right, Neutral, |t, _| Cell::count(Some(t.states.last_ack)), "closed by both, the last ACK is missing"),
+    Column::new("closing", "CLOSING", Right, Neutral, |t, _| Cell::count(Some(t.states.closing)), "closed by both at once"),
+    Column::new("bound_first", "BOUND FIRST", Right, Neutral, |t, _| Cell::count(Some(t.bound_first)), "ports that bind() probably gave before connect(), judged by their parity"),
+    Column::new("minimum", "USED MIN", Right, Neutral, |t, _| sampled(t, |s| Value::Count(s.minimum.into())), "fewest ports used, of all samples"),
+    Column::new("mean", "MEAN", Right, Neutral, |t, _| sampled(t, |s| Value::Decimal(s.mean)), "mean number of ports used"),
+    Column::new("p95", "P95", Right, Neutral, |t, _| sampled(t, |s| Value::Count(s.p95.into())), "95 of 100 samples do not exceed this"),
+    Column::new("maximum", "MAX", Right, Neutral, |t, _| sampled(t, |s| Value::Count(s.maximum.into())), "most ports used, of all samples"),
+    Column::new("samples", "SAMPLES", Right, Neutral, |t, _| sampled(t, |s| Value::Count(s.samples.into())), "how many samples were taken"),
+    Column::new("delta", "Δ", Right, Flow, |t, _| t.delta.map_or(Value::Missing, |delta| Value::Change(delta.into())).into(), "change of USED since the reading before"),
+    Column::new("per_second", "/s", Right, Neutral, |t, _| t.per_second.map_or(Value::Missing, Value::Decimal).into(), "ports newly taken a second: growth, and TIME_WAITs that ran out meanwhile"),
+    Column::new("full_in", "FULL IN", Right, Neutral, full_in, "when no port is left if it goes on as since the reading before"),
+    Column::new("owner", "OWNER", Left, Neutral, |t, _| owners(&t.owners), "who holds one of the connections"),
+];
+
+fn tone(pressure: Pressure) -> Tone {
+    match pressure {
+        Pressure::Ok => Tone::Good,
+        Pressure::Busy => Tone::Plain,
+        Pressure::Tight => Tone::Warning,
+        Pressure::LikelyExhausted | Pressure::Exhausted => Tone::Bad,
+    }
+}
+
+fn state(tuple: &TupleReport, _: &View) -> Cell {
+    let shown = match tuple.state {
+        Pressure::LikelyExhausted => "exhausted?",
+        other => other.word(),
+    };
+    Cell::from(Value::Both {
+        shown: shown.to_owned(),
+        raw: tuple.state.word().to_owned(),
+        rank: None,
+    })
+    .tone(tone(tuple.state))
+}
+
+fn source(tuple: &TupleReport, view: &View) -> Cell {
+    let Some(address) = tuple.source else {
+        return Value::Missing.into();
+    };
+    let shown = match view.names {
+        true => names::host(address),
+        false => address.to_string(),
+    };
+    let raw = address.to_string();
+    Value::Both {
+        shown,
+        raw,
+        rank: None,
+    }
+    .into()
+}
+
+fn destination(tuple: &TupleReport, view: &View) -> Cell {
+    let Some(destination) = tuple.destination else {
+        return Value::Missing.into();
+    };
+    let shown = match view.names {
+        true => names::address(destination),
+        false => destination.to_string(),
+    };
+    let raw = destination.to_string();
+    Value::Both {
+        shown,
+        raw,
+        rank: None,
+    }
+    .into()
+}
+
+fn process(tuple: &TupleReport, _: &View) -> Cell {
+    let Some(process) = &tuple.process else {
+        return Value::Missing.into();
+    };
+    Value::Both {
+        shown: format!("{} ({})", process.name, process.pid),
+        raw: format!("{}:{}", process.name, process.pid),
+        rank: None,
+    }
+    .into()
+}
+
+fn free(tuple: &TupleReport, _: &View) -> Cell {
+    if tuple.free == tuple.free_likely {
+        return Cell::count(Some(tuple.free));
+    }
+    Value::Both {
+        shown: format!("~{}", tuple.free_likely),
+        raw: tuple.free.to_string(),
+        rank: Some(tuple.free_likely as f64),
+    }
+    .into()
+}
+
+fn ratio(tuple: &TupleReport, _: &View) -> Cell {
+    Cell::from(Value::Ratio(tuple.used_ratio)).tone(tone(tuple.state))
+}
+
+fn sampled(tuple: &TupleReport, value: fn(&PortsSampled) -> Value) -> Cell {
+    tuple.sampled.as_ref().map_or(Value::Missing, value).into()
+}
+
+fn full_in(tuple: &TupleReport, _: &View) -> Cell {
+    let Some(seconds) = tuple.full_in_seconds else {
+        return Value::Missing.into();
+    };
+    let cell = match seconds > 0.0 {
+        true => Value::Milliseconds((seconds * 1000.0) as u64),
+        false => Value::Both {
+            shown: "now".to_owned(),
+            raw: "0".to_owned(),
+            rank: Some(0.0),
+        },
+    };
+    Cell::from(cell).tone(Tone::Warning)
+}

@@ -1,0 +1,98 @@
+//! The table of `ports`.
+
+mod columns;
+mod metrics;
+mod notes;
+
+use std::collections::BTreeSet;
+
+use sockdiag::analysis::ports::{By, PortsReport, TupleReport};
+
+use super::{Column, Narrower, Tabular, View};
+use crate::render::Metric;
+use columns::COLUMNS;
+
+static NARROWER: [Narrower; 14] = [
+    Narrower::Drop("mean"),
+    Narrower::Drop("p95"),
+    Narrower::Drop("minimum"),
+    Narrower::Drop("established"),
+    Narrower::Drop("delta"),
+    Narrower::Drop("tuples"),
+    Narrower::Drop("time_wait"),
+    Narrower::Drop("used"),
+    Narrower::Drop("per_second"),
+    Narrower::Drop("interface"),
+    Narrower::Drop("netns"),
+    Narrower::LastResort("owner"),
+    Narrower::LastResort("full_in"),
+    Narrower::LastResort("state"),
+];
+
+impl Tabular for PortsReport {
+    type Row = TupleReport;
+
+    fn rows(&self) -> &[TupleReport] {
+        &self.tuples
+    }
+
+    fn rows_mut(&mut self) -> &mut Vec<TupleReport> {
+        &mut self.tuples
+    }
+
+    fn columns() -> &'static [Column<TupleReport>] {
+        &COLUMNS
+    }
+
+    fn shown(&self, view: &View) -> Vec<&'static str> {
+        let namespaces: BTreeSet<_> = self.tuples.iter().map(|row| &row.netns).collect();
+        let mut keys = Vec::new();
+        keys.extend((namespaces.len() > 1).then_some("netns"));
+        keys.push("state");
+        keys.extend(match self.by {
+            By::Tuple => &["source", "destination"][..],
+            By::Destination => &["destination", "tuples"],
+            By::Source => &["source", "tuples"],
+            By::Process => &["process", "tuples"],
+        });
+        let bound = self.tuples.iter().any(|row| row.interface.is_some());
+        keys.extend(bound.then_some("interface"));
+        if view.sampled {
+            keys.extend(["minimum", "mean", "p95", "maximum", "free", "use", "delta"]);
+        } else {
+            keys.extend(["used", "free", "use", "time_wait", "established"]);
+        }
+        if view.changes {
+            keys.extend(["per_second", "full_in"]);
+        }
+        keys.extend((self.by != By::Process).then_some("owner"));
+        keys
+    }
+
+    fn narrower() -> &'static [Narrower] {
+        &NARROWER
+    }
+
+    fn identity(row: &TupleReport) -> String {
+        format!(
+            "{:?} {:?} {:?} {:?} {:?}",
+            row.netns.inode, row.source, row.destination, row.interface, row.process
+        )
+    }
+
+    fn heading(&self) -> Vec<String> {
+        notes::heading(self)
+    }
+
+    fn notes(&self, _: &View) -> Vec<String> {
+        notes::notes(self)
+    }
+
+    fn nothing(&self) -> String {
+        "no connection holds a port of the range".to_owned()
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        metrics::metrics(self)
+    }
+}

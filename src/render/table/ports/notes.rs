@@ -1,0 +1,113 @@
+//! Lines above and under the table of `ports`.
+
+use sockdiag::analysis::ports::{NamespaceReport, PortsReport, Pressure, TupleReport};
+
+use crate::render::text;
+
+/// What may be chosen from, and what takes some of it from everybody; for each namespace.
+pub fn heading(report: &PortsReport) -> Vec<String> {
+    let several = report.namespaces.len() > 1;
+    let line = |namespace: &NamespaceReport| {
+        let name = match several {
+            true => format!("{}: ", text::escape(&namespace.netns.label())),
+            false => String::new(),
+        };
+        format!("{name}{}", range(namespace))
+    };
+    report.namespaces.iter().map(line).collect()
+}
+
+fn range(namespace: &NamespaceReport) -> String {
+    let range = &namespace.range;
+    let mut parts = vec![format!("{} reserved", range.reserved)];
+    parts.push(match namespace.listeners {
+        1 => "1 listener inside".to_owned(),
+        listeners => format!("{listeners} listeners inside"),
+    });
+    parts.push(match namespace.bound_only {
+        Some(bound) => format!("{bound} held by bind() for every destination"),
+        None => "those held by bind() not told by this kernel".to_owned(),
+    });
+    parts.extend(reuse(namespace));
+    let (low, high, size) = (range.low, range.high, range.size);
+    format!("range {low}–{high}: {size} ports, {}", parts.join(", "))
+}
+
+/// What `tcp_tw_reuse` means here.
+fn reuse(namespace: &NamespaceReport) -> Option<String> {
+    let delay = text::duration(namespace.tcp_tw_reuse_delay_ms.unwrap_or(1000).into());
+    Some(match namespace.tcp_tw_reuse? {
+        0 => "TIME_WAIT holds its port for 60s (tcp_tw_reuse 0)".to_owned(),
+        1 => format!("TIME_WAIT gives its port up after {delay} (tcp_tw_reuse 1)"),
+        mode => format!(
+            "TIME_WAIT holds its port for 60s, on loopback for {delay} (tcp_tw_reuse {mode})"
+        ),
+    })
+}
+
+/// What is exhausted and what helps, and what was inferred.
+pub fn notes(report: &PortsReport) -> Vec<String> {
+    let exhausted = |row: &&TupleReport| row.state == Pressure::Exhausted;
+    let worst = report.tuples.iter().filter(exhausted).map(remedy);
+    let mut notes: Vec<String> = worst.take(3).collect();
+    notes.extend(report.namespaces.iter().filter_map(same_parity));
+    notes.extend(report.namespaces.iter().filter_map(bound_first));
+    notes.extend(report.tuples.iter().filter_map(window).take(3));
+    notes
+}
+
+fn remedy(row: &TupleReport) -> String {
+    let why = match row.states.time_wait * 2 > row.used {
+        true => format!(
+            "{} of {} ports are in TIME_WAIT: keep connections open (a pool), or tcp_tw_reuse 1",
+            row.states.time_wait, row.used
+        ),
+        false => "reuse connections, widen ip_local_port_range, or add addresses".to_owned(),
+    };
+    format!("{}: connect() fails with EADDRNOTAVAIL; {why}", ends(row))
+}
+
+fn ends(row: &TupleReport) -> String {
+    let source = row.source.map(|source| source.to_string());
+    let destination = row.destination.map(|destination| destination.to_string());
+    let ends: Vec<String> = [source, destination].into_iter().flatten().collect();
+    match ends.is_empty() {
+        true => "the fullest tuple".to_owned(),
+        false => ends.join(" to "),
+    }
+}
+
+/// connect(2) rounds an odd number of ports down, and so overlooks one of them now and then
+/// (`__inet_hash_connect`); the kernel's log asks for ends of different parity.
+fn same_parity(namespace: &NamespaceReport) -> Option<String> {
+    let range = &namespace.range;
+    (range.size % 2 == 1 && range.size > 1).then(|| {
+        format!(
+            "range {}–{}: an odd number of ports, of which each connect() tries one less; make one \
+             end even and the other odd",
+            range.low, range.high
+        )
+    })
+}
+
+fn bound_first(namespace: &NamespaceReport) -> Option<String> {
+    (namespace.bound_first > 0).then(|| {
+        format!(
+            "{} ports were probably given by bind() before connect() (by their parity): such a port \
+             is taken for every destination, and counted so where FREE has a ~; \
+             IP_BIND_ADDRESS_NO_PORT avoids it",
+            namespace.bound_first
+        )
+    })
+}
+
+fn window(row: &TupleReport) -> Option<String> {
+    let window = row.window?;
+    Some(format!(
+        "{}: all ports lie within {}–{}, probably by IP_LOCAL_PORT_RANGE; FREE does not know of \
+         that limit",
+        ends(row),
+        window.low,
+        window.high
+    ))
+}
