@@ -4,6 +4,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::command::{
     self, counters::CountersArgs, describe, ports::PortsArgs, queues::QueuesArgs,
+    timewait::TimewaitArgs,
 };
 
 /// Tell why connections fail: listen queues, SYN drops, kernel counters, and who owns them
@@ -31,6 +32,8 @@ enum Command {
     Counters(CountersArgs),
     /// Show how near each source and destination are to running out of ephemeral ports
     Ports(PortsArgs),
+    /// Show who makes the TIME_WAITs, how fast they drain, and how near their limit they are
+    Timewait(TimewaitArgs),
     /// Print a completion script for a shell
     Completions(describe::CompletionsArgs),
     /// Print a manual page, in roff
@@ -58,6 +61,7 @@ impl Cli {
             Some(Command::Queues(args)) => command::queues::run(&args),
             Some(Command::Counters(args)) => command::counters::run(&args),
             Some(Command::Ports(args)) => command::ports::run(&args),
+            Some(Command::Timewait(args)) => command::timewait::run(&args),
             Some(Command::Completions(args)) => describe::completions(&args, Cli::command()),
             Some(Command::Man(args)) => describe::man(&args, Cli::command()),
             Some(Command::Schema(args)) => describe::schema(&args),

@@ -1,6 +1,8 @@
 //! Pure functions, one module per question: readings in, a report out. No I/O.
 
 mod address;
+mod attribute;
+mod countdown;
 pub mod counters;
 pub mod filter;
 mod glob;
@@ -9,6 +11,7 @@ pub mod ports;
 pub mod queues;
 mod rate;
 mod sampling;
+pub mod timewait;
 mod unit;
 
 pub use address::Address;

@@ -5,12 +5,14 @@ use std::io::{self, Write, stdout};
 use anyhow::Context;
 use clap::{Args, Command};
 use clap_complete::Shell;
-use sockdiag::analysis::{counters::CountersReport, ports::PortsReport, queues::QueueReport};
+use sockdiag::analysis::{
+    counters::CountersReport, ports::PortsReport, queues::QueueReport, timewait::TimewaitReport,
+};
 
 use crate::render::{self, Tabular, table_help};
 
 /// Reports that have a schema.
-const REPORTS: [&str; 3] = ["queues", "counters", "ports"];
+const REPORTS: [&str; 4] = ["queues", "counters", "ports", "timewait"];
 
 /// Flags of `completions`.
 #[derive(Debug, Args)]
@@ -24,7 +26,7 @@ pub struct CompletionsArgs {
 #[derive(Debug, Args)]
 pub struct ManArgs {
     /// The subcommand (default: the program)
-    #[arg(value_name = "CMD", value_parser = ["queues", "counters", "ports", "completions", "man", "schema"])]
+    #[arg(value_name = "CMD", value_parser = ["queues", "counters", "ports", "timewait", "completions", "man", "schema"])]
     command: Option<String>,
 }
 
@@ -59,6 +61,7 @@ pub fn schema(args: &SchemaArgs) -> anyhow::Result<()> {
         None => return print(REPORTS.join("\n").as_bytes()).and_then(|()| print(b"\n")),
         Some("counters") => render::schema::<CountersReport>(),
         Some("ports") => render::schema::<PortsReport>(),
+        Some("timewait") => render::schema::<TimewaitReport>(),
         Some(_) => render::schema::<QueueReport>(),
     };
     let mut text = serde_json::to_vec_pretty(&schema).context("writing the schema")?;

@@ -10,6 +10,7 @@ mod places;
 pub mod ports;
 pub mod queues;
 mod session;
+pub mod timewait;
 mod wait;
 mod walks;
 

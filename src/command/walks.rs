@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sockdiag::{
     Result,
-    model::{Family, Incomplete},
+    model::{Connection, Family, Incomplete, Listener},
     source::{Families, SockDiag, Walk},
 };
 
@@ -42,6 +42,24 @@ pub fn each_family<T: Send>(
         walked.extend(others.map(|other| other.expect("a walk does not panic")));
         walked.into_iter().collect()
     })
+}
+
+/// Listeners of both families: bind(2) took their ports from all.
+pub fn tcp_listeners(diag: &mut SockDiag) -> Result<Vec<Listener>> {
+    let mut found = Vec::new();
+    for family in (Families { v4: true, v6: true }).each() {
+        diag.listeners(family, &mut found)?;
+    }
+    Ok(found)
+}
+
+/// Whether a connection is of a wanted family by its address: an IPv6 socket may be connected to an
+/// IPv4 address, so both are walked.
+pub fn shows(families: Families, connection: &Connection) -> bool {
+    match connection.peer.to_canonical().is_ipv4() {
+        true => families.v4,
+        false => families.v6,
+    }
 }
 
 /// What an unclean end of a dump means for the report.

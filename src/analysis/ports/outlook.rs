@@ -27,7 +27,7 @@ pub fn outlook(now: &Tuple, before: Option<&Tuple>, elapsed: Duration, free: u64
     let none = Tuple::default();
     let before = before.unwrap_or(&none);
     let delta = now.used() as i64 - before.used() as i64;
-    let ran_out = before.runs_out_within(elapsed.as_secs_f64()).round();
+    let ran_out = before.left.within(elapsed.as_secs_f64()).round();
     let taken = (delta as f64 + ran_out).max(0.0);
     let rate = per_second(taken, elapsed);
     let room = free + u64::from(now.reusable);
@@ -59,7 +59,7 @@ fn growing_for(now: &Tuple, before: &Tuple, elapsed: Duration, room: u64) -> Opt
 /// Ports are taken at this rate, and given back as TIME_WAITs run out: those there are as their
 /// timers say, and after a minute those that are made now.
 fn draining(now: &Tuple, elapsed: Duration, rate: f64, free: f64) -> Option<f64> {
-    let room_after = |seconds: f64| free - rate * seconds + now.runs_out_within(seconds);
+    let room_after = |seconds: f64| free - rate * seconds + now.left.within(seconds);
     let within_a_minute = (1..=60u8)
         .map(f64::from)
         .find(|seconds| room_after(*seconds) <= 0.0);
@@ -75,7 +75,7 @@ fn draining(now: &Tuple, elapsed: Duration, rate: f64, free: f64) -> Option<f64>
 /// TIME_WAITs made a second, by those that are younger than the interval.
 fn timewait_rate(now: &Tuple, elapsed: Duration) -> f64 {
     let seconds = elapsed.as_secs_f64().clamp(1.0, TIMEWAIT_SECONDS);
-    let all = now.runs_out_within(f64::INFINITY);
-    let old = now.runs_out_within(TIMEWAIT_SECONDS - seconds);
+    let all = now.left.within(f64::INFINITY);
+    let old = now.left.within(TIMEWAIT_SECONDS - seconds);
     (all - old) / seconds
 }

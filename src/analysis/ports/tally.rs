@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::Capacity;
-use crate::model::{Connection, PortSet, State};
+use crate::{
+    analysis::countdown::Countdown,
+    model::{Connection, PortSet, State},
+};
 
 /// What connect(2) chooses a port for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,9 +24,6 @@ pub struct TupleKey {
     pub interface: u32,
 }
 
-/// Seconds that a timewait socket may be kept, and one for the rest.
-const SECONDS: usize = 61;
-
 /// The connections of one tuple.
 #[derive(Debug, Clone, Default)]
 pub struct Tuple {
@@ -37,8 +37,8 @@ pub struct Tuple {
     pub port_at_connect: u32,
     /// The inode of one that somebody holds.
     pub inode: Option<u32>,
-    /// How many timewait sockets have so many seconds left.
-    left: Option<Box<[u16; SECONDS]>>,
+    /// When its timewait sockets run out.
+    pub left: Countdown,
 }
 
 /// A socket that somebody holds, in the tuple of this number.
@@ -150,8 +150,7 @@ impl Tuple {
             self.inode.get_or_insert(connection.inode);
         }
         if let Some(left) = connection.left_ms {
-            let second = (left as usize / 1000).min(SECONDS - 1);
-            self.left.get_or_insert_with(|| Box::new([0; SECONDS]))[second] += 1;
+            self.left.add(left);
         }
         true
     }
@@ -163,14 +162,7 @@ impl Tuple {
         self.reusable += other.reusable;
         self.port_at_connect += other.port_at_connect;
         self.inode = self.inode.or(other.inode);
-        match (&mut self.left, other.left) {
-            (Some(mine), Some(theirs)) => {
-                let seconds = mine.iter_mut().zip(*theirs);
-                seconds.for_each(|(mine, theirs)| *mine += theirs);
-            }
-            (mine @ None, theirs) => *mine = theirs,
-            (Some(_), None) => {}
-        }
+        self.left.merge(&other.left);
     }
 
     /// How many local ports it holds.
@@ -181,17 +173,6 @@ impl Tuple {
     /// How many are in this state.
     pub fn in_state(&self, state: State) -> u32 {
         self.states[place(state)]
-    }
-
-    /// How many timewait sockets run out within so many seconds; those of a begun second by its
-    /// part.
-    pub fn runs_out_within(&self, seconds: f64) -> f64 {
-        let Some(left) = &self.left else { return 0.0 };
-        let part = |second: usize| (seconds - second as f64).clamp(0.0, 1.0);
-        let counts = left.iter().enumerate();
-        counts
-            .map(|(second, count)| f64::from(*count) * part(second))
-            .sum()
     }
 }
 

@@ -9,13 +9,15 @@ use std::{
 use super::{
     AcceptQueue, Cookie, ListenerReport, LocalReport, NamespaceReading, Reading, Requests, State,
     SynQueue,
-    attribute::{Place, Places},
     fill::{fill_of, fill_ratio, is_full, receive_queue},
     limits,
     waiting::{self, Waiters},
 };
 use crate::{
-    analysis::{change, per_second, unit_of, wrapping_change},
+    analysis::{
+        attribute::{Place, Places},
+        change, per_second, unit_of, wrapping_change,
+    },
     model::{Listener, Owner, Protocol, Queue},
 };
 

@@ -1,6 +1,5 @@
 //! `queues`: which listener is filling or dropping, and who is to drain it.
 
-mod attribute;
 mod fill;
 mod fold;
 mod incomplete;

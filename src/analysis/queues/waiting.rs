@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{
-    WaitingReading,
-    attribute::{Place, Places},
+use super::WaitingReading;
+use crate::{
+    analysis::attribute::{Place, Places},
+    model::{Listener, Queue},
 };
-use crate::model::{Listener, Queue};
 
 /// The connections waiting at one place, summed up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -8,13 +8,13 @@ use std::{
 use anyhow::{Context, anyhow};
 use sockdiag::{
     analysis::ports::{By, Capacity, NamespaceReading, Reading, Tally},
-    model::{Connection, Holder, Incomplete, Local, Netns, Owners, PortSet},
+    model::{Holder, Incomplete, Listener, Local, Netns, Owners, PortSet},
     source::{Families, Kernel, Namespace, SockDiag, Wanted, tells_bound},
 };
 
 use super::super::{
     OwnerArgs, OwnerHunt, Places,
-    walks::{each_family, flaws},
+    walks::{each_family, flaws, shows, tcp_listeners},
 };
 
 /// Makes readings.
@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
         let walked = each_family(both, |diag, family| {
             let (mut tally, mut bound) = (Tally::new(self.by == By::Process), PortSet::default());
             let walk = diag.walk_holders(family, &capacity.range, |holder| match holder {
-                Holder::Connection(connection) if self.is_wanted(&connection) => {
+                Holder::Connection(connection) if shows(self.families, &connection) => {
                     tally.add(&connection, &capacity);
                 }
                 Holder::Connection(_) => {}
@@ -109,14 +109,6 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// By the address, not by the socket: an IPv6 socket may be connected to an IPv4 address.
-    fn is_wanted(&self, connection: &Connection) -> bool {
-        match connection.peer.to_canonical().is_ipv4() {
-            true => self.families.v4,
-            false => self.families.v6,
-        }
-    }
-
     fn find_owners(&mut self, namespaces: &[NamespaceReading], spent: Duration) -> Option<Owners> {
         let tallies = namespaces.iter().map(|namespace| &namespace.tally);
         let inodes: HashSet<u32> = match self.by {
@@ -135,20 +127,15 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Listeners of both families: bind(2) took their ports from all.
+/// Every port that somebody listens at.
 fn listening_ports() -> sockdiag::Result<PortSet> {
-    let mut diag = SockDiag::open()?;
-    let mut found = Vec::new();
-    for family in (Families { v4: true, v6: true }).each() {
-        diag.listeners(family, &mut found)?;
-    }
-    let port = |local: &Local| match local {
+    let port = |listener: &Listener| match listener.local {
         Local::Inet(at) => Some(at.port),
         Local::Unix(_) => None,
     };
-    Ok(found
+    Ok(tcp_listeners(&mut SockDiag::open()?)?
         .iter()
-        .filter_map(|listener| port(&listener.local))
+        .filter_map(port)
         .collect())
 }
 

@@ -8,6 +8,7 @@ mod fit;
 pub mod plain;
 pub mod ports;
 pub mod queues;
+pub mod timewait;
 mod who;
 
 pub use cell::{Cell, Value};

@@ -64,6 +64,11 @@ impl Place {
         })
     }
 
+    /// Its address.
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+
     fn score(&self, local: &Endpoint) -> Option<u8> {
         let exact = self.endpoint.address == local.address;
         let wildcard =

@@ -1,0 +1,123 @@
+//! `sockdiag timewait`.
+
+mod live;
+mod reader;
+
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use sockdiag::{
+    analysis::timewait::{By, Samples, TimewaitReport, report},
+    source::Kernel,
+};
+
+use super::{
+    FamilyArgs, OutputArgs, OwnerArgs, PlaceArgs, Places, Session, TimeArgs, describe,
+    options::Timing,
+};
+use crate::render::View;
+use reader::Reader;
+
+/// A sample walks all sockets of the host.
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+
+/// Flags of `timewait`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sockdiag timewait -w
+  sockdiag timewait --by source --top 10
+  sockdiag timewait --by listener
+
+The end that closes a connection first keeps it in TIME_WAIT for a minute. That is harmless unless \
+the ports towards one destination run out (`sockdiag ports`) or there are more than \
+net.ipv4.tcp_max_tw_buckets, when the kernel forgets connections at once. A TIME_WAIT has no owner: \
+LIKELY OWNER is the holder of the listener, or of a live connection to the same destination.")]
+pub struct TimewaitArgs {
+    /// Make one line for each
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "service")]
+    by: ByArg,
+    #[command(flatten)]
+    family: FamilyArgs,
+    #[command(flatten)]
+    owners: OwnerArgs,
+    /// Show numbers (they always are)
+    #[arg(short, long, hide = true)]
+    numeric: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    time: TimeArgs,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+/// `--by`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ByArg {
+    /// The service: the destination of a client, the listener of a server
+    Service,
+    /// The peer's address, and its port where that is a service's
+    Destination,
+    /// The peer's port, where it is a service's
+    Dport,
+    /// The local address
+    Source,
+    /// The local port, where it is a service's
+    Sport,
+    /// The listener that the connections came in at
+    Listener,
+}
+
+impl From<ByArg> for By {
+    fn from(by: ByArg) -> Self {
+        match by {
+            ByArg::Service => By::Service,
+            ByArg::Destination => By::Destination,
+            ByArg::Dport => By::Dport,
+            ByArg::Source => By::Source,
+            ByArg::Sport => By::Sport,
+            ByArg::Listener => By::Listener,
+        }
+    }
+}
+
+/// Runs the subcommand.
+pub fn run(args: &TimewaitArgs) -> anyhow::Result<()> {
+    if args.output.wants_columns() {
+        return describe::columns::<TimewaitReport>();
+    }
+    let timing = args.time.timing(SAMPLE_EVERY);
+    let mut session = Session::new(&args.output, timing, View::default())?;
+    let kernel = Kernel::with_proc_root(&args.place.proc_root);
+    let places = Places::find(&args.place, &kernel)?;
+    let by = args.by.into();
+    let mut reader = Reader::new(&kernel, &places, args.family.families(), &args.owners);
+    match session.timing() {
+        Timing::Sample { total, every } => sample(&mut session, &mut reader, by, total, every),
+        _ => session.each_reading(|| reader.read(true), |now, before| report(now, before, by)),
+    }
+}
+
+/// Counts many times, and looks for owners once in the end.
+fn sample(
+    session: &mut Session,
+    reader: &mut Reader<'_>,
+    by: By,
+    total: Duration,
+    every: Duration,
+) -> anyhow::Result<()> {
+    let look = session.look::<TimewaitReport>()?;
+    let begun = Instant::now();
+    let first = reader.read(false)?;
+    let mut samples = Samples::default();
+    session.each_sample(total, every, |_| {
+        samples.add(&report(&reader.read(false)?, None, by));
+        Ok(())
+    })?;
+    let elapsed = begun.elapsed();
+    let last = reader.read(true)?;
+    let mut report = report(&last, Some((&first, elapsed)), by);
+    samples.fill(&mut report);
+    session.write(report, Some(elapsed), &look, "")
+}

@@ -1,0 +1,117 @@
+//! Lines above and under the table of `timewait`.
+
+use sockdiag::analysis::timewait::{Bar, NamespaceReport, TimewaitReport};
+
+use crate::render::text;
+
+/// How wide the largest bar is.
+const BAR: u64 = 8;
+/// From this share on the words say that a limit is near.
+const NEAR: f64 = 0.8;
+
+/// How many of how many, and a small chart of when they run out.
+pub fn heading(report: &TimewaitReport) -> Vec<String> {
+    if report.count == 0 && !lost(report) {
+        return Vec::new();
+    }
+    let several = report.namespaces.len() > 1;
+    let mut lines: Vec<String> = match several {
+        true => report.namespaces.iter().map(buckets).collect(),
+        false => Vec::new(),
+    };
+    let drain = text::decimal(report.drain_per_second);
+    let head = match (report.limit, report.fill_ratio) {
+        (Some(limit), Some(ratio)) => {
+            let share = text::percent(ratio);
+            format!("{} of {limit} buckets ({share})", report.count)
+        }
+        _ => format!("{} kept", report.count),
+    };
+    let overflows = overflow_words(report);
+    lines.push(format!(
+        "{head}, draining {drain}/s{overflows}. {}",
+        verdict(report)
+    ));
+    lines.push(chart(&report.left));
+    lines
+}
+
+fn buckets(namespace: &NamespaceReport) -> String {
+    let limit = namespace
+        .limit
+        .map_or("?".to_owned(), |limit| limit.to_string());
+    let name = text::escape(&namespace.netns.label());
+    format!("{name}: {} of {limit} buckets", namespace.count)
+}
+
+fn overflow_words(report: &TimewaitReport) -> String {
+    match (report.overflows, report.overflows_delta) {
+        (Some(0), _) => ", none lost".to_owned(),
+        (Some(all), Some(new)) => format!(", {all} lost ({})", text::signed(new)),
+        (Some(all), None) => format!(", {all} lost since the namespace was made"),
+        (None, _) => String::new(),
+    }
+}
+
+/// Buckets overflow now, or did and may do so again.
+fn lost(report: &TimewaitReport) -> bool {
+    report
+        .namespaces
+        .iter()
+        .any(|namespace| match namespace.overflows_delta {
+            Some(new) => new > 0,
+            None => namespace.overflows > Some(0) && namespace.fill_ratio > Some(NEAR),
+        })
+}
+
+fn is_near(report: &TimewaitReport) -> bool {
+    let ratios = report
+        .namespaces
+        .iter()
+        .filter_map(|namespace| namespace.fill_ratio);
+    ratios.fold(0.0, f64::max) >= NEAR
+}
+
+/// TIME_WAIT alone is no fault.
+fn verdict(report: &TimewaitReport) -> String {
+    if lost(report) {
+        return "The limit is reached: connections are forgotten at once, and late packets may \
+                disturb new ones. Raise net.ipv4.tcp_max_tw_buckets, or let the peers close first."
+            .to_owned();
+    }
+    if is_near(report) {
+        return "The limit is near: raise net.ipv4.tcp_max_tw_buckets, or let the peers close \
+                first."
+            .to_owned();
+    }
+    match &report.fullest {
+        Some(tuple) if tuple.count as f64 >= tuple.usable as f64 * NEAR => format!(
+            "{} of {} ports from {} to {} are held so: see `sockdiag ports`.",
+            tuple.count, tuple.usable, tuple.source, tuple.destination
+        ),
+        _ => "Harmless: no destination is short of ports for it.".to_owned(),
+    }
+}
+
+/// `left   0–10s ███ 380   10–20s ███ 365`
+fn chart(bars: &[Bar]) -> String {
+    let largest = bars.iter().map(|bar| bar.count).max().unwrap_or(0).max(1);
+    let bar = |bar: &Bar| {
+        let length = (bar.count * BAR).div_ceil(largest) as usize;
+        let (from, to) = (bar.from_seconds, bar.to_seconds);
+        format!("{from}–{to}s {} {}", "█".repeat(length), bar.count)
+    };
+    let bars: Vec<String> = bars.iter().map(bar).collect();
+    format!("left  {}", bars.join("  "))
+}
+
+/// What the numbers alone do not tell.
+pub fn notes(report: &TimewaitReport) -> Vec<String> {
+    let fin_wait = (report.fin_wait_2 > 0).then(|| {
+        format!(
+            "{} of them are in FIN_WAIT2, closed here and by nobody held: the peer has not closed",
+            report.fin_wait_2
+        )
+    });
+    fin_wait.into_iter().collect()
+}
