@@ -27,6 +27,8 @@ Register-ArgumentCompleter -Native -CommandName 'sockdiag' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('queues', 'queues', [CompletionResultType]::ParameterValue, 'Show which listener is filling or dropping: accept queue, SYN queue, drops, owner')
             [CompletionResult]::new('counters', 'counters', [CompletionResultType]::ParameterValue, 'Show which kernel counters moved, how fast, and what each means')
+            [CompletionResult]::new('ports', 'ports', [CompletionResultType]::ParameterValue, 'Show how near each source and destination are to running out of ephemeral ports')
+            [CompletionResult]::new('timewait', 'timewait', [CompletionResultType]::ParameterValue, 'Show who makes the TIME_WAITs, how fast they drain, and how near their limit they are')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page, in roff')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of a report, or the names of all')
@@ -49,7 +51,7 @@ Register-ArgumentCompleter -Native -CommandName 'sockdiag' -ScriptBlock {
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Stop after N readings')
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Stop after N readings')
             [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'Sample for this long, then report minimum, mean, 95th percentile and maximum')
-            [CompletionResult]::new('--every', '--every', [CompletionResultType]::ParameterName, 'Sample this often (default 20ms)')
+            [CompletionResult]::new('--every', '--every', [CompletionResultType]::ParameterName, 'Sample this often (default 20ms; 1s where each sample takes longer)')
             [CompletionResult]::new('--netns', '--netns', [CompletionResultType]::ParameterName, 'Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`')
             [CompletionResult]::new('--proc-root', '--proc-root', [CompletionResultType]::ParameterName, 'Read this instead of /proc')
             [CompletionResult]::new('-x', '-x', [CompletionResultType]::ParameterName, 'Show unix stream listeners too')
@@ -89,12 +91,82 @@ Register-ArgumentCompleter -Native -CommandName 'sockdiag' -ScriptBlock {
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Stop after N readings')
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Stop after N readings')
             [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'Sample for this long, then report minimum, mean, 95th percentile and maximum')
-            [CompletionResult]::new('--every', '--every', [CompletionResultType]::ParameterName, 'Sample this often (default 20ms)')
+            [CompletionResult]::new('--every', '--every', [CompletionResultType]::ParameterName, 'Sample this often (default 20ms; 1s where each sample takes longer)')
             [CompletionResult]::new('--netns', '--netns', [CompletionResultType]::ParameterName, 'Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`')
             [CompletionResult]::new('--proc-root', '--proc-root', [CompletionResultType]::ParameterName, 'Read this instead of /proc')
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Show every counter')
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Show every counter')
             [CompletionResult]::new('--why', '--why', [CompletionResultType]::ParameterName, 'Take the drops at listeners apart: accept queue full, SYN queue full, other')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write JSON, one object a line (= --output json)')
+            [CompletionResult]::new('--no-header', '--no-header', [CompletionResultType]::ParameterName, 'Leave out the line that names the columns')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Explain the columns under the table')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Explain the columns under the table')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Leave out the notes under the table')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Leave out the notes under the table')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'sockdiag;ports' {
+            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Make one line for each')
+            [CompletionResult]::new('--owners', '--owners', [CompletionResultType]::ParameterName, 'How far to look for the processes that hold a socket')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the report as this')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the report as this')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns')
+            [CompletionResult]::new('--top', '--top', [CompletionResultType]::ParameterName, 'Show no more than the first N rows')
+            [CompletionResult]::new('--columns', '--columns', [CompletionResultType]::ParameterName, 'Show these columns, separated by commas; `help` lists them')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the table')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Read again and again, every so many seconds (fractions allowed, default 2)')
+            [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Read again and again, every so many seconds (fractions allowed, default 2)')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Stop after N readings')
+            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Stop after N readings')
+            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'Sample for this long, then report minimum, mean, 95th percentile and maximum')
+            [CompletionResult]::new('--every', '--every', [CompletionResultType]::ParameterName, 'Sample this often (default 20ms; 1s where each sample takes longer)')
+            [CompletionResult]::new('--netns', '--netns', [CompletionResultType]::ParameterName, 'Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`')
+            [CompletionResult]::new('--proc-root', '--proc-root', [CompletionResultType]::ParameterName, 'Read this instead of /proc')
+            [CompletionResult]::new('-4', '-4', [CompletionResultType]::ParameterName, 'Show IPv4 sockets only')
+            [CompletionResult]::new('--ipv4', '--ipv4', [CompletionResultType]::ParameterName, 'Show IPv4 sockets only')
+            [CompletionResult]::new('-6', '-6', [CompletionResultType]::ParameterName, 'Show IPv6 sockets only (dual-stack ones serve IPv4 clients too)')
+            [CompletionResult]::new('--ipv6', '--ipv6', [CompletionResultType]::ParameterName, 'Show IPv6 sockets only (dual-stack ones serve IPv4 clients too)')
+            [CompletionResult]::new('--no-owners', '--no-owners', [CompletionResultType]::ParameterName, 'Do not look for processes (= --owners none)')
+            [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'Show names of hosts and services for numbers')
+            [CompletionResult]::new('--resolve', '--resolve', [CompletionResultType]::ParameterName, 'Show names of hosts and services for numbers')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Show numbers (the default)')
+            [CompletionResult]::new('--numeric', '--numeric', [CompletionResultType]::ParameterName, 'Show numbers (the default)')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write JSON, one object a line (= --output json)')
+            [CompletionResult]::new('--no-header', '--no-header', [CompletionResultType]::ParameterName, 'Leave out the line that names the columns')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Explain the columns under the table')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Explain the columns under the table')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Leave out the notes under the table')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Leave out the notes under the table')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'sockdiag;timewait' {
+            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Make one line for each')
+            [CompletionResult]::new('--owners', '--owners', [CompletionResultType]::ParameterName, 'How far to look for the processes that hold a socket')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the report as this')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the report as this')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns')
+            [CompletionResult]::new('--top', '--top', [CompletionResultType]::ParameterName, 'Show no more than the first N rows')
+            [CompletionResult]::new('--columns', '--columns', [CompletionResultType]::ParameterName, 'Show these columns, separated by commas; `help` lists them')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the table')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Read again and again, every so many seconds (fractions allowed, default 2)')
+            [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Read again and again, every so many seconds (fractions allowed, default 2)')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Stop after N readings')
+            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Stop after N readings')
+            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'Sample for this long, then report minimum, mean, 95th percentile and maximum')
+            [CompletionResult]::new('--every', '--every', [CompletionResultType]::ParameterName, 'Sample this often (default 20ms; 1s where each sample takes longer)')
+            [CompletionResult]::new('--netns', '--netns', [CompletionResultType]::ParameterName, 'Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`')
+            [CompletionResult]::new('--proc-root', '--proc-root', [CompletionResultType]::ParameterName, 'Read this instead of /proc')
+            [CompletionResult]::new('-4', '-4', [CompletionResultType]::ParameterName, 'Show IPv4 sockets only')
+            [CompletionResult]::new('--ipv4', '--ipv4', [CompletionResultType]::ParameterName, 'Show IPv4 sockets only')
+            [CompletionResult]::new('-6', '-6', [CompletionResultType]::ParameterName, 'Show IPv6 sockets only (dual-stack ones serve IPv4 clients too)')
+            [CompletionResult]::new('--ipv6', '--ipv6', [CompletionResultType]::ParameterName, 'Show IPv6 sockets only (dual-stack ones serve IPv4 clients too)')
+            [CompletionResult]::new('--no-owners', '--no-owners', [CompletionResultType]::ParameterName, 'Do not look for processes (= --owners none)')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Show numbers (they always are)')
+            [CompletionResult]::new('--numeric', '--numeric', [CompletionResultType]::ParameterName, 'Show numbers (they always are)')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write JSON, one object a line (= --output json)')
             [CompletionResult]::new('--no-header', '--no-header', [CompletionResultType]::ParameterName, 'Leave out the line that names the columns')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Explain the columns under the table')
@@ -123,6 +195,8 @@ Register-ArgumentCompleter -Native -CommandName 'sockdiag' -ScriptBlock {
         'sockdiag;help' {
             [CompletionResult]::new('queues', 'queues', [CompletionResultType]::ParameterValue, 'Show which listener is filling or dropping: accept queue, SYN queue, drops, owner')
             [CompletionResult]::new('counters', 'counters', [CompletionResultType]::ParameterValue, 'Show which kernel counters moved, how fast, and what each means')
+            [CompletionResult]::new('ports', 'ports', [CompletionResultType]::ParameterValue, 'Show how near each source and destination are to running out of ephemeral ports')
+            [CompletionResult]::new('timewait', 'timewait', [CompletionResultType]::ParameterValue, 'Show who makes the TIME_WAITs, how fast they drain, and how near their limit they are')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page, in roff')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of a report, or the names of all')
@@ -133,6 +207,12 @@ Register-ArgumentCompleter -Native -CommandName 'sockdiag' -ScriptBlock {
             break
         }
         'sockdiag;help;counters' {
+            break
+        }
+        'sockdiag;help;ports' {
+            break
+        }
+        'sockdiag;help;timewait' {
             break
         }
         'sockdiag;help;completions' {

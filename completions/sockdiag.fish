@@ -28,6 +28,8 @@ complete -c sockdiag -n "__fish_sockdiag_needs_command" -s h -l help -d 'Print h
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -s V -l version -d 'Print version'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "queues" -d 'Show which listener is filling or dropping: accept queue, SYN queue, drops, owner'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "counters" -d 'Show which kernel counters moved, how fast, and what each means'
+complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "ports" -d 'Show how near each source and destination are to running out of ephemeral ports'
+complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "timewait" -d 'Show who makes the TIME_WAITs, how fast they drain, and how near their limit they are'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "man" -d 'Print a manual page, in roff'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "schema" -d 'Print the JSON Schema of a report, or the names of all'
@@ -51,7 +53,7 @@ never\t'Never'"
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s w -l watch -d 'Read again and again, every so many seconds (fractions allowed, default 2)' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s c -l count -d 'Stop after N readings' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l every -d 'Sample this often (default 20ms)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l every -d 'Sample this often (default 20ms; 1s where each sample takes longer)' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l proc-root -d 'Read this instead of /proc' -r -F
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s x -l unix -d 'Show unix stream listeners too'
@@ -81,7 +83,7 @@ never\t'Never'"
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s w -l watch -d 'Read again and again, every so many seconds (fractions allowed, default 2)' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s c -l count -d 'Stop after N readings' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l every -d 'Sample this often (default 20ms)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l every -d 'Sample this often (default 20ms; 1s where each sample takes longer)' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l proc-root -d 'Read this instead of /proc' -r -F
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s a -l all -d 'Show every counter'
@@ -91,12 +93,81 @@ complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l no-header
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s v -l verbose -d 'Explain the columns under the table'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s q -l quiet -d 'Leave out the notes under the table'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l by -d 'Make one line for each' -r -f -a "tuple\t'Source address, destination address and its port'
+destination\t'Destination address and port'
+source\t'Source address'
+process\t'The process that holds the sockets'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l owners -d 'How far to look for the processes that hold a socket' -r -f -a "auto\t'Low descriptors of every process, and of the rest what 250 ms allow'
+all\t'Every descriptor of every process'
+none\t'Not at all'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s o -l output -d 'Write the report as this' -r -f -a "table\t'Columns for people'
+json\t'One JSON object a line'
+csv\t'Comma-separated values, every column, unrounded'
+prom\t'Prometheus text format'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l top -d 'Show no more than the first N rows' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l color -d 'Colour the table' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s w -l watch -d 'Read again and again, every so many seconds (fractions allowed, default 2)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s c -l count -d 'Stop after N readings' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l every -d 'Sample this often (default 20ms; 1s where each sample takes longer)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l proc-root -d 'Read this instead of /proc' -r -F
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s 4 -l ipv4 -d 'Show IPv4 sockets only'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s 6 -l ipv6 -d 'Show IPv6 sockets only (dual-stack ones serve IPv4 clients too)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l no-owners -d 'Do not look for processes (= --owners none)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s r -l resolve -d 'Show names of hosts and services for numbers'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s n -l numeric -d 'Show numbers (the default)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l json -d 'Write JSON, one object a line (= --output json)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l no-header -d 'Leave out the line that names the columns'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s v -l verbose -d 'Explain the columns under the table'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s q -l quiet -d 'Leave out the notes under the table'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l by -d 'Make one line for each' -r -f -a "service\t'The service: the destination of a client, the listener of a server'
+destination\t'The peer\'s address, and its port where that is a service\'s'
+dport\t'The peer\'s port, where it is a service\'s'
+source\t'The local address'
+sport\t'The local port, where it is a service\'s'
+listener\t'The listener that the connections came in at'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l owners -d 'How far to look for the processes that hold a socket' -r -f -a "auto\t'Low descriptors of every process, and of the rest what 250 ms allow'
+all\t'Every descriptor of every process'
+none\t'Not at all'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s o -l output -d 'Write the report as this' -r -f -a "table\t'Columns for people'
+json\t'One JSON object a line'
+csv\t'Comma-separated values, every column, unrounded'
+prom\t'Prometheus text format'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l top -d 'Show no more than the first N rows' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l color -d 'Colour the table' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s w -l watch -d 'Read again and again, every so many seconds (fractions allowed, default 2)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s c -l count -d 'Stop after N readings' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l every -d 'Sample this often (default 20ms; 1s where each sample takes longer)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l proc-root -d 'Read this instead of /proc' -r -F
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s 4 -l ipv4 -d 'Show IPv4 sockets only'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s 6 -l ipv6 -d 'Show IPv6 sockets only (dual-stack ones serve IPv4 clients too)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l no-owners -d 'Do not look for processes (= --owners none)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s n -l numeric -d 'Show numbers (they always are)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l json -d 'Write JSON, one object a line (= --output json)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l no-header -d 'Leave out the line that names the columns'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s v -l verbose -d 'Explain the columns under the table'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s q -l quiet -d 'Leave out the notes under the table'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand man" -s h -l help -d 'Print help'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand schema" -s h -l help -d 'Print help'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters completions man schema help" -f -a "queues" -d 'Show which listener is filling or dropping: accept queue, SYN queue, drops, owner'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters completions man schema help" -f -a "counters" -d 'Show which kernel counters moved, how fast, and what each means'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters completions man schema help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters completions man schema help" -f -a "man" -d 'Print a manual page, in roff'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters completions man schema help" -f -a "schema" -d 'Print the JSON Schema of a report, or the names of all'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters completions man schema help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait completions man schema help" -f -a "queues" -d 'Show which listener is filling or dropping: accept queue, SYN queue, drops, owner'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait completions man schema help" -f -a "counters" -d 'Show which kernel counters moved, how fast, and what each means'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait completions man schema help" -f -a "ports" -d 'Show how near each source and destination are to running out of ephemeral ports'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait completions man schema help" -f -a "timewait" -d 'Show who makes the TIME_WAITs, how fast they drain, and how near their limit they are'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait completions man schema help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait completions man schema help" -f -a "man" -d 'Print a manual page, in roff'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait completions man schema help" -f -a "schema" -d 'Print the JSON Schema of a report, or the names of all'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait completions man schema help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

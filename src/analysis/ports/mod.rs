@@ -14,6 +14,8 @@ mod report;
 mod row;
 mod samples;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 pub use capacity::{Blocked, Capacity};
 pub use group::By;

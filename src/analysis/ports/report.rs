@@ -106,7 +106,7 @@ pub fn report(now: &Reading, before: Option<(&Reading, Duration)>, by: By) -> Po
         report.range = Some(only.range);
         report.bound_only = only.bound_only;
     }
-    report.incomplete.extend(missing(now, &report.tuples, by));
+    report.incomplete.extend(missing(now, by));
     report.tuples = fold(report.tuples, by);
     report.tuples.sort_by_cached_key(pressure);
     report
@@ -234,7 +234,7 @@ fn row(
         used_ratio: if usable == 0 {
             1.0
         } else {
-            1.0 - free as f64 / usable as f64
+            usable.saturating_sub(free) as f64 / usable as f64
         },
         states: States::of(tuple),
         bound_first: match choice {
@@ -249,7 +249,7 @@ fn row(
     }
 }
 
-fn missing(now: &Reading, rows: &[TupleReport], by: By) -> Vec<Incomplete> {
+fn missing(now: &Reading, by: By) -> Vec<Incomplete> {
     let mut missing = Vec::new();
     let untold = now.namespaces.iter().filter(|n| n.capacity.bound.is_none());
     let untold = untold.count() as u64;
@@ -257,13 +257,31 @@ fn missing(now: &Reading, rows: &[TupleReport], by: By) -> Vec<Incomplete> {
         let why = "ports of sockets that are bound and no more: only Linux 6.8 and later tell";
         missing.push(Incomplete::counted("bound_only", why, untold));
     }
-    if let (Some(owners), By::Tuple) = (&now.owners, by) {
-        let is_held = |row: &&TupleReport| row.states.sum() > row.states.time_wait;
-        let held: Vec<&TupleReport> = rows.iter().filter(is_held).collect();
-        let ownerless = held.iter().filter(|row| row.owners.is_empty()).count();
-        missing.extend(unfound(owners, held.len(), ownerless));
+    if let Some(owners) = &now.owners {
+        let unheld = unheld(now, owners, by);
+        missing.extend(
+            (unheld > 0)
+                .then(|| unfound(owners, unheld, unheld))
+                .flatten(),
+        );
     }
     missing
+}
+
+/// Tuples with live connections, or connections by process, of which no holder was found.
+fn unheld(now: &Reading, owners: &Owners, by: By) -> usize {
+    let is_unheld = |inode: &u32| !owners.by_inode.contains_key(inode);
+    let tallies = now.namespaces.iter().map(|namespace| &namespace.tally);
+    match by {
+        By::Process => tallies
+            .flat_map(|tally| tally.held().iter().map(|socket| socket.inode))
+            .filter(is_unheld)
+            .count(),
+        _ => tallies
+            .flat_map(|tally| tally.tuples().iter().filter_map(|(_, tuple)| tuple.inode))
+            .filter(is_unheld)
+            .count(),
+    }
 }
 
 /// Sorts the fullest first.

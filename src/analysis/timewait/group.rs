@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
 };
 
 use super::{By, Flow, GroupReport, InferredFrom, NamespaceReading, Side, key::key, tally::Kept};
@@ -14,47 +14,38 @@ use crate::{
 /// A group's name in its namespace.
 pub type Name = (Option<String>, Option<Side>);
 
-/// Groups as they are counted.
-pub struct Group<'a> {
-    /// All that is kept.
-    pub kept: Kept,
-    /// The flow that most of it is of.
-    largest: (&'a Flow, u64),
-}
-
 /// Counts the flows of each name.
-pub fn groups(namespace: &NamespaceReading, by: By) -> BTreeMap<Name, Group<'_>> {
-    let mut groups: BTreeMap<Name, Group> = BTreeMap::new();
+pub fn groups(namespace: &NamespaceReading, by: By) -> BTreeMap<Name, (Kept, Vec<&Flow>)> {
+    let mut groups: BTreeMap<Name, (Kept, Vec<&Flow>)> = BTreeMap::new();
     for (flow, kept) in namespace.tally.flows() {
-        let count = kept.left.count();
-        let group = groups
-            .entry((key(flow, by, namespace), flow.side))
-            .or_insert_with(|| Group {
-                kept: Kept::default(),
-                largest: (flow, 0),
-            });
-        group.kept.merge(kept);
-        if count > group.largest.1 {
-            group.largest = (flow, count);
-        }
+        let name = (key(flow, by, namespace), flow.side);
+        let (all, flows) = groups.entry(name).or_default();
+        all.merge(kept);
+        flows.push(flow);
     }
     groups
 }
 
-/// Its line.
+/// A group's line.
 pub fn row(
     (key, side): Name,
-    group: &Group<'_>,
+    kept: &Kept,
+    flows: &[&Flow],
     namespace: &NamespaceReading,
     holders: &Holders<'_>,
 ) -> GroupReport {
-    let (likely_owners, inferred_from) = holders.of(group.largest.0);
+    let likely_owners = holders.of(flows);
+    let inferred_from = match side {
+        _ if likely_owners.is_empty() => None,
+        Some(Side::Server) => Some(InferredFrom::Listener),
+        _ => Some(InferredFrom::LiveSocket),
+    };
     GroupReport {
         netns: namespace.netns.clone(),
         key,
         side,
-        count: group.kept.left.count(),
-        median_left_seconds: group.kept.left.median(),
+        count: kept.left.count(),
+        median_left_seconds: kept.left.median(),
         likely_owners,
         inferred_from,
         ..GroupReport::default()
@@ -94,21 +85,24 @@ impl<'a> Holders<'a> {
         }
     }
 
-    fn of(&self, flow: &Flow) -> (Vec<Owner>, Option<InferredFrom>) {
-        let at_listener = flow.listener.and_then(|place| self.listeners.get(&place));
-        let live = flow
-            .destination()
-            .and_then(|to| self.namespace.live.get(&to));
-        let (inodes, from) = match (at_listener, live) {
-            (Some(inodes), _) => (&inodes[..], InferredFrom::Listener),
-            (None, Some(inode)) => (std::slice::from_ref(inode), InferredFrom::LiveSocket),
-            (None, None) => return (Vec::new(), None),
-        };
+    fn of(&self, flows: &[&Flow]) -> Vec<Owner> {
+        let sockets = flows.iter().flat_map(|flow| self.sockets(flow));
+        let inodes: BTreeSet<u32> = sockets.copied().collect();
         let owners = inodes
             .iter()
             .filter_map(|inode| self.owners?.by_inode.get(inode));
-        let owners: Vec<Owner> = owners.flatten().cloned().collect();
-        let inferred = (!owners.is_empty()).then_some(from);
-        (owners, inferred)
+        owners.flatten().cloned().collect()
+    }
+
+    fn sockets(&self, flow: &Flow) -> &[u32] {
+        let at_listener = flow.listener.and_then(|place| self.listeners.get(&place));
+        let live = || {
+            flow.destination()
+                .and_then(|to| self.namespace.live.get(&to))
+        };
+        match at_listener {
+            Some(inodes) => inodes,
+            None => live().map_or(&[], std::slice::from_ref),
+        }
     }
 }

@@ -11,6 +11,8 @@ mod row;
 mod samples;
 mod side;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 pub use key::By;
 pub use report::{Fullest, NamespaceReport, TimewaitReport, report};

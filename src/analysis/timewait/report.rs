@@ -180,16 +180,13 @@ fn lines(
     let earlier = before.map(|before| groups(before, by));
     let change = |name: &Name, count: u64| {
         let then = earlier.as_ref()?.get(name);
-        Some(count as i64 - then.map_or(0, |group| group.kept.left.count() as i64))
+        Some(count as i64 - then.map_or(0, |(kept, _)| kept.left.count() as i64))
     };
     let lines = groups(namespace, by).into_iter();
     lines
-        .map(|(name, group)| {
-            let delta = change(&name, group.kept.left.count());
-            GroupReport {
-                delta,
-                ..row(name, &group, namespace, &holders)
-            }
+        .map(|(name, (kept, flows))| GroupReport {
+            delta: change(&name, kept.left.count()),
+            ..row(name, &kept, &flows, namespace, &holders)
         })
         .collect()
 }

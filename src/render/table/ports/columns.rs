@@ -103,7 +103,18 @@ fn destination(tuple: &TupleReport, view: &View) -> Cell {
 
 fn process(tuple: &TupleReport, _: &View) -> Cell {
     let Some(process) = &tuple.process else {
-        return Value::Missing.into();
+        let timewait = tuple.states.time_wait == tuple.used;
+        let shown = if timewait {
+            "(nobody)"
+        } else {
+            "(nobody seen)"
+        };
+        return Value::Both {
+            shown: shown.to_owned(),
+            raw: String::new(),
+            rank: None,
+        }
+        .into();
     };
     Value::Both {
         shown: format!("{} ({})", process.name, process.pid),

@@ -109,7 +109,7 @@ fn chart(bars: &[Bar]) -> String {
 pub fn notes(report: &TimewaitReport) -> Vec<String> {
     let fin_wait = (report.fin_wait_2 > 0).then(|| {
         format!(
-            "{} of them are in FIN_WAIT2, closed here and by nobody held: the peer has not closed",
+            "FIN_WAIT2: {} of them, closed here and held by nobody; the peer has not closed",
             report.fin_wait_2
         )
     });

@@ -1,0 +1,417 @@
+//! `ports` from values: no kernel.
+
+use std::{collections::HashMap, net::IpAddr, time::Duration};
+
+use super::*;
+use crate::model::{Connection, Endpoint, Family, Owner, Owners, PortLimits, PortSet, State};
+
+fn address(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn connection(port: u16, to: &str, state: State) -> Connection {
+    let (peer, peer_port) = to.rsplit_once(':').unwrap();
+    let left = matches!(state, State::TimeWait).then_some(50_000);
+    Connection {
+        local: Endpoint {
+            family: Family::V4,
+            address: address("10.0.0.5"),
+            port,
+            interface: 0,
+        },
+        peer: address(peer),
+        peer_port: peer_port.parse().unwrap(),
+        state,
+        left_ms: left,
+        inode: if left.is_some() { 0 } else { u32::from(port) },
+        port_at_connect: Some(false),
+    }
+}
+
+fn limits() -> PortLimits {
+    PortLimits {
+        range: Some(100..=119),
+        tcp_tw_reuse: Some(2),
+        tcp_timestamps: Some(1),
+        ..PortLimits::default()
+    }
+}
+
+fn ports(ports: impl IntoIterator<Item = u16>) -> PortSet {
+    ports.into_iter().collect()
+}
+
+fn reading(limits: PortLimits, connections: &[Connection]) -> Reading {
+    let mut capacity = Capacity::new(limits, &PortSet::default()).unwrap();
+    capacity.block(PortSet::default());
+    with_capacity(capacity, connections)
+}
+
+fn with_capacity(capacity: Capacity, connections: &[Connection]) -> Reading {
+    let mut tally = Tally::new(true);
+    connections.iter().for_each(|one| tally.add(one, &capacity));
+    let namespace = NamespaceReading {
+        netns: Default::default(),
+        capacity,
+        tally,
+        active_opens: Some(connections.len() as i128),
+        interfaces: HashMap::new(),
+    };
+    Reading {
+        namespaces: vec![namespace],
+        ..Reading::default()
+    }
+}
+
+fn only(reading: &Reading) -> TupleReport {
+    let mut report = report(reading, None, By::Tuple);
+    assert_eq!(report.tuples.len(), 1, "{:#?}", report.tuples);
+    report.tuples.remove(0)
+}
+
+/// Every second port, as connect() takes them.
+fn open(count: u16, to: &str) -> Vec<Connection> {
+    let ports = (0..count).map(|n| 100 + n * 2);
+    ports
+        .map(|port| connection(port, to, State::Established))
+        .collect()
+}
+
+#[test]
+fn one_destination_fills_while_another_has_room() {
+    let mut all: Vec<_> = (100..=119)
+        .map(|port| connection(port, "10.0.0.9:80", State::Established))
+        .collect();
+    all.push(connection(100, "10.0.0.9:81", State::Established));
+    let report = report(&reading(limits(), &all), None, By::Tuple);
+    let is = |row: &TupleReport| (row.used, row.free, row.used_ratio, row.state);
+    assert_eq!(is(&report.tuples[0]), (20, 0, 1.0, Pressure::Exhausted));
+    assert_eq!(is(&report.tuples[1]), (1, 19, 0.05, Pressure::Ok));
+}
+
+#[test]
+fn reserved_listening_and_bound_ports_are_nobodys() {
+    let limits = PortLimits {
+        reserved: ports([100, 101, 5000]),
+        ..limits()
+    };
+    let mut capacity = Capacity::new(limits, &ports([102, 80])).unwrap();
+    capacity.block(ports([103, 102]));
+    let came_in = connection(102, "10.0.0.9:50000", State::Established);
+    let mut all = open(6, "10.0.0.9:80").split_off(2);
+    all.push(came_in);
+    let report = report(&with_capacity(capacity, &all), None, By::Tuple);
+    assert_eq!(report.tuples.len(), 1, "what came in at a listener is none");
+    let (row, range) = (&report.tuples[0], report.range.unwrap());
+    assert_eq!((range.size, range.reserved, range.usable), (20, 2, 18));
+    assert_eq!(
+        (report.namespaces[0].listeners, report.bound_only),
+        (1, Some(2))
+    );
+    assert_eq!((row.used, row.free), (4, 18 - 2 - 4));
+}
+
+#[test]
+fn a_held_port_that_somebody_bound_elsewhere_counts_once() {
+    let mut capacity = Capacity::new(limits(), &PortSet::default()).unwrap();
+    capacity.block(ports([100, 101]));
+    let row = only(&with_capacity(capacity, &open(3, "10.0.0.9:80")));
+    assert_eq!((row.used, row.free), (3, 20 - 4));
+}
+
+#[test]
+fn a_socket_met_twice_in_one_walk_counts_once() {
+    let twice = [
+        connection(100, "10.0.0.9:80", State::Established),
+        connection(100, "10.0.0.9:80", State::TimeWait),
+    ];
+    let row = only(&reading(limits(), &twice));
+    assert_eq!((row.used, row.states.sum()), (1, 1));
+}
+
+#[test]
+fn an_ipv6_socket_to_an_ipv4_address_is_of_the_ipv4_tuple() {
+    let mut mapped = connection(102, "10.0.0.9:80", State::Established);
+    mapped.local.family = Family::V6;
+    mapped.local.address = address("::ffff:10.0.0.5");
+    mapped.peer = address("::ffff:10.0.0.9");
+    let plain = connection(100, "10.0.0.9:80", State::Established);
+    let row = only(&reading(limits(), &[plain, mapped]));
+    assert_eq!(
+        (row.used, row.destination.unwrap().to_string()),
+        (2, "10.0.0.9:80".to_owned())
+    );
+}
+
+#[test]
+fn only_old_time_waits_that_the_setting_covers_are_reusable() {
+    let aged = |to: &str, left| Connection {
+        left_ms: Some(left),
+        ..connection(100, to, State::TimeWait)
+    };
+    let reusable = |limits: PortLimits, one: Connection| only(&reading(limits, &[one])).reusable;
+    let mode = |mode| PortLimits {
+        tcp_tw_reuse: Some(mode),
+        ..limits()
+    };
+    assert_eq!(reusable(mode(0), aged("127.0.0.1:80", 10_000)), 0);
+    assert_eq!(reusable(mode(1), aged("10.0.0.9:80", 10_000)), 1);
+    assert_eq!(
+        reusable(mode(1), aged("10.0.0.9:80", 59_500)),
+        0,
+        "too young"
+    );
+    assert_eq!(reusable(mode(2), aged("10.0.0.9:80", 10_000)), 0);
+    assert_eq!(reusable(mode(2), aged("127.0.0.1:80", 10_000)), 1);
+    let no_timestamps = PortLimits {
+        tcp_timestamps: Some(0),
+        ..mode(1)
+    };
+    assert_eq!(reusable(no_timestamps, aged("10.0.0.9:80", 10_000)), 0);
+    let delayed = PortLimits {
+        tcp_tw_reuse_delay_ms: Some(55_000),
+        ..mode(1)
+    };
+    assert_eq!(reusable(delayed, aged("10.0.0.9:80", 10_000)), 0);
+    let fin_wait = Connection {
+        state: State::FinWait2,
+        ..aged("10.0.0.9:80", 10_000)
+    };
+    assert_eq!(reusable(mode(1), fin_wait), 0);
+}
+
+#[test]
+fn reusable_time_waits_are_room() {
+    let kept: Vec<_> = (100..=119)
+        .map(|port| connection(port, "127.0.0.1:80", State::TimeWait))
+        .collect();
+    let row = only(&reading(limits(), &kept));
+    assert_eq!((row.free, row.reusable, row.state), (0, 20, Pressure::Ok));
+}
+
+#[test]
+fn ports_of_the_other_parity_tell_of_bind_before_connect() {
+    let scattered = [101, 104, 109, 117];
+    let bound: Vec<_> = scattered
+        .map(|port| connection(port, "10.0.0.9:80", State::Established))
+        .to_vec();
+    let other = connection(100, "10.0.0.9:81", State::Established);
+    let report = report(
+        &reading(limits(), &[&bound[..], &[other]].concat()),
+        None,
+        By::Tuple,
+    );
+    let of = |port| {
+        report
+            .tuples
+            .iter()
+            .find(|row| row.destination.unwrap().port == port)
+            .unwrap()
+    };
+    assert_eq!(
+        (of(80).bound_first, of(80).free, of(80).free_likely),
+        (4, 16, 16)
+    );
+    assert_eq!(
+        (of(81).bound_first, of(81).free, of(81).free_likely),
+        (0, 19, 15)
+    );
+    assert_eq!(report.namespaces[0].bound_first, 4);
+}
+
+#[test]
+fn a_port_known_to_be_chosen_at_connect_was_not_bound() {
+    let mut all = open(2, "10.0.0.9:80");
+    all.iter_mut()
+        .for_each(|one| one.port_at_connect = Some(true));
+    all.push(connection(107, "10.0.0.9:80", State::Established));
+    assert_eq!(only(&reading(limits(), &all)).bound_first, 1);
+}
+
+#[test]
+fn connect_takes_the_other_parity_when_the_first_is_spent() {
+    let mut all = open(10, "10.0.0.9:80");
+    all.push(connection(101, "10.0.0.9:80", State::Established));
+    let row = only(&reading(limits(), &all));
+    assert_eq!((row.bound_first, row.free, row.free_likely), (0, 9, 9));
+}
+
+#[test]
+fn ports_close_together_tell_of_a_range_of_their_own() {
+    let limits = PortLimits {
+        range: Some(10_000..=20_000),
+        ..limits()
+    };
+    let dense: Vec<_> = (12_000..12_020)
+        .map(|port| connection(port, "10.0.0.9:80", State::Established))
+        .collect();
+    let row = only(&reading(limits, &dense));
+    let window = Window {
+        low: 12_000,
+        high: 12_019,
+    };
+    assert_eq!((row.window, row.bound_first), (Some(window), 0));
+}
+
+fn after(seconds: u64, before: &Reading, now: &Reading) -> TupleReport {
+    let mut report = report(now, Some((before, Duration::from_secs(seconds))), By::Tuple);
+    report.tuples.remove(0)
+}
+
+#[test]
+fn growth_fills_the_rest_in_time() {
+    let (before, now) = (open(2, "10.0.0.9:80"), open(6, "10.0.0.9:80"));
+    let row = after(2, &reading(limits(), &before), &reading(limits(), &now));
+    assert_eq!((row.delta, row.per_second), (Some(4), Some(2.0)));
+    assert_eq!(row.full_in_seconds, Some(7.0), "14 free, 2 a second");
+}
+
+#[test]
+fn what_is_steady_never_fills() {
+    let same = reading(limits(), &open(6, "10.0.0.9:80"));
+    let row = after(2, &same, &same);
+    assert_eq!(
+        (row.delta, row.per_second, row.full_in_seconds),
+        (Some(0), Some(0.0), None)
+    );
+}
+
+#[test]
+fn a_tuple_without_room_is_full_now() {
+    let all: Vec<_> = (100..=119)
+        .map(|port| connection(port, "10.0.0.9:80", State::Established))
+        .collect();
+    let all = reading(limits(), &all);
+    assert_eq!(after(2, &all, &all).full_in_seconds, Some(0.0));
+}
+
+/// A range of 1000 ports and connections that each end in a TIME_WAIT at once.
+fn churn(per_second: u16, seconds: u16) -> Reading {
+    let limits = PortLimits {
+        range: Some(1000..=1999),
+        tcp_tw_reuse: Some(0),
+        ..limits()
+    };
+    let kept = (0..per_second * seconds).map(|n| Connection {
+        left_ms: Some(59_999 - u32::from(n / per_second) * 1000),
+        ..connection(1000 + n, "10.0.0.9:80", State::TimeWait)
+    });
+    reading(limits, &kept.collect::<Vec<_>>())
+}
+
+#[test]
+fn time_waits_that_run_out_as_fast_as_they_are_made_never_fill() {
+    let steady = churn(10, 60);
+    let row = after(2, &steady, &steady);
+    assert_eq!((row.delta, row.per_second), (Some(0), Some(10.0)));
+    assert_eq!(row.full_in_seconds, None);
+}
+
+#[test]
+fn a_plateau_below_the_limit_is_foreseen() {
+    let row = after(2, &churn(10, 20), &churn(10, 22));
+    assert_eq!((row.delta, row.per_second), (Some(20), Some(10.0)));
+    assert_eq!(row.full_in_seconds, None, "600 at most");
+}
+
+#[test]
+fn a_plateau_above_the_limit_is_reached_on_the_way() {
+    let row = after(2, &churn(40, 8), &churn(40, 10));
+    assert_eq!(row.full_in_seconds, Some(15.0), "600 free, 40 a second");
+}
+
+#[test]
+fn groups_sum_what_adds_up_and_keep_the_fullest() {
+    let mut all = open(3, "10.0.0.9:80");
+    all.extend(open(8, "10.0.0.8:80"));
+    let report = report(&reading(limits(), &all), None, By::Source);
+    assert_eq!(report.tuples.len(), 1);
+    let row = &report.tuples[0];
+    assert_eq!(
+        (row.tuples, row.used, row.states.established, row.free),
+        (2, 11, 11, 12)
+    );
+    assert_eq!(row.destination, None);
+}
+
+#[test]
+fn by_process_tells_each_holder_and_what_nobody_holds() {
+    let mut all = open(3, "10.0.0.9:80");
+    all.push(connection(107, "10.0.0.9:80", State::TimeWait));
+    let mut reading = reading(limits(), &all);
+    let owner = |pid, fd| Owner {
+        pid,
+        name: format!("p{pid}"),
+        fd,
+        cgroup: None,
+    };
+    let holders = [
+        (100, vec![owner(1, 3), owner(1, 4)]),
+        (102, vec![owner(1, 5), owner(2, 5)]),
+    ];
+    reading.owners = Some(Owners {
+        by_inode: holders.into_iter().collect(),
+        complete: true,
+        ..Owners::default()
+    });
+    let report = report(&reading, None, By::Process);
+    let used: Vec<_> = report
+        .tuples
+        .iter()
+        .map(|row| (row.process.as_ref().map(|process| process.pid), row.used))
+        .collect();
+    assert_eq!(used, [(Some(1), 2), (Some(2), 1), (None, 2)]);
+    assert_eq!(report.incomplete[0].count, Some(1), "104 has no holder");
+}
+
+#[test]
+fn two_walks_make_one_count() {
+    let capacity = Capacity::new(limits(), &PortSet::default()).unwrap();
+    let (mut one, mut other) = (Tally::new(true), Tally::new(true));
+    one.add(
+        &connection(100, "10.0.0.9:80", State::Established),
+        &capacity,
+    );
+    other.add(
+        &connection(102, "10.0.0.8:80", State::Established),
+        &capacity,
+    );
+    other.add(&connection(104, "10.0.0.9:80", State::TimeWait), &capacity);
+    one.merge(other);
+    let used: Vec<u64> = one.tuples().iter().map(|(_, tuple)| tuple.used()).collect();
+    assert_eq!(used, [2, 1]);
+    let held: Vec<u32> = one.held().iter().map(|socket| socket.tuple).collect();
+    assert_eq!(held, [0, 1]);
+}
+
+#[test]
+fn a_range_that_is_all_reserved_has_no_room() {
+    let limits = PortLimits {
+        reserved: ports(100..=119),
+        ..limits()
+    };
+    let row = only(&reading(limits, &open(1, "10.0.0.9:80")));
+    assert_eq!(
+        (row.free, row.used_ratio, row.state),
+        (0, 1.0, Pressure::Exhausted)
+    );
+}
+
+#[test]
+fn a_line_that_was_not_there_held_nothing() {
+    let (none, some) = (
+        reading(limits(), &[]),
+        reading(limits(), &open(4, "10.0.0.9:80")),
+    );
+    let mut samples = Samples::default();
+    for reading in [&none, &some, &some] {
+        samples.add(&report(reading, None, By::Tuple));
+    }
+    let mut last = report(&some, None, By::Tuple);
+    samples.fill(&mut last);
+    let sampled = last.tuples[0].sampled.clone().unwrap();
+    assert_eq!(
+        (sampled.samples, sampled.minimum, sampled.maximum),
+        (3, 0, 4)
+    );
+}
