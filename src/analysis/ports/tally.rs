@@ -35,7 +35,8 @@ pub struct Tuple {
     pub reusable: u32,
     /// How many have IP_BIND_ADDRESS_NO_PORT, so that their port was chosen at connect(2).
     pub port_at_connect: u32,
-    /// The inode of one that somebody holds.
+    /// The inode of the oldest that somebody holds (inodes are given in turn): its descriptor is
+    /// likely to be low, and soon found.
     pub inode: Option<u32>,
     /// When its timewait sockets run out.
     pub left: Countdown,
@@ -147,7 +148,8 @@ impl Tuple {
         self.reusable += u32::from(is_reusable);
         self.port_at_connect += u32::from(connection.port_at_connect == Some(true));
         if connection.inode != 0 {
-            self.inode.get_or_insert(connection.inode);
+            let oldest = self.inode.unwrap_or(connection.inode);
+            self.inode = Some(oldest.min(connection.inode));
         }
         if let Some(left) = connection.left_ms {
             self.left.add(left);
@@ -161,7 +163,7 @@ impl Tuple {
         states.for_each(|(mine, theirs)| *mine += theirs);
         self.reusable += other.reusable;
         self.port_at_connect += other.port_at_connect;
-        self.inode = self.inode.or(other.inode);
+        self.inode = self.inode.into_iter().chain(other.inode).min();
         self.left.merge(&other.left);
     }
 

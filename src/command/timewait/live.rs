@@ -1,6 +1,10 @@
 //! Live connections to the destinations of closed ones, from which owners are inferred.
 
-use std::{collections::HashMap, ops::ControlFlow, time::Instant};
+use std::{
+    collections::HashMap,
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
 
 use sockdiag::{Result, analysis::Address, model::Incomplete, source::Families};
 
@@ -11,6 +15,8 @@ use super::super::{
 
 /// So many destinations are looked for.
 pub const MOST: usize = 64;
+/// So long is looked for older connections than the first.
+const LONGER: Duration = Duration::from_millis(100);
 
 /// The last search of a namespace.
 pub struct Live {
@@ -48,7 +54,8 @@ impl Live {
     }
 }
 
-/// Walks until each has one.
+/// Walks until each has one, and for a while longer: the descriptor of an old connection (inodes are
+/// given in turn) is likely to be low, and soon found.
 fn search(
     destinations: &[Address],
     missing: &mut Vec<Incomplete>,
@@ -59,6 +66,7 @@ fn search(
     let mut ports: Vec<u16> = destinations.iter().map(|to| to.port).collect();
     ports.sort_unstable();
     ports.dedup();
+    let deadline = Instant::now() + LONGER;
     let both = Families { v4: true, v6: true };
     let walked = each_family(both, |diag, family| {
         let mut found: HashMap<Address, u32> = HashMap::new();
@@ -68,11 +76,12 @@ fn search(
                 port: connection.peer_port,
             };
             if destinations.contains(&to) {
-                found.entry(to).or_insert(connection.inode);
+                let oldest = found.entry(to).or_insert(connection.inode);
+                *oldest = connection.inode.min(*oldest);
             }
-            match found.len() < destinations.len() {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
+            match found.len() == destinations.len() && Instant::now() > deadline {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
             }
         })?;
         Ok((found, walk))
