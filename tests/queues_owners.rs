@@ -3,7 +3,6 @@
 mod support;
 
 use std::os::fd::AsRawFd as _;
-use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json as object};
 use socket2::Socket;
@@ -22,23 +21,6 @@ fn owners(report: &Value) -> Vec<Value> {
     let mut owners = owners.expect("owners[]").clone();
     owners.sort_by_key(|owner| (owner["fd"].as_i64(), owner["pid"].as_u64()));
     owners
-}
-
-/// Runs a copy of the program as a user who owns nothing, in a mount namespace of its own: where the
-/// program was built, nobody else may be able to read it. `first` is what the shell does before.
-fn as_nobody(first: &str, args: &[&str]) -> Output {
-    let folder = Tree::new();
-    run("chmod", &["755", folder.path()]);
-    let program = format!("{}/sockdiag", folder.path());
-    std::fs::copy(PROGRAM, &program).expect("a copy of the program");
-    let setpriv = "setpriv --reuid=65534 --regid=65534 --clear-groups -- \"$@\"";
-    let mut command = Command::new("unshare");
-    command
-        .args(["--mount", "sh", "-c", &format!("{first} {setpriv}"), "sh"])
-        .arg(program)
-        .args(args)
-        .stdout(Stdio::piped());
-    finish(&mut command)
 }
 
 #[test]

@@ -4,6 +4,8 @@
 //! Every test file is a crate of its own and uses only part of this.
 #![allow(dead_code, unused_imports)]
 
+mod clients;
+mod closed;
 mod namespace;
 mod program;
 pub mod readings;
@@ -14,11 +16,15 @@ mod syn;
 mod terminal;
 mod tools;
 mod tree;
+mod tuples;
+mod users;
 
 use std::io::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use clients::*;
+pub use closed::*;
 pub use namespace::*;
 pub use program::*;
 pub use roles::*;
@@ -28,6 +34,8 @@ pub use syn::*;
 pub use terminal::*;
 pub use tools::*;
 pub use tree::*;
+pub use tuples::*;
+pub use users::*;
 
 /// How long anything may take before a test gives up on it. Far longer than all of it needs, so
 /// that a busy machine does not fail a test.

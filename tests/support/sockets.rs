@@ -79,6 +79,11 @@ pub fn close_wait(port: u16) -> usize {
         .count()
 }
 
+/// Connections of which only this end has closed.
+pub fn fin_wait_2() -> usize {
+    rows().iter().filter(|row| row.state == "05").count()
+}
+
 /// Bytes that wait to be read on connections of `port`.
 pub fn unread(port: u16) -> usize {
     rows()

@@ -1,0 +1,163 @@
+//! `sockdiag ports`: ports that bind() and listen() keep from every destination.
+
+mod support;
+
+use socket2::Socket;
+use support::*;
+
+const SERVER: &str = "10.9.0.1:8080";
+const OTHER: &str = "10.9.0.1:8081";
+const SIX: &str = "[fd00:9::1]:8080";
+
+#[test]
+fn listeners_inside_the_range_are_free_for_nobody() {
+    in_netns("listeners_inside_the_range_are_free_for_nobody", || {
+        roads_to_nowhere();
+        port_range(40000, 40019);
+        let _servers = (listen(SERVER, 100), listen(SIX, 100));
+        // Another address, another family and two on one port.
+        let inside = [
+            "127.0.0.1:40003",
+            "[::1]:40004",
+            "127.0.0.1:40005",
+            "10.9.0.1:40005",
+        ];
+        let _inside = inside.map(|address| listen(address, 1));
+        let _outside = listen("127.0.0.1:30000", 1);
+        let _clients = (client(SERVER), client(SIX));
+        let report = json(&["ports"]);
+        assert_eq!(report["namespaces"][0]["listeners"], 3);
+        assert_eq!(report["bound_only"], 0);
+        for destination in [SERVER, SIX] {
+            let found = tuple(&report, destination);
+            assert_eq!((count(&found["used"]), count(&found["free"])), (1, 16));
+            assert!((number(&found["used_ratio"]) - 0.2).abs() < 1e-9);
+            assert_eq!(exhaust(destination).len(), 16, "what connect() finds");
+        }
+    });
+}
+
+#[test]
+fn sockets_that_only_bound_a_port_keep_it_from_every_destination() {
+    in_netns(
+        "sockets_that_only_bound_a_port_keep_it_from_every_destination",
+        || {
+            roads_to_nowhere();
+            port_range(40000, 40019);
+            let _servers = (listen(SERVER, 100), listen(SIX, 100));
+            let v6only = |socket: &Socket| socket.set_only_v6(true);
+            let _bound = (
+                bind("10.9.0.1:40002"),
+                bind("127.0.0.1:40003"),
+                bind("[::1]:40004"),
+                bind_with("[::]:40005", v6only),
+                bind("[::]:40006"),
+                (bind("127.0.0.1:40007"), bind("127.0.0.2:40007")),
+                bind("127.0.0.1:30000"),
+            );
+            let _clients = (client(SERVER), client(SIX));
+            let report = json(&["ports"]);
+            assert_eq!(report["bound_only"], 6);
+            assert_eq!(report["namespaces"][0]["bound_only"], 6);
+            assert_eq!(report["namespaces"][0]["listeners"], 0);
+            for destination in [SERVER, SIX] {
+                assert_eq!(tuple(&report, destination)["free"], 13);
+                assert_eq!(exhaust(destination).len(), 13, "what connect() finds");
+            }
+        },
+    );
+}
+
+#[test]
+fn a_port_that_is_used_and_bound_is_missing_once() {
+    in_netns("a_port_that_is_used_and_bound_is_missing_once", || {
+        roads_to_nowhere();
+        port_range(40000, 40009);
+        let _servers = (listen(SERVER, 100), listen(OTHER, 100));
+        let clients = clients(SERVER, 2);
+        let _bound = bind(&format!("127.0.0.1:{}", local_port(&clients[0])));
+        let _other = client(OTHER);
+        let report = json(&["ports"]);
+        assert_eq!(report["bound_only"], 1);
+        assert_eq!(tuple(&report, SERVER)["used"], 2);
+        assert_eq!(tuple(&report, SERVER)["free"], 8);
+        assert_eq!(tuple(&report, OTHER)["free"], 8);
+        assert_eq!(exhaust(SERVER).len(), 8, "what connect() finds");
+        assert_eq!(exhaust(OTHER).len(), 8, "what connect() finds");
+    });
+}
+
+#[test]
+fn a_socket_that_left_its_port_to_connect_has_none_yet() {
+    in_netns(
+        "a_socket_that_left_its_port_to_connect_has_none_yet",
+        || {
+            roads_to_nowhere();
+            port_range(40000, 40009);
+            let _server = listen(SERVER, 100);
+            let _late = bind_with("10.9.0.1:0", leave_port);
+            let _client = client(SERVER);
+            let report = json(&["ports"]);
+            assert_eq!(report["bound_only"], 0);
+            assert_eq!(tuple(&report, SERVER)["free"], 9);
+            assert_eq!(exhaust(SERVER).len(), 9, "what connect() finds");
+        },
+    );
+}
+
+#[test]
+fn connections_bound_first_are_taken_from_what_is_likely_free() {
+    in_netns(
+        "connections_bound_first_are_taken_from_what_is_likely_free",
+        || {
+            roads_to_nowhere();
+            port_range(40000, 40199);
+            let _servers = (listen(SERVER, 1000), listen(OTHER, 1000));
+            let _bound: Vec<Socket> = (0..60)
+                .map(|_| connect_with(OTHER, bound_first("10.9.0.1:0")).expect("a port is free"))
+                .collect();
+            let _clients = clients(SERVER, 20);
+            let report = json(&["ports"]);
+            assert_eq!(tuple(&report, OTHER)["used"], 60);
+            assert_eq!(tuple(&report, OTHER)["bound_first"], 60);
+            let found = tuple(&report, SERVER);
+            assert_eq!(
+                (count(&found["used"]), count(&found["bound_first"])),
+                (20, 0)
+            );
+            assert_eq!(found["free"], 180);
+            assert_eq!(found["free_likely"], 120);
+
+            let rest = exhaust(SERVER);
+            assert_eq!(rest.len(), 120, "what connect() finds");
+            let report = json(&["ports"]);
+            let found = tuple(&report, SERVER);
+            assert_eq!(found["used"], 140);
+            assert_eq!(found["free"], 60);
+            assert_eq!(found["free_likely"], 0);
+            assert_eq!(found["state"], "likely_exhausted");
+        },
+    );
+}
+
+#[test]
+fn ports_left_to_connect_are_not_judged_bound_first() {
+    in_netns("ports_left_to_connect_are_not_judged_bound_first", || {
+        roads_to_nowhere();
+        port_range(40000, 40199);
+        let _servers = (listen(SERVER, 1000), listen(OTHER, 1000));
+        let _late: Vec<Socket> = (0..60)
+            .map(|_| connect_with(OTHER, from("10.9.0.1:0")).expect("a port is free"))
+            .collect();
+        // So many that both parities are in use.
+        let _clients = clients(SERVER, 130);
+        let report = json(&["ports"]);
+        for (destination, free) in [(OTHER, 140), (SERVER, 70)] {
+            let found = tuple(&report, destination);
+            assert_eq!(found["bound_first"], 0);
+            assert_eq!(found["free"], free);
+            assert_eq!(found["free_likely"], free);
+            assert_eq!(exhaust(destination).len(), free, "what connect() finds");
+        }
+    });
+}

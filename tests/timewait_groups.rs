@@ -1,0 +1,200 @@
+//! `sockdiag timewait --by`: which end closed first, and of what.
+
+mod support;
+
+use serde_json::Value;
+use support::*;
+
+const SERVER: &str = "10.9.0.1:8080";
+const WILDCARD: &str = "0.0.0.0:8081";
+const SIX: &str = "[fd00:9::1]:8080";
+
+/// Clients to [`SERVER`] 12, to [`SIX`] 3; servers of the listener on every address 5.
+fn both_sides() -> impl Sized {
+    roads_to_nowhere();
+    let (server, six, wildcard) = (listen(SERVER, 100), listen(SIX, 100), listen(WILDCARD, 100));
+    client_time_waits(&server, 12);
+    client_time_waits(&six, 3);
+    for _ in 0..5 {
+        let client = connect_with("10.9.0.2:8081", from("10.9.0.1:0")).expect("a port is free");
+        let (server, _) = wildcard.accept().expect("a client is there");
+        drop(server);
+        end_of(&client);
+    }
+    wait_until("all are in TIME_WAIT", || time_waits_of_namespace() == 20);
+    (server, six, wildcard)
+}
+
+#[track_caller]
+fn groups(report: &Value) -> &Vec<Value> {
+    report["groups"]
+        .as_array()
+        .unwrap_or_else(|| panic!("no groups[] in {report:#}"))
+}
+
+/// The count and the side of the one group with this key.
+#[track_caller]
+fn group(report: &Value, key: Option<&str>) -> (u64, String) {
+    let found: Vec<_> = groups(report)
+        .iter()
+        .filter(|group| group["key"].as_str() == key)
+        .collect();
+    assert_eq!(found.len(), 1, "groups {key:?} in {report:#}");
+    let side = found[0]["side"].as_str().unwrap_or("none");
+    (count(&found[0]["count"]), side.to_owned())
+}
+
+fn side(count: u64, side: &str) -> (u64, String) {
+    (count, side.to_owned())
+}
+
+#[test]
+fn a_service_is_where_clients_went_or_who_served_them() {
+    in_netns("a_service_is_where_clients_went_or_who_served_them", || {
+        let _scene = both_sides();
+        for args in [&["timewait"][..], &["timewait", "--by", "service"]] {
+            let report = json(args);
+            assert_eq!(report["by"], "service");
+            assert_eq!(groups(&report).len(), 3);
+            assert_eq!(group(&report, Some(SERVER)), side(12, "client"));
+            assert_eq!(group(&report, Some(SIX)), side(3, "client"));
+            assert_eq!(group(&report, Some(WILDCARD)), side(5, "server"));
+            // Most first, and what part of all it is.
+            let shares = groups(&report).iter().map(|g| number(&g["share_ratio"]));
+            assert_eq!(shares.collect::<Vec<_>>(), [0.6, 0.25, 0.15]);
+        }
+    });
+}
+
+#[test]
+fn time_waits_can_be_counted_by_every_end() {
+    in_netns("time_waits_can_be_counted_by_every_end", || {
+        let _scene = both_sides();
+        let by = |key: &str| json(&["timewait", "--by", key]);
+        let report = by("destination");
+        assert_eq!(group(&report, Some(SERVER)).0, 12);
+        assert_eq!(group(&report, Some(SIX)).0, 3);
+        assert_eq!(group(&report, Some("10.9.0.1")), side(5, "server"));
+
+        let report = by("dport");
+        assert_eq!(group(&report, Some("8080")).0, 15);
+        assert_eq!(group(&report, None).0, 5);
+
+        let report = by("source");
+        assert_eq!(group(&report, Some("10.9.0.1")).0, 12);
+        assert_eq!(group(&report, Some("10.9.0.2")).0, 5);
+        assert_eq!(group(&report, Some("fd00:9::1")).0, 3);
+
+        let report = by("sport");
+        assert_eq!(group(&report, Some("8081")).0, 5);
+        assert_eq!(group(&report, None).0, 15);
+
+        let report = by("listener");
+        assert_eq!(group(&report, Some(WILDCARD)).0, 5);
+        assert_eq!(group(&report, None).0, 15);
+    });
+}
+
+#[test]
+fn a_server_is_known_when_its_listener_is_gone() {
+    in_netns("a_server_is_known_when_its_listener_is_gone", || {
+        roads_to_nowhere();
+        let server = listen(SERVER, 100);
+        server_time_waits(&server, 7);
+        drop(server);
+        let report = json(&["timewait"]);
+        assert_eq!(group(&report, Some(SERVER)), side(7, "server"));
+    });
+}
+
+#[test]
+fn a_client_of_a_service_inside_the_range_is_a_client() {
+    in_netns("a_client_of_a_service_inside_the_range_is_a_client", || {
+        roads_to_nowhere();
+        let inside = "10.9.0.1:40000";
+        let server = listen(inside, 100);
+        client_time_waits(&server, 9);
+        drop(server);
+        // Both ends lie inside the range; one of them is always the same.
+        assert_eq!(group(&json(&["timewait"]), Some(inside)), side(9, "client"));
+    });
+}
+
+#[test]
+fn a_v4_mapped_time_wait_belongs_to_the_ipv4_service() {
+    in_netns("a_v4_mapped_time_wait_belongs_to_the_ipv4_service", || {
+        roads_to_nowhere();
+        let server = listen(SERVER, 100);
+        client_time_waits(&server, 4);
+        for _ in 0..3 {
+            let client = client("[::ffff:10.9.0.1]:8080");
+            let (server, _) = server.accept().expect("a client is there");
+            drop(client);
+            end_of(&server);
+        }
+        wait_until("all are in TIME_WAIT", || time_waits_of_namespace() == 7);
+        let report = json(&["timewait"]);
+        assert_eq!(groups(&report).len(), 1, "{report:#}");
+        assert_eq!(group(&report, Some(SERVER)), side(7, "client"));
+    });
+}
+
+#[test]
+fn a_dual_stack_listener_has_its_ipv4_time_waits() {
+    in_netns("a_dual_stack_listener_has_its_ipv4_time_waits", || {
+        roads_to_nowhere();
+        let server = listen("[::]:8080", 100);
+        for _ in 0..6 {
+            let client = client(SERVER);
+            let (server, _) = server.accept().expect("a client is there");
+            drop(server);
+            end_of(&client);
+        }
+        wait_until("all are in TIME_WAIT", || time_waits_of_namespace() == 6);
+        let report = json(&["timewait"]);
+        assert_eq!(group(&report, Some("[::]:8080")), side(6, "server"));
+    });
+}
+
+#[test]
+fn owners_are_inferred_from_live_sockets_and_listeners() {
+    in_sealed_netns(
+        "owners_are_inferred_from_live_sockets_and_listeners",
+        || {
+            let _scene = both_sides();
+            let _live = clients(SERVER, 2);
+            let report = json(&["timewait"]);
+            let found = |key: &str| {
+                let mut all = groups(&report).iter();
+                all.find(|group| group["key"] == key).expect("a group")
+            };
+            let me = std::process::id();
+            for (key, from) in [(SERVER, "live_socket"), (WILDCARD, "listener")] {
+                let group = found(key);
+                assert_eq!(group["inferred_from"], from, "{group:#}");
+                assert_eq!(group["likely_owners"][0]["pid"], me, "{group:#}");
+            }
+            // Nobody has a live connection there.
+            assert!(found(SIX)["inferred_from"].is_null());
+            assert_eq!(found(SIX)["likely_owners"], serde_json::json!([]));
+
+            let report = json(&["timewait", "--no-owners"]);
+            for group in groups(&report) {
+                assert_eq!(group["likely_owners"], serde_json::json!([]));
+            }
+        },
+    );
+}
+
+#[test]
+fn a_family_can_be_chosen() {
+    in_netns("a_family_can_be_chosen", || {
+        let _scene = both_sides();
+        let report = json(&["timewait", "-6"]);
+        assert_eq!(groups(&report).len(), 1);
+        assert_eq!(group(&report, Some(SIX)).0, 3);
+        let report = json(&["timewait", "-4"]);
+        assert_eq!(groups(&report).len(), 2);
+        assert_eq!(group(&report, Some(SERVER)).0, 12);
+    });
+}
