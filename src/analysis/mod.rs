@@ -16,7 +16,7 @@ mod unit;
 
 pub use address::Address;
 pub use rate::{change, per_second, wrapping_change};
-pub use sampling::Distribution;
+pub use sampling::{Distribution, Sampling, Spread, Spreads};
 pub use unit::unit_of;
 
 use crate::model::Incomplete;

@@ -1,6 +1,71 @@
 //! How a number was spread over many samples.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::Hash,
+};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Takes reports as samples, and puts into a last one what they tell together.
+pub trait Sampling<R> {
+    /// Takes one.
+    fn add(&mut self, report: &R);
+
+    /// Puts the spread of what was taken into a report.
+    fn fill(&mut self, report: &mut R);
+}
+
+/// A number over many samples.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Spread {
+    /// How many samples.
+    pub samples: u64,
+    /// The smallest.
+    pub minimum: u64,
+    /// The mean.
+    pub mean: f64,
+    /// 95 of 100 samples do not exceed this.
+    pub p95: u64,
+    /// The largest.
+    pub maximum: u64,
+}
+
+/// Numbers of things that come and go, over many samples: one that is not there counts 0 then.
+#[derive(Debug, Clone)]
+pub struct Spreads<K> {
+    seen: HashMap<K, Distribution>,
+    samples: u64,
+}
+
+impl<K> Default for Spreads<K> {
+    fn default() -> Self {
+        Spreads {
+            seen: HashMap::new(),
+            samples: 0,
+        }
+    }
+}
+
+impl<K: Eq + Hash> Spreads<K> {
+    /// Takes one sample of all there is.
+    pub fn add(&mut self, numbers: impl IntoIterator<Item = (K, u64)>) {
+        self.samples += 1;
+        for (key, number) in numbers {
+            self.seen.entry(key).or_default().add(number);
+        }
+    }
+
+    /// The spread of one; `None` before the first sample.
+    pub fn of(&mut self, key: K) -> Option<Spread> {
+        let seen = self.seen.entry(key).or_default();
+        for _ in seen.samples()..self.samples {
+            seen.add(0);
+        }
+        seen.spread()
+    }
+}
 
 /// Counts how often each value was seen: exact, and no larger than the number of different values,
 /// however long the sampling goes on.
@@ -30,6 +95,17 @@ impl Distribution {
     /// The largest sample.
     pub fn maximum(&self) -> Option<u64> {
         self.seen.keys().next_back().copied()
+    }
+
+    /// All of it; `None` without a sample.
+    pub fn spread(&self) -> Option<Spread> {
+        Some(Spread {
+            samples: self.samples,
+            minimum: self.minimum()?,
+            mean: self.mean()?,
+            p95: self.percentile(95)?,
+            maximum: self.maximum()?,
+        })
     }
 
     /// The arithmetic mean.

@@ -17,7 +17,7 @@ mod walks;
 pub use options::{FamilyArgs, OutputArgs, PlaceArgs, TimeArgs, seconds};
 pub use owners::{OwnerArgs, OwnerHunt, OwnersArg};
 pub use places::Places;
-pub use session::Session;
+pub use session::{Purpose, Session};
 
 use std::fmt;
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Context;
-use sockdiag::source::is_at_least;
+use sockdiag::{analysis::Sampling, source::is_at_least};
 
 use super::{
     options::{OutputArgs, Timing},
@@ -14,6 +14,15 @@ use super::{
     wait::{Waiter, Woken, suspend},
 };
 use crate::render::{Look, Moment, NoSuchColumn, Output, Tabular, View};
+
+/// What a reading is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// For all that is shown.
+    Report,
+    /// For the numbers that are sampled alone.
+    Sample,
+}
 
 /// One run of a report: where it goes and when it is made.
 pub struct Session {
@@ -92,6 +101,30 @@ impl Session {
             before = Some((taken, now));
         }
         self.output.close_screen().context("closing the screen")
+    }
+
+    /// Makes one report, one after the other, or one on many samples, as was asked. `read` is told
+    /// what for.
+    pub fn each_report<T, R: Tabular>(
+        &mut self,
+        mut read: impl FnMut(Purpose) -> anyhow::Result<T>,
+        report: impl Fn(&T, Option<(&T, Duration)>) -> R,
+        mut samples: impl Sampling<R>,
+    ) -> anyhow::Result<()> {
+        let Timing::Sample { total, every } = self.timing else {
+            return self.each_reading(|| read(Purpose::Report), report);
+        };
+        let look = self.look::<R>()?;
+        let begun = Instant::now();
+        let first = read(Purpose::Sample)?;
+        self.each_sample(total, every, |_| {
+            samples.add(&report(&read(Purpose::Sample)?, None));
+            Ok(())
+        })?;
+        let elapsed = begun.elapsed();
+        let mut last = report(&read(Purpose::Report)?, Some((&first, elapsed)));
+        samples.fill(&mut last);
+        self.write(last, Some(elapsed), &look, "")
     }
 
     /// Takes quick looks for as long as was asked, or until stopped; each is told the time since

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Tuple, Window};
 use crate::{
-    analysis::Address,
+    analysis::{Address, Spread},
     model::{Netns, Owner, State},
 };
 
@@ -190,26 +190,11 @@ pub struct TupleReport {
     pub per_second: Option<f64>,
     /// How `used` was spread over many samples (`--for`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sampled: Option<PortsSampled>,
+    pub sampled: Option<Spread>,
     /// Who holds one of the tuple's connections.
     pub owners: Vec<Owner>,
     /// Every descriptor of every process was looked at; `null` when none was.
     pub owners_complete: Option<bool>,
-}
-
-/// Used ports over many samples.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct PortsSampled {
-    /// How many.
-    pub samples: u64,
-    /// The fewest.
-    pub minimum: u64,
-    /// The mean.
-    pub mean: f64,
-    /// 95 of 100 samples do not exceed this.
-    pub p95: u64,
-    /// The most.
-    pub maximum: u64,
 }
 
 impl TupleReport {

@@ -1,9 +1,9 @@
 //! Used ports over many samples.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::net::IpAddr;
 
-use super::{PortsReport, PortsSampled, ProcessReport, TupleReport};
-use crate::analysis::{Address, Distribution};
+use super::{PortsReport, ProcessReport, TupleReport};
+use crate::analysis::{Address, Sampling, Spreads};
 
 type Key = (
     Option<u64>,
@@ -15,28 +15,17 @@ type Key = (
 
 /// How many ports each line held.
 #[derive(Debug, Default)]
-pub struct Samples {
-    used: HashMap<Key, Distribution>,
-    taken: u64,
-}
+pub struct Samples(Spreads<Key>);
 
-impl Samples {
-    /// Takes one.
-    pub fn add(&mut self, report: &PortsReport) {
-        self.taken += 1;
-        for row in &report.tuples {
-            self.used.entry(key(row)).or_default().add(row.used);
-        }
+impl Sampling<PortsReport> for Samples {
+    fn add(&mut self, report: &PortsReport) {
+        self.0
+            .add(report.tuples.iter().map(|row| (key(row), row.used)));
     }
 
-    /// Puts the spread into the lines of a report. A line that was not there held no port then.
-    pub fn fill(&mut self, report: &mut PortsReport) {
+    fn fill(&mut self, report: &mut PortsReport) {
         for row in &mut report.tuples {
-            let used = self.used.entry(key(row)).or_default();
-            for _ in used.samples()..self.taken {
-                used.add(0);
-            }
-            row.sampled = sampled(used);
+            row.sampled = self.0.of(key(row));
         }
     }
 }
@@ -49,14 +38,4 @@ fn key(row: &TupleReport) -> Key {
         row.process.clone(),
         row.interface.clone(),
     )
-}
-
-fn sampled(used: &Distribution) -> Option<PortsSampled> {
-    Some(PortsSampled {
-        samples: used.samples(),
-        minimum: used.minimum()?,
-        mean: used.mean()?,
-        p95: used.percentile(95)?,
-        maximum: used.maximum()?,
-    })
 }

@@ -3,7 +3,10 @@
 use std::{collections::HashMap, net::IpAddr, time::Duration};
 
 use super::*;
-use crate::model::{Connection, Endpoint, Family, Owner, Owners, PortLimits, PortSet, State};
+use crate::{
+    analysis::Sampling,
+    model::{Connection, Endpoint, Family, Owner, Owners, PortLimits, PortSet, State},
+};
 
 fn address(text: &str) -> IpAddr {
     text.parse().unwrap()

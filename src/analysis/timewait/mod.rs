@@ -16,7 +16,7 @@ mod tests;
 
 pub use key::By;
 pub use report::{Fullest, NamespaceReport, TimewaitReport, report};
-pub use row::{Bar, GroupReport, InferredFrom, TimewaitSampled};
+pub use row::{Bar, GroupReport, InferredFrom};
 pub use samples::Samples;
 pub use side::Side;
 pub use tally::{Flow, Sorter, Tally};

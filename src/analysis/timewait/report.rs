@@ -6,12 +6,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    Bar, By, GroupReport, NamespaceReading, Reading, TimewaitSampled,
+    Bar, By, GroupReport, NamespaceReading, Reading,
     group::{Holders, Name, groups, row, size},
     tally::Kept,
 };
 use crate::{
-    analysis::{Address, Report, change},
+    analysis::{Address, Report, Spread, change},
     model::{Incomplete, Netns},
 };
 
@@ -47,7 +47,7 @@ pub struct TimewaitReport {
     pub left: Vec<Bar>,
     /// How `count` was spread over many samples (`--for`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sampled: Option<TimewaitSampled>,
+    pub sampled: Option<Spread>,
     /// Each network namespace that was asked.
     pub namespaces: Vec<NamespaceReport>,
     /// The source and destination that hold most ephemeral ports by timewait sockets alone.

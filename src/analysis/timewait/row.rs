@@ -4,7 +4,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Side;
-use crate::model::{Netns, Owner};
+use crate::{
+    analysis::Spread,
+    model::{Netns, Owner},
+};
 
 /// What the likely owners were inferred from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -35,7 +38,7 @@ pub struct GroupReport {
     pub delta: Option<i64>,
     /// How `count` was spread over many samples (`--for`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sampled: Option<TimewaitSampled>,
+    pub sampled: Option<Spread>,
     /// Processes that probably made the connections. A timewait socket has no owner, so this is
     /// never known.
     pub likely_owners: Vec<Owner>,
@@ -52,19 +55,4 @@ pub struct Bar {
     pub to_seconds: u64,
     /// How many.
     pub count: u64,
-}
-
-/// A number of timewait sockets over many samples.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct TimewaitSampled {
-    /// How many samples.
-    pub samples: u64,
-    /// The fewest.
-    pub minimum: u64,
-    /// The mean.
-    pub mean: f64,
-    /// 95 of 100 samples do not exceed this.
-    pub p95: u64,
-    /// The most.
-    pub maximum: u64,
 }

@@ -1,51 +1,33 @@
 //! Timewait sockets over many samples.
 
-use std::collections::HashMap;
-
-use super::{GroupReport, Side, TimewaitReport, TimewaitSampled};
-use crate::analysis::Distribution;
+use super::{GroupReport, Side, TimewaitReport};
+use crate::analysis::{Distribution, Sampling, Spreads};
 
 type Key = (Option<u64>, Option<String>, Option<Side>);
 
 /// How many there were, of each group and in all.
 #[derive(Debug, Default)]
 pub struct Samples {
-    groups: HashMap<Key, Distribution>,
+    groups: Spreads<Key>,
     all: Distribution,
 }
 
-impl Samples {
-    /// Takes one.
-    pub fn add(&mut self, report: &TimewaitReport) {
+impl Sampling<TimewaitReport> for Samples {
+    fn add(&mut self, report: &TimewaitReport) {
         self.all.add(report.count);
-        for group in &report.groups {
-            self.groups.entry(key(group)).or_default().add(group.count);
-        }
+        let groups = report.groups.iter();
+        self.groups
+            .add(groups.map(|group| (key(group), group.count)));
     }
 
-    /// Puts the spread into a report. A group that was not there counted none then.
-    pub fn fill(&mut self, report: &mut TimewaitReport) {
-        report.sampled = sampled(&self.all);
+    fn fill(&mut self, report: &mut TimewaitReport) {
+        report.sampled = self.all.spread();
         for group in &mut report.groups {
-            let seen = self.groups.entry(key(group)).or_default();
-            for _ in seen.samples()..self.all.samples() {
-                seen.add(0);
-            }
-            group.sampled = sampled(seen);
+            group.sampled = self.groups.of(key(group));
         }
     }
 }
 
 fn key(group: &GroupReport) -> Key {
     (group.netns.inode, group.key.clone(), group.side)
-}
-
-fn sampled(seen: &Distribution) -> Option<TimewaitSampled> {
-    Some(TimewaitSampled {
-        samples: seen.samples(),
-        minimum: seen.minimum()?,
-        mean: seen.mean()?,
-        p95: seen.percentile(95)?,
-        maximum: seen.maximum()?,
-    })
 }

@@ -2,7 +2,7 @@
 
 mod reader;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use sockdiag::{
@@ -12,7 +12,7 @@ use sockdiag::{
 
 use super::{
     FamilyArgs, OutputArgs, OwnerArgs, OwnersArg, PlaceArgs, Places, Session, TimeArgs, describe,
-    options::Timing, usage,
+    usage,
 };
 use crate::render::View;
 use reader::Reader;
@@ -97,32 +97,9 @@ pub fn run(args: &PortsArgs) -> anyhow::Result<()> {
     let places = Places::find(&args.place, &kernel)?;
     let by = args.by.into();
     let mut reader = Reader::new(&kernel, &places, by, args.family.families(), &args.owners);
-    match session.timing() {
-        Timing::Sample { total, every } => sample(&mut session, &mut reader, by, total, every),
-        _ => session.each_reading(|| reader.read(true), |now, before| report(now, before, by)),
-    }
-}
-
-/// Counts ports many times, and looks for owners once in the end.
-fn sample(
-    session: &mut Session,
-    reader: &mut Reader<'_>,
-    by: By,
-    total: Duration,
-    every: Duration,
-) -> anyhow::Result<()> {
-    let look = session.look::<PortsReport>()?;
-    let with_owners = by == By::Process;
-    let begun = Instant::now();
-    let first = reader.read(with_owners)?;
-    let mut samples = Samples::default();
-    session.each_sample(total, every, |_| {
-        samples.add(&report(&reader.read(with_owners)?, None, by));
-        Ok(())
-    })?;
-    let elapsed = begun.elapsed();
-    let last = reader.read(true)?;
-    let mut report = report(&last, Some((&first, elapsed)), by);
-    samples.fill(&mut report);
-    session.write(report, Some(elapsed), &look, "")
+    session.each_report(
+        |purpose| reader.read(purpose),
+        |now, before| report(now, before, by),
+        Samples::default(),
+    )
 }

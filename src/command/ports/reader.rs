@@ -13,7 +13,7 @@ use sockdiag::{
 };
 
 use super::super::{
-    OwnerArgs, OwnerHunt, Places,
+    OwnerArgs, OwnerHunt, Places, Purpose,
     walks::{each_family, flaws, shows, tcp_listeners},
 };
 
@@ -44,7 +44,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Makes one.
-    pub fn read(&mut self, with_owners: bool) -> anyhow::Result<Reading> {
+    pub fn read(&mut self, purpose: Purpose) -> anyhow::Result<Reading> {
+        let with_owners = purpose == Purpose::Report || self.by == By::Process;
         let began = Instant::now();
         let (mut incomplete, mut inside) = (Vec::new(), Vec::new());
         let namespaces = self.places.ask(self.kernel, &mut incomplete, |namespace| {

@@ -14,7 +14,7 @@ use sockdiag::{
 
 use super::{
     super::{
-        OwnerArgs, OwnerHunt, OwnersArg, Places,
+        OwnerArgs, OwnerHunt, OwnersArg, Places, Purpose,
         walks::{each_family, flaws, shows, tcp_listeners},
     },
     live::{Live, MOST},
@@ -48,9 +48,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Makes one.
-    pub fn read(&mut self, with_owners: bool) -> anyhow::Result<Reading> {
+    pub fn read(&mut self, purpose: Purpose) -> anyhow::Result<Reading> {
         let began = Instant::now();
-        let with_owners = with_owners && self.choice != OwnersArg::None;
+        let with_owners = purpose == Purpose::Report && self.choice != OwnersArg::None;
         let (mut incomplete, mut inside) = (Vec::new(), Vec::new());
         let places = self.places;
         let namespaces = places.ask(self.kernel, &mut incomplete, |namespace| {

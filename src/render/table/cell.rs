@@ -121,6 +121,16 @@ impl Cell {
         Value::Text(name.into()).into()
     }
 
+    /// A name that people and programs read differently.
+    pub fn name(shown: impl Into<String>, raw: impl Into<String>) -> Self {
+        Value::Both {
+            shown: shown.into(),
+            raw: raw.into(),
+            rank: None,
+        }
+        .into()
+    }
+
     /// A number, or nothing known.
     pub fn count(number: Option<impl Into<i128>>) -> Self {
         number

@@ -1,6 +1,9 @@
 //! Columns of `ports`, and their cells.
 
-use sockdiag::analysis::ports::{PortsSampled, Pressure, TupleReport};
+use sockdiag::analysis::{
+    Spread,
+    ports::{Pressure, TupleReport},
+};
 
 use crate::render::{
     Tone, names,
@@ -59,69 +62,34 @@ fn state(tuple: &TupleReport, _: &View) -> Cell {
         Pressure::LikelyExhausted => "exhausted?",
         other => other.word(),
     };
-    Cell::from(Value::Both {
-        shown: shown.to_owned(),
-        raw: tuple.state.word().to_owned(),
-        rank: None,
-    })
-    .tone(tone(tuple.state))
+    Cell::name(shown, tuple.state.word()).tone(tone(tuple.state))
 }
 
 fn source(tuple: &TupleReport, view: &View) -> Cell {
-    let Some(address) = tuple.source else {
-        return Value::Missing.into();
-    };
-    let shown = match view.names {
-        true => names::host(address),
-        false => address.to_string(),
-    };
-    let raw = address.to_string();
-    Value::Both {
-        shown,
-        raw,
-        rank: None,
+    match tuple.source {
+        None => Value::Missing.into(),
+        Some(address) if view.names => Cell::name(names::host(address), address.to_string()),
+        Some(address) => Cell::text(address.to_string()),
     }
-    .into()
 }
 
 fn destination(tuple: &TupleReport, view: &View) -> Cell {
-    let Some(destination) = tuple.destination else {
-        return Value::Missing.into();
-    };
-    let shown = match view.names {
-        true => names::address(destination),
-        false => destination.to_string(),
-    };
-    let raw = destination.to_string();
-    Value::Both {
-        shown,
-        raw,
-        rank: None,
+    match tuple.destination {
+        None => Value::Missing.into(),
+        Some(end) if view.names => Cell::name(names::address(end), end.to_string()),
+        Some(end) => Cell::text(end.to_string()),
     }
-    .into()
 }
 
 fn process(tuple: &TupleReport, _: &View) -> Cell {
-    let Some(process) = &tuple.process else {
-        let timewait = tuple.states.time_wait == tuple.used;
-        let shown = if timewait {
-            "(nobody)"
-        } else {
-            "(nobody seen)"
-        };
-        return Value::Both {
-            shown: shown.to_owned(),
-            raw: String::new(),
-            rank: None,
-        }
-        .into();
-    };
-    Value::Both {
-        shown: format!("{} ({})", process.name, process.pid),
-        raw: format!("{}:{}", process.name, process.pid),
-        rank: None,
+    match &tuple.process {
+        Some(process) => Cell::name(
+            format!("{} ({})", process.name, process.pid),
+            format!("{}:{}", process.name, process.pid),
+        ),
+        None if tuple.states.time_wait == tuple.used => Cell::name("(nobody)", ""),
+        None => Cell::name("(nobody seen)", ""),
     }
-    .into()
 }
 
 fn free(tuple: &TupleReport, _: &View) -> Cell {
@@ -140,7 +108,7 @@ fn ratio(tuple: &TupleReport, _: &View) -> Cell {
     Cell::from(Value::Ratio(tuple.used_ratio)).tone(tone(tuple.state))
 }
 
-fn sampled(tuple: &TupleReport, value: fn(&PortsSampled) -> Value) -> Cell {
+fn sampled(tuple: &TupleReport, value: fn(&Spread) -> Value) -> Cell {
     tuple.sampled.as_ref().map_or(Value::Missing, value).into()
 }
 

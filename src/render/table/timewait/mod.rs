@@ -5,8 +5,9 @@ mod notes;
 
 use std::collections::BTreeSet;
 
-use sockdiag::analysis::timewait::{
-    By, GroupReport, InferredFrom, Side, TimewaitReport, TimewaitSampled,
+use sockdiag::analysis::{
+    Spread,
+    timewait::{By, GroupReport, InferredFrom, Side, TimewaitReport},
 };
 
 use super::{Align, Cell, Column, Narrower, Rising, Tabular, Value, View, who::owners};
@@ -55,14 +56,10 @@ fn key(group: &GroupReport, _: &View) -> Cell {
         Some(Side::Server) => "(this host was the server)",
         None => "(side not known)",
     };
-    let raw = group.key.clone().unwrap_or_default();
-    let shown = group.key.clone().unwrap_or_else(|| none().to_owned());
-    Value::Both {
-        shown,
-        raw,
-        rank: None,
+    match &group.key {
+        Some(key) => Cell::text(key),
+        None => Cell::name(none(), ""),
     }
-    .into()
 }
 
 /// A word says that it is none of the kernel's.
@@ -74,7 +71,7 @@ fn likely_owner(group: &GroupReport, _: &View) -> Cell {
     cell
 }
 
-fn sampled(group: &GroupReport, value: fn(&TimewaitSampled) -> Value) -> Cell {
+fn sampled(group: &GroupReport, value: fn(&Spread) -> Value) -> Cell {
     group.sampled.as_ref().map_or(Value::Missing, value).into()
 }
 
