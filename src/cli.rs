@@ -1,10 +1,12 @@
 //! The command line: `sockdiag COMMAND …`.
 
+use std::ffi::OsString;
+
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::command::{
     self, counters::CountersArgs, describe, ports::PortsArgs, queues::QueuesArgs,
-    timewait::TimewaitArgs,
+    timewait::TimewaitArgs, usage,
 };
 
 /// Tell why connections fail: listen queues, SYN drops, kernel counters, and who owns them
@@ -44,15 +46,13 @@ enum Command {
 
 impl Cli {
     /// Reads the command line. The value of `--watch` needs its `=`, so that a filter may follow;
-    /// fingers still type `-w2`.
-    pub fn read() -> Result<Self, clap::Error> {
-        Self::try_parse_from(std::env::args_os().map(|argument| {
-            let seconds = argument.to_str().and_then(|text| text.strip_prefix("-w"));
-            match seconds.filter(|text| command::seconds(text).is_ok()) {
-                Some(seconds) => format!("--watch={seconds}").into(),
-                None => argument,
-            }
-        }))
+    /// fingers still type `-w2`, and `--watch 2`, which gets the right spelling for an answer.
+    pub fn read() -> anyhow::Result<Self> {
+        let arguments: Vec<OsString> = std::env::args_os().map(spelt).collect();
+        if let Some(seconds) = lone_seconds(&arguments) {
+            return Err(usage(format!("--watch {seconds}: write --watch={seconds}")));
+        }
+        Ok(Self::try_parse_from(arguments)?)
     }
 
     /// Runs the chosen subcommand. Without one there is nothing to answer yet, so help is shown.
@@ -68,6 +68,28 @@ impl Cli {
             None => describe::help(Cli::command()),
         }
     }
+}
+
+/// `-w2` as clap wants it.
+fn spelt(argument: OsString) -> OsString {
+    let seconds = argument.to_str().and_then(|text| text.strip_prefix("-w"));
+    match seconds.filter(|text| command::seconds(text).is_ok()) {
+        Some(seconds) => format!("--watch={seconds}").into(),
+        None => argument,
+    }
+}
+
+/// A number behind a bare `--watch`, which would name nothing.
+fn lone_seconds(arguments: &[OsString]) -> Option<&str> {
+    let is_watch = |argument: &OsString| argument == "--watch" || argument == "-w";
+    let mut pairs = arguments.windows(2);
+    let pair = pairs.find(|pair| is_watch(&pair[0]) && is_number(&pair[1]))?;
+    pair[1].to_str()
+}
+
+fn is_number(argument: &OsString) -> bool {
+    let text = argument.to_str();
+    text.is_some_and(|text| text.parse::<f64>().is_ok() || command::seconds(text).is_ok())
 }
 
 #[cfg(test)]

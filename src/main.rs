@@ -11,18 +11,19 @@ use cli::Cli;
 use command::Usage;
 
 fn main() -> ExitCode {
-    let cli = match Cli::read() {
-        Ok(cli) => cli,
-        Err(refused) => return refuse(&refused),
-    };
-    match cli.run() {
+    match Cli::read().and_then(Cli::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(&format!("sockdiag: {error:#}"));
-            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
-        }
+        Err(error) => match error.downcast::<clap::Error>() {
+            Ok(refused) => refuse(&refused),
+            Err(error) => fail(&error),
+        },
     }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    say(&format!("sockdiag: {error:#}"));
+    ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
 }
 
 /// Help and version are answers; the rest is wrong usage.

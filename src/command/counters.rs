@@ -53,7 +53,6 @@ pub fn run(args: &CountersArgs) -> anyhow::Result<()> {
     if args.output.wants_columns() {
         return describe::columns::<CountersReport>();
     }
-    args.time.catch_number(&args.names)?;
     let mut session = Session::new(
         &args.output,
         args.time.timing(SAMPLE_EVERY),

@@ -156,16 +156,6 @@ impl TimeArgs {
             (None, None) => Timing::Once,
         }
     }
-
-    /// `--watch 2` reads as `--watch`, and a 2 that names nothing.
-    pub fn catch_number(&self, words: &[String]) -> anyhow::Result<()> {
-        match words.first() {
-            Some(word) if self.watch.is_some() && word.parse::<f64>().is_ok() => {
-                Err(usage(format!("--watch {word}: write --watch={word}")))
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 /// Which sockets.

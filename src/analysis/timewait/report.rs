@@ -185,6 +185,7 @@ fn lines(
     let lines = groups(namespace, by).into_iter();
     lines
         .map(|(name, (kept, flows))| GroupReport {
+            by,
             delta: change(&name, kept.left.count()),
             ..row(name, &kept, &flows, namespace, &holders)
         })

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Side;
+use super::{By, Side};
 use crate::{
     analysis::Spread,
     model::{Netns, Owner},
@@ -24,7 +24,10 @@ pub enum InferredFrom {
 pub struct GroupReport {
     /// The network namespace.
     pub netns: Netns,
-    /// What they have in common, as `--by` says; `null` for those that have no such thing.
+    /// What makes a line.
+    #[serde(skip)]
+    pub by: By,
+    /// What they have in common, as `by` says; `null` for those that have no such thing.
     pub key: Option<String>,
     /// Which end this host was; `null` where neither listeners nor ports tell.
     pub side: Option<Side>,

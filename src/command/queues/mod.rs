@@ -92,7 +92,6 @@ pub fn run(args: &QueuesArgs) -> anyhow::Result<()> {
     if args.output.wants_columns() {
         return describe::columns::<QueueReport>();
     }
-    args.time.catch_number(&args.filter)?;
     let selection = args.selection()?;
     args.check(&selection)?;
     let view = View {

@@ -14,7 +14,16 @@ pub fn heading(report: &PortsReport) -> Vec<String> {
         };
         format!("{name}{}", range(namespace))
     };
-    report.namespaces.iter().map(line).collect()
+    let is_shown = |namespace: &&NamespaceReport| {
+        let mut rows = report.tuples.iter();
+        !several || rows.any(|row| row.netns == namespace.netns)
+    };
+    report
+        .namespaces
+        .iter()
+        .filter(is_shown)
+        .map(line)
+        .collect()
 }
 
 fn range(namespace: &NamespaceReport) -> String {

@@ -19,12 +19,12 @@ use Rising::Neutral;
 #[rustfmt::skip]
 static COLUMNS: [Column<GroupReport>; 19] = [
     Column::new("netns", "NETNS", Left, Neutral, |g, _| Cell::text(g.netns.label()), "network namespace: its name, or its number"),
-    Column::new("service", "SERVICE", Left, Neutral, key, "where this host's connections went, or the listener that others' came in at"),
-    Column::new("destination", "DESTINATION", Left, Neutral, key, "where this host's connections went, or the client's address"),
-    Column::new("dport", "REMOTE PORT", Left, Neutral, key, "the peer's port, where it is a service's"),
-    Column::new("source", "SOURCE", Left, Neutral, key, "the local address"),
-    Column::new("sport", "LOCAL PORT", Left, Neutral, key, "the local port, where it is a service's"),
-    Column::new("listener", "LISTENER", Left, Neutral, key, "the listener that the connections came in at"),
+    Column::new("service", "SERVICE", Left, Neutral, |g, _| key(g, By::Service), "where this host's connections went, or the listener that others' came in at"),
+    Column::new("destination", "DESTINATION", Left, Neutral, |g, _| key(g, By::Destination), "where this host's connections went, or the client's address"),
+    Column::new("dport", "REMOTE PORT", Left, Neutral, |g, _| key(g, By::Dport), "the peer's port, where it is a service's"),
+    Column::new("source", "SOURCE", Left, Neutral, |g, _| key(g, By::Source), "the local address"),
+    Column::new("sport", "LOCAL PORT", Left, Neutral, |g, _| key(g, By::Sport), "the local port, where it is a service's"),
+    Column::new("listener", "LISTENER", Left, Neutral, |g, _| key(g, By::Listener), "the listener that the connections came in at"),
     Column::new("count", "COUNT", Right, Neutral, |g, _| Cell::count(Some(g.count)), "connections in TIME_WAIT, or in FIN_WAIT2 without an owner"),
     Column::new("share", "SHARE", Right, Neutral, |g, _| Value::Ratio(g.share_ratio).into(), "the share of all"),
     Column::new("minimum", "COUNT MIN", Right, Neutral, |g, _| sampled(g, |s| Value::Count(s.minimum.into())), "fewest of all samples"),
@@ -50,7 +50,11 @@ static NARROWER: [Narrower; 8] = [
     Narrower::LastResort("side"),
 ];
 
-fn key(group: &GroupReport, _: &View) -> Cell {
+/// Empty where lines were made by something else.
+fn key(group: &GroupReport, by: By) -> Cell {
+    if group.by != by {
+        return Value::Missing.into();
+    }
     let none = || match group.side {
         Some(Side::Client) => "(this host was the client)",
         Some(Side::Server) => "(this host was the server)",
