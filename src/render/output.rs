@@ -225,8 +225,9 @@ impl Output {
         head: &str,
     ) -> io::Result<()> {
         let width = size().map(|(columns, _)| columns);
-        let notes = self.notes(report, &View { width, ..*view }, look);
-        let head = self.head(report, head, width);
+        let sized = View { width, ..*view };
+        let notes = self.notes(report, &sized, look);
+        let head = self.head(report, head, &sized);
         if width.is_none() && !self.colour && !report.rows().is_empty() {
             self.begin(&head)?;
             let columns = look.columns.as_deref();
@@ -241,7 +242,7 @@ impl Output {
                 .borrow_mut()
                 .change(row, column.key, cell, column.rising)
         };
-        let view = &View { width, ..*view };
+        let view = &sized;
         let drawing = Drawing {
             colour: self.colour,
             header: self.settings.header,
@@ -275,13 +276,13 @@ impl Output {
     }
 
     /// The line of a watch, and what stands above every table of this kind.
-    fn head<T: Tabular>(&self, report: &T, head: &str, width: Option<usize>) -> Vec<String> {
+    fn head<T: Tabular>(&self, report: &T, head: &str, view: &View) -> Vec<String> {
         let mut lines = Vec::new();
         if !head.is_empty() && (self.settings.header || self.screen.is_some()) {
             lines.push(head.to_owned());
         }
         if !self.settings.quiet {
-            lines.extend(notes::fit(report.heading(), width));
+            lines.extend(notes::fit(report.heading(view), view.width));
         }
         lines
     }

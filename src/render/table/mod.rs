@@ -137,7 +137,7 @@ pub trait Tabular: Report + 'static {
     fn identity(row: &Self::Row) -> String;
 
     /// Lines above the table: what all of it is measured against.
-    fn heading(&self) -> Vec<String> {
+    fn heading(&self, _: &View) -> Vec<String> {
         Vec::new()
     }
 

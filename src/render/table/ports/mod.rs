@@ -80,7 +80,7 @@ impl Tabular for PortsReport {
         )
     }
 
-    fn heading(&self) -> Vec<String> {
+    fn heading(&self, _: &View) -> Vec<String> {
         notes::heading(self)
     }
 

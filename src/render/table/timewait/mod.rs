@@ -143,8 +143,8 @@ impl Tabular for TimewaitReport {
         format!("{:?} {:?} {:?}", row.netns.inode, row.key, row.side)
     }
 
-    fn heading(&self) -> Vec<String> {
-        notes::heading(self)
+    fn heading(&self, view: &View) -> Vec<String> {
+        notes::heading(self, view)
     }
 
     fn notes(&self, _: &View) -> Vec<String> {

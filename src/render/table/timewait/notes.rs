@@ -2,7 +2,7 @@
 
 use sockdiag::analysis::timewait::{Bar, NamespaceReport, TimewaitReport};
 
-use crate::render::text;
+use crate::render::{View, text};
 
 /// How wide the largest bar is.
 const BAR: u64 = 8;
@@ -10,7 +10,7 @@ const BAR: u64 = 8;
 const NEAR: f64 = 0.8;
 
 /// How many of how many, and a small chart of when they run out.
-pub fn heading(report: &TimewaitReport) -> Vec<String> {
+pub fn heading(report: &TimewaitReport, view: &View) -> Vec<String> {
     if report.count == 0 && !lost(report) {
         return Vec::new();
     }
@@ -32,7 +32,7 @@ pub fn heading(report: &TimewaitReport) -> Vec<String> {
         "{head}, draining {drain}/s{overflows}. {}",
         verdict(report)
     ));
-    lines.push(chart(&report.left));
+    lines.extend(chart(&report.left, view.width));
     lines
 }
 
@@ -93,16 +93,27 @@ fn verdict(report: &TimewaitReport) -> String {
     }
 }
 
-/// `left   0–10s ███ 380   10–20s ███ 365`
-fn chart(bars: &[Bar]) -> String {
+/// `left  0–10s ███ 380  10–20s ███ 365`, on two lines where one is too long.
+fn chart(bars: &[Bar], width: Option<usize>) -> Vec<String> {
     let largest = bars.iter().map(|bar| bar.count).max().unwrap_or(0).max(1);
     let bar = |bar: &Bar| {
         let length = (bar.count * BAR).div_ceil(largest) as usize;
-        let (from, to) = (bar.from_seconds, bar.to_seconds);
-        format!("{from}–{to}s {} {}", "█".repeat(length), bar.count)
+        let (from, to, count) = (bar.from_seconds, bar.to_seconds, bar.count);
+        match length {
+            0 => format!("{from}–{to}s {count}"),
+            _ => format!("{from}–{to}s {} {count}", "█".repeat(length)),
+        }
     };
     let bars: Vec<String> = bars.iter().map(bar).collect();
-    format!("left  {}", bars.join("  "))
+    let whole = format!("left  {}", bars.join("  "));
+    if width.is_none_or(|width| text::width(&whole) <= width) {
+        return vec![whole];
+    }
+    let (soon, late) = bars.split_at(bars.len() / 2);
+    vec![
+        format!("left  {}", soon.join("  ")),
+        format!("      {}", late.join("  ")),
+    ]
 }
 
 /// What the numbers alone do not tell.
