@@ -26,7 +26,10 @@ pub struct Cli {
     command: Option<Command>,
 }
 
+// Only the chosen subcommand's flags are put together. They come late, so that a doc comment on
+// their struct would replace the help text here.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Command {
     /// Show which listener is filling or dropping: accept queue, SYN queue, drops, owner
     Queues(QueuesArgs),

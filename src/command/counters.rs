@@ -18,7 +18,6 @@ use crate::render::View;
 /// A sample is cheap: bursts last milliseconds.
 const SAMPLE_EVERY: Duration = Duration::from_millis(20);
 
-/// Flags of `counters`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -14,7 +14,6 @@ use crate::render::{self, Tabular, table_help};
 /// Reports that have a schema.
 const REPORTS: [&str; 4] = ["queues", "counters", "ports", "timewait"];
 
-/// Flags of `completions`.
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
     /// The shell
@@ -22,7 +21,6 @@ pub struct CompletionsArgs {
     shell: Shell,
 }
 
-/// Flags of `man`.
 #[derive(Debug, Args)]
 pub struct ManArgs {
     /// The subcommand (default: the program)
@@ -30,7 +28,6 @@ pub struct ManArgs {
     command: Option<String>,
 }
 
-/// Flags of `schema`.
 #[derive(Debug, Args)]
 pub struct SchemaArgs {
     /// The report (default: list the names)

@@ -9,7 +9,7 @@ use sockdiag::source::Families;
 use super::usage;
 use crate::render::{Colour, Format, Settings};
 
-/// How the answer is written.
+// How the answer is written.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
@@ -87,7 +87,7 @@ impl OutputArgs {
     }
 }
 
-/// When readings are made.
+// When readings are made.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Repetition")]
 pub struct TimeArgs {
@@ -179,7 +179,7 @@ impl FamilyArgs {
     }
 }
 
-/// Where to look.
+// Where to look.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where")]
 pub struct PlaceArgs {

@@ -30,7 +30,6 @@ use reader::Reader;
 /// A sample is cheap: bursts last milliseconds.
 const SAMPLE_EVERY: Duration = Duration::from_millis(20);
 
-/// Flags of `queues`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
