@@ -106,7 +106,7 @@ fn read(kernel: &Kernel, places: &Places) -> anyhow::Result<Reading> {
 /// Reads from inside the namespace or, where that is not allowed, through a process that is.
 fn of_namespace(kernel: &Kernel, namespace: &Namespace) -> anyhow::Result<NamespaceCounters> {
     let inside = namespace
-        .enter(|| Ok((kernel.counters()?, kernel.listen_limits()?.tcp_syncookies)))
+        .enter(|| Ok((kernel.counters()?, kernel.tcp_syncookies()?)))
         .and_then(|read| read);
     let (counters, tcp_syncookies) = match (inside, namespace.pid) {
         (Err(sockdiag::Error::Namespace { .. }), Some(pid)) => {

@@ -81,8 +81,8 @@ impl Kernel {
     /// not have (no IPv6) is left out.
     pub fn counters(&self) -> Result<Counters> {
         let net = self.net_dir();
-        let mut values = Vec::with_capacity(512);
         let mut text = Vec::with_capacity(LARGEST);
+        let mut values = Vec::with_capacity(512);
         for (file, parse) in FILES {
             let path = net.join(file);
             match read(&path, &mut text) {
@@ -113,6 +113,11 @@ impl Kernel {
         sysctl::port_limits(&self.proc_root)
     }
 
+    /// `net.ipv4.tcp_syncookies`; `None` where this namespace does not show it.
+    pub fn tcp_syncookies(&self) -> Result<Option<u32>> {
+        sysctl::tcp_syncookies(&self.proc_root)
+    }
+
     /// Whether there is a process of this name or id that may be seen.
     pub fn has_process(&self, name_or_pid: &str) -> bool {
         process::exists(&self.proc_root, name_or_pid)
@@ -131,7 +136,7 @@ impl Kernel {
 }
 
 /// Room for the largest of the files, so that it comes in one piece.
-const LARGEST: usize = 32 * 1024;
+const LARGEST: usize = 16 * 1024;
 
 /// Reads a file of /proc, which does not tell its size, into a buffer that is large enough.
 fn read(path: &Path, text: &mut Vec<u8>) -> io::Result<()> {

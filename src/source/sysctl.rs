@@ -12,8 +12,13 @@ pub fn listen_limits(proc_root: &Path) -> Result<ListenLimits> {
     Ok(ListenLimits {
         somaxconn: number(proc_root, "net/core/somaxconn")?,
         tcp_max_syn_backlog: number(proc_root, "net/ipv4/tcp_max_syn_backlog")?,
-        tcp_syncookies: number(proc_root, "net/ipv4/tcp_syncookies")?,
+        tcp_syncookies: tcp_syncookies(proc_root)?,
     })
+}
+
+/// One of them alone.
+pub fn tcp_syncookies(proc_root: &Path) -> Result<Option<u32>> {
+    number(proc_root, "net/ipv4/tcp_syncookies")
 }
 
 /// One number; `None` when the file is absent (child namespaces lack host-wide settings, kernels
