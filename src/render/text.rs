@@ -75,7 +75,9 @@ pub fn escape(name: &str) -> String {
 
 /// The same, appended to a text.
 pub fn escape_into(name: &str, shown: &mut String) {
-    if name.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+    // Without a way out in the middle, many bytes are compared at a time.
+    let is_plain = |plain, byte| plain & (b' '..=b'~').contains(&byte);
+    if name.bytes().fold(true, is_plain) {
         return shown.push_str(name);
     }
     for character in name.chars() {

@@ -24,8 +24,13 @@ pub fn write<T: Tabular>(
         .iter()
         .map(|column| if header { text::width(column.title) } else { 0 })
         .collect();
+    // Nothing stands behind the last column that its names would have to make room for.
+    let measured = match columns.split_last() {
+        Some((last, others)) if last.align == Align::Left => others,
+        _ => &columns,
+    };
     for row in report.rows() {
-        for (width, column) in widths.iter_mut().zip(&columns) {
+        for (width, column) in widths.iter_mut().zip(measured) {
             show(column, row, view, &mut buffer);
             *width = text::width(&buffer).max(*width);
         }
@@ -36,15 +41,14 @@ pub fn write<T: Tabular>(
         for (column, width) in columns.iter().zip(&widths) {
             pad(&mut line, column.title, column.align, *width, &spaces);
         }
-        writeln!(out, "{}", line.trim_end())?;
+        end(&mut line, out)?;
     }
     for row in report.rows() {
-        line.clear();
         for (column, width) in columns.iter().zip(&widths) {
             show(column, row, view, &mut buffer);
             pad(&mut line, &buffer, column.align, *width, &spaces);
         }
-        writeln!(out, "{}", line.trim_end())?;
+        end(&mut line, out)?;
     }
     Ok(())
 }
@@ -55,7 +59,7 @@ fn show<R>(column: &Column<R>, row: &R, view: &View, buffer: &mut String) {
 }
 
 fn pad(line: &mut String, cell: &str, align: Align, width: usize, spaces: &str) {
-    let room = width - text::width(cell);
+    let room = width.saturating_sub(text::width(cell));
     let (before, after) = match align {
         Align::Left => (0, room),
         Align::Right => (room, 0),
@@ -63,4 +67,12 @@ fn pad(line: &mut String, cell: &str, align: Align, width: usize, spaces: &str) 
     line.push_str(&spaces[..before]);
     line.push_str(cell);
     line.push_str(&spaces[..after + GAP]);
+}
+
+fn end(line: &mut String, out: &mut dyn Write) -> io::Result<()> {
+    line.truncate(line.trim_end().len());
+    line.push('\n');
+    out.write_all(line.as_bytes())?;
+    line.clear();
+    Ok(())
 }
