@@ -3,10 +3,10 @@
 //! The knowledge stands in `catalogue.tsv`, drawn from net/ipv4/proc.c, net/ipv6/proc.c,
 //! net/mptcp/mib.c and Documentation/networking/snmp_counter.rst.
 
-use std::{collections::HashMap, sync::LazyLock};
-
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use super::lines::{self, field};
 
 /// One line of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,57 +49,44 @@ pub enum Scope {
     Host,
 }
 
-static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
-    let lines = include_str!("catalogue.tsv")
-        .lines()
-        .filter(|line| !line.starts_with('#'));
-    lines
-        .enumerate()
-        .filter_map(|(order, line)| parse(order, line))
-        .collect()
-});
-
-static BY_NAME: LazyLock<HashMap<&'static str, &'static Entry>> = LazyLock::new(|| {
-    ENTRIES
-        .iter()
-        .map(|entry| (entry.kernel_name, entry))
-        .collect()
-});
-
 /// The whole catalogue, in order.
-pub fn entries() -> &'static [Entry] {
-    &ENTRIES
+pub fn entries() -> impl Iterator<Item = Entry> {
+    (0..lines::COUNT).map(at)
 }
 
 /// What is known of a counter, by the name `nstat` prints.
-pub fn entry(kernel_name: &str) -> Option<&'static Entry> {
-    BY_NAME.get(kernel_name).copied()
+pub fn entry(kernel_name: &str) -> Option<Entry> {
+    lines::find(kernel_name).map(at)
 }
 
-fn parse(order: usize, line: &'static str) -> Option<Entry> {
-    let mut fields = line.split('\t');
-    let mut next = || fields.next();
-    let (kernel_name, group, flags, phrase, meaning) =
-        (next()?, next()?, next()?, next()?, next()?);
-    let has = |flag| flags.split(',').any(|one| one == flag);
-    Some(Entry {
+/// The last place of a group.
+pub fn last_of(group: &str) -> usize {
+    let mut lines = 0..lines::COUNT;
+    lines
+        .rfind(|line| field(*line, 1) == group)
+        .unwrap_or(usize::MAX)
+}
+
+fn at(order: usize) -> Entry {
+    let flags = field(order, 2);
+    Entry {
         order,
-        kernel_name,
-        group,
-        trouble: has("trouble"),
-        kind: if has("gauge") {
+        kernel_name: field(order, 0),
+        group: field(order, 1),
+        trouble: flags.contains("trouble"),
+        kind: if flags.contains("gauge") {
             Kind::Gauge
         } else {
             Kind::Counter
         },
-        scope: if has("host") {
+        scope: if flags.contains("host") {
             Scope::Host
         } else {
             Scope::Netns
         },
-        phrase,
-        meaning,
-    })
+        phrase: field(order, 3),
+        meaning: field(order, 4),
+    }
 }
 
 #[cfg(test)]
@@ -107,17 +94,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_line_is_an_entry_and_no_name_stands_twice() {
-        let lines = include_str!("catalogue.tsv")
-            .lines()
-            .filter(|line| !line.starts_with('#'));
-        assert_eq!(lines.count(), entries().len());
-        assert_eq!(entries().len(), BY_NAME.len());
-    }
-
-    #[test]
     fn groups_are_not_scattered() {
-        let mut groups: Vec<_> = entries().iter().map(|entry| entry.group).collect();
+        let mut groups: Vec<_> = entries().map(|entry| entry.group).collect();
         groups.dedup();
         let runs = groups.len();
         groups.sort_unstable();
@@ -127,13 +105,10 @@ mod tests {
 
     #[test]
     fn meanings_fit_a_line_and_flags_are_known() {
-        for (entry, line) in entries()
-            .iter()
-            .zip(include_str!("catalogue.tsv").lines().skip(1))
-        {
+        for entry in entries() {
             let length = entry.meaning.chars().count();
             assert!((5..=100).contains(&length), "{}", entry.kernel_name);
-            let flags = line.split('\t').nth(2).unwrap();
+            let flags = field(entry.order, 2);
             let known = |flag| matches!(flag, "" | "trouble" | "gauge" | "host");
             assert!(flags.split(',').all(known), "{flags}");
         }

@@ -131,7 +131,7 @@ fn of_namespace(
         }
         let name = id.kernel_name();
         let entry = catalogue::entry(&name);
-        is_chosen(selection, &name, entry, now.tcp_syncookies).then(|| {
+        is_chosen(selection, &name, entry.as_ref(), now.tcp_syncookies).then(|| {
             let mut counter = counter(&now.netns, id, name, entry, Some(*value));
             if let Some((then, (_, elapsed))) = earlier.get(id).zip(before) {
                 compare(&mut counter, *then, *value, elapsed);
@@ -183,7 +183,7 @@ fn absent(now: &NamespaceCounters, selection: &Selection, report: &mut CountersR
         .iter()
         .map(|(id, _)| id.kernel_name())
         .collect();
-    let missing: Vec<&'static Entry> = names
+    let missing: Vec<Entry> = names
         .iter()
         .filter(|name| !printed.contains(*name))
         .filter_map(|name| catalogue::entry(name))
@@ -191,16 +191,12 @@ fn absent(now: &NamespaceCounters, selection: &Selection, report: &mut CountersR
     if missing.is_empty() {
         return;
     }
-    report.counters.extend(missing.iter().map(|entry| {
-        counter(
-            &now.netns,
-            &CounterId::from(entry.kernel_name),
-            entry.kernel_name.to_owned(),
-            Some(entry),
-            None,
-        )
-    }));
     let count = missing.len() as u64;
+    report.counters.extend(missing.into_iter().map(|entry| {
+        let id = CounterId::from(entry.kernel_name);
+        let name = entry.kernel_name.to_owned();
+        counter(&now.netns, &id, name, Some(entry), None)
+    }));
     report.incomplete.push(Incomplete::counted(
         "counters",
         "not counted by this kernel",
@@ -212,7 +208,7 @@ fn counter(
     netns: &Netns,
     id: &CounterId,
     kernel_name: String,
-    entry: Option<&'static Entry>,
+    entry: Option<Entry>,
     value: Option<i128>,
 ) -> CounterReport {
     CounterReport {
@@ -227,7 +223,7 @@ fn counter(
         per_second: None,
         sampled: None,
         meaning: entry.map(|entry| entry.meaning.into()),
-        order: entry.map_or_else(|| last_of(group(id)), |entry| entry.order),
+        order: entry.map_or_else(|| catalogue::last_of(group(id)), |entry| entry.order),
         kernel_name,
     }
 }
@@ -237,12 +233,4 @@ fn counter(
 fn group(id: &CounterId) -> &'static str {
     let by_type = id.table == "IcmpMsg" || id.name.starts_with("Icmp6");
     if by_type { "icmp" } else { "other" }
-}
-
-/// The last place of a group.
-fn last_of(group: &str) -> usize {
-    let mut entries = catalogue::entries().iter();
-    entries
-        .rfind(|entry| entry.group == group)
-        .map_or(usize::MAX, |last| last.order)
 }

@@ -45,7 +45,7 @@ impl Selection {
 
 /// The groups there are, in the catalogue's order.
 pub fn groups() -> Vec<&'static str> {
-    let mut groups: Vec<&str> = entries().iter().map(|entry| entry.group).collect();
+    let mut groups: Vec<&str> = entries().map(|entry| entry.group).collect();
     groups.dedup();
     groups
 }
@@ -53,7 +53,6 @@ pub fn groups() -> Vec<&'static str> {
 /// Every name that could have been meant: of counters and of groups.
 pub fn names(printed: &[CounterId]) -> HashSet<String> {
     let catalogue = entries()
-        .iter()
         .flat_map(|e| [e.kernel_name, e.group])
         .map(str::to_owned);
     let bare = printed.iter().map(|id| id.name.clone());
@@ -117,7 +116,7 @@ impl Name {
 
 fn all(printed: &[CounterId]) -> Vec<Name> {
     let unknown = printed.iter().map(|id| (id.kernel_name(), id.name.clone()));
-    let catalogued = entries().iter().map(|e| {
+    let catalogued = entries().map(|e| {
         (
             e.kernel_name.to_owned(),
             CounterId::from(e.kernel_name).name,
