@@ -1,6 +1,6 @@
 //! The library alone: what readings of counters, written by hand, are reported as.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sockdiag::analysis::counters::{
     CounterReport, CountersReport, NamespaceCounters, Reading, Samples, Selection, report,
@@ -13,13 +13,9 @@ const CONNECTIONS: (&str, &str) = ("Tcp", "CurrEstab");
 const UNKNOWN: (&str, &str) = ("TcpExt", "BrandNew");
 
 fn counters(values: &[((&str, &str), i128)]) -> Counters {
-    let values = values.iter().map(|((table, name), value)| {
-        let id = CounterId {
-            table: (*table).to_owned(),
-            name: (*name).to_owned(),
-        };
-        (id, *value)
-    });
+    let values = values
+        .iter()
+        .map(|((table, name), value)| (CounterId::new(*table, *name), *value));
     Counters {
         values: values.collect(),
     }
@@ -27,10 +23,10 @@ fn counters(values: &[((&str, &str), i128)]) -> Counters {
 
 fn namespace(inode: u64, values: &[((&str, &str), i128)]) -> NamespaceCounters {
     NamespaceCounters {
-        netns: Netns {
+        netns: Arc::new(Netns {
             inode: Some(inode),
             name: None,
-        },
+        }),
         counters: counters(values),
         tcp_syncookies: Some(1),
     }
@@ -46,7 +42,7 @@ fn reading(values: &[((&str, &str), i128)]) -> Reading {
 #[track_caller]
 fn find<'a>(report: &'a CountersReport, (table, name): (&str, &str)) -> &'a CounterReport {
     let mut all = report.counters.iter();
-    all.find(|counter| counter.table == table && counter.name == name)
+    all.find(|counter| *counter.table == *table && *counter.name == *name)
         .unwrap_or_else(|| panic!("no {table} {name} in {report:#?}"))
 }
 

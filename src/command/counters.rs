@@ -124,7 +124,7 @@ fn of_namespace(kernel: &Kernel, namespace: &Namespace) -> anyhow::Result<Namesp
         (read, _) => read.context("reading counters")?,
     };
     Ok(NamespaceCounters {
-        netns: namespace.id.clone(),
+        netns: namespace.id.clone().into(),
         counters,
         tcp_syncookies,
     })

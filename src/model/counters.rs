@@ -1,6 +1,6 @@
 //! Numbers counted by the kernel since the network namespace was made.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// Which number: the table it stands in and its name there, both as the kernel writes them.
 ///
@@ -8,21 +8,34 @@ use std::collections::HashMap;
 /// sockstat files the table is `sockstat.TCP` or `sockstat6.TCP6` and the name `inuse`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CounterId {
-    /// Table.
-    pub table: String,
+    /// Table. Shared, as many numbers stand in one and reports repeat it.
+    pub table: Arc<str>,
     /// Name within the table.
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 impl CounterId {
-    /// The one-word name that `nstat` prints: `TcpExtListenDrops`, `Ip6InReceives`; for sockstat
-    /// `sockstat.TCP.inuse`.
-    pub fn kernel_name(&self) -> String {
-        match self.table.as_str() {
-            "snmp6" => self.name.clone(),
-            table if table.starts_with("sockstat") => format!("{table}.{}", self.name),
-            table => format!("{table}{}", self.name),
+    /// That name in that table.
+    pub fn new(table: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
+        CounterId {
+            table: table.into(),
+            name: name.into(),
         }
+    }
+
+    /// The one-word name that `nstat` prints.
+    pub fn kernel_name(&self) -> String {
+        kernel_name(&self.table, &self.name)
+    }
+}
+
+/// The one-word name that `nstat` prints: `TcpExtListenDrops`, `Ip6InReceives`; for sockstat
+/// `sockstat.TCP.inuse`.
+pub fn kernel_name(table: &str, name: &str) -> String {
+    match table {
+        "snmp6" => name.to_owned(),
+        table if table.starts_with("sockstat") => [table, ".", name].concat(),
+        table => [table, name].concat(),
     }
 }
 
@@ -42,10 +55,7 @@ impl From<&str> for CounterId {
             true => ("snmp6", kernel_name),
             false => (table, name),
         };
-        CounterId {
-            table: table.to_owned(),
-            name: name.to_owned(),
-        }
+        CounterId::new(table, name)
     }
 }
 
@@ -61,7 +71,7 @@ impl Counters {
     pub fn value(&self, table: &str, name: &str) -> Option<i128> {
         self.values
             .iter()
-            .find(|(id, _)| id.table == table && id.name == name)
+            .find(|(id, _)| *id.table == *table && *id.name == *name)
             .map(|(_, value)| *value)
     }
 
@@ -87,7 +97,7 @@ mod tests {
             ("sockstat.TCP.tw", "sockstat.TCP", "tw"),
         ] {
             let id = CounterId::from(kernel_name);
-            assert_eq!((id.table.as_str(), id.name.as_str()), (table, name));
+            assert_eq!((&*id.table, &*id.name), (table, name));
             assert_eq!(id.kernel_name(), kernel_name);
         }
     }

@@ -10,7 +10,7 @@ mod port_set;
 mod socket;
 
 pub use connection::{Connection, Holder, State};
-pub use counters::{CounterId, Counters};
+pub use counters::{CounterId, Counters, kernel_name};
 pub use endpoint::{Endpoint, Family};
 pub use incomplete::Incomplete;
 pub use limits::{ListenLimits, PortLimits};

@@ -9,6 +9,8 @@
 //! Columns differ between kernels, so values are found by name; names nobody heard of are kept, a
 //! value that is not a number is left out.
 
+use std::sync::Arc;
+
 use crate::model::CounterId;
 
 /// Appends the values of every complete pair of lines. A table whose two lines differ in length
@@ -24,10 +26,11 @@ pub fn parse(text: &str, values: &mut Vec<(CounterId, i128)>) {
         if table != same {
             continue;
         }
+        let table: Arc<str> = table.into();
         let pairs = names
             .split_ascii_whitespace()
             .zip(numbers.split_ascii_whitespace());
-        values.extend(pairs.filter_map(|(name, number)| pair(table, name, number)));
+        values.extend(pairs.filter_map(|(name, number)| pair(&table, name, number)));
     }
 }
 
@@ -44,18 +47,16 @@ pub fn value(text: &str, table: &str, name: &str) -> Option<i128> {
 
 /// Appends the values of a file with one name and value on each line.
 pub fn parse_list(text: &str, values: &mut Vec<(CounterId, i128)>) {
+    let table: Arc<str> = "snmp6".into();
     values.extend(text.lines().filter_map(|line| {
         let (name, number) = line.split_once(|c: char| c.is_ascii_whitespace())?;
-        pair("snmp6", name, number.trim())
+        pair(&table, name, number.trim())
     }));
 }
 
-fn pair(table: &str, name: &str, number: &str) -> Option<(CounterId, i128)> {
-    let id = CounterId {
-        table: table.to_owned(),
-        name: name.to_owned(),
-    };
-    Some((id, number.parse().ok()?))
+fn pair(table: &Arc<str>, name: &str, number: &str) -> Option<(CounterId, i128)> {
+    let value = number.parse().ok()?;
+    Some((CounterId::new(table.clone(), name), value))
 }
 
 #[cfg(test)]
@@ -142,7 +143,7 @@ mod tests {
             let names: String = pairs.iter().map(|(n, _)| format!(" {n}")).collect();
             let numbers: String = pairs.iter().map(|(_, v)| format!(" {v}")).collect();
             let counters = read(&format!("T:{names}\nT:{numbers}\n"));
-            let read: Vec<_> = counters.values.into_iter().map(|(id, v)| (id.name, v)).collect();
+            let read: Vec<_> = counters.values.into_iter().map(|(id, v)| (id.name.to_string(), v)).collect();
             let written: Vec<_> = pairs.into_iter().map(|(n, v)| (n, i128::from(v))).collect();
             prop_assert_eq!(read, written);
         }

@@ -7,6 +7,8 @@
 //!
 //! `orphan`, `alloc` and `mem` are host-wide, the rest belongs to the network namespace.
 
+use std::sync::Arc;
+
 use crate::model::CounterId;
 
 /// Appends the values of sockstat.
@@ -24,13 +26,11 @@ fn parse_as(file: &str, text: &str, values: &mut Vec<(CounterId, i128)>) {
         let Some((protocol, rest)) = line.split_once(':') else {
             continue;
         };
+        let table: Arc<str> = format!("{file}.{protocol}").into();
         let words: Vec<&str> = rest.split_ascii_whitespace().collect();
         values.extend(words.chunks_exact(2).filter_map(|pair| {
-            let id = CounterId {
-                table: format!("{file}.{protocol}"),
-                name: pair[0].to_owned(),
-            };
-            Some((id, pair[1].parse().ok()?))
+            let value = pair[1].parse().ok()?;
+            Some((CounterId::new(table.clone(), pair[0]), value))
         }));
     }
 }

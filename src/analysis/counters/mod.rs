@@ -15,6 +15,8 @@ pub use samples::Samples;
 pub use select::{Selection, Unknown, groups};
 pub use why::{Drops, Why};
 
+use std::sync::Arc;
+
 use crate::model::{Counters, Incomplete, Netns};
 
 /// What was read for one report.
@@ -30,7 +32,7 @@ pub struct Reading {
 #[derive(Debug, Clone, Default)]
 pub struct NamespaceCounters {
     /// Which it is.
-    pub netns: Netns,
+    pub netns: Arc<Netns>,
     /// Its numbers.
     pub counters: Counters,
     /// `net.ipv4.tcp_syncookies`, which changes what a counter means.

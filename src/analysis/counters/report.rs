@@ -1,6 +1,6 @@
 //! Readings of counters to a report.
 
-use std::{borrow::Cow, collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Entry, Kind, NamespaceCounters, Reading, Scope, Selection, Why, catalogue, why::why};
 use crate::{
     analysis::{Report, change, per_second},
-    model::{CounterId, Incomplete, Netns},
+    model::{CounterId, Incomplete, Netns, kernel_name},
 };
 
 /// The chosen counters, by group.
@@ -35,13 +35,13 @@ impl Report for CountersReport {
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct CounterReport {
     /// The network namespace it was read in.
-    pub netns: Netns,
+    pub netns: Arc<Netns>,
     /// As the kernel writes it.
-    pub name: String,
+    pub name: Arc<str>,
     /// The table it stands in: `TcpExt`, `Tcp`, `snmp6`, `sockstat.TCP`…
-    pub table: String,
+    pub table: Arc<str>,
     /// The problem that it speaks of: `accept_queue`, `syn_queue`, `retransmission`…
-    pub group: Cow<'static, str>,
+    pub group: &'static str,
     /// Whether it only rises.
     pub kind: Kind,
     /// Counted in the namespace, or on the whole host though it is read in one.
@@ -54,15 +54,19 @@ pub struct CounterReport {
     pub per_second: Option<f64>,
     /// How the rate was spread over many samples (`--for`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sampled: Option<CounterSampled>,
+    pub sampled: Option<Box<CounterSampled>>,
     /// What it means in one line; `null` when this program does not know it.
-    pub meaning: Option<Cow<'static, str>>,
-    /// The one-word name that `nstat` prints: `TcpExtListenDrops`.
-    #[serde(skip)]
-    pub kernel_name: String,
+    pub meaning: Option<&'static str>,
     /// Its place in the catalogue; a counter that is not there comes last in its group.
     #[serde(skip)]
     order: usize,
+}
+
+impl CounterReport {
+    /// The one-word name that `nstat` prints: `TcpExtListenDrops`.
+    pub fn kernel_name(&self) -> String {
+        kernel_name(&self.table, &self.name)
+    }
 }
 
 /// A counter's rate, or a gauge's level, over many samples.
@@ -103,8 +107,10 @@ pub fn report(
         let start = report.counters.len();
         of_namespace(namespace, earlier, selection, &mut report.counters);
         absent(namespace, selection, &mut report);
-        report.counters[start..]
-            .sort_unstable_by(|a, b| (a.order, &a.kernel_name).cmp(&(b.order, &b.kernel_name)));
+        report.counters[start..].sort_unstable_by(|a, b| {
+            let by_name = || a.kernel_name().cmp(&b.kernel_name());
+            a.order.cmp(&b.order).then_with(by_name)
+        });
         if with_why {
             report.why.push(why(namespace, earlier));
         }
@@ -132,7 +138,7 @@ fn of_namespace(
         let name = id.kernel_name();
         let entry = catalogue::entry(&name);
         is_chosen(selection, &name, entry.as_ref(), now.tcp_syncookies).then(|| {
-            let mut counter = counter(&now.netns, id, name, entry, Some(*value));
+            let mut counter = counter(&now.netns, id, entry, Some(*value));
             if let Some((then, (_, elapsed))) = earlier.get(id).zip(before) {
                 compare(&mut counter, *then, *value, elapsed);
             }
@@ -194,8 +200,7 @@ fn absent(now: &NamespaceCounters, selection: &Selection, report: &mut CountersR
     let count = missing.len() as u64;
     report.counters.extend(missing.into_iter().map(|entry| {
         let id = CounterId::from(entry.kernel_name);
-        let name = entry.kernel_name.to_owned();
-        counter(&now.netns, &id, name, Some(entry), None)
+        counter(&now.netns, &id, Some(entry), None)
     }));
     report.incomplete.push(Incomplete::counted(
         "counters",
@@ -205,9 +210,8 @@ fn absent(now: &NamespaceCounters, selection: &Selection, report: &mut CountersR
 }
 
 fn counter(
-    netns: &Netns,
+    netns: &Arc<Netns>,
     id: &CounterId,
-    kernel_name: String,
     entry: Option<Entry>,
     value: Option<i128>,
 ) -> CounterReport {
@@ -215,22 +219,21 @@ fn counter(
         netns: netns.clone(),
         name: id.name.clone(),
         table: id.table.clone(),
-        group: entry.map_or(group(id), |entry| entry.group).into(),
+        group: entry.map_or(group(id), |entry| entry.group),
         kind: entry.map_or(Kind::Counter, |entry| entry.kind),
         scope: entry.map_or(Scope::Netns, |entry| entry.scope),
         value,
         delta: None,
         per_second: None,
         sampled: None,
-        meaning: entry.map(|entry| entry.meaning.into()),
+        meaning: entry.map(|entry| entry.meaning),
         order: entry.map_or_else(|| catalogue::last_of(group(id)), |entry| entry.order),
-        kernel_name,
     }
 }
 
 /// ICMP messages are counted by type (`IcmpMsg: InType3`, `Icmp6OutType133`), each in a name of its
 /// own that appears when the first one passes.
 fn group(id: &CounterId) -> &'static str {
-    let by_type = id.table == "IcmpMsg" || id.name.starts_with("Icmp6");
+    let by_type = &*id.table == "IcmpMsg" || id.name.starts_with("Icmp6");
     if by_type { "icmp" } else { "other" }
 }

@@ -54,12 +54,9 @@ impl Samples {
     /// Puts the spread into the counters of a report.
     pub fn fill(&self, report: &mut CountersReport) {
         for counter in &mut report.counters {
-            let id = CounterId {
-                table: counter.table.clone(),
-                name: counter.name.clone(),
-            };
+            let id = CounterId::new(counter.table.clone(), counter.name.clone());
             let spread = self.spread.get(&(counter.netns.inode, id));
-            counter.sampled = spread.and_then(sampled);
+            counter.sampled = spread.and_then(sampled).map(Box::new);
             // Intervals differ a little; the whole change over the whole time does not care.
             if let (Some(sampled), Some(mean)) = (&mut counter.sampled, counter.per_second) {
                 sampled.mean = mean;
@@ -91,10 +88,7 @@ mod tests {
     };
 
     fn reading(drops: i128) -> Reading {
-        let id = CounterId {
-            table: "TcpExt".to_owned(),
-            name: "ListenDrops".to_owned(),
-        };
+        let id = CounterId::new("TcpExt", "ListenDrops");
         let counters = Counters {
             values: vec![(id, drops)],
         };

@@ -55,7 +55,7 @@ pub fn names(printed: &[CounterId]) -> HashSet<String> {
     let catalogue = entries()
         .flat_map(|e| [e.kernel_name, e.group])
         .map(str::to_owned);
-    let bare = printed.iter().map(|id| id.name.clone());
+    let bare = printed.iter().map(|id| id.name.to_string());
     catalogue
         .chain(bare)
         .chain(printed.iter().map(CounterId::kernel_name))
@@ -161,19 +161,12 @@ fn without_number(plain: &str) -> String {
 mod tests {
     use super::*;
 
-    fn id(table: &str, name: &str) -> CounterId {
-        CounterId {
-            table: table.to_owned(),
-            name: name.to_owned(),
-        }
-    }
-
     fn chosen(word: &str) -> Vec<String> {
         let printed = [
-            id("TcpExt", "ListenDrops"),
-            id("TcpExt", "ListenOverflows"),
-            id("TcpExt", "BrandNew"),
-            id("sockstat.TCP", "tw"),
+            CounterId::new("TcpExt", "ListenDrops"),
+            CounterId::new("TcpExt", "ListenOverflows"),
+            CounterId::new("TcpExt", "BrandNew"),
+            CounterId::new("sockstat.TCP", "tw"),
         ];
         match Selection::named(&[word.to_owned()], &printed) {
             Ok(Selection::Named { all: names, .. }) => {

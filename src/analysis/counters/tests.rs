@@ -8,15 +8,7 @@ use crate::model::{CounterId, Counters};
 fn reading(values: &[(&str, &str, i128)]) -> Reading {
     let values = values
         .iter()
-        .map(|(table, name, value)| {
-            (
-                CounterId {
-                    table: table.to_string(),
-                    name: name.to_string(),
-                },
-                *value,
-            )
-        })
+        .map(|(table, name, value)| (CounterId::new(*table, *name), *value))
         .collect();
     let counters = Counters { values };
     let namespace = NamespaceCounters {
@@ -46,7 +38,7 @@ fn by_default_only_trouble_that_happened_is_shown() {
         ("TcpExt", "NobodyKnows", 9),
     ]);
     let report = report(&now, None, &Selection::Trouble, false);
-    let names: Vec<_> = report.counters.iter().map(|c| c.name.as_str()).collect();
+    let names: Vec<_> = report.counters.iter().map(|c| &*c.name).collect();
     assert_eq!(names, ["ListenDrops"]);
 }
 
@@ -85,7 +77,7 @@ fn changes_and_rates_come_from_two_readings() {
         &Selection::All,
         false,
     );
-    let find = |name| report.counters.iter().find(|c| c.name == name).unwrap();
+    let find = |name: &str| report.counters.iter().find(|c| *c.name == *name).unwrap();
     assert_eq!(
         (find("ListenDrops").delta, find("ListenDrops").per_second),
         (Some(4), Some(2.0))
@@ -117,7 +109,7 @@ fn a_named_counter_that_this_kernel_lacks_is_unknown_and_said() {
     let now = reading(&[("TcpExt", "ListenDrops", 9)]);
     let report = report(&now, None, &named(&["TcpExtTCPMigrateReqSuccess"]), false);
     assert_eq!(report.counters[0].value, None);
-    assert_eq!(report.counters[0].table, "TcpExt");
+    assert_eq!(&*report.counters[0].table, "TcpExt");
     assert_eq!(report.incomplete[0].count, Some(1));
 }
 
@@ -130,7 +122,7 @@ fn groups_follow_the_catalogue_and_unknown_counters_come_last() {
         ("TcpExt", "ListenDrops", 1),
     ]);
     let report = report(&now, None, &Selection::All, false);
-    let names: Vec<_> = report.counters.iter().map(|c| c.name.as_str()).collect();
+    let names: Vec<_> = report.counters.iter().map(|c| &*c.name).collect();
     assert_eq!(names, ["ListenDrops", "InErrors", "InType3", "NobodyKnows"]);
     assert_eq!(report.counters[2].group, "icmp");
 }

@@ -1,6 +1,6 @@
 //! Why listeners dropped: the parts of `ListenDrops`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Why {
     /// Which namespace.
-    pub netns: Netns,
+    pub netns: Arc<Netns>,
     /// Since the namespace was made.
     #[serde(flatten)]
     pub total: Drops,

@@ -1,7 +1,5 @@
 //! The table of `counters`.
 
-use std::collections::BTreeSet;
-
 use sockdiag::analysis::counters::{CounterReport, CountersReport, Drops, Kind, Scope, Why};
 
 use super::{Align, Cell, Column, Narrower, Rising, Tabular, Value, View};
@@ -14,9 +12,9 @@ use Rising::Neutral;
 static COLUMNS: [Column<CounterReport>; 16] = [
     Column::new("netns", "NETNS", Left, Neutral, netns, "network namespace: its name, or its number"),
     Column::new("group", "GROUP", Left, Neutral, |c, _| Cell::text(c.group.replace('_', " ")), "the problem that it speaks of"),
-    Column::new("counter", "COUNTER", Left, Neutral, |c, _| Cell::text(&c.kernel_name), "the kernel's name, table first"),
-    Column::new("name", "NAME", Left, Neutral, |c, _| Cell::text(&c.name), "the kernel's name alone"),
-    Column::new("table", "TABLE", Left, Neutral, |c, _| Cell::text(&c.table), "the table that the kernel prints it in"),
+    Column::new("counter", "COUNTER", Left, Neutral, |c, _| Cell::text(c.kernel_name()), "the kernel's name, table first"),
+    Column::new("name", "NAME", Left, Neutral, |c, _| Cell::text(c.name.to_string()), "the kernel's name alone"),
+    Column::new("table", "TABLE", Left, Neutral, |c, _| Cell::text(c.table.to_string()), "the table that the kernel prints it in"),
     Column::new("value", "TOTAL", Right, Neutral, |c, _| Cell::count(c.value), "counted since the namespace was made; a level where it can fall"),
     Column::new("delta", "Δ", Right, Neutral, delta, "change since the reading before"),
     Column::new("per_second", "/s", Right, Neutral, |c, _| decimal(c.per_second), "change a second since the reading before"),
@@ -55,9 +53,10 @@ impl Tabular for CountersReport {
     }
 
     fn shown(&self, view: &View) -> Vec<&'static str> {
-        let namespaces: BTreeSet<_> = self.counters.iter().map(|counter| &counter.netns).collect();
+        let mut neighbours = self.counters.windows(2);
+        let several = neighbours.any(|pair| pair[0].netns != pair[1].netns);
         let mut keys = Vec::new();
-        keys.extend((namespaces.len() > 1).then_some("netns"));
+        keys.extend(several.then_some("netns"));
         keys.extend(["group", "counter", "value"]);
         keys.extend(if view.changes {
             &["delta", "per_second"][..]
@@ -78,7 +77,7 @@ impl Tabular for CountersReport {
     }
 
     fn identity(row: &CounterReport) -> String {
-        format!("{:?} {}", row.netns.inode, row.kernel_name)
+        format!("{:?} {}", row.netns.inode, row.kernel_name())
     }
 
     fn notes(&self, view: &View) -> Vec<String> {
@@ -172,23 +171,18 @@ fn delta(counter: &CounterReport, _: &View) -> Cell {
 }
 
 fn meaning(counter: &CounterReport, _: &View) -> Cell {
-    let label = if counter.scope == Scope::Host {
-        "[whole host] "
-    } else {
-        ""
-    };
-    let known = counter
-        .meaning
-        .as_ref()
-        .map(|meaning| format!("{label}{meaning}"));
-    known.map_or(Value::Missing, Value::Text).into()
+    match (counter.meaning, counter.scope) {
+        (None, _) => Value::Missing.into(),
+        (Some(meaning), Scope::Netns) => Cell::text(meaning),
+        (Some(meaning), Scope::Host) => Cell::text(format!("[whole host] {meaning}")),
+    }
 }
 
 fn labels(counter: &CounterReport) -> Labels {
     vec![
         ("netns", counter.netns.label()),
-        ("table", counter.table.clone()),
-        ("name", counter.name.clone()),
+        ("table", counter.table.to_string()),
+        ("name", counter.name.to_string()),
         ("scope", scope(counter).to_owned()),
     ]
 }
