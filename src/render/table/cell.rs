@@ -1,6 +1,6 @@
 //! A value with its unit, and how it is written.
 
-use std::{cmp::Ordering, fmt::Write};
+use std::cmp::Ordering;
 
 use crate::render::{
     Tone,
@@ -12,6 +12,8 @@ use crate::render::{
 pub enum Value {
     /// Not known.
     Missing,
+    /// A word or sentence of this program, which is harmless as it stands.
+    Word(&'static str),
     /// A name.
     Text(String),
     /// A name or a pair of numbers that people and programs read differently.
@@ -47,26 +49,24 @@ impl Value {
 
     /// The same, appended to a text.
     pub fn show(&self, text: &mut String) {
-        let written = match self {
-            Value::Missing => text.write_str(MISSING),
-            Value::Text(name) | Value::Both { shown: name, .. } => {
-                text::escape_into(name, text);
-                Ok(())
-            }
-            Value::Count(number) => write!(text, "{number}"),
-            Value::Change(number) => text.write_str(&text::signed(*number)),
-            Value::Decimal(number) => text.write_str(&text::decimal(*number)),
-            Value::Ratio(share) => text.write_str(&text::percent(*share)),
-            Value::Milliseconds(duration) => text.write_str(&text::duration(*duration)),
-            Value::Bytes(size) => text.write_str(&text::bytes(*size)),
-        };
-        written.expect("a string takes all that is written");
+        match self {
+            Value::Missing => text.push_str(MISSING),
+            Value::Word(word) => text.push_str(word),
+            Value::Text(name) | Value::Both { shown: name, .. } => text::escape_into(name, text),
+            Value::Count(number) => text.push_str(&number.to_string()),
+            Value::Change(number) => text.push_str(&text::signed(*number)),
+            Value::Decimal(number) => text.push_str(&text::decimal(*number)),
+            Value::Ratio(share) => text.push_str(&text::percent(*share)),
+            Value::Milliseconds(duration) => text.push_str(&text::duration(*duration)),
+            Value::Bytes(size) => text.push_str(&text::bytes(*size)),
+        }
     }
 
     /// As a program reads it: unrounded, in the base unit; empty when it is not known.
     pub fn raw(&self) -> String {
         match self {
             Value::Missing => String::new(),
+            Value::Word(word) => (*word).to_owned(),
             Value::Text(name) | Value::Both { raw: name, .. } => name.clone(),
             Value::Count(number) | Value::Change(number) => number.to_string(),
             Value::Decimal(number) | Value::Ratio(number) => number.to_string(),
@@ -77,7 +77,7 @@ impl Value {
     /// The number in it.
     pub fn number(&self) -> Option<f64> {
         match self {
-            Value::Missing | Value::Text(_) => None,
+            Value::Missing | Value::Word(_) | Value::Text(_) => None,
             Value::Both { rank, .. } => *rank,
             Value::Count(number) | Value::Change(number) => Some(*number as f64),
             Value::Decimal(number) | Value::Ratio(number) => Some(*number),
@@ -114,6 +114,11 @@ impl Cell {
     /// The same in another colour.
     pub fn tone(self, tone: Tone) -> Self {
         Cell { tone, ..self }
+    }
+
+    /// A word of this program.
+    pub fn word(word: &'static str) -> Self {
+        Value::Word(word).into()
     }
 
     /// A name.

@@ -11,7 +11,7 @@ use Rising::Neutral;
 #[rustfmt::skip]
 static COLUMNS: [Column<CounterReport>; 16] = [
     Column::new("netns", "NETNS", Left, Neutral, netns, "network namespace: its name, or its number"),
-    Column::new("group", "GROUP", Left, Neutral, |c, _| Cell::text(c.group.replace('_', " ")), "the problem that it speaks of"),
+    Column::new("group", "GROUP", Left, Neutral, |c, _| words(c.group), "the problem that it speaks of"),
     Column::new("counter", "COUNTER", Left, Neutral, |c, _| Cell::text(c.kernel_name()), "the kernel's name, table first"),
     Column::new("name", "NAME", Left, Neutral, |c, _| Cell::text(c.name.to_string()), "the kernel's name alone"),
     Column::new("table", "TABLE", Left, Neutral, |c, _| Cell::text(c.table.to_string()), "the table that the kernel prints it in"),
@@ -23,8 +23,8 @@ static COLUMNS: [Column<CounterReport>; 16] = [
     Column::new("p95", "P95/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.p95)), "95 of 100 samples do not exceed this rate"),
     Column::new("maximum", "MAX/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.maximum)), "largest rate of all samples"),
     Column::new("samples", "SAMPLES", Right, Neutral, |c, _| Cell::count(c.sampled.as_ref().map(|s| s.samples)), "how many samples were taken"),
-    Column::new("kind", "KIND", Left, Neutral, |c, _| Cell::text(if c.kind == Kind::Gauge { "gauge" } else { "counter" }), "counter (only rises) or gauge (may fall)"),
-    Column::new("scope", "SCOPE", Left, Neutral, |c, _| Cell::text(scope(c)), "netns, or host where it is counted for the whole host"),
+    Column::new("kind", "KIND", Left, Neutral, |c, _| Cell::word(if c.kind == Kind::Gauge { "gauge" } else { "counter" }), "counter (only rises) or gauge (may fall)"),
+    Column::new("scope", "SCOPE", Left, Neutral, |c, _| Cell::word(scope(c)), "netns, or host where it is counted for the whole host"),
     Column::new("meaning", "MEANING", Left, Neutral, meaning, "what it means"),
 ];
 
@@ -146,6 +146,14 @@ fn sentence(since: &str, drops: &Drops) -> String {
     )
 }
 
+/// A group without its underscore; most have none.
+fn words(group: &'static str) -> Cell {
+    match group.contains('_') {
+        true => Cell::text(group.replace('_', " ")),
+        false => Cell::word(group),
+    }
+}
+
 fn netns(counter: &CounterReport, _: &View) -> Cell {
     Cell::text(counter.netns.label())
 }
@@ -173,7 +181,7 @@ fn delta(counter: &CounterReport, _: &View) -> Cell {
 fn meaning(counter: &CounterReport, _: &View) -> Cell {
     match (counter.meaning, counter.scope) {
         (None, _) => Value::Missing.into(),
-        (Some(meaning), Scope::Netns) => Cell::text(meaning),
+        (Some(meaning), Scope::Netns) => Cell::word(meaning),
         (Some(meaning), Scope::Host) => Cell::text(format!("[whole host] {meaning}")),
     }
 }

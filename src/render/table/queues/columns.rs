@@ -17,7 +17,7 @@ use Rising::{Bad, Flow, Neutral};
 #[rustfmt::skip]
 pub static COLUMNS: [Column<ListenerReport>; 31] = [
     Column::new("netns", "NETNS", Left, Neutral, netns, "network namespace: its name, or its number"),
-    Column::new("protocol", "PROTO", Left, Neutral, |l, _| Cell::text(protocol(l.protocol)), "tcp, mptcp, unix or udp"),
+    Column::new("protocol", "PROTO", Left, Neutral, |l, _| Cell::word(protocol(l.protocol)), "tcp, mptcp, unix or udp"),
     Column::new("state", "STATE", Left, Neutral, state, "idle, ok, busy (half full), full (greater than the limit: the next one is not taken), overflowing (full, and drops)"),
     Column::new("local", "LOCAL", Left, Neutral, local, "where it listens"),
     Column::new("accept", "ACCEPT", Right, Bad, accept, "connections waiting for accept(); for UDP the bytes waiting to be read"),
@@ -79,7 +79,7 @@ fn state(listener: &ListenerReport, _: &View) -> Cell {
         State::Busy => Tone::Warning,
         State::Full | State::Overflowing => Tone::Bad,
     };
-    Cell::text(listener.state.word()).tone(tone)
+    Cell::word(listener.state.word()).tone(tone)
 }
 
 /// An address is never cut; a long path loses its middle on a terminal.
@@ -226,7 +226,7 @@ fn limit_set_by(listener: &ListenerReport, _: &View) -> Cell {
             LimitSetBy::Somaxconn => "somaxconn",
             LimitSetBy::Stale => "stale",
         };
-        Some(Value::Text(word.to_owned()))
+        Some(Value::Word(word))
     })
 }
 
