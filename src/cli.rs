@@ -9,7 +9,7 @@ use crate::command::{
     timewait::TimewaitArgs, usage,
 };
 
-/// Tell why connections fail: listen queues, SYN drops, kernel counters, and who owns them
+/// Tell why connections fail: queues, SYN drops, ports and descriptors that run out, and who owns them
 #[derive(Debug, Parser)]
 #[command(name = "sockdiag", version, max_term_width = 100)]
 #[command(after_help = "\
@@ -18,6 +18,8 @@ Examples:
   sockdiag queues -w :8080         one port, redrawn every 2 seconds
   sockdiag queues --for 60s        shortest, mean and longest queues, 50 looks a second
   sockdiag counters --why          which kernel counters tell of trouble, and why drops
+  sockdiag ports                   which destination runs out of ephemeral ports
+  sockdiag timewait                who makes the TIME_WAITs, and whether they matter
   sockdiag queues --json | jq      for programs; `sockdiag schema queues` describes it
 
 Exit codes: 0 answered, 1 could not answer, 2 wrong usage.")]

@@ -158,7 +158,7 @@ impl TimeArgs {
     }
 }
 
-/// Which sockets.
+// Which sockets.
 #[derive(Debug, Args)]
 pub struct FamilyArgs {
     /// Show IPv4 sockets only

@@ -18,7 +18,7 @@ const BUDGET: Duration = Duration::from_millis(250);
 /// … and how much of it is for the search at least.
 const BUDGET_LEAST: Duration = Duration::from_millis(50);
 
-/// Whether and how far to look for owners.
+// Whether and how far to look for owners.
 #[derive(Debug, Args)]
 pub struct OwnerArgs {
     /// How far to look for the processes that hold a socket

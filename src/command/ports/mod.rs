@@ -20,7 +20,6 @@ use reader::Reader;
 /// A sample walks all sockets of the host.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
-/// Flags of `ports`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -18,7 +18,6 @@ use reader::Reader;
 /// A sample walks all sockets of the host.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
-/// Flags of `timewait`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
