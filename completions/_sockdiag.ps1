@@ -29,6 +29,7 @@ Register-ArgumentCompleter -Native -CommandName 'sockdiag' -ScriptBlock {
             [CompletionResult]::new('counters', 'counters', [CompletionResultType]::ParameterValue, 'Show which kernel counters moved, how fast, and what each means')
             [CompletionResult]::new('ports', 'ports', [CompletionResultType]::ParameterValue, 'Show how near each source and destination are to running out of ephemeral ports')
             [CompletionResult]::new('timewait', 'timewait', [CompletionResultType]::ParameterValue, 'Show who makes the TIME_WAITs, how fast they drain, and how near their limit they are')
+            [CompletionResult]::new('fds', 'fds', [CompletionResultType]::ParameterValue, 'Show which process is near its descriptor limit, and how near the host is to its own')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page, in roff')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of a report, or the names of all')
@@ -177,6 +178,37 @@ Register-ArgumentCompleter -Native -CommandName 'sockdiag' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'sockdiag;fds' {
+            [CompletionResult]::new('--process', '--process', [CompletionResultType]::ParameterName, 'Show only processes of this name or id')
+            [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'Show only this process (may be repeated)')
+            [CompletionResult]::new('--unit', '--unit', [CompletionResultType]::ParameterName, 'Show only processes of this systemd unit, container or pod')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Show only processes that run as this user')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the report as this')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the report as this')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns')
+            [CompletionResult]::new('--top', '--top', [CompletionResultType]::ParameterName, 'Show no more than the first N rows')
+            [CompletionResult]::new('--columns', '--columns', [CompletionResultType]::ParameterName, 'Show these columns, separated by commas; `help` lists them')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the table')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Read again and again, every so many seconds (fractions allowed, default 2)')
+            [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Read again and again, every so many seconds (fractions allowed, default 2)')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Stop after N readings')
+            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Stop after N readings')
+            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'Sample for this long, then report minimum, mean, 95th percentile and maximum')
+            [CompletionResult]::new('--every', '--every', [CompletionResultType]::ParameterName, 'Sample this often (default 20ms; 1s where each sample takes longer)')
+            [CompletionResult]::new('--netns', '--netns', [CompletionResultType]::ParameterName, 'Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`')
+            [CompletionResult]::new('--proc-root', '--proc-root', [CompletionResultType]::ParameterName, 'Read this instead of /proc')
+            [CompletionResult]::new('--types', '--types', [CompletionResultType]::ParameterName, 'Tell what the descriptors are: sockets by protocol, files, pipes, epoll, others')
+            [CompletionResult]::new('--why', '--why', [CompletionResultType]::ParameterName, 'Tell where the limits come from, and which line to change')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write JSON, one object a line (= --output json)')
+            [CompletionResult]::new('--no-header', '--no-header', [CompletionResultType]::ParameterName, 'Leave out the line that names the columns')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Explain the columns under the table')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Explain the columns under the table')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Leave out the notes under the table')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Leave out the notes under the table')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'sockdiag;completions' {
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -197,6 +229,7 @@ Register-ArgumentCompleter -Native -CommandName 'sockdiag' -ScriptBlock {
             [CompletionResult]::new('counters', 'counters', [CompletionResultType]::ParameterValue, 'Show which kernel counters moved, how fast, and what each means')
             [CompletionResult]::new('ports', 'ports', [CompletionResultType]::ParameterValue, 'Show how near each source and destination are to running out of ephemeral ports')
             [CompletionResult]::new('timewait', 'timewait', [CompletionResultType]::ParameterValue, 'Show who makes the TIME_WAITs, how fast they drain, and how near their limit they are')
+            [CompletionResult]::new('fds', 'fds', [CompletionResultType]::ParameterValue, 'Show which process is near its descriptor limit, and how near the host is to its own')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page, in roff')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of a report, or the names of all')
@@ -213,6 +246,9 @@ Register-ArgumentCompleter -Native -CommandName 'sockdiag' -ScriptBlock {
             break
         }
         'sockdiag;help;timewait' {
+            break
+        }
+        'sockdiag;help;fds' {
             break
         }
         'sockdiag;help;completions' {

@@ -26,6 +26,7 @@ set edit:completion:arg-completer[sockdiag] = {|@words|
             cand counters 'Show which kernel counters moved, how fast, and what each means'
             cand ports 'Show how near each source and destination are to running out of ephemeral ports'
             cand timewait 'Show who makes the TIME_WAITs, how fast they drain, and how near their limit they are'
+            cand fds 'Show which process is near its descriptor limit, and how near the host is to its own'
             cand completions 'Print a completion script for a shell'
             cand man 'Print a manual page, in roff'
             cand schema 'Print the JSON Schema of a report, or the names of all'
@@ -169,6 +170,36 @@ set edit:completion:arg-completer[sockdiag] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'sockdiag;fds'= {
+            cand --process 'Show only processes of this name or id'
+            cand --pid 'Show only this process (may be repeated)'
+            cand --unit 'Show only processes of this systemd unit, container or pod'
+            cand --user 'Show only processes that run as this user'
+            cand -o 'Write the report as this'
+            cand --output 'Write the report as this'
+            cand --sort 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns'
+            cand --top 'Show no more than the first N rows'
+            cand --columns 'Show these columns, separated by commas; `help` lists them'
+            cand --color 'Colour the table'
+            cand -w 'Read again and again, every so many seconds (fractions allowed, default 2)'
+            cand --watch 'Read again and again, every so many seconds (fractions allowed, default 2)'
+            cand -c 'Stop after N readings'
+            cand --count 'Stop after N readings'
+            cand --for 'Sample for this long, then report minimum, mean, 95th percentile and maximum'
+            cand --every 'Sample this often (default 20ms; 1s where each sample takes longer)'
+            cand --netns 'Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`'
+            cand --proc-root 'Read this instead of /proc'
+            cand --types 'Tell what the descriptors are: sockets by protocol, files, pipes, epoll, others'
+            cand --why 'Tell where the limits come from, and which line to change'
+            cand --json 'Write JSON, one object a line (= --output json)'
+            cand --no-header 'Leave out the line that names the columns'
+            cand -v 'Explain the columns under the table'
+            cand --verbose 'Explain the columns under the table'
+            cand -q 'Leave out the notes under the table'
+            cand --quiet 'Leave out the notes under the table'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'sockdiag;completions'= {
             cand -h 'Print help'
             cand --help 'Print help'
@@ -186,6 +217,7 @@ set edit:completion:arg-completer[sockdiag] = {|@words|
             cand counters 'Show which kernel counters moved, how fast, and what each means'
             cand ports 'Show how near each source and destination are to running out of ephemeral ports'
             cand timewait 'Show who makes the TIME_WAITs, how fast they drain, and how near their limit they are'
+            cand fds 'Show which process is near its descriptor limit, and how near the host is to its own'
             cand completions 'Print a completion script for a shell'
             cand man 'Print a manual page, in roff'
             cand schema 'Print the JSON Schema of a report, or the names of all'
@@ -198,6 +230,8 @@ set edit:completion:arg-completer[sockdiag] = {|@words|
         &'sockdiag;help;ports'= {
         }
         &'sockdiag;help;timewait'= {
+        }
+        &'sockdiag;help;fds'= {
         }
         &'sockdiag;help;completions'= {
         }

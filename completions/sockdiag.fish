@@ -30,6 +30,7 @@ complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "queues" -d 'Show 
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "counters" -d 'Show which kernel counters moved, how fast, and what each means'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "ports" -d 'Show how near each source and destination are to running out of ephemeral ports'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "timewait" -d 'Show who makes the TIME_WAITs, how fast they drain, and how near their limit they are'
+complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "fds" -d 'Show which process is near its descriptor limit, and how near the host is to its own'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "man" -d 'Print a manual page, in roff'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "schema" -d 'Print the JSON Schema of a report, or the names of all'
@@ -160,14 +161,42 @@ complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l no-header
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s v -l verbose -d 'Explain the columns under the table'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s q -l quiet -d 'Leave out the notes under the table'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l process -d 'Show only processes of this name or id' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l pid -d 'Show only this process (may be repeated)' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l unit -d 'Show only processes of this systemd unit, container or pod' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l user -d 'Show only processes that run as this user' -r -f -a "(__fish_complete_users)"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s o -l output -d 'Write the report as this' -r -f -a "table\t'Columns for people'
+json\t'One JSON object a line'
+csv\t'Comma-separated values, every column, unrounded'
+prom\t'Prometheus text format'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l top -d 'Show no more than the first N rows' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l color -d 'Colour the table' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s w -l watch -d 'Read again and again, every so many seconds (fractions allowed, default 2)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s c -l count -d 'Stop after N readings' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l every -d 'Sample this often (default 20ms; 1s where each sample takes longer)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l proc-root -d 'Read this instead of /proc' -r -F
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l types -d 'Tell what the descriptors are: sockets by protocol, files, pipes, epoll, others'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l why -d 'Tell where the limits come from, and which line to change'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l json -d 'Write JSON, one object a line (= --output json)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l no-header -d 'Leave out the line that names the columns'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s v -l verbose -d 'Explain the columns under the table'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s q -l quiet -d 'Leave out the notes under the table'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand man" -s h -l help -d 'Print help'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand schema" -s h -l help -d 'Print help'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait completions man schema help" -f -a "queues" -d 'Show which listener is filling or dropping: accept queue, SYN queue, drops, owner'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait completions man schema help" -f -a "counters" -d 'Show which kernel counters moved, how fast, and what each means'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait completions man schema help" -f -a "ports" -d 'Show how near each source and destination are to running out of ephemeral ports'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait completions man schema help" -f -a "timewait" -d 'Show who makes the TIME_WAITs, how fast they drain, and how near their limit they are'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait completions man schema help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait completions man schema help" -f -a "man" -d 'Print a manual page, in roff'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait completions man schema help" -f -a "schema" -d 'Print the JSON Schema of a report, or the names of all'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait completions man schema help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds completions man schema help" -f -a "queues" -d 'Show which listener is filling or dropping: accept queue, SYN queue, drops, owner'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds completions man schema help" -f -a "counters" -d 'Show which kernel counters moved, how fast, and what each means'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds completions man schema help" -f -a "ports" -d 'Show how near each source and destination are to running out of ephemeral ports'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds completions man schema help" -f -a "timewait" -d 'Show who makes the TIME_WAITs, how fast they drain, and how near their limit they are'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds completions man schema help" -f -a "fds" -d 'Show which process is near its descriptor limit, and how near the host is to its own'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds completions man schema help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds completions man schema help" -f -a "man" -d 'Print a manual page, in roff'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds completions man schema help" -f -a "schema" -d 'Print the JSON Schema of a report, or the names of all'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds completions man schema help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::command::{
-    self, counters::CountersArgs, describe, ports::PortsArgs, queues::QueuesArgs,
+    self, counters::CountersArgs, describe, fds::FdsArgs, ports::PortsArgs, queues::QueuesArgs,
     timewait::TimewaitArgs, usage,
 };
 
@@ -20,6 +20,7 @@ Examples:
   sockdiag counters --why          which kernel counters tell of trouble, and why drops
   sockdiag ports                   which destination runs out of ephemeral ports
   sockdiag timewait                who makes the TIME_WAITs, and whether they matter
+  sockdiag fds --top 10            which processes are near their descriptor limit
   sockdiag queues --json | jq      for programs; `sockdiag schema queues` describes it
 
 Exit codes: 0 answered, 1 could not answer, 2 wrong usage.")]
@@ -41,6 +42,8 @@ enum Command {
     Ports(PortsArgs),
     /// Show who makes the TIME_WAITs, how fast they drain, and how near their limit they are
     Timewait(TimewaitArgs),
+    /// Show which process is near its descriptor limit, and how near the host is to its own
+    Fds(FdsArgs),
     /// Print a completion script for a shell
     Completions(describe::CompletionsArgs),
     /// Print a manual page, in roff
@@ -67,6 +70,7 @@ impl Cli {
             Some(Command::Counters(args)) => command::counters::run(&args),
             Some(Command::Ports(args)) => command::ports::run(&args),
             Some(Command::Timewait(args)) => command::timewait::run(&args),
+            Some(Command::Fds(args)) => command::fds::run(&args),
             Some(Command::Completions(args)) => describe::completions(&args, Cli::command()),
             Some(Command::Man(args)) => describe::man(&args, Cli::command()),
             Some(Command::Schema(args)) => describe::schema(&args),

@@ -4,6 +4,7 @@ mod address;
 mod attribute;
 mod countdown;
 pub mod counters;
+pub mod fds;
 pub mod filter;
 mod glob;
 mod holders;

@@ -6,13 +6,14 @@ use anyhow::Context;
 use clap::{Args, Command};
 use clap_complete::Shell;
 use sockdiag::analysis::{
-    counters::CountersReport, ports::PortsReport, queues::QueueReport, timewait::TimewaitReport,
+    counters::CountersReport, fds::FdsReport, ports::PortsReport, queues::QueueReport,
+    timewait::TimewaitReport,
 };
 
 use crate::render::{self, Tabular, table_help};
 
 /// Reports that have a schema.
-const REPORTS: [&str; 4] = ["queues", "counters", "ports", "timewait"];
+const REPORTS: [&str; 5] = ["queues", "counters", "ports", "timewait", "fds"];
 
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
@@ -24,7 +25,7 @@ pub struct CompletionsArgs {
 #[derive(Debug, Args)]
 pub struct ManArgs {
     /// The subcommand (default: the program)
-    #[arg(value_name = "CMD", value_parser = ["queues", "counters", "ports", "timewait", "completions", "man", "schema"])]
+    #[arg(value_name = "CMD", value_parser = ["queues", "counters", "ports", "timewait", "fds", "completions", "man", "schema"])]
     command: Option<String>,
 }
 
@@ -59,6 +60,7 @@ pub fn schema(args: &SchemaArgs) -> anyhow::Result<()> {
         Some("counters") => render::schema::<CountersReport>(),
         Some("ports") => render::schema::<PortsReport>(),
         Some("timewait") => render::schema::<TimewaitReport>(),
+        Some("fds") => render::schema::<FdsReport>(),
         Some(_) => render::schema::<QueueReport>(),
     };
     let mut text = serde_json::to_vec_pretty(&schema).context("writing the schema")?;

@@ -3,6 +3,7 @@
 
 pub mod counters;
 pub mod describe;
+pub mod fds;
 mod options;
 mod owners;
 mod pace;

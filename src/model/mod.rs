@@ -1,7 +1,9 @@
 //! What the kernel said, as plain data in our words. No I/O, no text for people.
 
+mod configured;
 mod connection;
 mod counters;
+mod descriptors;
 mod endpoint;
 mod incomplete;
 mod limits;
@@ -9,8 +11,10 @@ mod owner;
 mod port_set;
 mod socket;
 
+pub use configured::{ConfiguredLimits, Relative, Setting, UnitLimits};
 pub use connection::{Connection, Holder, State};
 pub use counters::{CounterId, Counters, kernel_name};
+pub use descriptors::{FdLimits, FdTypes, ProcessFds, SystemFds};
 pub use endpoint::{Endpoint, Family};
 pub use incomplete::Incomplete;
 pub use limits::{ListenLimits, PortLimits};

@@ -56,6 +56,19 @@ pub fn decimal(number: f64) -> String {
     }
 }
 
+/// Digits in threes: `2 466 177`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.char_indices() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// A change, with its sign.
 pub fn signed(change: i128) -> String {
     if change > 0 {
@@ -205,6 +218,8 @@ mod tests {
         assert_eq!(decimal(42.04), "42.0");
         assert_eq!(decimal(0.0), "0");
         assert_eq!(signed(4), "+4");
+        assert_eq!(grouped(100), "100");
+        assert_eq!(grouped(2_466_177), "2 466 177");
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 mod bytecode;
 mod cgroup;
+mod descriptors;
 mod inet;
 mod interfaces;
+mod limit_files;
 mod namespace;
 mod netlink;
 mod netstat;
@@ -22,9 +24,11 @@ use std::{
 };
 
 pub use cgroup::CgroupNames;
+pub use descriptors::{FdQuestion, Found, Relatives};
 pub use interfaces::interfaces;
+pub use limit_files::LimitFiles;
 pub use namespace::Namespace;
-pub use owners::{OwnerSearch, Wanted};
+pub use owners::{OwnerSearch, Wanted, may_read_all};
 pub use release::is_at_least;
 pub use sock_diag::{Families, SockDiag, Walk, tells_bound};
 
@@ -116,6 +120,11 @@ impl Kernel {
     /// `net.ipv4.tcp_syncookies`; `None` where this namespace does not show it.
     pub fn tcp_syncookies(&self) -> Result<Option<u32>> {
         sysctl::tcp_syncookies(&self.proc_root)
+    }
+
+    /// Ids of the processes (thread groups) that may be seen.
+    pub fn process_ids(&self) -> Vec<u32> {
+        process::pids(&self.proc_root)
     }
 
     /// Whether there is a process of this name or id that may be seen.

@@ -28,21 +28,23 @@ pub fn name(proc_root: &Path, pid: u32) -> Option<String> {
 /// The process's cgroup: that of the unified hierarchy, or systemd's own on hosts that mount the
 /// old ones.
 pub fn cgroup(proc_root: &Path, pid: u32) -> Option<String> {
-    let process = Process::new_with_root(proc_root.join(pid.to_string())).ok()?;
-    let groups = process.cgroups().ok()?.0;
-    let unified = groups
-        .iter()
-        .find(|group| group.hierarchy == 0 && group.pathname != "/");
-    let systemd = || {
-        groups
-            .iter()
-            .find(|group| group.controllers.iter().any(|c| c == "name=systemd"))
-    };
-    let any = || groups.iter().find(|group| group.hierarchy == 0);
-    unified
-        .or_else(systemd)
-        .or_else(any)
-        .map(|group| group.pathname.clone())
+    let text = fs::read(proc_root.join(pid.to_string()).join("cgroup")).ok()?;
+    cgroup_in(&String::from_utf8_lossy(&text)).map(str::to_owned)
+}
+
+/// The same in a text of lines `ID:CONTROLLERS:PATH` (man 7 cgroups).
+pub fn cgroup_in(text: &str) -> Option<&str> {
+    let (mut unified, mut systemd) = (None, None);
+    for line in text.lines() {
+        let (id, rest) = line.split_once(':')?;
+        let (controllers, path) = rest.split_once(':')?;
+        if id == "0" {
+            unified = Some(path);
+        } else if controllers.split(',').any(|name| name == "name=systemd") {
+            systemd = Some(path);
+        }
+    }
+    unified.filter(|path| *path != "/").or(systemd).or(unified)
 }
 
 /// When a process began, in clock ticks since boot.
@@ -87,4 +89,30 @@ fn mounted_with_hidepid(proc_root: &Path) -> bool {
 pub fn exists(proc_root: &Path, wanted: &str) -> bool {
     let mut pids = pids(proc_root).into_iter();
     pids.any(|pid| is_process(pid, &name(proc_root, pid).unwrap_or_default(), wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cgroup_is_the_unified_one_or_systemds() {
+        for (text, cgroup) in [
+            (
+                "0::/system.slice/api.service\n",
+                Some("/system.slice/api.service"),
+            ),
+            (
+                "4:memory:/x\n1:name=systemd:/system.slice/a.service\n0::/\n",
+                Some("/system.slice/a.service"),
+            ),
+            ("0::/a:b\n", Some("/a:b")),
+            ("0::/\n", Some("/")),
+            ("4:memory:/x\n", None),
+            ("cut", None),
+            ("", None),
+        ] {
+            assert_eq!(cgroup_in(text), cgroup, "{text}");
+        }
+    }
 }

@@ -14,6 +14,7 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags,
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::Socket;
 
 use super::{PATIENCE, fill, listen, roads_to_nowhere, syns};
@@ -32,6 +33,11 @@ pub enum Role<'a> {
     },
     /// Receives a descriptor at the abstract unix address and holds it at `descriptor` or higher.
     Hold { from: &'a str, descriptor: RawFd },
+    /// Has so many descriptors open, under this soft limit.
+    Hoard { open: usize, soft: u64 },
+    /// Listens at 127.0.0.1:8080, with `lo` up and one client queued, and has all descriptors
+    /// in use that it may.
+    Exhaust { soft: u64 },
 }
 
 /// A helper process; it ends when its standard input does, at the latest with the test.
@@ -112,6 +118,8 @@ impl Role<'_> {
                 syns,
             } => format!("serve {address} {backlog} {clients} {syns}"),
             Role::Hold { from, descriptor } => format!("hold {from} {descriptor}"),
+            Role::Hoard { open, soft } => format!("hoard {open} {soft}"),
+            Role::Exhaust { soft } => format!("exhaust {soft}"),
         }
     }
 }
@@ -138,9 +146,44 @@ pub fn play_role_if_cast() -> bool {
             drop(received);
             stay();
         }
+        ["hoard", open, soft] => {
+            limit_own_descriptors(soft.parse().expect("a limit"));
+            let _held = hoard(open.parse().expect("a number of descriptors"));
+            stay();
+        }
+        ["exhaust", soft] => {
+            super::lo_up();
+            let listener = listen("127.0.0.1:8080", 5);
+            let _client = fill(&listener, 1);
+            limit_own_descriptors(soft.parse().expect("a limit"));
+            let files = std::iter::repeat_with(|| std::fs::File::open("/dev/null"));
+            let _held: Vec<_> = files.map_while(Result::ok).collect();
+            let refused = listener.accept().expect_err("no descriptor is left");
+            assert_eq!(refused.raw_os_error(), Some(libc::EMFILE));
+            stay();
+        }
         _ => panic!("no such role: {script}"),
     }
     true
+}
+
+fn limit_own_descriptors(soft: u64) {
+    let limits = getrlimit(Resource::Nofile);
+    let current = Some(soft);
+    setrlimit(Resource::Nofile, Rlimit { current, ..limits }).expect("it is below the hard one");
+}
+
+/// Opens files until so many descriptors are open.
+fn hoard(open: usize) -> Vec<std::fs::File> {
+    let count = || {
+        let folder = std::fs::metadata("/proc/self/fd").expect("/proc is there");
+        folder.len() as usize
+    };
+    let mut held = Vec::new();
+    while count() < open {
+        held.push(std::fs::File::open("/dev/null").expect("the limit allows it"));
+    }
+    held
 }
 
 fn stay() {

@@ -90,7 +90,9 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a folder of the fixture") {
         let entry = entry.expect("an entry of the fixture");
         let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
+        if let Ok(target) = fs::read_link(entry.path()) {
+            symlink(target, &to).expect("a temporary folder");
+        } else if entry.path().is_dir() {
             fs::create_dir(&to).expect("a temporary folder");
             copy(&entry.path(), &to);
         } else {

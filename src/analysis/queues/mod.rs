@@ -22,6 +22,7 @@ pub use local::LocalReport;
 pub use report::{QueueReport, report};
 pub use samples::Samples;
 pub use selection::Selection;
+pub(super) use selection::unit_is;
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},

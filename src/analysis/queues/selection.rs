@@ -55,7 +55,7 @@ impl Selection {
 
 /// `api.service` is `api.service` and `api`; `docker:0123456789ab` is also its id, whole or the
 /// first digits, and a pod either of its two.
-fn unit_is(unit: &str, wanted: &str) -> bool {
+pub fn unit_is(unit: &str, wanted: &str) -> bool {
     let base = unit.rsplit_once('.').map_or(unit, |(base, _)| base);
     let ids = || unit.split([':', '/']).skip(1);
     let is_id = |id: &str| {

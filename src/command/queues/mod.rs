@@ -216,7 +216,8 @@ impl QueuesArgs {
     }
 }
 
-fn user_id(name: &str) -> anyhow::Result<u32> {
+/// The user that a person names.
+pub fn user_id(name: &str) -> anyhow::Result<u32> {
     let by_name = || uzers::get_user_by_name(name).map(|user| user.uid());
     let by_number = name.parse().ok();
     by_number

@@ -4,6 +4,7 @@
 mod cell;
 pub mod counters;
 mod draw;
+pub mod fds;
 mod fit;
 pub mod plain;
 pub mod ports;

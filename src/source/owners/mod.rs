@@ -104,7 +104,7 @@ impl Kernel {
 
 /// Whether this process has what it takes to look at everybody's descriptors. Either capability
 /// alone shows none.
-fn may_read_all() -> bool {
+pub fn may_read_all() -> bool {
     let needed = CapabilitySet::SYS_PTRACE | CapabilitySet::DAC_READ_SEARCH;
     capabilities(None).is_ok_and(|own| own.effective.contains(needed))
 }

@@ -38,7 +38,7 @@ fn range(namespace: &NamespaceReport) -> String {
         None => "those held by bind() not told by this kernel".to_owned(),
     });
     parts.extend(reuse(namespace));
-    let (low, high, size) = (range.low, range.high, range.size);
+    let (low, high, size) = (range.low, range.high, text::grouped(range.size));
     format!("range {low}–{high}: {size} ports, {}", parts.join(", "))
 }
 

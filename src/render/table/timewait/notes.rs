@@ -23,9 +23,13 @@ pub fn heading(report: &TimewaitReport, view: &View) -> Vec<String> {
     let head = match (report.limit, report.fill_ratio) {
         (Some(limit), Some(ratio)) => {
             let share = text::percent(ratio);
-            format!("{} of {limit} buckets ({share})", report.count)
+            let limit = text::grouped(limit.into());
+            format!(
+                "{} of {limit} buckets ({share})",
+                text::grouped(report.count)
+            )
         }
-        _ => format!("{} kept", report.count),
+        _ => format!("{} kept", text::grouped(report.count)),
     };
     let overflows = overflow_words(report);
     lines.push(format!(

@@ -1,0 +1,277 @@
+//! A reading, and the one before, to a report.
+
+use std::{
+    cmp::{Ordering, Reverse},
+    collections::HashMap,
+    time::Duration,
+};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Reading, Why, why::why};
+use crate::{
+    analysis::{Report, Spread, per_second, unit_of},
+    model::{FdLimits, FdTypes, Incomplete, ProcessFds},
+};
+
+/// From this share of the limit on a process is near it.
+const NEAR: f64 = 0.8;
+
+/// Every shown process, the one nearest to its limit first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct FdsReport {
+    /// What could not be seen.
+    #[serde(skip)]
+    pub incomplete: Vec<Incomplete>,
+    /// How many processes there are, shown or not.
+    #[serde(skip)]
+    pub there: usize,
+    /// The host.
+    pub system: SystemReport,
+    /// One element for each process; kernel threads and zombies, which have no descriptors, are left
+    /// out.
+    pub processes: Vec<ProcessReport>,
+}
+
+impl Report for FdsReport {
+    const SCHEMA: &'static str = "fds/v1";
+
+    fn incomplete(&self) -> &[Incomplete] {
+        &self.incomplete
+    }
+}
+
+/// The descriptors of the whole host, whatever namespace one looks from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct SystemReport {
+    /// Open files (`fs.file-nr`); descriptors that share one count once.
+    pub open: Option<u64>,
+    /// `fs.file-max`: beyond, open() fails with ENFILE, but not for root. systemd sets it to 2⁶³ − 1.
+    pub limit: Option<u64>,
+    /// open ÷ limit.
+    pub used_ratio: Option<f64>,
+    /// `fs.nr_open`: no process may have more, and no limit may be set above it.
+    pub nr_open: Option<u64>,
+}
+
+/// How a process stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Less than 80 % of the limit is used.
+    Ok,
+    /// 80 % or more.
+    Near,
+    /// As many are open as may be, or more: open(), socket() and accept() fail with EMFILE.
+    Full,
+}
+
+/// The descriptors of one process.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct ProcessReport {
+    /// Process id (thread group).
+    pub pid: u32,
+    /// The process's own name for itself.
+    pub name: String,
+    /// How it stands; `null` when `used_ratio` is.
+    pub state: Option<State>,
+    /// How many descriptors are open; `null` where that may not be counted.
+    pub open: Option<u64>,
+    /// RLIMIT_NOFILE, what open() goes by. What the kernel prints as `unlimited` is told as
+    /// `fs.nr_open`, which bounds it; `null` is unknown.
+    pub soft_limit: Option<u64>,
+    /// How far the process may raise it by itself.
+    pub hard_limit: Option<u64>,
+    /// open ÷ the soft limit, or ÷ `fs.nr_open` where that is smaller. Above 1 after the limit was
+    /// lowered.
+    pub used_ratio: Option<f64>,
+    /// Change of `open` since the reading before; `null` for a process that was not there then.
+    pub delta: Option<i64>,
+    /// The same as a rate.
+    pub per_second: Option<f64>,
+    /// Time until the limit is reached at this rate; 0 when it is reached, `null` when `open` does
+    /// not grow, and on the first reading.
+    pub full_in_seconds: Option<f64>,
+    /// Effective user id.
+    pub uid: Option<u32>,
+    /// Its cgroup.
+    pub cgroup: Option<String>,
+    /// Its systemd unit, container or pod.
+    pub unit: Option<String>,
+    /// What its descriptors are (`--types`); `null` when not asked for or not to be seen.
+    pub types: Option<FdTypes>,
+    /// Where its limits come from (`--why`); `null` when not asked for or not to be seen.
+    pub why: Option<Why>,
+    /// How the number of open descriptors was spread over many samples (`--for`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampled: Option<Spread>,
+    /// When it began, in clock ticks since boot.
+    #[serde(skip)]
+    pub began: Option<u64>,
+}
+
+/// Compares with the limits and, for growth, with the reading before.
+pub fn report(now: &Reading, before: Option<(&Reading, Duration)>) -> FdsReport {
+    let (earlier, elapsed) = match before {
+        Some((reading, elapsed)) => (by_process(reading), elapsed),
+        None => (HashMap::new(), Duration::ZERO),
+    };
+    let nr_open = now.system.nr_open;
+    let process = |process: &ProcessFds| {
+        let mut report = ProcessReport::new(process, nr_open);
+        let ancestors = now.ancestors.get(&process.pid);
+        report.why = ancestors.and_then(|chain| why(chain, nr_open));
+        // A process whose beginning is not known may be another of the same id.
+        let key = process.began.map(|began| (process.pid, began));
+        if let Some(then) = key.and_then(|key| earlier.get(&key)) {
+            report.compare(*then, effective(process, nr_open), elapsed);
+        }
+        report
+    };
+    let mut processes: Vec<ProcessReport> = now.processes.iter().map(process).collect();
+    processes.sort_by(|one, other| {
+        let by_ratio = order(one.used_ratio, other.used_ratio);
+        by_ratio.then_with(|| (Reverse(one.open), one.pid).cmp(&(Reverse(other.open), other.pid)))
+    });
+    let incomplete = now.incomplete.iter().cloned();
+    FdsReport {
+        incomplete: incomplete.chain(unknown(&now.processes)).collect(),
+        there: now.there,
+        system: system(now),
+        processes,
+    }
+}
+
+fn by_process(reading: &Reading) -> HashMap<(u32, u64), Option<u64>> {
+    let known = |process: &ProcessFds| Some(((process.pid, process.began?), process.open));
+    reading.processes.iter().filter_map(known).collect()
+}
+
+fn system(now: &Reading) -> SystemReport {
+    let system = now.system;
+    SystemReport {
+        open: system.open,
+        limit: system.limit,
+        used_ratio: ratio(system.open, system.limit),
+        nr_open: system.nr_open,
+    }
+}
+
+/// Puts those nearest to their limit first, as a report does.
+pub fn worst_first(processes: &mut [ProcessFds], nr_open: Option<u64>) {
+    processes.sort_by(|one, other| {
+        let used = |process: &ProcessFds| ratio(process.open, effective(process, nr_open));
+        let by_ratio = order(used(one), used(other));
+        by_ratio.then_with(|| (Reverse(one.open), one.pid).cmp(&(Reverse(other.open), other.pid)))
+    });
+}
+
+/// Large ratios first, unknown ones last.
+fn order(one: Option<f64>, other: Option<f64>) -> Ordering {
+    match (one, other) {
+        (Some(one), Some(other)) => other.total_cmp(&one),
+        (one, other) => other.is_some().cmp(&one.is_some()),
+    }
+}
+
+/// What open() goes by: the soft limit, and nr_open whatever the limit is (fs/file.c,
+/// `expand_files`).
+fn effective(process: &ProcessFds, nr_open: Option<u64>) -> Option<u64> {
+    let soft = process.limits?.soft;
+    let bound = nr_open.map_or(soft, |nr_open| soft.min(nr_open));
+    (bound != FdLimits::UNLIMITED).then_some(bound)
+}
+
+/// A limit of 0 allows none, and is always reached.
+fn ratio(open: Option<u64>, limit: Option<u64>) -> Option<f64> {
+    match (open?, limit?) {
+        (open, 0) => Some(open as f64 + 1.0),
+        (open, limit) => Some(open as f64 / limit as f64),
+    }
+}
+
+impl ProcessReport {
+    fn new(process: &ProcessFds, nr_open: Option<u64>) -> Self {
+        let told = |limit: u64| match limit {
+            FdLimits::UNLIMITED => nr_open,
+            limit => Some(limit),
+        };
+        let used_ratio = ratio(process.open, effective(process, nr_open));
+        ProcessReport {
+            pid: process.pid,
+            name: process.name.clone(),
+            state: used_ratio.map(State::of),
+            open: process.open,
+            soft_limit: process.limits.and_then(|limits| told(limits.soft)),
+            hard_limit: process.limits.and_then(|limits| told(limits.hard)),
+            used_ratio,
+            delta: None,
+            per_second: None,
+            full_in_seconds: None,
+            uid: process.uid,
+            unit: process.cgroup.as_deref().and_then(unit_of),
+            cgroup: process.cgroup.clone(),
+            types: process.types.clone(),
+            why: None,
+            sampled: None,
+            began: process.began,
+        }
+    }
+
+    fn compare(&mut self, then: Option<u64>, limit: Option<u64>, elapsed: Duration) {
+        let (Some(then), Some(now)) = (then, self.open) else {
+            return;
+        };
+        let delta = now as i64 - then as i64;
+        self.delta = Some(delta);
+        self.per_second = per_second(delta as f64, elapsed);
+        self.full_in_seconds = match (limit, self.per_second) {
+            (Some(limit), _) if now >= limit => Some(0.0),
+            (Some(limit), Some(rate)) if rate > 0.0 => Some((limit - now) as f64 / rate),
+            _ => None,
+        };
+    }
+}
+
+impl State {
+    fn of(used_ratio: f64) -> Self {
+        match used_ratio {
+            1.0.. => State::Full,
+            NEAR.. => State::Near,
+            _ => State::Ok,
+        }
+    }
+
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Ok => "ok",
+            State::Near => "near",
+            State::Full => "full",
+        }
+    }
+}
+
+/// What came out unknown of the processes that are shown.
+fn unknown(processes: &[ProcessFds]) -> Vec<Incomplete> {
+    let count = |is_unknown: fn(&ProcessFds) -> bool| {
+        processes
+            .iter()
+            .filter(|process| is_unknown(process))
+            .count() as u64
+    };
+    let uncounted = count(|process| process.open.is_none());
+    let unlimited = count(|process| process.limits.is_none());
+    let mut missing = Vec::new();
+    if uncounted > 0 {
+        let why = "before Linux 6.2 only root and a process's user may count its descriptors \
+                   (sudo); a process whose first thread has ended shows none";
+        missing.push(Incomplete::counted("open", why, uncounted));
+    }
+    if unlimited > 0 {
+        let why = "/proc/PID/limits could not be read";
+        missing.push(Incomplete::counted("limits", why, unlimited));
+    }
+    missing
+}

@@ -1,0 +1,77 @@
+//! What to change so that a process has another limit.
+
+use super::{Origin, SetBy};
+use crate::model::{Relative, Setting};
+
+/// Names the line, or where to write one.
+pub fn change(origin: &Origin, process: &Relative) -> String {
+    match (origin.set_by, &origin.setting, &origin.unit) {
+        (SetBy::UnitFile, Some(setting), Some(unit)) if is_administrators(&setting.file) => {
+            let (place, systemctl) = (place(setting), systemctl(origin));
+            format!("{place}, then `{systemctl} daemon-reload` and `{systemctl} restart {unit}`")
+        }
+        (SetBy::UnitFile | SetBy::ManagerDefault | SetBy::SystemdBuiltin, _, Some(unit)) => {
+            let systemctl = systemctl(origin);
+            format!(
+                "`{systemctl} edit {unit}`: [{}] LimitNOFILE=N, then `{systemctl} restart {unit}`",
+                section(unit)
+            )
+        }
+        (SetBy::LimitsConf, Some(setting), _) => format!("{}, then log in anew", place(setting)),
+        (SetBy::ChangedAfterStart, _, Some(unit)) => {
+            let program = named(origin, process);
+            format!(
+                "the settings of {program}, or restart {unit} if its files were changed after it \
+                 started"
+            )
+        }
+        (SetBy::ChangedAfterStart, _, None) => format!(
+            "what starts {} (`ulimit -n` in a script, a container's --ulimit), or its settings",
+            named(origin, process)
+        ),
+        _ => at_start(process),
+    }
+}
+
+/// Files that packages and generators own are overridden, not edited.
+fn is_administrators(file: &str) -> bool {
+    file.starts_with("/etc/") || file.contains("/.config/")
+}
+
+fn place(setting: &Setting) -> String {
+    format!("{}:{} `{}`", setting.file, setting.line, setting.text)
+}
+
+fn systemctl(origin: &Origin) -> &'static str {
+    match origin.of_user {
+        true => "systemctl --user",
+        false => "systemctl",
+    }
+}
+
+fn section(unit: &str) -> &'static str {
+    match unit.rsplit_once('.').map(|(_, kind)| kind) {
+        Some("socket") => "Socket",
+        Some("mount") => "Mount",
+        Some("swap") => "Swap",
+        _ => "Service",
+    }
+}
+
+fn named(origin: &Origin, process: &Relative) -> String {
+    match origin.process.pid == process.pid {
+        true => "this process".to_owned(),
+        false => format!("{} ({})", origin.process.name, origin.process.pid),
+    }
+}
+
+fn at_start(process: &Relative) -> String {
+    match (&process.configured.user, process.uid) {
+        _ if process.pid == 1 => "the settings of this process, the first there is".to_owned(),
+        (Some(user), Some(1000..)) => format!(
+            "`ulimit -n N` before this process is started, or for every login of {user} a line `{user} - \
+             nofile N` in /etc/security/limits.conf"
+        ),
+        _ => "`ulimit -n N` before this process is started".to_owned(),
+    }
+}

@@ -1,0 +1,162 @@
+//! The search for where a limit comes from: from a process to its ancestors.
+
+use super::{Holder, Origin, SetBy};
+use crate::{
+    analysis::unit_of,
+    model::{ConfiguredLimits, FdLimits, Relative, Setting, UnitLimits},
+};
+
+/// One of the two limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The soft one.
+    Soft,
+    /// The hard one.
+    Hard,
+}
+
+impl Which {
+    fn of(self, limits: FdLimits) -> u64 {
+        match self {
+            Which::Soft => limits.soft,
+            Which::Hard => limits.hard,
+        }
+    }
+
+    fn login(self, configured: &ConfiguredLimits) -> Option<&(u64, Setting)> {
+        match self {
+            Which::Soft => configured.login_soft.as_ref(),
+            Which::Hard => configured.login_hard.as_ref(),
+        }
+    }
+}
+
+/// Follows ancestors that have the same limit.
+pub struct Search<'a> {
+    chain: &'a [Relative],
+    which: Which,
+    limit: u64,
+    nr_open: Option<u64>,
+}
+
+impl<'a> Search<'a> {
+    /// `limits` are those of the first of the chain.
+    pub fn new(
+        chain: &'a [Relative],
+        which: Which,
+        limits: FdLimits,
+        nr_open: Option<u64>,
+    ) -> Self {
+        let limit = which.of(limits);
+        Search {
+            chain,
+            which,
+            limit,
+            nr_open,
+        }
+    }
+
+    /// To the first for which a file says so, or which has it from nobody.
+    pub fn origin(&self) -> Origin {
+        let here = |at| self.configured(at).or_else(|| self.otherwise(at));
+        let found = (0..self.chain.len()).find_map(here);
+        found.unwrap_or_else(|| Origin::new(SetBy::Unknown, &self.chain[0], None))
+    }
+
+    /// A file says just this.
+    fn configured(&self, at: usize) -> Option<Origin> {
+        let relative = &self.chain[at];
+        let unit = relative.configured.unit.as_ref();
+        if let Some(unit) = unit.filter(|unit| self.says(self.which.of(unit.limits))) {
+            return Some(of_unit(unit, relative));
+        }
+        // A limit that is also the parent's need not come from the login.
+        let by_login = unit.is_some() || is_session(relative) || !self.is_parents(at);
+        let login = self.which.login(&relative.configured);
+        let (_, setting) = login.filter(|(value, _)| by_login && self.says(*value))?;
+        let setting = Some(setting.clone());
+        Some(Origin::new(SetBy::LimitsConf, relative, setting))
+    }
+
+    /// No file does. `None` when the parent may tell.
+    fn otherwise(&self, at: usize) -> Option<Origin> {
+        let relative = &self.chain[at];
+        let plain = |set_by| Some(Origin::new(set_by, relative, None));
+        let is_kernels = self.limit == self.which.of(FdLimits::OF_KERNEL);
+        if relative.configured.unreadable {
+            return plain(SetBy::Unknown);
+        }
+        match (&relative.configured.unit, self.chain.get(at + 1)) {
+            (Some(unit), _) if self.may_have_started(unit, relative) => {
+                let origin = of_unit(unit, self.first_in_cgroup(at));
+                let set_by = SetBy::ChangedAfterStart;
+                Some(Origin { set_by, ..origin })
+            }
+            (None, Some(_)) if self.is_parents(at) => None,
+            (None, Some(parent)) if parent.limits.is_some() => plain(SetBy::ChangedAfterStart),
+            (Some(_), _) | (None, None) if is_kernels => plain(SetBy::KernelDefault),
+            _ => plain(SetBy::Unknown),
+        }
+    }
+
+    /// More than nr_open is cut to it.
+    fn says(&self, configured: u64) -> bool {
+        let cut = self.nr_open == Some(self.limit) && configured > self.limit;
+        configured == self.limit || cut
+    }
+
+    fn is_parents(&self, at: usize) -> bool {
+        let parent = self.chain.get(at + 1).and_then(|parent| parent.limits);
+        parent.is_some_and(|limits| self.which.of(limits) == self.limit)
+    }
+
+    /// What is built into systemd was another before version 240, so it is only believed where the
+    /// hard limit is the same; a program raises its soft limit rather than lower its hard one.
+    fn may_have_started(&self, unit: &UnitLimits, relative: &Relative) -> bool {
+        let hard = relative.limits.map(|limits| limits.hard);
+        unit.setting.is_some() || hard == Some(unit.limits.hard)
+    }
+
+    /// The farthest ancestor in the same cgroup that has the limit.
+    fn first_in_cgroup(&self, at: usize) -> &Relative {
+        let of_cgroup = |index: &usize| self.chain[*index].cgroup == self.chain[at].cgroup;
+        let mut last = at;
+        while self.is_parents(last) && of_cgroup(&(last + 1)) {
+            last += 1;
+        }
+        &self.chain[last]
+    }
+}
+
+fn is_session(relative: &Relative) -> bool {
+    let unit = relative.cgroup.as_deref().and_then(unit_of);
+    unit.is_some_and(|unit| unit.starts_with("session-") && unit.ends_with(".scope"))
+}
+
+fn of_unit(unit: &UnitLimits, relative: &Relative) -> Origin {
+    let set_by = match (unit.is_default, &unit.setting) {
+        (_, None) => SetBy::SystemdBuiltin,
+        (true, Some(_)) => SetBy::ManagerDefault,
+        (false, Some(_)) => SetBy::UnitFile,
+    };
+    Origin {
+        unit: Some(unit.name.clone()),
+        of_user: unit.of_user,
+        ..Origin::new(set_by, relative, unit.setting.clone())
+    }
+}
+
+impl Origin {
+    fn new(set_by: SetBy, relative: &Relative, setting: Option<Setting>) -> Self {
+        Origin {
+            set_by,
+            setting,
+            unit: None,
+            process: Holder {
+                pid: relative.pid,
+                name: relative.name.clone(),
+            },
+            of_user: false,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+use super::*;
+use crate::model::{ConfiguredLimits, FdLimits, UnitLimits};
+
+fn relative(pid: u32, soft: u64, hard: u64) -> Relative {
+    Relative {
+        pid,
+        name: format!("p{pid}"),
+        limits: Some(FdLimits { soft, hard }),
+        uid: Some(1000),
+        cgroup: Some("/".to_owned()),
+        ..Relative::default()
+    }
+}
+
+fn setting(text: &str) -> Setting {
+    Setting {
+        file: "/etc/systemd/system/api.service.d/limits.conf".to_owned(),
+        line: 2,
+        text: text.to_owned(),
+    }
+}
+
+fn in_unit(relative: Relative, soft: u64, hard: u64, file: bool) -> Relative {
+    let unit = UnitLimits {
+        name: "api.service".to_owned(),
+        of_user: false,
+        limits: FdLimits { soft, hard },
+        setting: file.then(|| setting("LimitNOFILE=…")),
+        is_default: !file,
+    };
+    Relative {
+        cgroup: Some("/system.slice/api.service".to_owned()),
+        configured: ConfiguredLimits {
+            unit: Some(unit),
+            ..ConfiguredLimits::default()
+        },
+        ..relative
+    }
+}
+
+fn set_by(chain: &[Relative]) -> (SetBy, SetBy) {
+    let why = why(chain, Some(1 << 20)).unwrap();
+    (why.soft.set_by, why.hard.set_by)
+}
+
+#[test]
+fn a_unit_file_that_says_what_the_process_has_is_named() {
+    let first = relative(1, 1024, 4096);
+    let service = in_unit(relative(7, 1024, 4096), 1024, 4096, true);
+    let told = why(&[service.clone(), first.clone()], None).unwrap();
+    assert_eq!(told.soft.set_by, SetBy::UnitFile);
+    assert_eq!(told.soft.setting, Some(setting("LimitNOFILE=…")));
+    assert_eq!(told.soft.unit.as_deref(), Some("api.service"));
+
+    let default = in_unit(relative(7, 1024, 524_288), 1024, 524_288, false);
+    assert_eq!(
+        set_by(&[default, first]),
+        (SetBy::SystemdBuiltin, SetBy::SystemdBuiltin)
+    );
+}
+
+#[test]
+fn a_soft_limit_that_the_process_raised_is_told_apart() {
+    let parent = in_unit(relative(7, 4096, 4096), 1024, 4096, true);
+    let child = in_unit(relative(8, 4096, 4096), 1024, 4096, true);
+    let chain = [child, parent, relative(1, 4096, 4096)];
+    let told = why(&chain, None).unwrap();
+    assert_eq!(told.soft.set_by, SetBy::ChangedAfterStart);
+    assert_eq!(told.soft.process.pid, 7, "it stays within the unit");
+    assert_eq!(told.hard.set_by, SetBy::UnitFile);
+}
+
+#[test]
+fn what_exceeds_nr_open_is_cut_to_it() {
+    let service = in_unit(relative(7, 1 << 20, 1 << 20), u64::MAX, u64::MAX, true);
+    assert_eq!(set_by(&[service]), (SetBy::UnitFile, SetBy::UnitFile));
+}
+
+#[test]
+fn an_inherited_limit_is_followed_to_who_had_it_first() {
+    let shell = relative(8, 1024, 4096);
+    let sshd = in_unit(relative(7, 1024, 4096), 1024, 4096, true);
+    let told = why(&[relative(9, 1024, 4096), shell, sshd], None).unwrap();
+    assert_eq!(
+        (told.soft.set_by, told.soft.process.pid),
+        (SetBy::UnitFile, 7)
+    );
+
+    let chain = [
+        relative(9, 64, 4096),
+        relative(8, 64, 4096),
+        relative(1, 1024, 4096),
+    ];
+    let told = why(&chain, None).unwrap();
+    assert_eq!(
+        (told.soft.set_by, told.soft.process.pid),
+        (SetBy::ChangedAfterStart, 8)
+    );
+    assert_eq!(
+        (told.hard.set_by, told.hard.process.pid),
+        (SetBy::KernelDefault, 1)
+    );
+}
+
+#[test]
+fn a_login_is_named_where_its_line_says_what_the_process_has() {
+    let mut shell = relative(8, 2048, 4096);
+    shell.cgroup = Some("/user.slice/user-1000.slice/session-3.scope".to_owned());
+    shell.configured.login_soft = Some((2048, setting("* soft nofile 2048")));
+    let told = why(&[shell.clone(), relative(1, 1024, 4096)], None).unwrap();
+    assert_eq!(told.soft.set_by, SetBy::LimitsConf);
+    assert_eq!(told.hard.set_by, SetBy::KernelDefault);
+
+    shell.limits = Some(FdLimits {
+        soft: 9,
+        hard: 4096,
+    });
+    let told = why(&[shell, relative(1, 1024, 4096)], None).unwrap();
+    assert_eq!(told.soft.set_by, SetBy::ChangedAfterStart);
+}
+
+#[test]
+fn nothing_is_claimed_that_cannot_be_shown() {
+    assert_eq!(
+        set_by(&[relative(1, 7, 8)]),
+        (SetBy::Unknown, SetBy::Unknown)
+    );
+    let mut unreadable = relative(9, 64, 64);
+    unreadable.configured.unreadable = true;
+    assert_eq!(
+        set_by(&[unreadable, relative(1, 1024, 4096)]),
+        (SetBy::Unknown, SetBy::Unknown)
+    );
+    let unknown = Relative {
+        limits: None,
+        ..relative(1, 0, 0)
+    };
+    assert_eq!(
+        set_by(&[relative(9, 64, 64), unknown.clone()]).0,
+        SetBy::Unknown
+    );
+    assert_eq!(why(&[unknown], None), None);
+    assert_eq!(why(&[], None), None);
+}
+
+#[test]
+fn what_is_built_into_systemd_is_not_claimed_of_an_older_one() {
+    let old = in_unit(relative(7, 2048, 4096), 1024, 524_288, false);
+    let first = relative(1, 1024, 4096);
+    assert_eq!(
+        set_by(&[old, first.clone()]),
+        (SetBy::Unknown, SetBy::KernelDefault)
+    );
+    let raised = in_unit(relative(7, 524_288, 524_288), 1024, 524_288, false);
+    assert_eq!(
+        set_by(&[raised, first]),
+        (SetBy::ChangedAfterStart, SetBy::SystemdBuiltin)
+    );
+}

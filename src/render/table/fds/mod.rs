@@ -1,0 +1,91 @@
+//! The table of `fds`.
+
+mod columns;
+mod metrics;
+mod notes;
+mod why;
+
+use sockdiag::analysis::fds::{FdsReport, ProcessReport};
+
+use super::{Column, Narrower, Tabular, View};
+use crate::render::Metric;
+use columns::COLUMNS;
+
+static NARROWER: [Narrower; 9] = [
+    Narrower::Drop("unit"),
+    Narrower::Drop("hard"),
+    Narrower::Drop("mean"),
+    Narrower::Drop("p95"),
+    Narrower::Drop("minimum"),
+    Narrower::Drop("state"),
+    Narrower::Drop("per_minute"),
+    Narrower::Drop("full_in"),
+    Narrower::LastResort("types"),
+];
+
+impl Tabular for FdsReport {
+    type Row = ProcessReport;
+
+    fn rows(&self) -> &[ProcessReport] {
+        &self.processes
+    }
+
+    fn rows_mut(&mut self) -> &mut Vec<ProcessReport> {
+        &mut self.processes
+    }
+
+    fn columns() -> &'static [Column<ProcessReport>] {
+        &COLUMNS
+    }
+
+    fn shown(&self, view: &View) -> Vec<&'static str> {
+        let any = |has: fn(&ProcessReport) -> bool| self.processes.iter().any(has);
+        let mut keys = vec!["state", "use", "open"];
+        keys.extend(match view.sampled {
+            true => &["minimum", "mean", "p95", "maximum"][..],
+            false => &[],
+        });
+        keys.extend(["soft", "hard"]);
+        keys.extend(match view.changes {
+            true => &["per_minute", "full_in"][..],
+            false => &[],
+        });
+        keys.extend(any(|process| process.unit.is_some()).then_some("unit"));
+        keys.push("process");
+        keys.extend(any(|process| process.types.is_some()).then_some("types"));
+        keys
+    }
+
+    fn narrower() -> &'static [Narrower] {
+        &NARROWER
+    }
+
+    fn identity(row: &ProcessReport) -> String {
+        format!("{} {:?}", row.pid, row.began)
+    }
+
+    fn heading(&self, _: &View) -> Vec<String> {
+        vec![notes::host(&self.system)]
+    }
+
+    fn notes(&self, _: &View) -> Vec<String> {
+        notes::notes(self)
+    }
+
+    fn nothing(&self) -> String {
+        let left_out = "kernel threads and zombies have no descriptors and are left out";
+        match self.there {
+            0 => format!("no process is to be seen; {left_out}"),
+            there => format!("no process matches, of {there} here; {left_out}"),
+        }
+    }
+
+    /// The longest name and a process id of four digits.
+    fn narrowest_last() -> usize {
+        22
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        metrics::metrics(self)
+    }
+}

@@ -1,0 +1,76 @@
+//! Where limits come from, in a sentence for all processes that have them from the same place.
+
+use sockdiag::analysis::fds::{FdsReport, Origin, ProcessReport, SetBy, Why};
+use sockdiag::model::Setting;
+
+use super::notes::names;
+use crate::render::text::{self, MISSING};
+
+/// In the order of the table.
+pub fn sentences(report: &FdsReport) -> Vec<String> {
+    let mut alike: Vec<(String, Vec<&ProcessReport>)> = Vec::new();
+    for process in &report.processes {
+        let Some(why) = &process.why else { continue };
+        let sentence = sentence(process, why);
+        match alike.iter_mut().find(|(known, _)| *known == sentence) {
+            Some((_, processes)) => processes.push(process),
+            None => alike.push((sentence, vec![process])),
+        }
+    }
+    let line = |(sentence, processes): (String, Vec<&ProcessReport>)| {
+        format!("{}: {}", names(&processes), text::escape(&sentence))
+    };
+    alike.into_iter().map(line).collect()
+}
+
+fn sentence(process: &ProcessReport, why: &Why) -> String {
+    let number = |limit: Option<u64>| limit.map_or(MISSING.to_owned(), |limit| limit.to_string());
+    let (soft, hard) = (number(process.soft_limit), number(process.hard_limit));
+    let (by_soft, by_hard) = (origin(process, &why.soft), origin(process, &why.hard));
+    let limits = match by_soft == by_hard {
+        true => format!("soft {soft} and hard {hard} {by_soft}"),
+        false => format!("soft {soft} {by_soft}; hard {hard} {by_hard}"),
+    };
+    format!("{limits}. To change: {}", change(why))
+}
+
+/// Without naming a line twice.
+fn change(why: &Why) -> String {
+    let named = why.soft.setting.as_ref().map(line);
+    let rest = named.and_then(|line| why.change.strip_prefix(&line));
+    rest.map_or_else(|| why.change.clone(), |rest| format!("that line{rest}"))
+}
+
+/// Goes on from `soft 1024`.
+fn origin(process: &ProcessReport, origin: &Origin) -> String {
+    let holder = &origin.process;
+    let (had, inherited) = match holder.pid == process.pid {
+        true => ("this process".to_owned(), String::new()),
+        false => {
+            let had = format!("{} ({})", holder.name, holder.pid);
+            (had.clone(), format!(", inherited from {had}"))
+        }
+    };
+    let line = origin.setting.as_ref().map(line);
+    let line = line.unwrap_or_else(|| "systemd's own default".to_owned());
+    match (origin.set_by, &origin.unit) {
+        (SetBy::UnitFile | SetBy::LimitsConf, _) => format!("from {line}{inherited}"),
+        (SetBy::ManagerDefault, _) => format!("from {line}, the default of all units{inherited}"),
+        (SetBy::SystemdBuiltin, _) => {
+            format!("from systemd's own default, as no file sets LimitNOFILE{inherited}")
+        }
+        (SetBy::KernelDefault, _) => format!("from the kernel's default{inherited}"),
+        (SetBy::ChangedAfterStart, Some(unit)) => format!(
+            "set after the start by {had} or prlimit, or the file is newer: {unit} starts with \
+             {line}"
+        ),
+        (SetBy::ChangedAfterStart, None) => {
+            format!("set by {had}, what started it, or prlimit: its parent has another")
+        }
+        (SetBy::Unknown, _) => format!("of unknown origin{inherited}"),
+    }
+}
+
+fn line(setting: &Setting) -> String {
+    format!("{}:{} `{}`", setting.file, setting.line, setting.text)
+}

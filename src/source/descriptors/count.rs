@@ -1,0 +1,55 @@
+//! How many descriptors a process has open.
+
+use std::{ffi::CStr, mem::MaybeUninit};
+
+use rustix::{
+    fd::{BorrowedFd, OwnedFd},
+    fs::{AtFlags, CWD, Mode, OFlags, PROC_SUPER_MAGIC, RawDir, StatxFlags},
+    io::{Errno, Result},
+};
+
+/// Whether the size of `/proc/PID/fd` is the number of descriptors. A folder of a captured tree has
+/// a size of another meaning; of an older kernel it is 0, even for this process, which has some.
+pub fn has_sizes(root: BorrowedFd<'_>) -> bool {
+    let is_procfs = rustix::fs::fstatfs(root).is_ok_and(|fs| fs.f_type == PROC_SUPER_MAGIC);
+    // /proc/self is missing where `root` is that of a PID namespace we are not in.
+    let own = size(root, "self/fd").or_else(|_| size(CWD, "/proc/self/fd"));
+    is_procfs && own.is_ok_and(|size| size > 0)
+}
+
+/// The size of a folder.
+pub fn size(root: BorrowedFd<'_>, folder: &str) -> Result<u64> {
+    let stat = rustix::fs::statx(root, folder, AtFlags::STATX_DONT_SYNC, StatxFlags::SIZE)?;
+    Ok(stat.stx_size)
+}
+
+/// Opens a folder to list it.
+pub fn open(root: BorrowedFd<'_>, folder: &str) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(root, folder, flags, Mode::empty())
+}
+
+/// Lists the descriptors in a folder.
+pub fn each(folder: &OwnedFd, mut look: impl FnMut(&CStr)) -> Result<()> {
+    let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
+    let mut entries = RawDir::new(folder, &mut buffer);
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        if entry.file_name().to_bytes().first() != Some(&b'.') {
+            look(entry.file_name());
+        }
+    }
+    Ok(())
+}
+
+/// Counts the descriptors in a folder; `None` when it may not be listed.
+pub fn count(root: BorrowedFd<'_>, folder: &str) -> Result<Option<u64>> {
+    let folder = match open(root, folder) {
+        Ok(folder) => folder,
+        Err(Errno::ACCESS | Errno::PERM) => return Ok(None),
+        Err(errno) => return Err(errno),
+    };
+    let mut open = 0;
+    each(&folder, |_| open += 1)?;
+    Ok(Some(open))
+}

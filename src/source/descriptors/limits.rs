@@ -1,0 +1,62 @@
+//! `/proc/PID/limits` (fs/proc/base.c, `proc_pid_limits`).
+//!
+//! ```text
+//! Limit                     Soft Limit           Hard Limit           Units
+//! Max open files            1024                 524288               files
+//! ```
+
+use crate::model::FdLimits;
+
+/// The two limits of descriptors; `None` when they do not stand there.
+pub fn parse(text: &str) -> Option<FdLimits> {
+    let (_, rest) = text.split_once("\nMax open files")?;
+    let mut words = rest.lines().next()?.split_ascii_whitespace();
+    Some(FdLimits {
+        soft: number(words.next()?)?,
+        hard: number(words.next()?)?,
+    })
+}
+
+fn number(word: &str) -> Option<u64> {
+    match word {
+        "unlimited" => Some(FdLimits::UNLIMITED),
+        digits => digits.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str =
+        "Limit                     Soft Limit           Hard Limit           Units     \n";
+
+    fn line(soft: &str, hard: &str) -> String {
+        format!(
+            "{HEAD}Max open files            {soft:<20} {hard:<20} files     \nMax locked memory         8388608              8388608              bytes     \n"
+        )
+    }
+
+    #[test]
+    fn both_limits_are_read() {
+        let limits = |soft, hard| Some(FdLimits { soft, hard });
+        assert_eq!(parse(&line("1024", "524288")), limits(1024, 524_288));
+        assert_eq!(
+            parse(&line("64", "unlimited")),
+            limits(64, FdLimits::UNLIMITED)
+        );
+    }
+
+    #[test]
+    fn a_file_cut_short_tells_nothing() {
+        for text in [
+            HEAD.to_owned(),
+            format!("{HEAD}Max open files            10"),
+            line("many", "4096"),
+            line("-1", "4096"),
+            String::new(),
+        ] {
+            assert_eq!(parse(&text), None, "{text}");
+        }
+    }
+}

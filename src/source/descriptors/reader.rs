@@ -1,0 +1,191 @@
+//! One process after the other, with as few system calls and allocations as there may be: a host has
+//! thousands.
+
+use std::{fmt::Write, path::Path, str};
+
+use rustix::{
+    fd::{AsFd, OwnedFd},
+    fs::{AtFlags, CWD, Mode, OFlags, StatxFlags},
+    io::Errno,
+};
+
+use super::{
+    FdQuestion, count, limits,
+    stat::{self, Stat},
+    types,
+};
+use crate::{
+    model::{FdLimits, FdTypes, ProcessFds, Relative},
+    source::process::cgroup_in,
+};
+
+/// Room for the largest of the files, which come in one piece.
+const LARGEST: usize = 16 * 1024;
+
+/// Why a process is not in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Skipped {
+    /// It ended, has no descriptors by its nature, or is in another network namespace.
+    Gone,
+    /// Nothing of it may be read.
+    Refused,
+    /// Its network namespace may not be seen.
+    Unseen,
+}
+
+impl From<Errno> for Skipped {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            Errno::ACCESS | Errno::PERM => Skipped::Refused,
+            _ => Skipped::Gone,
+        }
+    }
+}
+
+/// Reads files below one /proc.
+pub struct Reader {
+    root: OwnedFd,
+    sizes: bool,
+    path: String,
+    buffer: Vec<u8>,
+}
+
+impl Reader {
+    pub fn new(proc_root: &Path) -> std::io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::openat(CWD, proc_root, flags, Mode::empty())?;
+        Ok(Reader {
+            sizes: count::has_sizes(root.as_fd()),
+            root,
+            path: String::with_capacity(32),
+            buffer: vec![0; LARGEST],
+        })
+    }
+
+    /// The descriptors of one process.
+    pub fn process(&mut self, pid: u32, question: &FdQuestion) -> Result<ProcessFds, Skipped> {
+        if let Some(netns) = question.netns
+            && self.netns(pid)? != netns
+        {
+            return Err(Skipped::Gone);
+        }
+        let mut open = self.open(pid)?;
+        let mut began = None;
+        if question.began || open.unwrap_or(0) == 0 {
+            let stat = self.stat(pid)?;
+            if stat.is_some_and(|stat| stat.kernel_thread || stat.is_dead()) {
+                return Err(Skipped::Gone);
+            }
+            open = open.filter(|_| !stat.is_some_and(|stat| stat.ended));
+            began = stat.map(|stat| stat.began);
+        }
+        let name = self.name(pid)?;
+        Ok(ProcessFds {
+            pid,
+            name,
+            began: began.filter(|_| question.began),
+            open,
+            limits: self.limits(pid)?,
+            uid: self.uid(pid),
+            cgroup: self.cgroup(pid)?,
+            types: None,
+        })
+    }
+
+    /// A process as an ancestor of others; `None` when it is not to be seen.
+    pub fn relative(&mut self, pid: u32) -> Option<Relative> {
+        let stat = self.stat(pid).ok()??;
+        Some(Relative {
+            pid,
+            name: self.name(pid).ok()?,
+            parent: stat.parent,
+            limits: self.limits(pid).ok()?,
+            uid: self.uid(pid),
+            cgroup: self.cgroup(pid).ok()?,
+            ..Relative::default()
+        })
+    }
+
+    /// What the descriptors of a process are. Those of one that is ending vanish while they are
+    /// looked at.
+    pub fn types(&mut self, pid: u32) -> Result<FdTypes, Skipped> {
+        self.at(pid, "fd");
+        let types = types::of(self.root.as_fd(), &self.path)?;
+        match self.stat(pid)? {
+            Some(stat) if stat.ended => Err(Skipped::Gone),
+            _ => Ok(types),
+        }
+    }
+
+    fn limits(&mut self, pid: u32) -> Result<Option<FdLimits>, Errno> {
+        Ok(self.text(pid, "limits", limits::parse)?.flatten())
+    }
+
+    fn cgroup(&mut self, pid: u32) -> Result<Option<String>, Errno> {
+        let parse = |text: &str| cgroup_in(text).map(str::to_owned);
+        Ok(self.text(pid, "cgroup", parse)?.flatten())
+    }
+
+    fn open(&mut self, pid: u32) -> Result<Option<u64>, Errno> {
+        self.at(pid, "fd");
+        match self.sizes {
+            true => count::size(self.root.as_fd(), &self.path).map(Some),
+            false => count::count(self.root.as_fd(), &self.path),
+        }
+    }
+
+    fn netns(&mut self, pid: u32) -> Result<u64, Skipped> {
+        self.at(pid, "ns/net");
+        match rustix::fs::statat(&self.root, self.path.as_str(), AtFlags::empty()) {
+            Ok(stat) => Ok(stat.st_ino),
+            Err(Errno::ACCESS | Errno::PERM) => Err(Skipped::Unseen),
+            Err(_) => Err(Skipped::Gone),
+        }
+    }
+
+    /// The folder belongs to the process's effective user, however dumpable it is.
+    fn uid(&mut self, pid: u32) -> Option<u32> {
+        self.at(pid, "");
+        let flags = AtFlags::STATX_DONT_SYNC;
+        let stat = rustix::fs::statx(&self.root, self.path.as_str(), flags, StatxFlags::UID);
+        stat.ok().map(|stat| stat.stx_uid)
+    }
+
+    /// A process without a readable name is one of which nothing can be read.
+    fn name(&mut self, pid: u32) -> Result<String, Skipped> {
+        let read = self.read(pid, "comm")?;
+        let bytes = &self.buffer[..read];
+        let name = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        Ok(String::from_utf8_lossy(name).into_owned())
+    }
+
+    /// `None` when it may not be read, or is not there.
+    fn stat(&mut self, pid: u32) -> Result<Option<Stat>, Errno> {
+        Ok(self.text(pid, "stat", stat::parse)?.flatten())
+    }
+
+    fn text<T>(
+        &mut self,
+        pid: u32,
+        file: &str,
+        parse: impl FnOnce(&str) -> T,
+    ) -> Result<Option<T>, Errno> {
+        match self.read(pid, file) {
+            Ok(read) => Ok(Some(parse(&String::from_utf8_lossy(&self.buffer[..read])))),
+            Err(Errno::ACCESS | Errno::PERM | Errno::NOENT) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn read(&mut self, pid: u32, file: &str) -> Result<usize, Errno> {
+        self.at(pid, file);
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.root, self.path.as_str(), flags, Mode::empty())?;
+        rustix::io::read(&file, self.buffer.as_mut_slice())
+    }
+
+    fn at(&mut self, pid: u32, file: &str) {
+        self.path.clear();
+        write!(self.path, "{pid}/{file}").expect("a string takes all that is written");
+    }
+}

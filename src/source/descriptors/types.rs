@@ -1,0 +1,104 @@
+//! What the descriptors of a process are: the links of `/proc/PID/fd`.
+//!
+//! ```text
+//! 0 -> /dev/null                    a path: statx(2) tells what is there
+//! 3 -> socket:[308600]              the xattr system.sockprotoname tells its protocol (net/socket.c)
+//! 4 -> pipe:[308601]
+//! 5 -> anon_inode:[eventpoll]
+//! ```
+
+use std::{ffi::CStr, os::fd::AsRawFd};
+
+use rustix::{
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    fs::{AtFlags, FileType, StatxFlags},
+    io::Errno,
+};
+
+use super::count;
+use crate::model::FdTypes;
+
+/// Looks at each descriptor in a folder.
+pub fn of(root: BorrowedFd<'_>, path: &str) -> Result<FdTypes, Errno> {
+    let folder = count::open(root, path)?;
+    let mut types = FdTypes::default();
+    let mut refused = None;
+    count::each(&folder, |name| {
+        match rustix::fs::readlinkat(&folder, name, Vec::new()) {
+            Ok(link) => add(&mut types, &folder, name, &link),
+            // /proc may list what it does not let us follow.
+            Err(errno @ (Errno::ACCESS | Errno::PERM)) => refused = Some(errno),
+            // Closed meanwhile.
+            Err(_) => {}
+        }
+    })?;
+    refused.map_or(Ok(types), Err)
+}
+
+fn add(types: &mut FdTypes, folder: &OwnedFd, name: &CStr, link: &CStr) {
+    let link = link.to_string_lossy();
+    if link.starts_with("socket:[") {
+        let protocol = protocol(folder, name);
+        *types.sockets.entry(protocol).or_default() += 1;
+    } else if link.starts_with("pipe:[") {
+        types.pipes += 1;
+    } else if let Some(kind) = link.strip_prefix("anon_inode:") {
+        *anonymous(types, kind.trim_matches(['[', ']'])) += 1;
+    } else {
+        *by_mode(types, folder, name, &link) += 1;
+    }
+}
+
+fn anonymous<'a>(types: &'a mut FdTypes, kind: &str) -> &'a mut u64 {
+    match kind {
+        "eventpoll" => &mut types.epoll,
+        "eventfd" => &mut types.eventfd,
+        "timerfd" => &mut types.timerfd,
+        "signalfd" => &mut types.signalfd,
+        "inotify" => &mut types.inotify,
+        "io_uring" => &mut types.io_uring,
+        other => types.others.entry(other.to_owned()).or_default(),
+    }
+}
+
+/// A file that has a path, or a file of the kernel's own such as a namespace (`net:[4026531840]`).
+fn by_mode<'a>(types: &'a mut FdTypes, folder: &OwnedFd, name: &CStr, link: &str) -> &'a mut u64 {
+    let kernels_own = link.split_once(":[").filter(|_| !link.starts_with('/'));
+    if let Some((kind, _)) = kernels_own {
+        return types.others.entry(kind.to_owned()).or_default();
+    }
+    let flags = AtFlags::STATX_DONT_SYNC;
+    let stat = rustix::fs::statx(folder.as_fd(), name, flags, StatxFlags::TYPE);
+    let mode = stat.map_or(0, |stat| u32::from(stat.stx_mode));
+    let other = match FileType::from_raw_mode(mode) {
+        FileType::RegularFile => return &mut types.files,
+        FileType::Directory => return &mut types.directories,
+        FileType::CharacterDevice | FileType::BlockDevice => return &mut types.devices,
+        FileType::Fifo => return &mut types.pipes,
+        FileType::Socket => "socket file",
+        FileType::Symlink => "symlink",
+        FileType::Unknown => "unknown",
+    };
+    types.others.entry(other.to_owned()).or_default()
+}
+
+/// `tcp` for `TCP` and `TCPv6`, `unix` for `UNIX` and `UNIX-STREAM`.
+fn protocol(folder: &OwnedFd, name: &CStr) -> String {
+    // There is no getxattrat(2) before 6.13.
+    let path = format!(
+        "/proc/self/fd/{}/{}",
+        folder.as_raw_fd(),
+        name.to_string_lossy()
+    );
+    let mut kernels = [0; 64];
+    let read = rustix::fs::getxattr(path, "system.sockprotoname", &mut kernels);
+    let name = read
+        .ok()
+        .and_then(|read| CStr::from_bytes_until_nul(&kernels[..read]).ok());
+    let name = name.map(|name| name.to_string_lossy().to_lowercase());
+    match name.as_deref() {
+        Some("unix-stream") => "unix".to_owned(),
+        Some(name) => name.strip_suffix("v6").unwrap_or(name).to_owned(),
+        None => "unknown".to_owned(),
+    }
+}

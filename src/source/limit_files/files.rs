@@ -1,0 +1,93 @@
+//! Reading below a folder that stands for `/`, without leaving it through a link.
+
+use std::{cell::Cell, fs::File, io::Read, path::Path};
+
+use rustix::{
+    fd::{AsFd, OwnedFd},
+    fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags},
+    io::Errno,
+};
+
+/// More than any such file has.
+const LARGEST: u64 = 256 * 1024;
+/// More files than a folder of settings has.
+const MOST: usize = 1000;
+
+/// Files below one root.
+pub struct Files {
+    root: Option<OwnedFd>,
+    refused: Cell<bool>,
+}
+
+impl Files {
+    /// A root that may not be looked at refuses every file.
+    pub fn new(root: &Path) -> Self {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Files {
+            root: rustix::fs::openat(CWD, root, flags, Mode::empty()).ok(),
+            refused: Cell::new(false),
+        }
+    }
+
+    /// Forgets what was refused.
+    pub fn begin(&self) {
+        self.refused.set(self.root.is_none());
+    }
+
+    /// Whether a file was refused since.
+    pub fn were_refused(&self) -> bool {
+        self.refused.get()
+    }
+
+    /// The text of a regular file, `None` when there is none: a link to /dev/null is none.
+    pub fn text(&self, path: &str) -> Option<String> {
+        // A FIFO must not keep us waiting.
+        let file = self.open(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
+        let kind = FileType::from_raw_mode(rustix::fs::fstat(&file).ok()?.st_mode);
+        if kind != FileType::RegularFile {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        File::from(file)
+            .take(LARGEST)
+            .read_to_end(&mut bytes)
+            .ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Whether there is something of this name, if only a link.
+    pub fn exists(&self, path: &str) -> bool {
+        self.open(path, OFlags::PATH).is_some()
+    }
+
+    /// Names in a folder that end with `.conf`, in the order of their bytes.
+    pub fn configurations(&self, folder: &str) -> Vec<String> {
+        let Some(folder) = self.open(folder, OFlags::RDONLY | OFlags::DIRECTORY) else {
+            return Vec::new();
+        };
+        let entries = Dir::read_from(folder).into_iter().flatten().flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let mut names: Vec<String> = names
+            .filter(|name| name.ends_with(".conf") && !name.starts_with('.'))
+            .take(MOST)
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    fn open(&self, path: &str, flags: OFlags) -> Option<OwnedFd> {
+        let root = self.root.as_ref()?.as_fd();
+        let below = path.trim_start_matches('/');
+        let flags = flags | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::IN_ROOT;
+        let opened = match rustix::fs::openat2(root, below, flags, Mode::empty(), resolve) {
+            // Before Linux 5.6.
+            Err(Errno::NOSYS) => rustix::fs::openat(root, below, flags, Mode::empty()),
+            opened => opened,
+        };
+        if matches!(opened, Err(Errno::ACCESS | Errno::PERM)) {
+            self.refused.set(true);
+        }
+        opened.ok()
+    }
+}

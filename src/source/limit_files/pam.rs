@@ -1,0 +1,227 @@
+//! `/etc/security/limits.conf` and `limits.d` (man limits.conf, modules/pam_limits/pam_limits.c of
+//! Linux-PAM): what a login gives a user.
+//!
+//! ```text
+//! # domain  type  item    value
+//! *         soft  nofile  1024
+//! @www      -     nofile  65536
+//! ```
+
+use super::{files::Files, users::User};
+use crate::model::{FdLimits, Setting};
+
+const MAIN: &str = "/etc/security/limits.conf";
+const FOLDER: &str = "/etc/security/limits.d";
+
+/// A limit and the line that sets it.
+type Set = (u64, Setting);
+
+/// How well a line matches: a lower one overrides a higher, a later one its equal.
+type Rank = u8;
+
+/// The soft and the hard limit that the files set for a user; `None` where no line does.
+pub fn limits(files: &Files, user: &User) -> (Option<Set>, Option<Set>) {
+    let mut found = Found::default();
+    let more = files.configurations(FOLDER).into_iter();
+    let paths = std::iter::once(MAIN.to_owned()).chain(more.map(|name| format!("{FOLDER}/{name}")));
+    for path in paths {
+        let text = files.text(&path).unwrap_or_default();
+        found.add(&path, &text, user);
+    }
+    found.limits()
+}
+
+#[derive(Default)]
+struct Found {
+    soft: Option<(Rank, Set)>,
+    hard: Option<(Rank, Set)>,
+    exempt: bool,
+}
+
+impl Found {
+    fn add(&mut self, path: &str, text: &str, user: &User) {
+        for (number, line) in (1..).zip(text.lines()) {
+            let line = line.split('#').next().unwrap_or_default().trim();
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let Some(rank) = words.first().and_then(|domain| rank(domain, user)) else {
+                continue;
+            };
+            let setting = || Setting {
+                file: path.to_owned(),
+                line: number,
+                text: words.join(" "),
+            };
+            match words[1..] {
+                ["-"] => self.exempt = true,
+                [kind, "nofile", value] => self.set(kind, rank, value, setting()),
+                _ => {}
+            }
+        }
+    }
+
+    fn set(&mut self, kind: &str, rank: Rank, value: &str, setting: Setting) {
+        let Some(value) = number(value) else { return };
+        let set = |place: &mut Option<(Rank, Set)>| {
+            if place.as_ref().is_none_or(|(known, _)| *known >= rank) {
+                *place = Some((rank, (value, setting.clone())));
+            }
+        };
+        match kind {
+            "soft" => set(&mut self.soft),
+            "hard" => set(&mut self.hard),
+            "-" => [&mut self.soft, &mut self.hard].into_iter().for_each(set),
+            _ => {}
+        }
+    }
+
+    /// A user or group with a line `NAME -` gets none. A soft limit does not exceed the hard one.
+    fn limits(self) -> (Option<Set>, Option<Set>) {
+        if self.exempt {
+            return (None, None);
+        }
+        let without_rank = |found: Option<(Rank, Set)>| found.map(|(_, set)| set);
+        let (soft, hard) = (without_rank(self.soft), without_rank(self.hard));
+        let bounded = match (soft, &hard) {
+            (Some((soft, _)), Some((limit, setting))) if soft > *limit => {
+                Some((*limit, setting.clone()))
+            }
+            (soft, _) => soft,
+        };
+        (bounded, hard)
+    }
+}
+
+/// Groups and `*` do not concern root.
+fn rank(domain: &str, user: &User) -> Option<Rank> {
+    let is_root = user.uid == 0;
+    if domain == user.name {
+        return Some(0);
+    }
+    if let Some(group) = domain.strip_prefix('@') {
+        let in_group = match range(group) {
+            Some(range) => range.has(user.gid),
+            None => user.groups.iter().any(|name| name == group),
+        };
+        return (in_group && !is_root).then_some(1);
+    }
+    if domain == "*" {
+        return (!is_root).then_some(2);
+    }
+    range(domain)?.has(user.uid).then_some(0)
+}
+
+/// `1000:1999`; `1000:` has no end, `:1000` is that one.
+struct Range(Option<u32>, Option<u32>);
+
+fn range(text: &str) -> Option<Range> {
+    let (low, high) = text.split_once(':')?;
+    let end = |text: &str| match text {
+        "" => Some(None),
+        digits => digits.parse().ok().map(Some),
+    };
+    Some(Range(end(low)?, end(high)?))
+}
+
+impl Range {
+    fn has(&self, id: u32) -> bool {
+        match *self {
+            Range(Some(low), Some(high)) => (low..=high).contains(&id),
+            Range(Some(low), None) => id >= low,
+            Range(None, Some(exact)) => id == exact,
+            Range(None, None) => false,
+        }
+    }
+}
+
+fn number(value: &str) -> Option<u64> {
+    match value {
+        "-1" | "unlimited" | "infinity" => Some(FdLimits::UNLIMITED),
+        digits => digits.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(name: &str, uid: u32) -> User {
+        User {
+            name: name.to_owned(),
+            uid,
+            gid: 100,
+            groups: vec!["www".to_owned()],
+            ..User::default()
+        }
+    }
+
+    fn found(text: &str, user: &User) -> (Option<u64>, Option<u64>) {
+        let mut found = Found::default();
+        found.add("f", text, user);
+        let (soft, hard) = found.limits();
+        (soft.map(|(value, _)| value), hard.map(|(value, _)| value))
+    }
+
+    #[test]
+    fn a_user_goes_before_a_group_and_a_group_before_all() {
+        let api = user("api", 1000);
+        let text = "api soft nofile 3 # mine\n@www - nofile 8\n* - nofile 1\n* soft core 0\n";
+        assert_eq!(found(text, &api), (Some(3), Some(8)));
+        assert_eq!(
+            found("* - nofile 1\n* - nofile unlimited\n", &api),
+            (Some(u64::MAX), Some(u64::MAX))
+        );
+        assert_eq!(
+            found("@other - nofile 1\nroot - nofile 5", &api),
+            (None, None)
+        );
+    }
+
+    #[test]
+    fn groups_and_the_star_do_not_concern_root() {
+        let root = user("root", 0);
+        assert_eq!(
+            found("* - nofile 1\n@www - nofile 2\n", &root),
+            (None, None)
+        );
+        assert_eq!(found("root hard nofile 9\n", &root), (None, Some(9)));
+    }
+
+    #[test]
+    fn numbers_of_users_and_groups_may_be_ranges() {
+        let api = user("api", 1000);
+        for (domain, concerned) in [
+            ("1000:", true),
+            ("1001:", false),
+            (":1000", true),
+            (":1001", false),
+            ("500:1500", true),
+            ("@100:100", true),
+            ("@101:", false),
+            (":", false),
+            ("a:b", false),
+        ] {
+            let expected = concerned.then_some(7);
+            let text = format!("{domain} soft nofile 7");
+            assert_eq!(found(&text, &api).0, expected, "{domain}");
+        }
+    }
+
+    #[test]
+    fn who_is_exempt_gets_none_and_nonsense_sets_none() {
+        let api = user("api", 1000);
+        assert_eq!(found("* - nofile 1\napi -\n", &api), (None, None));
+        for text in [
+            "* soft nofile many",
+            "* soft nofile",
+            "* firm nofile 3",
+            "nofile",
+            "# * - nofile 3",
+        ] {
+            assert_eq!(found(text, &api), (None, None), "{text}");
+        }
+        assert_eq!(
+            found("* soft nofile 9\n* hard nofile 5", &api),
+            (Some(5), Some(5))
+        );
+    }
+}

@@ -1,0 +1,166 @@
+//! In which files a unit is described, and which of them override which (man systemd.unit).
+
+use super::{files::Files, users::User};
+
+const SYSTEM: [&str; 13] = [
+    "/etc/systemd/system.control",
+    "/run/systemd/system.control",
+    "/run/systemd/transient",
+    "/run/systemd/generator.early",
+    "/etc/systemd/system",
+    "/etc/systemd/system.attached",
+    "/run/systemd/system",
+    "/run/systemd/system.attached",
+    "/run/systemd/generator",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+    "/run/systemd/generator.late",
+];
+
+/// Where system.conf and user.conf are, and folders of drop-ins beside them.
+const CONFIGURATION: [&str; 4] = [
+    "/etc/systemd",
+    "/run/systemd",
+    "/usr/local/lib/systemd",
+    "/usr/lib/systemd",
+];
+
+/// Who starts a unit.
+pub enum Manager {
+    /// The first process.
+    System,
+    /// That of a user, who may be unknown here.
+    User(Option<User>, u32),
+}
+
+impl Manager {
+    /// The unit's file and its drop-ins, each overriding those before it.
+    pub fn unit_files(&self, files: &Files, unit: &str) -> Vec<String> {
+        let folders = self.folders();
+        let find = |name: &str| {
+            let paths = folders.iter().map(|folder| format!("{folder}/{name}"));
+            paths.into_iter().find(|path| files.exists(path))
+        };
+        let template = template(unit);
+        let main = find(unit).or_else(|| find(template.as_deref()?));
+        let mut found: Vec<String> = main.into_iter().collect();
+        found.extend(drop_ins(
+            files,
+            &folders_of_drop_ins(&folders, unit, template),
+        ));
+        found
+    }
+
+    /// system.conf or user.conf, and its drop-ins.
+    pub fn configuration(&self, files: &Files) -> Vec<String> {
+        let name = match self {
+            Manager::System => "system.conf",
+            Manager::User(..) => "user.conf",
+        };
+        let paths = CONFIGURATION.map(|folder| format!("{folder}/{name}"));
+        let folders = CONFIGURATION.map(|folder| format!("{folder}/{name}.d"));
+        let main = paths.into_iter().find(|path| files.exists(path));
+        main.into_iter().chain(drop_ins(files, &folders)).collect()
+    }
+
+    fn folders(&self) -> Vec<String> {
+        let Manager::User(user, uid) = self else {
+            return SYSTEM.map(str::to_owned).to_vec();
+        };
+        let home = user.as_ref().map(|user| user.home.trim_end_matches('/'));
+        let at_home = |path: &str| home.map(|home| format!("{home}/{path}"));
+        let runtime = |path: &str| Some(format!("/run/user/{uid}/systemd/{path}"));
+        let shared = |path: &str| Some(path.to_owned());
+        let all = [
+            at_home(".config/systemd/user.control"),
+            runtime("user.control"),
+            runtime("transient"),
+            runtime("generator.early"),
+            at_home(".config/systemd/user"),
+            shared("/etc/systemd/user"),
+            runtime("user"),
+            shared("/run/systemd/user"),
+            runtime("generator"),
+            at_home(".local/share/systemd/user"),
+            shared("/usr/local/lib/systemd/user"),
+            shared("/usr/lib/systemd/user"),
+            runtime("generator.late"),
+        ];
+        all.into_iter().flatten().collect()
+    }
+}
+
+/// `api@.service` of `api@1.service`.
+fn template(unit: &str) -> Option<String> {
+    let (name, kind) = unit.rsplit_once('.')?;
+    let (prefix, _) = name.split_once('@')?;
+    Some(format!("{prefix}@.{kind}"))
+}
+
+/// The more special before the more general: of the unit, of its template, of the names it begins
+/// with (`web-.service.d` of `web-api.service`), and last of all units of its kind.
+fn folders_of_drop_ins(folders: &[String], unit: &str, template: Option<String>) -> Vec<String> {
+    let mut names = vec![unit.to_owned()];
+    names.extend(template);
+    let (name, kind) = unit.rsplit_once('.').unwrap_or((unit, "service"));
+    let dashes = name.match_indices('-').map(|(at, _)| &name[..=at]);
+    let prefixes: Vec<&str> = dashes.filter(|prefix| prefix.len() < name.len()).collect();
+    names.extend(
+        prefixes
+            .iter()
+            .rev()
+            .map(|prefix| format!("{prefix}.{kind}")),
+    );
+    let of_unit = folders
+        .iter()
+        .flat_map(|folder| names.iter().map(move |name| format!("{folder}/{name}.d")));
+    let of_kind = folders.iter().map(|folder| format!("{folder}/{kind}.d"));
+    of_unit.chain(of_kind).collect()
+}
+
+/// All drop-ins by their names, whatever folder they are in; of two of one name the first folder's
+/// counts.
+fn drop_ins(files: &Files, folders: &[String]) -> Vec<String> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for folder in folders {
+        for name in files.configurations(folder) {
+            if !found.iter().any(|(known, _)| *known == name) {
+                let path = format!("{folder}/{name}");
+                found.push((name, path));
+            }
+        }
+    }
+    found.sort_unstable();
+    found.into_iter().map(|(_, path)| path).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_has_drop_ins_of_its_template_and_of_what_it_begins_with() {
+        let folders = ["/a".to_owned(), "/b".to_owned()];
+        let found = folders_of_drop_ins(&folders, "web-api-x.service", None);
+        assert_eq!(
+            found,
+            [
+                "/a/web-api-x.service.d",
+                "/a/web-api-.service.d",
+                "/a/web-.service.d",
+                "/b/web-api-x.service.d",
+                "/b/web-api-.service.d",
+                "/b/web-.service.d",
+                "/a/service.d",
+                "/b/service.d"
+            ]
+        );
+        let found = folders_of_drop_ins(&folders[..1], "api@1.service", template("api@1.service"));
+        assert_eq!(
+            found,
+            ["/a/api@1.service.d", "/a/api@.service.d", "/a/service.d"]
+        );
+        assert_eq!(template("api.service"), None);
+    }
+}

@@ -1,0 +1,156 @@
+//! One setting in unit files and system.conf (man systemd.syntax, systemd.exec).
+//!
+//! ```text
+//! [Service]
+//! # both limits, or soft:hard
+//! LimitNOFILE=65536:524288
+//! ```
+
+use super::files::Files;
+use crate::model::{FdLimits, Setting};
+
+/// What a line makes of the setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Assigned {
+    /// `LimitNOFILE=` alone: as if nothing had been said before.
+    Nothing,
+    /// These limits.
+    Limits(FdLimits),
+}
+
+/// The last that was said, in files that override those before them.
+pub fn last(
+    files: &Files,
+    paths: Vec<String>,
+    section: &str,
+    key: &str,
+) -> Option<(FdLimits, Setting)> {
+    let mut found = None;
+    for path in paths {
+        let text = files.text(&path).unwrap_or_default();
+        for (line, text, assigned) in assignments(&text, section, key) {
+            found = match assigned {
+                Assigned::Nothing => None,
+                Assigned::Limits(limits) => {
+                    let file = path.clone();
+                    Some((limits, Setting { file, line, text }))
+                }
+            };
+        }
+    }
+    found
+}
+
+/// Lines that assign the key in the section, with their numbers. What systemd would not
+/// understand, and so ignores, is left out.
+fn assignments(text: &str, section: &str, key: &str) -> Vec<(u64, String, Assigned)> {
+    let mut found = Vec::new();
+    let mut inside = false;
+    for (number, line) in logical_lines(text) {
+        if let Some(head) = line.strip_prefix('[') {
+            inside = head.strip_suffix(']') == Some(section);
+        } else if inside
+            && let Some((name, value)) = line.split_once('=')
+            && name.trim_end() == key
+            && let Some(assigned) = assigned(value.trim())
+        {
+            found.push((number, line, assigned));
+        }
+    }
+    found
+}
+
+/// Lines without comments, those joined that end with a backslash.
+fn logical_lines(text: &str) -> Vec<(u64, String)> {
+    let mut lines: Vec<(u64, String)> = Vec::new();
+    let mut goes_on = false;
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim();
+        if line.starts_with(['#', ';']) || (line.is_empty() && !goes_on) {
+            continue;
+        }
+        let (part, more) = match line.strip_suffix('\\') {
+            Some(part) => (part, true),
+            None => (line, false),
+        };
+        match lines.last_mut().filter(|_| goes_on) {
+            Some((_, whole)) => *whole = format!("{} {part}", whole.trim_end()),
+            None => lines.push((number, part.to_owned())),
+        }
+        goes_on = more;
+    }
+    lines
+}
+
+fn assigned(value: &str) -> Option<Assigned> {
+    if value.is_empty() {
+        return Some(Assigned::Nothing);
+    }
+    let (soft, hard) = value.split_once(':').unwrap_or((value, value));
+    let (soft, hard) = (number(soft)?, number(hard)?);
+    (soft <= hard).then_some(Assigned::Limits(FdLimits { soft, hard }))
+}
+
+fn number(text: &str) -> Option<u64> {
+    match (text.trim(), text.trim().strip_prefix("0x")) {
+        ("infinity", _) => Some(FdLimits::UNLIMITED),
+        (_, Some(digits)) => u64::from_str_radix(digits, 16).ok(),
+        (digits, None) => digits.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(text: &str) -> Vec<(u64, Option<(u64, u64)>)> {
+        let found = assignments(text, "Service", "LimitNOFILE").into_iter();
+        found
+            .map(|(line, _, assigned)| match assigned {
+                Assigned::Nothing => (line, None),
+                Assigned::Limits(limits) => (line, Some((limits.soft, limits.hard))),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn one_value_sets_both_and_two_set_each() {
+        let text = "# x\n[Unit]\nLimitNOFILE=1\n\n[Service]\n LimitNOFILE = 1024\nLimitNOFILE=64:infinity\n;LimitNOFILE=5\nLimitNOFILESoft=7\nLimitNOFILE=\n[Install]\nLimitNOFILE=9\n";
+        let infinity = u64::MAX;
+        assert_eq!(
+            limits(text),
+            [
+                (6, Some((1024, 1024))),
+                (7, Some((64, infinity))),
+                (10, None)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_may_go_on_on_the_next() {
+        assert_eq!(
+            limits("[Service]\nExecStart=x \\\nLimitNOFILE=5\nLimitNOFILE=\\\n 6\n"),
+            [(4, Some((6, 6)))]
+        );
+        assert_eq!(
+            limits("[Service]\nLimitNOFILE=\\\n# said between\n 0x40"),
+            [(2, Some((64, 64)))]
+        );
+    }
+
+    #[test]
+    fn what_systemd_does_not_understand_it_ignores() {
+        for line in [
+            "LimitNOFILE=many",
+            "LimitNOFILE=9:3",
+            "LimitNOFILE=-1",
+            "LimitNOFILE",
+            "=",
+            "limitnofile=4",
+        ] {
+            assert_eq!(limits(&format!("[Service]\n{line}\n")), [], "{line}");
+        }
+        assert_eq!(limits("LimitNOFILE=4\n[Service\nLimitNOFILE=4"), []);
+    }
+}

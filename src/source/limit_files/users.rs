@@ -1,0 +1,68 @@
+//! Users and groups by /etc/passwd and /etc/group. Users of a directory service are not found.
+
+use super::files::Files;
+
+/// A user that may log in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct User {
+    /// Login name.
+    pub name: String,
+    /// User id.
+    pub uid: u32,
+    /// Primary group.
+    pub gid: u32,
+    /// Home folder.
+    pub home: String,
+    /// Names of all groups that the user is in.
+    pub groups: Vec<String>,
+}
+
+impl User {
+    /// The first of that number.
+    pub fn find(files: &Files, uid: u32) -> Option<User> {
+        let passwd = files.text("/etc/passwd")?;
+        let mut user = passwd.lines().find_map(|line| user(line, uid))?;
+        let group = files.text("/etc/group").unwrap_or_default();
+        user.groups = groups(&group, &user);
+        Some(user)
+    }
+}
+
+/// `api:x:1000:1000:The API:/srv/api:/bin/sh`
+fn user(line: &str, uid: u32) -> Option<User> {
+    let fields: Vec<&str> = line.split(':').collect();
+    let user = User {
+        name: fields.first()?.to_string(),
+        uid: fields.get(2)?.parse().ok()?,
+        gid: fields.get(3)?.parse().ok()?,
+        home: fields.get(5)?.to_string(),
+        groups: Vec::new(),
+    };
+    (user.uid == uid).then_some(user)
+}
+
+/// Lines `adm:x:4:syslog,api`.
+fn groups(text: &str, user: &User) -> Vec<String> {
+    let has = |line: &str| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let gid: u32 = fields.get(2)?.parse().ok()?;
+        let mut members = fields.get(3)?.split(',');
+        (gid == user.gid || members.any(|member| member == user.name)).then(|| fields[0].to_owned())
+    };
+    text.lines().filter_map(has).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_in_the_primary_group_and_those_that_list_it() {
+        let api = user("api:x:1000:100:The API:/srv/api:/bin/sh", 1000).unwrap();
+        assert_eq!((api.name.as_str(), api.home.as_str()), ("api", "/srv/api"));
+        let text = "root:x:0:\nadm:x:4:syslog,api\nusers:x:100:\nnoapi:x:7:apis\nbroken\n";
+        assert_eq!(groups(text, &api), ["adm", "users"]);
+        assert_eq!(user("api:x:1000", 1000), None);
+        assert_eq!(user("api:x:1000:100:::", 1), None);
+    }
+}
