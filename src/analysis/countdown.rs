@@ -87,7 +87,7 @@ impl Countdown {
         let part = |second: usize| (seconds - second as f64).clamp(0.0, 1.0);
         self.each()
             .map(|(second, count)| f64::from(count) * part(second))
-            .sum()
+            .fold(0.0, |sum, count| sum + count)
     }
 
     /// How many have from `low` to less than `high` seconds left.

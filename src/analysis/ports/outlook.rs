@@ -15,8 +15,8 @@ const FAR_SECONDS: f64 = 86_400.0;
 pub struct Outlook {
     /// By how many ports it grew.
     pub delta: i64,
-    /// Ports newly taken a second: growth, and TIME_WAITs that ran out meanwhile. Connections that
-    /// came and went between the readings without a TIME_WAIT are not seen.
+    /// Ports newly taken a second. Connections that came and went between the readings without a
+    /// TIME_WAIT are not seen.
     pub per_second: Option<f64>,
     /// When no port will be left if it goes on like this; `None` when it does not.
     pub full_in_seconds: Option<f64>,
@@ -27,9 +27,7 @@ pub fn outlook(now: &Tuple, before: Option<&Tuple>, elapsed: Duration, free: u64
     let none = Tuple::default();
     let before = before.unwrap_or(&none);
     let delta = now.used() as i64 - before.used() as i64;
-    let ran_out = before.left.within(elapsed.as_secs_f64()).round();
-    let taken = (delta as f64 + ran_out).max(0.0);
-    let rate = per_second(taken, elapsed);
+    let rate = taken(now, before, elapsed);
     let room = free + u64::from(now.reusable);
     let full_in_seconds = match rate {
         _ if room == 0 => Some(0.0),
@@ -42,6 +40,19 @@ pub fn outlook(now: &Tuple, before: Option<&Tuple>, elapsed: Duration, free: u64
         per_second: rate,
         full_in_seconds: full_in_seconds.filter(|seconds| *seconds < FAR_SECONDS),
     }
+}
+
+/// Ports that were not held before are new. Those that were given back and taken again meanwhile
+/// show by their TIME_WAITs' age, to the second. How many TIME_WAITs ran out does not tell: their
+/// timers are seconds late (kernel/time/timer.c).
+fn taken(now: &Tuple, before: &Tuple, elapsed: Duration) -> Option<f64> {
+    let new = per_second(now.ports.count_outside(&before.ports) as f64, elapsed)?;
+    if elapsed < Duration::from_secs(1) {
+        return Some(new);
+    }
+    let others = |tuple: &Tuple| tuple.used() as f64 - tuple.left.count() as f64;
+    let growth = per_second(others(now) - others(before), elapsed)?;
+    Some(new.max(timewait_rate(now, elapsed) + growth))
 }
 
 /// connect(2) takes over this tuple's TIME_WAITs, so they press nobody.

@@ -186,7 +186,8 @@ pub struct TupleReport {
     pub window: Option<Window>,
     /// Change of `used` since the reading before.
     pub delta: Option<i64>,
-    /// Ports newly taken a second: growth, and TIME_WAITs that ran out meanwhile.
+    /// Ports newly taken a second: those that were not held before, or more where TIME_WAITs tell
+    /// that ports were given back and taken again meanwhile.
     pub per_second: Option<f64>,
     /// How `used` was spread over many samples (`--for`).
     #[serde(skip_serializing_if = "Option::is_none")]

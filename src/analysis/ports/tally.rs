@@ -38,7 +38,7 @@ pub struct Tuple {
     /// The inode of the oldest that somebody holds (inodes are given in turn): its descriptor is
     /// likely to be low, and soon found.
     pub inode: Option<u32>,
-    /// When its timewait sockets run out.
+    /// When its TIME_WAITs run out.
     pub left: Countdown,
 }
 
@@ -151,7 +151,7 @@ impl Tuple {
             let oldest = self.inode.unwrap_or(connection.inode);
             self.inode = Some(oldest.min(connection.inode));
         }
-        if let Some(left) = connection.left_ms {
+        if let (State::TimeWait, Some(left)) = (connection.state, connection.left_ms) {
             self.left.add(left);
         }
         true
