@@ -46,9 +46,11 @@ pub fn choice(tuple: &Tuple, capacity: &Capacity) -> Choice {
     if of_connect == tuple.used() || spent {
         return Choice::Connect;
     }
+    let is_unexplained = |port| !preferred(&port) && !tuple.at_connect.contains(port);
     match window(tuple, capacity) {
         Some(window) => Choice::Window(window),
-        None => Choice::BoundFirst,
+        None if tuple.ports.iter().any(is_unexplained) => Choice::BoundFirst,
+        None => Choice::Connect,
     }
 }
 
@@ -61,7 +63,9 @@ fn window(tuple: &Tuple, capacity: &Capacity) -> Option<Window> {
 
 /// Ports of a tuple that was judged bound first, without those known to be chosen at connect(2).
 pub fn bound_first(tuple: &Tuple, capacity: &Capacity) -> PortSet {
-    let some_by_connect = tuple.port_at_connect > 0;
-    let is_bound = |port: &u16| !some_by_connect || !capacity.blocked.is_for_connect(*port);
-    tuple.ports.iter().filter(is_bound).collect()
+    let may_be_bound = |port: &u16| match tuple.at_connect.is_empty() {
+        true => true,
+        false => !capacity.blocked.is_for_connect(*port) && !tuple.at_connect.contains(*port),
+    };
+    tuple.ports.iter().filter(may_be_bound).collect()
 }

@@ -33,8 +33,8 @@ pub struct Tuple {
     pub states: [u32; State::ALL.len()],
     /// How many of them connect(2) may take over.
     pub reusable: u32,
-    /// How many have IP_BIND_ADDRESS_NO_PORT, so that their port was chosen at connect(2).
-    pub port_at_connect: u32,
+    /// Those of IP_BIND_ADDRESS_NO_PORT, chosen at connect(2) for sure.
+    pub at_connect: PortSet,
     /// The inode of the oldest that somebody holds (inodes are given in turn): its descriptor is
     /// likely to be low, and soon found.
     pub inode: Option<u32>,
@@ -146,7 +146,9 @@ impl Tuple {
         }
         self.states[place(connection.state)] += 1;
         self.reusable += u32::from(is_reusable);
-        self.port_at_connect += u32::from(connection.port_at_connect == Some(true));
+        if connection.port_at_connect == Some(true) {
+            self.at_connect.insert(connection.local.port);
+        }
         if connection.inode != 0 {
             let oldest = self.inode.unwrap_or(connection.inode);
             self.inode = Some(oldest.min(connection.inode));
@@ -162,7 +164,7 @@ impl Tuple {
         let states = self.states.iter_mut().zip(other.states);
         states.for_each(|(mine, theirs)| *mine += theirs);
         self.reusable += other.reusable;
-        self.port_at_connect += other.port_at_connect;
+        self.at_connect.extend(other.at_connect.iter());
         self.inode = self.inode.into_iter().chain(other.inode).min();
         self.left.merge(&other.left);
     }

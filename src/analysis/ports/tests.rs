@@ -229,6 +229,12 @@ fn a_port_known_to_be_chosen_at_connect_was_not_bound() {
         .for_each(|one| one.port_at_connect = Some(true));
     all.push(connection(107, "10.0.0.9:80", State::Established));
     assert_eq!(only(&reading(limits(), &all)).bound_first, 1);
+
+    // The first parity was spent once; the other one remains.
+    let mut rest = [101, 103, 104].map(|port| connection(port, "10.0.0.9:80", State::Established));
+    rest.iter_mut()
+        .for_each(|one| one.port_at_connect = Some(true));
+    assert_eq!(only(&reading(limits(), &rest)).bound_first, 0);
 }
 
 #[test]
