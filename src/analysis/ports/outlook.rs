@@ -42,17 +42,17 @@ pub fn outlook(now: &Tuple, before: Option<&Tuple>, elapsed: Duration, free: u64
     }
 }
 
-/// Ports that were not held before are new. Those that were given back and taken again meanwhile
-/// show by their TIME_WAITs' age, to the second. How many TIME_WAITs ran out does not tell: their
+/// Ports that were not held before are new. That more were given back and taken again meanwhile
+/// shows by the TIME_WAITs that are surely younger; how many of them ran out does not tell, as their
 /// timers are seconds late (kernel/time/timer.c).
 fn taken(now: &Tuple, before: &Tuple, elapsed: Duration) -> Option<f64> {
     let new = per_second(now.ports.count_outside(&before.ports) as f64, elapsed)?;
-    if elapsed < Duration::from_secs(1) {
-        return Some(new);
-    }
     let others = |tuple: &Tuple| tuple.used() as f64 - tuple.left.count() as f64;
     let growth = per_second(others(now) - others(before), elapsed)?;
-    Some(new.max(timewait_rate(now, elapsed) + growth))
+    let minute = Duration::from_millis(TIMEWAIT_MS.into());
+    let made = younger_than(now, elapsed.as_secs_f64().floor());
+    let again = per_second(made, elapsed.min(minute))? + growth;
+    Some(new.max(again))
 }
 
 /// connect(2) takes over this tuple's TIME_WAITs, so they press nobody.
@@ -86,7 +86,10 @@ fn draining(now: &Tuple, elapsed: Duration, rate: f64, free: f64) -> Option<f64>
 /// TIME_WAITs made a second, by those that are younger than the interval.
 fn timewait_rate(now: &Tuple, elapsed: Duration) -> f64 {
     let seconds = elapsed.as_secs_f64().clamp(1.0, TIMEWAIT_SECONDS);
-    let all = now.left.within(f64::INFINITY);
-    let old = now.left.within(TIMEWAIT_SECONDS - seconds);
-    (all - old) / seconds
+    younger_than(now, seconds) / seconds
+}
+
+/// TIME_WAITs that were made within the last so many seconds.
+fn younger_than(now: &Tuple, seconds: f64) -> f64 {
+    now.left.within(f64::INFINITY) - now.left.within(TIMEWAIT_SECONDS - seconds)
 }

@@ -317,6 +317,23 @@ fn time_waits_that_run_out_as_fast_as_they_are_made_never_fill() {
 }
 
 #[test]
+fn time_waits_whose_timers_are_late_did_not_run_out() {
+    let mut kept = churn(10, 60);
+    let late = (0..20).map(|port| Connection {
+        left_ms: Some(0),
+        ..connection(1600 + port, "10.0.0.9:80", State::TimeWait)
+    });
+    for one in late {
+        let NamespaceReading {
+            capacity, tally, ..
+        } = &mut kept.namespaces[0];
+        tally.add(&one, capacity);
+    }
+    let row = after(2, &kept, &kept);
+    assert_eq!((row.per_second, row.full_in_seconds), (Some(10.0), None));
+}
+
+#[test]
 fn a_plateau_below_the_limit_is_foreseen() {
     let row = after(2, &churn(10, 20), &churn(10, 22));
     assert_eq!((row.delta, row.per_second), (Some(20), Some(10.0)));
