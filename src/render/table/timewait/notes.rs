@@ -57,15 +57,20 @@ fn overflow_words(report: &TimewaitReport) -> String {
     }
 }
 
-/// Buckets overflow now, or did and may do so again.
+/// Buckets overflow now.
 fn lost(report: &TimewaitReport) -> bool {
     report
         .namespaces
         .iter()
         .any(|namespace| match namespace.overflows_delta {
             Some(new) => new > 0,
-            None => namespace.overflows > Some(0) && namespace.fill_ratio > Some(NEAR),
+            None => namespace.overflows > Some(0) && is_full(namespace),
         })
+}
+
+fn is_full(namespace: &NamespaceReport) -> bool {
+    let count = namespace.count;
+    namespace.limit.is_some_and(|limit| count >= limit.into())
 }
 
 fn is_near(report: &TimewaitReport) -> bool {
