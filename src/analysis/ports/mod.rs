@@ -6,6 +6,7 @@
 //! not, has it for every destination.
 
 mod capacity;
+mod gone;
 mod group;
 mod inferred;
 mod outlook;

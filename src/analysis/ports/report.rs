@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{
     Blocked, By, Capacity, NamespaceReading, Pressure, Reading, States, Tuple, TupleKey,
     TupleReport,
+    gone::gone,
     group::fold,
     inferred::{Choice, bound_first, choice},
     outlook::outlook,
@@ -101,6 +102,9 @@ pub fn report(now: &Reading, before: Option<(&Reading, Duration)>, by: By) -> Po
             (By::Process, Some(owners)) => by_process(&rows, &namespace.tally, owners),
             _ => rows,
         });
+        if let Some((earlier, _)) = earlier.filter(|_| matches!(by, By::Source | By::Destination)) {
+            report.tuples.extend(gone(namespace, earlier, &taken));
+        }
     }
     if let [only] = &report.namespaces[..] {
         report.range = Some(only.range);
@@ -108,12 +112,13 @@ pub fn report(now: &Reading, before: Option<(&Reading, Duration)>, by: By) -> Po
     }
     report.incomplete.extend(missing(now, by));
     report.tuples = fold(report.tuples, by);
+    report.tuples.retain(|row| row.tuples > 0);
     report.tuples.sort_by_cached_key(pressure);
     report
 }
 
 /// What bind(2) probably gave to connections of a namespace, and how each tuple's ports were chosen.
-struct Taken {
+pub struct Taken {
     choices: Vec<Choice>,
     ports: PortSet,
     /// What is blocked for sure, and those.
@@ -201,7 +206,8 @@ fn rows(
         .collect()
 }
 
-fn row(
+/// The line of a tuple, without what is known by comparison.
+pub fn row(
     namespace: &NamespaceReading,
     key: &TupleKey,
     tuple: &Tuple,

@@ -361,6 +361,19 @@ fn groups_sum_what_adds_up_and_keep_the_fullest() {
 }
 
 #[test]
+fn a_group_loses_the_ports_of_tuples_that_are_gone() {
+    let (one, other) = (open(8, "10.0.0.9:80"), open(4, "10.0.0.9:81"));
+    let before = reading(limits(), &[&one[..], &other].concat());
+    let now = reading(limits(), &other);
+    let since = Some((&before, Duration::from_secs(2)));
+    let all = report(&now, since, By::Source).tuples;
+    let [row] = &all[..] else { panic!("{all:?}") };
+    assert_eq!((row.tuples, row.used, row.delta), (1, 4, Some(-8)));
+    let left = report(&now, since, By::Destination).tuples;
+    assert_eq!((left.len(), left[0].delta), (1, Some(0)));
+}
+
+#[test]
 fn by_process_tells_each_holder_and_what_nobody_holds() {
     let mut all = open(3, "10.0.0.9:80");
     all.push(connection(107, "10.0.0.9:80", State::TimeWait));

@@ -1,0 +1,16 @@
+//! Tuples that held ports at the reading before and hold none now.
+
+use super::{NamespaceReading, Tuple, TupleReport, inferred::Choice, report::Taken, report::row};
+
+/// A line for each, which counts for the change of its group and for nothing else.
+pub fn gone(now: &NamespaceReading, before: &NamespaceReading, taken: &Taken) -> Vec<TupleReport> {
+    let then = before.tally.tuples().iter();
+    then.filter(|(key, _)| now.tally.get(key).is_none())
+        .map(|(key, tuple)| TupleReport {
+            tuples: 0,
+            delta: Some(-(tuple.used() as i64)),
+            per_second: Some(0.0),
+            ..row(now, key, &Tuple::default(), Choice::Connect, taken)
+        })
+        .collect()
+}
