@@ -1,6 +1,9 @@
 //! Lines above and under the table of `ports`.
 
-use sockdiag::analysis::ports::{NamespaceReport, PortsReport, Pressure, TupleReport};
+use sockdiag::{
+    analysis::ports::{NamespaceReport, PortsReport, Pressure, TupleReport},
+    model::State,
+};
 
 use crate::render::text;
 
@@ -57,23 +60,41 @@ fn reuse(namespace: &NamespaceReport) -> Option<String> {
 /// What is exhausted and what helps, and what was inferred.
 pub fn notes(report: &PortsReport) -> Vec<String> {
     let exhausted = |row: &&TupleReport| row.state == Pressure::Exhausted;
-    let worst = report.tuples.iter().filter(exhausted).map(remedy);
-    let mut notes: Vec<String> = worst.take(3).collect();
+    let worst = report.tuples.iter().filter(exhausted).take(3);
+    let mut notes: Vec<String> = worst.map(|row| failing(row, report)).collect();
     notes.extend(report.namespaces.iter().filter_map(same_parity));
     notes.extend(report.namespaces.iter().filter_map(bound_first));
     notes.extend(report.tuples.iter().filter_map(window).take(3));
     notes
 }
 
-fn remedy(row: &TupleReport) -> String {
-    let why = match row.states.time_wait * 2 > row.used {
-        true => format!(
-            "{} of {} ports are in TIME_WAIT: keep connections open (a pool), or tcp_tw_reuse 1",
-            row.states.time_wait, row.used
-        ),
-        false => "reuse connections, widen ip_local_port_range, or add addresses".to_owned(),
+fn failing(row: &TupleReport, report: &PortsReport) -> String {
+    let most = |(_, count): &(State, u64)| *count * 2 > row.used;
+    let state = row.states.each().into_iter().find(most);
+    let held = |word: &str, count: u64| format!("{count} of {} ports are in {word}: ", row.used);
+    let why = match state {
+        Some((State::TimeWait, count)) => {
+            held("TIME_WAIT", count) + "keep connections open (a pool)" + reuse_remedy(row, report)
+        }
+        Some((State::CloseWait, count)) => {
+            held("CLOSE_WAIT", count) + "the peer has closed them, and the process here has not"
+        }
+        Some((State::SynSent, count)) => {
+            held("SYN_SENT", count) + "the destination does not answer"
+        }
+        _ => "reuse connections, widen ip_local_port_range, or add addresses".to_owned(),
     };
     format!("{}: connect() fails with EADDRNOTAVAIL; {why}", ends(row))
+}
+
+/// Nothing where it is set already.
+fn reuse_remedy(row: &TupleReport, report: &PortsReport) -> &'static str {
+    let mut namespaces = report.namespaces.iter();
+    let namespace = namespaces.find(|namespace| namespace.netns == row.netns);
+    match namespace.and_then(|namespace| namespace.tcp_tw_reuse) {
+        Some(0 | 2) => ", or tcp_tw_reuse 1",
+        _ => "",
+    }
 }
 
 fn ends(row: &TupleReport) -> String {
