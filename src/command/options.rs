@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueHint, builder::NonEmptyStringValueParser};
 use jiff::SignedDuration;
-use sockdiag::source::Families;
+use sockdiag::{model::Family, source::Families};
 
 use super::usage;
 use crate::render::{Colour, Format, Settings};
@@ -170,6 +170,15 @@ pub struct FamilyArgs {
 }
 
 impl FamilyArgs {
+    /// The one that was chosen.
+    pub fn only(&self) -> Option<Family> {
+        match (self.ipv4, self.ipv6) {
+            (true, _) => Some(Family::V4),
+            (_, true) => Some(Family::V6),
+            _ => None,
+        }
+    }
+
     /// Both unless one was chosen.
     pub fn families(&self) -> Families {
         Families {

@@ -1,10 +1,13 @@
 //! Walks over all sockets of the host, one for each family, side by side.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use sockdiag::{
     Result,
-    model::{Connection, Family, Incomplete, Listener},
+    model::{Connection, Endpoint, Family, Incomplete, Listener, Local},
     source::{Families, SockDiag, Walk},
 };
 
@@ -51,6 +54,19 @@ pub fn tcp_listeners(diag: &mut SockDiag) -> Result<Vec<Listener>> {
         diag.listeners(family, &mut found)?;
     }
     Ok(found)
+}
+
+/// Whether a listener is bound to a network device.
+pub fn is_on_device(listener: &Listener) -> bool {
+    matches!(listener.local, Local::Inet(Endpoint { interface: 1.., .. }))
+}
+
+/// Names of network devices, by index; nothing is asked where no socket is bound to one.
+pub fn interfaces(any_is_bound: bool) -> HashMap<u32, String> {
+    match any_is_bound {
+        true => sockdiag::source::interfaces(),
+        false => HashMap::new(),
+    }
 }
 
 /// Whether a connection is of a wanted family by its address: an IPv6 socket may be connected to an

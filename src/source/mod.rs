@@ -103,7 +103,11 @@ impl Kernel {
     pub fn counter(&self, file: &str, table: &str, name: &str) -> Result<Option<i128>> {
         let path = self.net_dir().join(file);
         let mut text = Vec::with_capacity(LARGEST);
-        read(&path, &mut text).map_err(Error::file(path))?;
+        match read(&path, &mut text) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::file(path)(error)),
+        }
         Ok(netstat::value(&String::from_utf8_lossy(&text), table, name))
     }
 

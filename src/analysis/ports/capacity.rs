@@ -50,6 +50,11 @@ impl Blocked {
             .saturating_sub(held.count_outside(&self.ports) as u64)
     }
 
+    /// How many ports may be given.
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+
     /// How many there are of the kind that connect(2) tries first.
     pub fn left_for_connect(&self) -> u64 {
         self.left_for_connect
@@ -132,7 +137,7 @@ impl Capacity {
 }
 
 /// What the kernel takes for loopback here: an address of it, or a socket bound to the device.
-fn is_loopback(connection: &Connection) -> bool {
+pub fn is_loopback(connection: &Connection) -> bool {
     let local = connection.local;
     let is_loopback = |address: std::net::IpAddr| address.to_canonical().is_loopback();
     local.interface == LOOPBACK_INTERFACE

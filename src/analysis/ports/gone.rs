@@ -10,7 +10,7 @@ pub fn gone(now: &NamespaceReading, before: &NamespaceReading, taken: &Taken) ->
             tuples: 0,
             delta: Some(-(tuple.used() as i64)),
             per_second: Some(0.0),
-            ..row(now, key, &Tuple::default(), Choice::Connect, taken)
+            ..row(now, key, &Tuple::default(), &Choice::Connect, taken)
         })
         .collect()
 }

@@ -2,14 +2,14 @@
 //! socket was bound before, nor whether it has a port range of its own.
 //!
 //! connect(2) chooses ports of the parity of the range's low end as long as there are any, bind(2)
-//! the others (`__inet_hash_connect`, `inet_csk_find_open_port`). So a tuple that has ports of the
-//! other parity though the first are not spent (19 of 20, as connections end) did not get them by a
-//! plain connect(2).
+//! the others (`__inet_hash_connect`, `inet_csk_find_open_port`). So a tuple with more ports of the
+//! other parity than of the first did not get them by a plain connect(2): that would have used up
+//! the first before. What bind(2) gave exclusively is in one tuple only.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Capacity, Tuple};
+use super::{Capacity, Tally, Tuple};
 use crate::model::PortSet;
 
 /// Fewer ports than this may lie close together by chance.
@@ -28,29 +28,94 @@ pub struct Window {
 }
 
 /// How a tuple's ports were probably chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
     /// By connect(2), as far as they tell.
     Connect,
-    /// By bind(2) before: they are taken for every destination.
-    BoundFirst,
-    /// By connect(2) within a range of the sockets' own.
+    /// These by bind(2) before: they are taken for every destination.
+    BoundFirst(PortSet),
+    /// By connect(2) within a range of the sockets' own, or by bind(2) one after the other.
     Window(Window),
 }
 
-/// Judges by parity and distance.
-pub fn choice(tuple: &Tuple, capacity: &Capacity) -> Choice {
-    let preferred = |port: &u16| capacity.blocked.is_for_connect(*port);
-    let of_connect = tuple.ports.iter().filter(preferred).count() as u64;
-    let spent = of_connect * 20 >= capacity.blocked.left_for_connect() * 19;
-    if of_connect == tuple.used() || spent {
-        return Choice::Connect;
+/// Judges each tuple, in the order of the tally.
+pub fn choices(tally: &Tally, capacity: &Capacity) -> Vec<Choice> {
+    let shared = shared(tally);
+    let tuples = tally.tuples().iter();
+    let suspects: Vec<Suspect> = tuples
+        .map(|(_, tuple)| Suspect::new(tuple, capacity, &shared))
+        .collect();
+    let bound: PortSet = suspects.iter().flat_map(|s| s.odd.iter()).collect();
+    let for_bind = capacity.blocked.left() - capacity.blocked.left_for_connect();
+    // Then bind(2) takes the ports of connect(2), too.
+    let is_spent = !bound.is_empty() && nearly_all(bound.len() as u64, for_bind);
+    let judge = |suspect: Suspect| suspect.judge(is_spent);
+    suspects.into_iter().map(judge).collect()
+}
+
+/// Ports that are held towards several destinations at once.
+fn shared(tally: &Tally) -> PortSet {
+    let (mut once, mut again) = (PortSet::default(), PortSet::default());
+    for port in tally
+        .tuples()
+        .iter()
+        .flat_map(|(_, tuple)| tuple.ports.iter())
+    {
+        if !once.insert(port) {
+            again.insert(port);
+        }
     }
-    let is_unexplained = |port| !preferred(&port) && !tuple.at_connect.contains(port);
-    match window(tuple, capacity) {
-        Some(window) => Choice::Window(window),
-        None if tuple.ports.iter().any(is_unexplained) => Choice::BoundFirst,
-        None => Choice::Connect,
+    again
+}
+
+/// All but one in twenty, as connections end, and but one that cannot be seen to be taken.
+fn nearly_all(held: u64, of: u64) -> bool {
+    held + of / 20 + 1 >= of
+}
+
+/// A tuple, and which of its ports connect(2) would hardly have chosen.
+struct Suspect {
+    /// Ports of the parity of bind(2) that no other tuple has; none where connect(2) had to take
+    /// those.
+    odd: PortSet,
+    /// The others that no other tuple has.
+    even: PortSet,
+    /// How many ports have the parity of connect(2), without those known to be chosen there.
+    of_connect: u64,
+    window: Option<Window>,
+}
+
+impl Suspect {
+    fn new(tuple: &Tuple, capacity: &Capacity, shared: &PortSet) -> Self {
+        let preferred = |port: &u16| capacity.blocked.is_for_connect(*port);
+        let of_connect = tuple.ports.iter().filter(preferred).count() as u64;
+        let known = tuple.at_connect.iter().filter(preferred).count() as u64;
+        let is_own = |port: &u16| !shared.contains(*port) && !tuple.at_connect.contains(*port);
+        let (even, mut odd): (PortSet, PortSet) =
+            tuple.ports.iter().filter(is_own).partition(preferred);
+        if nearly_all(of_connect, capacity.blocked.left_for_connect()) {
+            odd = PortSet::default();
+        }
+        Suspect {
+            window: window(tuple, capacity).filter(|_| !odd.is_empty()),
+            odd,
+            even,
+            of_connect: of_connect - known,
+        }
+    }
+
+    fn judge(mut self, others_are_spent: bool) -> Choice {
+        if let Some(window) = self.window {
+            return Choice::Window(window);
+        }
+        if others_are_spent && !self.odd.is_empty() {
+            self.odd.extend(self.even.iter());
+            return Choice::BoundFirst(self.odd);
+        }
+        match self.odd.len() as u64 > self.of_connect {
+            true => Choice::BoundFirst(self.odd),
+            false => Choice::Connect,
+        }
     }
 }
 
@@ -59,13 +124,4 @@ fn window(tuple: &Tuple, capacity: &Capacity) -> Option<Window> {
     let span = u64::from(high - low) + 1;
     let is_window = tuple.used() >= CLOSE_BY_CHANCE && span * WINDOW_PART < capacity.size();
     is_window.then_some(Window { low, high })
-}
-
-/// Ports of a tuple that was judged bound first, without those known to be chosen at connect(2).
-pub fn bound_first(tuple: &Tuple, capacity: &Capacity) -> PortSet {
-    let may_be_bound = |port: &u16| match tuple.at_connect.is_empty() {
-        true => true,
-        false => !capacity.blocked.is_for_connect(*port) && !tuple.at_connect.contains(*port),
-    };
-    tuple.ports.iter().filter(may_be_bound).collect()
 }

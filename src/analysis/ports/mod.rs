@@ -22,7 +22,7 @@ pub use capacity::{Blocked, Capacity};
 pub use group::By;
 pub use inferred::Window;
 pub use report::{NamespaceReport, PortsReport, RangeReport, report};
-pub use row::{Pressure, ProcessReport, States, TupleReport};
+pub use row::{Pressure, ProcessReport, Reusable, States, TupleReport};
 pub use samples::Samples;
 pub use tally::{Tally, Tuple, TupleKey};
 

@@ -22,7 +22,7 @@ pub struct Outlook {
     pub full_in_seconds: Option<f64>,
 }
 
-/// Compares with the reading before. `free` ports are left, `reusable` ones among the used.
+/// Compares with the reading before; so many ports are free now.
 pub fn outlook(now: &Tuple, before: Option<&Tuple>, elapsed: Duration, free: u64) -> Outlook {
     let none = Tuple::default();
     let before = before.unwrap_or(&none);
@@ -80,7 +80,8 @@ fn draining(now: &Tuple, elapsed: Duration, rate: f64, free: f64) -> Option<f64>
         return Some(seconds - 1.0 + before / slope);
     }
     let growth = rate - timewait_rate(now, elapsed);
-    (growth > 0.0).then(|| TIMEWAIT_SECONDS + room_after(TIMEWAIT_SECONDS) / growth)
+    // Two rates that are measured apart never agree quite.
+    (growth > rate / 20.0).then(|| TIMEWAIT_SECONDS + room_after(TIMEWAIT_SECONDS) / growth)
 }
 
 /// TIME_WAITs made a second, by those that are younger than the interval.

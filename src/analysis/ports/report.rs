@@ -6,11 +6,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    Blocked, By, Capacity, NamespaceReading, Pressure, Reading, States, Tuple, TupleKey,
+    Blocked, By, Capacity, NamespaceReading, Pressure, Reading, Reusable, States, Tuple, TupleKey,
     TupleReport,
     gone::gone,
     group::fold,
-    inferred::{Choice, bound_first, choice},
+    inferred::{Choice, choices},
     outlook::outlook,
     process::by_process,
 };
@@ -64,8 +64,13 @@ pub struct NamespaceReport {
     pub listeners: u64,
     /// The same for sockets that are bound and no more; `null` before Linux 6.8.
     pub bound_only: Option<u64>,
+    /// Ports of the range that listeners and bound sockets have for every destination, each once;
+    /// before Linux 6.8 those of listeners alone.
+    pub blocked: u64,
     /// Ports of the range held by connections that were probably bound before connect(2).
     pub bound_first: u64,
+    /// `tcp_timestamps`, without which (0) `tcp_tw_reuse` does nothing.
+    pub tcp_timestamps: Option<u32>,
     /// `tcp_tw_reuse`: 0 never, 1 always, 2 on loopback.
     pub tcp_tw_reuse: Option<u32>,
     /// How old a TIME_WAIT must be to be taken over; `null` before Linux 6.14, where it is a second.
@@ -113,8 +118,15 @@ pub fn report(now: &Reading, before: Option<(&Reading, Duration)>, by: By) -> Po
     report.incomplete.extend(missing(now, by));
     report.tuples = fold(report.tuples, by);
     report.tuples.retain(|row| row.tuples > 0);
-    report.tuples.sort_by_cached_key(pressure);
+    report.sort();
     report
+}
+
+impl PortsReport {
+    /// Sorts the fullest first.
+    pub(super) fn sort(&mut self) {
+        self.tuples.sort_by_cached_key(pressure);
+    }
 }
 
 /// What bind(2) probably gave to connections of a namespace, and how each tuple's ports were chosen.
@@ -127,16 +139,14 @@ pub struct Taken {
 
 impl Taken {
     fn new(namespace: &NamespaceReading) -> Self {
-        let capacity = &namespace.capacity;
-        let tuples = namespace.tally.tuples();
-        let choices: Vec<Choice> = tuples.iter().map(|(_, t)| choice(t, capacity)).collect();
+        let choices = choices(&namespace.tally, &namespace.capacity);
         let mut ports = PortSet::default();
-        for ((_, tuple), choice) in tuples.iter().zip(&choices) {
-            if *choice == Choice::BoundFirst {
-                ports.extend(bound_first(tuple, capacity).iter());
+        for choice in &choices {
+            if let Choice::BoundFirst(bound) = choice {
+                ports.extend(bound.iter());
             }
         }
-        let mut blocked = capacity.blocked.clone();
+        let mut blocked = namespace.capacity.blocked.clone();
         blocked.add(&ports);
         Taken {
             choices,
@@ -161,7 +171,9 @@ fn summary(
         range: range(capacity),
         listeners: capacity.listeners.len() as u64,
         bound_only: capacity.bound.as_ref().map(|ports| ports.len() as u64),
+        blocked: capacity.usable() - capacity.blocked.left(),
         bound_first: taken.ports.len() as u64,
+        tcp_timestamps: capacity.limits.tcp_timestamps,
         tcp_tw_reuse: capacity.limits.tcp_tw_reuse,
         tcp_tw_reuse_delay_ms: capacity.limits.tcp_tw_reuse_delay_ms,
         active_opens_per_second: opens,
@@ -188,7 +200,7 @@ fn rows(
     let tuples = now.tally.tuples().iter().zip(&taken.choices);
     tuples
         .map(|((key, tuple), choice)| {
-            let mut row = row(now, key, tuple, *choice, taken);
+            let mut row = row(now, key, tuple, choice, taken);
             if let Some((earlier, elapsed)) = before {
                 let then = earlier.tally.get(key);
                 let outlook = outlook(tuple, then, elapsed, row.free_likely);
@@ -211,18 +223,20 @@ pub fn row(
     namespace: &NamespaceReading,
     key: &TupleKey,
     tuple: &Tuple,
-    choice: Choice,
+    choice: &Choice,
     taken: &Taken,
 ) -> TupleReport {
     let capacity = &namespace.capacity;
     let usable = capacity.usable();
-    let free = capacity.blocked.free(&tuple.ports);
-    let free_likely = taken.blocked.free(&tuple.ports);
+    let held = collides_with(namespace, key, tuple);
+    let free = capacity.blocked.free(&held);
+    let free_likely = taken.blocked.free(&held);
     let reusable = u64::from(tuple.reusable);
-    let interface = (key.interface != 0).then(|| {
-        let name = namespace.interfaces.get(&key.interface).cloned();
-        name.unwrap_or_else(|| format!("if{}", key.interface))
-    });
+    let (bound_first, window) = match choice {
+        Choice::Connect => (0, None),
+        Choice::BoundFirst(bound) => (bound.len() as u64, None),
+        Choice::Window(window) => (0, Some(*window)),
+    };
     TupleReport {
         netns: namespace.netns.clone(),
         source: Some(key.source),
@@ -230,28 +244,44 @@ pub fn row(
             address: key.destination,
             port: key.port,
         }),
-        interface,
+        interface: interface(namespace, key.interface),
         tuples: 1,
-        state: Pressure::of(usable, free + reusable, free_likely + reusable),
+        state: Pressure::of(usable, free, free_likely, Reusable::of(tuple, bound_first)),
         used: tuple.used(),
         free,
         free_likely,
         reusable,
-        used_ratio: if usable == 0 {
-            1.0
-        } else {
-            usable.saturating_sub(free) as f64 / usable as f64
-        },
+        used_ratio: used_ratio(usable, free),
         states: States::of(tuple),
-        bound_first: match choice {
-            Choice::BoundFirst => bound_first(tuple, capacity).len() as u64,
-            Choice::Connect | Choice::Window(_) => 0,
-        },
-        window: match choice {
-            Choice::Window(window) => Some(window),
-            Choice::Connect | Choice::BoundFirst => None,
-        },
+        bound_first,
+        window,
         ..TupleReport::default()
+    }
+}
+
+/// A socket that is bound to a device gets no port that an unbound one has towards the same end.
+fn collides_with(namespace: &NamespaceReading, key: &TupleKey, tuple: &Tuple) -> PortSet {
+    let mut ports = tuple.ports.clone();
+    if key.interface != 0 {
+        let unbound = namespace.tally.get(&TupleKey {
+            interface: 0,
+            ..*key
+        });
+        ports.extend(unbound.into_iter().flat_map(|tuple| tuple.ports.iter()));
+    }
+    ports
+}
+
+fn interface(namespace: &NamespaceReading, index: u32) -> Option<String> {
+    let name = || namespace.interfaces.get(&index).cloned();
+    (index != 0).then(|| name().unwrap_or_else(|| format!("if{index}")))
+}
+
+/// Of no port at all, all are used.
+pub fn used_ratio(usable: u64, free: u64) -> f64 {
+    match usable {
+        0 => 1.0,
+        _ => usable.saturating_sub(free) as f64 / usable as f64,
     }
 }
 
@@ -290,7 +320,6 @@ fn unheld(now: &Reading, owners: &Owners, by: By) -> usize {
     }
 }
 
-/// Sorts the fullest first.
 fn pressure(row: &TupleReport) -> impl Ord + use<> {
     (
         Reverse(row.state),

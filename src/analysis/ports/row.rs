@@ -29,13 +29,17 @@ pub enum Pressure {
 }
 
 impl Pressure {
-    /// `room` counts ports that are free or may be taken over; `likely_room` the same with what was
-    /// inferred.
-    pub fn of(usable: u64, room: u64, likely_room: u64) -> Self {
-        let held = usable.saturating_sub(likely_room);
+    /// `free_likely` is `free` with what was inferred. Ports that only TIME_WAITs leave to a
+    /// connection are not there for sure.
+    pub fn of(usable: u64, free: u64, free_likely: u64, reusable: Reusable) -> Self {
+        let likely = match reusable {
+            Reusable::Surely(reusable) => free_likely + reusable,
+            Reusable::Perhaps(_) => free_likely,
+        };
+        let held = usable.saturating_sub(likely);
         match () {
-            () if room == 0 => Pressure::Exhausted,
-            () if likely_room == 0 => Pressure::LikelyExhausted,
+            () if free + reusable.count() == 0 => Pressure::Exhausted,
+            () if free_likely == 0 && reusable.count() == 0 => Pressure::LikelyExhausted,
             () if held * 10 >= usable * 9 => Pressure::Tight,
             () if held * 2 >= usable => Pressure::Busy,
             () => Pressure::Ok,
@@ -50,6 +54,32 @@ impl Pressure {
             Pressure::Tight => "tight",
             Pressure::LikelyExhausted => "likely_exhausted",
             Pressure::Exhausted => "exhausted",
+        }
+    }
+}
+
+/// TIME_WAITs that connect(2) may take over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reusable {
+    /// Both ends are here, so the settings hold for both.
+    Surely(u64),
+    /// Where the peer sends timestamps, and nobody bound the port.
+    Perhaps(u64),
+}
+
+impl Reusable {
+    /// Those of a tuple, of which so many were probably bound first.
+    pub fn of(tuple: &Tuple, bound_first: u64) -> Self {
+        let count = tuple.reusable.into();
+        match tuple.is_loopback && bound_first == 0 {
+            true => Reusable::Surely(count),
+            false => Reusable::Perhaps(count),
+        }
+    }
+
+    fn count(self) -> u64 {
+        match self {
+            Reusable::Surely(count) | Reusable::Perhaps(count) => count,
         }
     }
 }
@@ -158,7 +188,8 @@ pub struct TupleReport {
     pub process: Option<ProcessReport>,
     /// How many tuples there are in the group; 1 for a tuple.
     pub tuples: u64,
-    /// How near the tuple, or the fullest of the group, is to running out.
+    /// How near the tuple, or the fullest of the group, is to running out; the worst of all samples
+    /// (`--for`).
     pub state: Pressure,
     /// Different local ports of the range held towards the destination, in any state. A sum for a
     /// group.

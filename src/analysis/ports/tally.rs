@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
 };
 
-use super::Capacity;
+use super::{Capacity, capacity::is_loopback};
 use crate::{
     analysis::countdown::Countdown,
     model::{Connection, PortSet, State},
@@ -33,6 +33,8 @@ pub struct Tuple {
     pub states: [u32; State::ALL.len()],
     /// How many of them connect(2) may take over.
     pub reusable: u32,
+    /// Both ends are of this host.
+    pub is_loopback: bool,
     /// Those of IP_BIND_ADDRESS_NO_PORT, chosen at connect(2) for sure.
     pub at_connect: PortSet,
     /// The inode of the oldest that somebody holds (inodes are given in turn): its descriptor is
@@ -82,6 +84,7 @@ impl Tally {
             interface: connection.local.interface,
         });
         let (_, tuple) = &mut self.tuples[number as usize];
+        tuple.is_loopback = is_loopback(connection);
         // The walk may meet a connection twice while it moves from one state to the next.
         if tuple.add(connection, capacity.is_reusable(connection))
             && connection.inode != 0
@@ -164,6 +167,7 @@ impl Tuple {
         let states = self.states.iter_mut().zip(other.states);
         states.for_each(|(mine, theirs)| *mine += theirs);
         self.reusable += other.reusable;
+        self.is_loopback |= other.is_loopback;
         self.at_connect.extend(other.at_connect.iter());
         self.inode = self.inode.into_iter().chain(other.inode).min();
         self.left.merge(&other.left);

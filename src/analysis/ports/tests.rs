@@ -213,13 +213,13 @@ fn ports_of_the_other_parity_tell_of_bind_before_connect() {
     };
     assert_eq!(
         (of(80).bound_first, of(80).free, of(80).free_likely),
-        (4, 16, 16)
+        (3, 16, 16)
     );
     assert_eq!(
         (of(81).bound_first, of(81).free, of(81).free_likely),
-        (0, 19, 15)
+        (0, 19, 16)
     );
-    assert_eq!(report.namespaces[0].bound_first, 4);
+    assert_eq!(report.namespaces[0].bound_first, 3);
 }
 
 #[test]
@@ -235,6 +235,85 @@ fn a_port_known_to_be_chosen_at_connect_was_not_bound() {
     rest.iter_mut()
         .for_each(|one| one.port_at_connect = Some(true));
     assert_eq!(only(&reading(limits(), &rest)).bound_first, 0);
+}
+
+#[test]
+fn ports_that_are_left_of_a_peak_were_not_bound() {
+    let mut all: Vec<_> = (100..=119)
+        .map(|port| connection(port, "10.0.0.9:80", State::Established))
+        .collect();
+    all.retain(|one| ![100, 104, 108, 111, 113, 117].contains(&one.local.port));
+    let row = only(&reading(limits(), &all));
+    assert_eq!((row.used, row.bound_first), (14, 0), "7 even and 7 odd");
+}
+
+#[test]
+fn a_port_towards_two_destinations_was_not_bound() {
+    let both = ["10.0.0.9:80", "10.0.0.9:81"];
+    let all: Vec<_> = both
+        .iter()
+        .flat_map(|to| [101, 103, 105].map(|port| connection(port, to, State::Established)))
+        .collect();
+    let report = report(&reading(limits(), &all), None, By::Tuple);
+    assert_eq!(report.namespaces[0].bound_first, 0);
+}
+
+#[test]
+fn when_bind_has_taken_all_of_its_own_it_takes_those_of_connect_too() {
+    let to = ["10.0.0.9:80", "10.0.0.9:81", "10.0.0.9:82", "10.0.0.9:83"];
+    let in_turn = [
+        117, 103, 111, 119, 101, 105, 113, 109, 115, 107, 100, 110, 104, 118, 106, 112, 102, 114,
+        108, 116,
+    ];
+    let turns = in_turn.iter().zip(to.iter().cycle());
+    let all: Vec<_> = turns
+        .map(|(port, to)| connection(*port, to, State::Established))
+        .collect();
+    let report = report(&reading(limits(), &all), None, By::Tuple);
+    assert_eq!(report.namespaces[0].bound_first, 20);
+    for row in &report.tuples {
+        let is = (row.used, row.free, row.free_likely, row.state);
+        assert_eq!(is, (5, 15, 0, Pressure::LikelyExhausted));
+    }
+}
+
+#[test]
+fn one_port_that_is_taken_unseen_makes_nobody_a_suspect() {
+    let all: Vec<_> = (100..=118)
+        .map(|port| connection(port, "10.0.0.9:80", State::Established))
+        .collect();
+    assert_eq!(only(&reading(limits(), &all[1..])).bound_first, 0);
+}
+
+#[test]
+fn time_waits_that_may_be_taken_over_perhaps_are_no_room_for_sure() {
+    let always = PortLimits {
+        tcp_tw_reuse: Some(1),
+        ..limits()
+    };
+    let kept: Vec<_> = (100..=119)
+        .map(|port| connection(port, "10.0.0.9:80", State::TimeWait))
+        .collect();
+    let row = only(&reading(always, &kept));
+    assert_eq!(
+        (row.free, row.reusable, row.state),
+        (0, 20, Pressure::Tight)
+    );
+}
+
+#[test]
+fn a_socket_bound_to_a_device_gets_no_port_of_an_unbound_one() {
+    let mut all = open(4, "10.0.0.9:80");
+    let mut bound = connection(110, "10.0.0.9:80", State::Established);
+    bound.local.interface = 7;
+    all.push(bound);
+    let report = report(&reading(limits(), &all), None, By::Tuple);
+    let of = |device: Option<&str>| {
+        let mut rows = report.tuples.iter();
+        rows.find(|row| row.interface.as_deref() == device).unwrap()
+    };
+    assert_eq!((of(None).used, of(None).free), (4, 16));
+    assert_eq!((of(Some("if7")).used, of(Some("if7")).free), (1, 15));
 }
 
 #[test]
@@ -453,4 +532,9 @@ fn a_line_that_was_not_there_held_nothing() {
         (sampled.samples, sampled.minimum, sampled.maximum),
         (3, 0, 4)
     );
+    let mut empty = report(&none, None, By::Tuple);
+    samples.fill(&mut empty);
+    let gone = &empty.tuples[0];
+    assert_eq!((gone.used, gone.free, gone.used_ratio), (0, 20, 0.0));
+    assert_eq!(gone.sampled.as_ref().unwrap().maximum, 4);
 }

@@ -8,17 +8,40 @@ use std::{
 use super::{By, Flow, GroupReport, InferredFrom, NamespaceReading, Side, key::key, tally::Kept};
 use crate::{
     analysis::attribute::Place,
-    model::{Owner, Owners},
+    model::{Family, Owner, Owners},
 };
 
 /// A group's name in its namespace.
 pub type Name = (Option<String>, Option<Side>);
 
+/// What is asked of the flows.
+#[derive(Debug, Clone, Copy)]
+pub struct Question {
+    /// What makes a line.
+    pub by: By,
+    /// Only this family, by the address.
+    pub family: Option<Family>,
+}
+
+impl Question {
+    fn wants(self, flow: &Flow) -> bool {
+        let family = match flow.peer.is_ipv4() {
+            true => Family::V4,
+            false => Family::V6,
+        };
+        self.family.is_none_or(|wanted| wanted == family)
+    }
+}
+
 /// Counts the flows of each name.
-pub fn groups(namespace: &NamespaceReading, by: By) -> BTreeMap<Name, (Kept, Vec<&Flow>)> {
+pub fn groups(
+    namespace: &NamespaceReading,
+    question: Question,
+) -> BTreeMap<Name, (Kept, Vec<&Flow>)> {
     let mut groups: BTreeMap<Name, (Kept, Vec<&Flow>)> = BTreeMap::new();
-    for (flow, kept) in namespace.tally.flows() {
-        let name = (key(flow, by, namespace), flow.side);
+    let flows = namespace.tally.flows();
+    for (flow, kept) in flows.filter(|(flow, _)| question.wants(flow)) {
+        let name = (key(flow, question.by, namespace), flow.side);
         let (all, flows) = groups.entry(name).or_default();
         all.merge(kept);
         flows.push(flow);
@@ -34,7 +57,8 @@ pub fn row(
     namespace: &NamespaceReading,
     holders: &Holders<'_>,
 ) -> GroupReport {
-    let likely_owners = holders.of(flows);
+    let sockets = holders.sockets_of(flows);
+    let likely_owners = holders.of(&sockets);
     let inferred_from = match side {
         _ if likely_owners.is_empty() => None,
         Some(Side::Server) => Some(InferredFrom::Listener),
@@ -46,6 +70,7 @@ pub fn row(
         side,
         count: kept.left.count(),
         median_left_seconds: kept.left.median(),
+        has_sockets: !sockets.is_empty(),
         likely_owners,
         inferred_from,
         ..GroupReport::default()
@@ -85,13 +110,16 @@ impl<'a> Holders<'a> {
         }
     }
 
-    fn of(&self, flows: &[&Flow]) -> Vec<Owner> {
-        let sockets = flows.iter().flat_map(|flow| self.sockets(flow));
-        let inodes: BTreeSet<u32> = sockets.copied().collect();
+    fn of(&self, inodes: &BTreeSet<u32>) -> Vec<Owner> {
         let owners = inodes
             .iter()
             .filter_map(|inode| self.owners?.by_inode.get(inode));
         owners.flatten().cloned().collect()
+    }
+
+    fn sockets_of(&self, flows: &[&Flow]) -> BTreeSet<u32> {
+        let sockets = flows.iter().flat_map(|flow| self.sockets(flow));
+        sockets.copied().collect()
     }
 
     fn sockets(&self, flow: &Flow) -> &[u32] {

@@ -7,16 +7,19 @@ use serde::Serialize;
 
 use super::{
     Bar, By, GroupReport, NamespaceReading, Reading,
-    group::{Holders, Name, groups, row, size},
+    group::{Holders, Name, Question, groups, row, size},
     tally::Kept,
 };
 use crate::{
-    analysis::{Address, Report, Spread, change},
-    model::{Incomplete, Netns},
+    analysis::{Address, Report, Spread, change, holders::unfound},
+    model::{Family, Incomplete, Netns},
 };
 
-/// The horizon of the drain rate, and the width of a bar.
-const SOON_SECONDS: usize = 10;
+/// The width of a bar, and of the time whose drain is told.
+const TEN_SECONDS: usize = 10;
+/// The kernel's timers are late by up to some seconds, so that more stand at the end of their time
+/// than run out in the next second (kernel/time/timer.c).
+const LATE_SECONDS: usize = 1;
 
 /// What is kept of closed connections, the largest group first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
@@ -41,7 +44,7 @@ pub struct TimewaitReport {
     pub overflows_delta: Option<i128>,
     /// Change of `count` since the reading before.
     pub delta: Option<i64>,
-    /// How many run out a second, over the next ten seconds, by their timers.
+    /// How many run out a second, over ten seconds from the next one on, by their timers.
     pub drain_per_second: f64,
     /// How many have how much left.
     pub left: Vec<Bar>,
@@ -90,6 +93,13 @@ pub struct Fullest {
     pub usable: u64,
 }
 
+impl Fullest {
+    /// The share of the ports that is held so.
+    pub fn ratio(&self) -> f64 {
+        self.count as f64 / (self.usable as f64).max(1.0)
+    }
+}
+
 impl Report for TimewaitReport {
     const SCHEMA: &'static str = "timewait/v1";
 
@@ -99,32 +109,40 @@ impl Report for TimewaitReport {
 }
 
 /// Sums and groups what is kept and, for changes, compares it with the reading before.
-pub fn report(now: &Reading, before: Option<(&Reading, Duration)>, by: By) -> TimewaitReport {
+/// Lines are made of the wanted family alone; the limit is one for both, and so are the sums.
+pub fn report(
+    now: &Reading,
+    before: Option<(&Reading, Duration)>,
+    by: By,
+    family: Option<Family>,
+) -> TimewaitReport {
     let mut report = TimewaitReport {
         incomplete: now.incomplete.clone(),
         by,
         ..TimewaitReport::default()
     };
     let mut all = Kept::default();
-    let mut earlier_count = 0;
     for namespace in &now.namespaces {
         let same = |other: &&NamespaceReading| other.netns.inode == namespace.netns.inode;
         let earlier = before.and_then(|(reading, _)| reading.namespaces.iter().find(same));
         let kept = kept(namespace);
         report.namespaces.push(summary(namespace, &kept, earlier));
-        earlier_count += earlier.map_or(0, |earlier| self::kept(earlier).left.count());
         all.merge(&kept);
-        report.groups.extend(lines(namespace, earlier, now, by));
-        report.fullest = report
-            .fullest
-            .into_iter()
-            .chain(fullest(namespace))
-            .max_by_key(|f| f.count);
+        let question = Question { by, family };
+        report
+            .groups
+            .extend(lines(namespace, earlier, now, question));
+        let fuller = report.fullest.into_iter().chain(fullest(namespace));
+        report.fullest = fuller.max_by(|a, b| a.ratio().total_cmp(&b.ratio()));
     }
     report.count = all.left.count();
     report.fin_wait_2 = all.fin_wait_2;
-    report.delta = before.map(|_| report.count as i64 - earlier_count as i64);
-    report.drain_per_second = all.left.within(SOON_SECONDS as f64) / SOON_SECONDS as f64;
+    report.delta = before.map(|(earlier, _)| {
+        let earlier = earlier.namespaces.iter().map(|one| kept(one).left.count());
+        report.count as i64 - earlier.sum::<u64>() as i64
+    });
+    let soon = all.left.between(LATE_SECONDS, LATE_SECONDS + TEN_SECONDS);
+    report.drain_per_second = soon as f64 / TEN_SECONDS as f64;
     report.left = bars(&all);
     if let [only] = &report.namespaces[..] {
         report.limit = only.limit;
@@ -136,7 +154,22 @@ pub fn report(now: &Reading, before: Option<(&Reading, Duration)>, by: By) -> Ti
         group.share_ratio = group.count as f64 / report.count as f64;
     }
     report.groups.sort_by_cached_key(size);
+    report.incomplete.extend(unheld(now, &report.groups));
     report
+}
+
+/// Groups that have a listener or a live connection whose holder was not found.
+fn unheld(now: &Reading, groups: &[GroupReport]) -> Option<Incomplete> {
+    let owners = now.owners.as_ref()?;
+    let is_unheld = |group: &&GroupReport| group.has_sockets && group.likely_owners.is_empty();
+    let unheld = groups.iter().filter(is_unheld).count();
+    let missing = (unheld > 0)
+        .then(|| unfound(owners, unheld, unheld))
+        .flatten()?;
+    Some(Incomplete {
+        what: "likely_owners".to_owned(),
+        ..missing
+    })
 }
 
 fn kept(namespace: &NamespaceReading) -> Kept {
@@ -174,18 +207,18 @@ fn lines(
     namespace: &NamespaceReading,
     before: Option<&NamespaceReading>,
     now: &Reading,
-    by: By,
+    question: Question,
 ) -> Vec<GroupReport> {
     let holders = Holders::new(namespace, now.owners.as_ref());
-    let earlier = before.map(|before| groups(before, by));
+    let earlier = before.map(|before| groups(before, question));
     let change = |name: &Name, count: u64| {
         let then = earlier.as_ref()?.get(name);
         Some(count as i64 - then.map_or(0, |(kept, _)| kept.left.count() as i64))
     };
-    let lines = groups(namespace, by).into_iter();
+    let lines = groups(namespace, question).into_iter();
     lines
         .map(|(name, (kept, flows))| GroupReport {
-            by,
+            by: question.by,
             delta: change(&name, kept.left.count()),
             ..row(name, &kept, &flows, namespace, &holders)
         })
@@ -209,9 +242,9 @@ fn fullest(namespace: &NamespaceReading) -> Option<Fullest> {
 }
 
 fn bars(kept: &Kept) -> Vec<Bar> {
-    let tens = (0..6).map(|ten| ten * SOON_SECONDS);
+    let tens = (0..6).map(|ten| ten * TEN_SECONDS);
     tens.map(|from| {
-        let to = from + SOON_SECONDS;
+        let to = from + TEN_SECONDS;
         let end = if to == 60 { usize::MAX } else { to };
         Bar {
             from_seconds: from as u64,

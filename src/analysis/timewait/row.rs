@@ -45,6 +45,9 @@ pub struct GroupReport {
     /// Processes that probably made the connections. A timewait socket has no owner, so this is
     /// never known.
     pub likely_owners: Vec<Owner>,
+    /// There is a listener or a live connection to infer them from.
+    #[serde(skip)]
+    pub has_sockets: bool,
     /// What that was inferred from; `null` where nothing was.
     pub inferred_from: Option<InferredFrom>,
 }

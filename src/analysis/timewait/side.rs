@@ -26,15 +26,11 @@ impl Side {
         }
     }
 
-    /// Where no listener tells: the end whose port is an ephemeral one was the client. `None` when
-    /// both are or neither is.
+    /// Where no listener tells: from an ephemeral port to another it was a client. `None` else: also
+    /// from another to an ephemeral one, as a server does, but so does a client that chose its port.
     pub fn by_ports(connection: &Connection, ephemeral: &RangeInclusive<u16>) -> Option<Self> {
         let here = ephemeral.contains(&connection.local.port);
         let there = ephemeral.contains(&connection.peer_port);
-        match (here, there) {
-            (true, false) => Some(Side::Client),
-            (false, true) => Some(Side::Server),
-            _ => None,
-        }
+        (here && !there).then_some(Side::Client)
     }
 }

@@ -9,7 +9,7 @@ use crate::{
         attribute::{Place, Places},
         countdown::Countdown,
     },
-    model::{Connection, Listener, State},
+    model::{Connection, Endpoint, Listener, State},
 };
 
 /// Connections that went the same way: from one address here to one service, or to one service here
@@ -64,6 +64,7 @@ impl Sorter {
         let listener = self.places.serving(&connection.local);
         let side = match listener {
             Some(_) => Some(Side::Server),
+            None if self.places.serving(&peer(connection)).is_some() => Some(Side::Client),
             None => Side::by_ports(connection, &self.ephemeral),
         };
         Flow {
@@ -74,6 +75,15 @@ impl Sorter {
             peer_port: (side != Some(Side::Server)).then_some(connection.peer_port),
             listener,
         }
+    }
+}
+
+/// The other end, as an end of this host: it may be one.
+fn peer(connection: &Connection) -> Endpoint {
+    Endpoint {
+        address: connection.peer,
+        port: connection.peer_port,
+        ..connection.local
     }
 }
 
@@ -93,8 +103,9 @@ impl Tally {
     }
 
     /// Decides by numbers where the ports do not tell: the end whose port comes again and again is
-    /// the service. To be called once all is counted.
-    pub fn settle(&mut self) {
+    /// the service; between equals a port outside of the ephemeral ones is. To be called once all is
+    /// counted.
+    pub fn settle(&mut self, sorter: &Sorter) {
         let (mut here, mut there) = (HashMap::new(), HashMap::new());
         for (flow, kept) in self.flows.iter().filter(|(flow, _)| flow.side.is_none()) {
             *here.entry((flow.local, flow.local_port)).or_insert(0) += kept.left.count();
@@ -106,7 +117,7 @@ impl Tally {
                     here[&(flow.local, flow.local_port)],
                     there[&(flow.peer, flow.peer_port)],
                 );
-                flow.decide(here, there);
+                flow.decide(here, there, &sorter.ephemeral);
             }
             self.flows.entry(flow).or_default().merge(&kept);
         }
@@ -145,7 +156,10 @@ impl Flow {
         })
     }
 
-    fn decide(&mut self, here: u64, there: u64) {
+    fn decide(&mut self, here: u64, there: u64, ephemeral: &RangeInclusive<u16>) {
+        let is_service = |port: Option<u16>| port.is_some_and(|port| !ephemeral.contains(&port));
+        let here = (here, is_service(self.local_port));
+        let there = (there, is_service(self.peer_port));
         if here > there {
             (self.side, self.peer_port) = (Some(Side::Server), None);
         } else if there > here {

@@ -60,7 +60,7 @@ fn reading(listeners: Vec<Listener>, sockets: &[Connection]) -> Reading {
     let sorter = Sorter::new(&listeners, 32768..=60999);
     let mut tally = Tally::default();
     sockets.iter().for_each(|socket| tally.add(socket, &sorter));
-    tally.settle();
+    tally.settle(&sorter);
     let namespace = NamespaceReading {
         limits,
         listeners,
@@ -75,7 +75,7 @@ fn reading(listeners: Vec<Listener>, sockets: &[Connection]) -> Reading {
 }
 
 fn groups(reading: &Reading, by: By) -> Vec<(Option<String>, Option<Side>, u64)> {
-    let report = report(reading, None, by);
+    let report = report(reading, None, by, None);
     let group = |group: GroupReport| (group.key, group.side, group.count);
     report.groups.into_iter().map(group).collect()
 }
@@ -153,7 +153,7 @@ fn a_single_one_between_two_ephemeral_ports_is_of_neither_side() {
 
 #[test]
 fn totals_bars_and_the_drain_follow_the_timers() {
-    let report = report(&mixed(), None, By::Service);
+    let report = report(&mixed(), None, By::Service, None);
     assert_eq!(
         (report.count, report.limit, report.fill_ratio),
         (5, Some(100), Some(0.05))
@@ -176,7 +176,7 @@ fn what_is_kept_in_fin_wait_2_counts_and_is_told() {
         state: State::FinWait2,
         ..kept("10.0.0.5:40000", "10.0.0.9:5432", 5)
     };
-    let report = report(&reading(Vec::new(), &[waiting]), None, By::Service);
+    let report = report(&reading(Vec::new(), &[waiting]), None, By::Service, None);
     assert_eq!((report.count, report.fin_wait_2), (1, 1));
 }
 
@@ -184,12 +184,17 @@ fn what_is_kept_in_fin_wait_2_counts_and_is_told() {
 fn changes_are_null_without_a_reading_before() {
     let (before, mut now) = (mixed(), mixed());
     now.namespaces[0].overflows = Some(10);
-    let first = report(&now, None, By::Service);
+    let first = report(&now, None, By::Service, None);
     assert_eq!(
         (first.delta, first.overflows_delta, first.groups[0].delta),
         (None, None, None)
     );
-    let second = report(&now, Some((&before, Duration::from_secs(1))), By::Service);
+    let second = report(
+        &now,
+        Some((&before, Duration::from_secs(1))),
+        By::Service,
+        None,
+    );
     assert_eq!((second.delta, second.overflows_delta), (Some(0), Some(7)));
     assert_eq!(second.groups[0].delta, Some(0));
 }
@@ -212,7 +217,7 @@ fn likely_owners_are_those_of_the_listener_or_of_a_live_connection() {
     reading.namespaces[0]
         .live
         .insert(Address { address, port }, 8);
-    let report = report(&reading, None, By::Service);
+    let report = report(&reading, None, By::Service, None);
     let inferred = |group: &GroupReport| (group.likely_owners[0].pid, group.inferred_from.unwrap());
     assert_eq!(inferred(&report.groups[0]), (80, InferredFrom::LiveSocket));
     assert_eq!(inferred(&report.groups[1]), (70, InferredFrom::Listener));
@@ -220,7 +225,7 @@ fn likely_owners_are_those_of_the_listener_or_of_a_live_connection() {
 
 #[test]
 fn an_empty_namespace_has_no_shares() {
-    let report = report(&reading(Vec::new(), &[]), None, By::Service);
+    let report = report(&reading(Vec::new(), &[]), None, By::Service, None);
     assert_eq!(
         (report.count, report.groups.len(), report.fullest),
         (0, 0, None)

@@ -1,7 +1,7 @@
 //! Readings for `ports`: one walk over the sockets of each family, counted as they stream by.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     time::{Duration, Instant},
 };
 
@@ -14,7 +14,7 @@ use sockdiag::{
 
 use super::super::{
     OwnerArgs, OwnerHunt, Places, Purpose,
-    walks::{each_family, flaws, shows, tcp_listeners},
+    walks::{each_family, flaws, interfaces, shows, tcp_listeners},
 };
 
 /// Makes readings.
@@ -103,7 +103,7 @@ impl<'a> Reader<'a> {
         }
         Ok(NamespaceReading {
             netns,
-            interfaces: interfaces(&tally),
+            interfaces: interfaces(tally.tuples().iter().any(|(key, _)| key.interface != 0)),
             capacity,
             tally,
             active_opens: self.kernel.counter("snmp", "Tcp", "ActiveOpens")?,
@@ -138,13 +138,4 @@ fn listening_ports() -> sockdiag::Result<PortSet> {
         .iter()
         .filter_map(port)
         .collect())
-}
-
-/// Names of the devices that connections are bound to; nothing is asked where none is.
-fn interfaces(tally: &Tally) -> HashMap<u32, String> {
-    let is_bound = tally.tuples().iter().any(|(key, _)| key.interface != 0);
-    match is_bound {
-        true => sockdiag::source::interfaces(),
-        false => HashMap::new(),
-    }
 }

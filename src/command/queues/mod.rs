@@ -15,7 +15,7 @@ use sockdiag::{
         filter::Filter,
         queues::{QueueReport, Reading, Samples, Selection, report},
     },
-    model::{Family, Incomplete},
+    model::Incomplete,
     source::Kernel,
 };
 
@@ -175,16 +175,10 @@ impl QueuesArgs {
             "" => None,
             _ => Some(Filter::parse(&text).map_err(|error| usage(format!("filter: {error}")))?),
         };
-        let families = self.family.families();
-        let family = match (families.v4, families.v6) {
-            (true, false) => Some(Family::V4),
-            (false, true) => Some(Family::V6),
-            _ => None,
-        };
         let uid = self.user.as_deref().map(user_id).transpose()?;
         Ok(Selection {
             filter,
-            family,
+            family: self.family.only(),
             uid,
             process: self.process.clone(),
             unit: self.unit.clone(),

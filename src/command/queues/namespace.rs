@@ -14,7 +14,7 @@ use sockdiag::{
 };
 
 use super::{
-    super::walks::flaws,
+    super::walks::{flaws, interfaces, is_on_device},
     plan::{Depth, Plan},
     requests,
 };
@@ -73,7 +73,7 @@ pub fn ask(kernel: &Kernel, question: Question<'_>) -> Result<Answer> {
     }
     let waiting_cost = began.elapsed();
     if question.depth == Depth::Full {
-        reading.interfaces = interfaces(&reading.listeners);
+        reading.interfaces = interfaces(reading.listeners.iter().any(is_on_device));
     }
     Ok(Answer {
         reading,
@@ -270,15 +270,4 @@ fn lengths(listeners: &[Listener]) -> HashMap<u64, u32> {
             _ => None,
         });
     lengths.collect()
-}
-
-/// Names of the devices that listeners are bound to; nothing is asked where none is.
-fn interfaces(listeners: &[Listener]) -> HashMap<u32, String> {
-    let is_bound = |listener: &Listener| {
-        matches!(listener.local, Local::Inet(Endpoint { interface: 1.., .. }))
-    };
-    if !listeners.iter().any(is_bound) {
-        return HashMap::new();
-    }
-    sockdiag::source::interfaces()
 }

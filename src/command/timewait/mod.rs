@@ -88,10 +88,11 @@ pub fn run(args: &TimewaitArgs) -> anyhow::Result<()> {
     let kernel = Kernel::with_proc_root(&args.place.proc_root);
     let places = Places::find(&args.place, &kernel)?;
     let by = args.by.into();
-    let mut reader = Reader::new(&kernel, &places, args.family.families(), &args.owners);
+    let family = args.family.only();
+    let mut reader = Reader::new(&kernel, &places, &args.owners);
     session.each_report(
         |purpose| reader.read(purpose),
-        |now, before| report(now, before, by),
+        |now, before| report(now, before, by, family),
         Samples::default(),
     )
 }

@@ -15,7 +15,7 @@ use sockdiag::{
 use super::{
     super::{
         OwnerArgs, OwnerHunt, OwnersArg, Places, Purpose,
-        walks::{each_family, flaws, shows, tcp_listeners},
+        walks::{each_family, flaws, interfaces, is_on_device, tcp_listeners},
     },
     live::{Live, MOST},
 };
@@ -24,23 +24,16 @@ use super::{
 pub struct Reader<'a> {
     kernel: &'a Kernel,
     places: &'a Places,
-    families: Families,
     choice: OwnersArg,
     owners: OwnerHunt,
     live: HashMap<Option<u64>, Live>,
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(
-        kernel: &'a Kernel,
-        places: &'a Places,
-        families: Families,
-        owners: &OwnerArgs,
-    ) -> Self {
+    pub fn new(kernel: &'a Kernel, places: &'a Places, owners: &OwnerArgs) -> Self {
         Reader {
             kernel,
             places,
-            families,
             choice: owners.choice(),
             owners: OwnerHunt::new(owners.choice()),
             live: HashMap::new(),
@@ -72,8 +65,8 @@ impl<'a> Reader<'a> {
         missing: &mut Vec<Incomplete>,
     ) -> anyhow::Result<NamespaceReading> {
         let live = with_owners.then(|| self.live.entry(namespace.id.inode).or_default());
-        let (kernel, families) = (self.kernel, self.families);
-        let answer = namespace.enter(|| ask(kernel, families, live, missing));
+        let kernel = self.kernel;
+        let answer = namespace.enter(|| ask(kernel, live, missing));
         let reading = answer
             .map_err(anyhow::Error::from)
             .and_then(|answer| answer)
@@ -100,7 +93,6 @@ impl<'a> Reader<'a> {
 /// Asks, as a thread of the namespace.
 fn ask(
     kernel: &Kernel,
-    families: Families,
     live: Option<&mut Live>,
     missing: &mut Vec<Incomplete>,
 ) -> anyhow::Result<NamespaceReading> {
@@ -113,9 +105,7 @@ fn ask(
     let walked = each_family(both, |diag, family| {
         let mut tally = Tally::default();
         let walk = diag.walk_timewait(family, |connection| {
-            if shows(families, &connection) {
-                tally.add(&connection, &sorter);
-            }
+            tally.add(&connection, &sorter);
         })?;
         Ok((tally, walk))
     })?;
@@ -124,11 +114,11 @@ fn ask(
         missing.extend(flaws("timewait", one.walk));
         tally.merge(one.found);
     }
-    tally.settle();
+    tally.settle(&sorter);
     let live = live.map(|live| live.towards(tally.destinations(MOST), missing));
     Ok(NamespaceReading {
         limits,
-        interfaces: sockdiag::source::interfaces(),
+        interfaces: interfaces(listeners.iter().any(is_on_device)),
         overflows: kernel.counter("netstat", "TcpExt", "TCPTimeWaitOverflow")?,
         live: live.transpose()?.unwrap_or_default(),
         tally,

@@ -1,11 +1,14 @@
-//! The ports for a scraper: one series for each destination, so that ports of clients do not
-//! multiply them.
+//! The ports for a scraper: series of the tuples that hold much, so that a host with many
+//! destinations does not make many series.
 
 use sockdiag::analysis::ports::{PortsReport, TupleReport};
 
 use crate::render::{Kind, Labels, Metric};
 
-/// The fullest tuple of each destination; sums of what adds up.
+/// A tuple that holds less than this part of the usable ports has no series.
+const MUCH: f64 = 0.01;
+
+/// Numbers of each namespace, and of each line that holds much.
 pub fn metrics(report: &PortsReport) -> Vec<Metric> {
     let gauge = |name, help| Metric::new(name, Kind::Gauge, help);
     let mut usable = gauge(
@@ -14,7 +17,7 @@ pub fn metrics(report: &PortsReport) -> Vec<Metric> {
     );
     let mut bound = gauge(
         "sockdiag_ephemeral_ports_bound",
-        "Ports of the range held by listeners and by bind(2) for every destination.",
+        "Ports held by listeners and, since Linux 6.8, by bind(2) for every destination.",
     );
     let mut used = gauge(
         "sockdiag_ephemeral_ports_used",
@@ -31,16 +34,22 @@ pub fn metrics(report: &PortsReport) -> Vec<Metric> {
     for namespace in &report.namespaces {
         let labels = vec![("netns", namespace.netns.label())];
         usable.add(&labels, namespace.range.usable as f64);
-        let held = namespace.listeners + namespace.bound_only.unwrap_or(0);
-        bound.add(&labels, held as f64);
+        bound.add(&labels, namespace.blocked as f64);
     }
-    for row in &report.tuples {
+    for row in report.tuples.iter().filter(|row| holds_much(row, report)) {
         let labels = labels(row);
         used.add(&labels, row.used as f64);
         ratio.raise(&labels, row.used_ratio);
         time_wait.add(&labels, row.states.time_wait as f64);
     }
     vec![usable, bound, used, ratio, time_wait]
+}
+
+fn holds_much(row: &TupleReport, report: &PortsReport) -> bool {
+    let mut namespaces = report.namespaces.iter();
+    let namespace = namespaces.find(|namespace| namespace.netns == row.netns);
+    let usable = namespace.map_or(0, |namespace| namespace.range.usable);
+    row.used as f64 >= usable as f64 * MUCH
 }
 
 fn labels(row: &TupleReport) -> Labels {

@@ -6,18 +6,21 @@ mod notes;
 
 use std::collections::BTreeSet;
 
-use sockdiag::analysis::ports::{By, PortsReport, TupleReport};
+use sockdiag::analysis::ports::{By, PortsReport, States, TupleReport};
 
 use super::{Column, Narrower, Tabular, View};
 use crate::render::Metric;
 use columns::COLUMNS;
 
-static NARROWER: [Narrower; 14] = [
+static NARROWER: [Narrower; 17] = [
     Narrower::Drop("mean"),
     Narrower::Drop("p95"),
     Narrower::Drop("minimum"),
     Narrower::Drop("established"),
     Narrower::Drop("delta"),
+    Narrower::Drop("fin_wait_2"),
+    Narrower::Drop("close_wait"),
+    Narrower::Drop("syn_sent"),
     Narrower::Drop("tuples"),
     Narrower::Drop("time_wait"),
     Narrower::Drop("used"),
@@ -61,6 +64,11 @@ impl Tabular for PortsReport {
             keys.extend(["minimum", "mean", "p95", "maximum", "free", "use", "delta"]);
         } else {
             keys.extend(["used", "free", "use", "time_wait", "established"]);
+            let any =
+                |count: fn(&States) -> u64| self.tuples.iter().any(|row| count(&row.states) > 0);
+            keys.extend(any(|states| states.syn_sent).then_some("syn_sent"));
+            keys.extend(any(|states| states.fin_wait_2).then_some("fin_wait_2"));
+            keys.extend(any(|states| states.close_wait).then_some("close_wait"));
         }
         if view.changes {
             keys.extend(["per_second", "full_in"]);

@@ -49,6 +49,9 @@ fn range(namespace: &NamespaceReport) -> String {
 fn reuse(namespace: &NamespaceReport) -> Option<String> {
     let delay = text::duration(namespace.tcp_tw_reuse_delay_ms.unwrap_or(1000).into());
     Some(match namespace.tcp_tw_reuse? {
+        1.. if namespace.tcp_timestamps == Some(0) => {
+            "TIME_WAIT holds its port for 60s (tcp_timestamps 0)".to_owned()
+        }
         0 => "TIME_WAIT holds its port for 60s (tcp_tw_reuse 0)".to_owned(),
         1 => format!("TIME_WAIT gives its port up after {delay} (tcp_tw_reuse 1)"),
         mode => format!(
@@ -62,6 +65,7 @@ pub fn notes(report: &PortsReport) -> Vec<String> {
     let exhausted = |row: &&TupleReport| row.state == Pressure::Exhausted;
     let worst = report.tuples.iter().filter(exhausted).take(3);
     let mut notes: Vec<String> = worst.map(|row| failing(row, report)).collect();
+    notes.extend(report.tuples.iter().filter_map(uncertain).take(3));
     notes.extend(report.namespaces.iter().filter_map(same_parity));
     notes.extend(report.namespaces.iter().filter_map(bound_first));
     notes.extend(report.tuples.iter().filter_map(window).take(3));
@@ -121,23 +125,39 @@ fn same_parity(namespace: &NamespaceReport) -> Option<String> {
 }
 
 fn bound_first(namespace: &NamespaceReport) -> Option<String> {
-    (namespace.bound_first > 0).then(|| {
-        format!(
-            "{} ports were probably given by bind() before connect() (by their parity): such a port \
-             is taken for every destination, and counted so where FREE has a ~; \
-             IP_BIND_ADDRESS_NO_PORT avoids it",
-            namespace.bound_first
-        )
-    })
+    let given = match namespace.bound_first {
+        0 => return None,
+        1 => "1 port was".to_owned(),
+        ports => format!("{ports} ports were"),
+    };
+    Some(format!(
+        "{given} probably given by bind() before connect(), or chosen before the range was changed \
+         (by their parity): what bind() gave is taken for every destination, and counted so where \
+         FREE has a ~; IP_BIND_ADDRESS_NO_PORT avoids it"
+    ))
 }
 
 fn window(row: &TupleReport) -> Option<String> {
     let window = row.window?;
     Some(format!(
-        "{}: all ports lie within {}–{}, probably by IP_LOCAL_PORT_RANGE; FREE does not know of \
-         that limit",
+        "{}: all ports lie within {}–{}, by a range of the sockets' own (IP_LOCAL_PORT_RANGE), which \
+         FREE does not know, or by bind() to one after the other, which takes them from every \
+         destination",
         ends(row),
         window.low,
         window.high
     ))
+}
+
+/// No port is free, and whether a TIME_WAIT may be taken over the kernel does not tell.
+fn uncertain(row: &TupleReport) -> Option<String> {
+    let is_uncertain = row.state == Pressure::Tight && row.free == 0;
+    is_uncertain.then(|| {
+        format!(
+            "{}: no port is free; connect() must take over one of {} TIME_WAITs, which it may only \
+             where the peer sends timestamps and nobody bound the port",
+            ends(row),
+            row.reusable
+        )
+    })
 }

@@ -94,11 +94,11 @@ fn verdict(report: &TimewaitReport) -> String {
             .to_owned();
     }
     match &report.fullest {
-        Some(tuple) if tuple.count as f64 >= tuple.usable as f64 * NEAR => format!(
+        Some(tuple) if tuple.ratio() >= NEAR => format!(
             "{} of {} ports from {} to {} are held so: see `sockdiag ports`.",
             tuple.count, tuple.usable, tuple.source, tuple.destination
         ),
-        _ => "Harmless: no destination is short of ports for it.".to_owned(),
+        _ => "Harmless unless a destination of `sockdiag ports` nears its limit.".to_owned(),
     }
 }
 
