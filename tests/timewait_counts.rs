@@ -131,10 +131,10 @@ fn what_runs_out_soon_drains() {
 fn the_fullest_tuple_is_that_of_clients() {
     in_netns("the_fullest_tuple_is_that_of_clients", || {
         roads_to_nowhere();
-        port_range(40000, 40099);
         let (server, six) = (listen(SERVER, 100), listen(SIX, 100));
         server_time_waits(&server, 30);
         assert!(json(&["timewait"])["fullest"].is_null());
+        port_range(40000, 40099);
         client_time_waits(&six, 12);
         client_time_waits(&server, 5);
         let fullest = &json(&["timewait"])["fullest"];
