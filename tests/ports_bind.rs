@@ -161,3 +161,55 @@ fn ports_left_to_connect_are_not_judged_bound_first() {
         }
     });
 }
+
+#[test]
+fn a_listener_at_another_address_does_not_make_a_client_a_server() {
+    in_netns(
+        "a_listener_at_another_address_does_not_make_a_client_a_server",
+        || {
+            roads_to_nowhere();
+            port_range(40000, 40009);
+            let _servers = (listen(SERVER, 100), listen(OTHER, 100));
+            let clients = clients(SERVER, 2);
+            let _late = listen(&format!("127.0.0.1:{}", local_port(&clients[0])), 1);
+            let _other = client(OTHER);
+            let report = json(&["ports"]);
+            let found = tuple(&report, SERVER);
+            assert_eq!((count(&found["used"]), count(&found["free"])), (2, 8));
+            assert_eq!(tuple(&report, OTHER)["free"], 8);
+            assert_eq!(exhaust(SERVER).len(), 8, "what connect() finds");
+            assert_eq!(exhaust(OTHER).len(), 8, "what connect() finds");
+        },
+    );
+}
+
+#[test]
+fn what_is_left_after_a_peak_is_not_judged_bound_first() {
+    in_netns(
+        "what_is_left_after_a_peak_is_not_judged_bound_first",
+        || {
+            roads_to_nowhere();
+            port_range(40000, 40199);
+            let _servers = (listen(SERVER, 1000), listen(OTHER, 1000));
+            // Ports of both kinds, every third of which is then given back.
+            let busy = clients(SERVER, 190);
+            let kept: Vec<Socket> = busy
+                .into_iter()
+                .enumerate()
+                .filter_map(|(at, client)| {
+                    if at % 3 > 0 {
+                        return Some(client);
+                    }
+                    reset(client);
+                    None
+                })
+                .collect();
+            let _few = clients(OTHER, 3);
+            let report = json(&["ports"]);
+            assert_eq!(tuple(&report, SERVER)["used"], kept.len());
+            assert_eq!(tuple(&report, SERVER)["bound_first"], 0);
+            assert_eq!(tuple(&report, OTHER)["free_likely"], 197);
+            assert_eq!(exhaust(OTHER).len(), 197, "what connect() finds");
+        },
+    );
+}

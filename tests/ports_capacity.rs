@@ -213,3 +213,49 @@ fn a_range_of_one_port_serves_one_connection_to_each_destination() {
         },
     );
 }
+
+#[test]
+fn a_socket_on_a_device_finds_no_port_that_one_on_any_device_holds() {
+    in_netns(
+        "a_socket_on_a_device_finds_no_port_that_one_on_any_device_holds",
+        || {
+            roads_to_nowhere();
+            port_range(40000, 40009);
+            let _server = listen(SERVER, 100);
+            let on_device = |socket: &socket2::Socket| socket.bind_device(Some(b"lo"));
+            let _any = clients(SERVER, 4);
+            let _two = [(); 2].map(|()| connect_with(SERVER, on_device).expect("a port is free"));
+            let report = json(&["ports"]);
+            let free = |interface: serde_json::Value| {
+                let mut found = tuples_to(&report, SERVER);
+                found.retain(|tuple| tuple["interface"] == interface);
+                assert_eq!(found.len(), 1, "{interface} in {report:#}");
+                count(&found[0]["free"])
+            };
+            assert_eq!((free(serde_json::Value::Null), free("lo".into())), (6, 4));
+            assert_eq!(
+                exhaust_with(SERVER, on_device).len(),
+                4,
+                "what connect() finds"
+            );
+        },
+    );
+}
+
+#[test]
+fn the_last_port_of_a_range_of_odd_size_is_not_counted_on() {
+    in_netns(
+        "the_last_port_of_a_range_of_odd_size_is_not_counted_on",
+        || {
+            roads_to_nowhere();
+            // connect() looks at an even number of ports: here at the first two.
+            port_range(40000, 40002);
+            let _server = listen(SERVER, 100);
+            let held = exhaust(SERVER);
+            assert_eq!(held.len(), 2, "the scene is set");
+            let report = json(&["ports"]);
+            let state = tuple(&report, SERVER)["state"].as_str().expect("a word");
+            assert!(state.ends_with("exhausted"), "{report:#}");
+        },
+    );
+}

@@ -89,6 +89,26 @@ fn every_form_has_the_same_numbers() {
     });
 }
 
+#[test]
+fn tuples_of_two_devices_are_two_series() {
+    in_netns("tuples_of_two_devices_are_two_series", || {
+        roads_to_nowhere();
+        let _server = listen(SERVER, 100);
+        let _any = clients(SERVER, 3);
+        let to_device = |socket: &socket2::Socket| socket.bind_device(Some(b"lo"));
+        let _on_device = connect_with(SERVER, to_device).expect("a port is free");
+        assert_eq!(tuples_to(&json(&["ports"]), SERVER).len(), 2);
+        let metrics = text(&["ports", "-o", "prom"]);
+        let series = metrics.lines().filter(|line| line.contains("ports_used{"));
+        let mut series: Vec<_> = series
+            .map(|line| line.rsplit_once(' ').expect("a value").0)
+            .collect();
+        series.dedup();
+        assert_eq!(series.len(), 2, "{metrics}");
+        promtool(&metrics);
+    });
+}
+
 /// The field of `column` in the one record of this destination.
 fn in_csv(text: &str, destination: &str, column: &str) -> String {
     let mut reader = csv::Reader::from_reader(text.as_bytes());

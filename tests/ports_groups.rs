@@ -160,6 +160,27 @@ fn a_tuple_names_a_process_that_holds_its_connections() {
 }
 
 #[test]
+fn a_tuple_that_two_processes_share_names_both_or_says_that_there_may_be_more() {
+    let test = "a_tuple_that_two_processes_share_names_both_or_says_that_there_may_be_more";
+    in_sealed_netns(test, || {
+        roads_to_nowhere();
+        let role = Role::Serve {
+            address: OTHER,
+            backlog: 10,
+            clients: 6,
+            syns: 0,
+        };
+        let player = Player::cast(test, &role, &[]);
+        let _mine = client(OTHER);
+        let report = json(&["ports", "--owners", "all"]);
+        let found = tuple(&report, OTHER);
+        let owners = found["owners"].as_array().expect("owners[]");
+        let named = |pid: u32| owners.iter().any(|owner| owner["pid"] == pid);
+        let both = named(player.pid()) && named(std::process::id());
+        assert_eq!(found["owners_complete"], both, "{found:#}");
+    });
+}
+#[test]
 fn rows_are_sorted_and_cut_as_asked() {
     in_sealed_netns("rows_are_sorted_and_cut_as_asked", || {
         let _scene = three_tuples();

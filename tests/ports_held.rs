@@ -257,3 +257,24 @@ fn server_sides_in_time_wait_take_no_port_of_the_range() {
         },
     );
 }
+
+#[test]
+fn time_waits_whose_port_was_bound_first_are_not_reusable() {
+    in_netns(
+        "time_waits_whose_port_was_bound_first_are_not_reusable",
+        || {
+            roads_to_nowhere();
+            port_range(40000, 40019);
+            mode(1);
+            let listener = listen(SERVER, 100);
+            // bind() gives out odd ports; connect() does not look at them again.
+            client_time_waits_with(&listener, 10, bound_first("10.9.0.1:0"));
+            let_them_age();
+            let report = json(&["ports", "--no-owners"]);
+            let found = tuple(&report, SERVER);
+            assert_eq!(found["bound_first"], 10, "the scene is set");
+            assert_eq!(found["reusable"], 0);
+            assert_eq!(exhaust(SERVER).len(), 10, "what connect() finds");
+        },
+    );
+}
