@@ -9,12 +9,16 @@ use anyhow::ensure;
 
 use crate::RAW_DUMP;
 use crate::measure::{self, Cost};
+use crate::pipelines;
 
 pub const QUEUES_BARE: &str = "sockdiag queues --no-owners --no-syn";
 pub const QUEUES_NO_OWNERS: &str = "sockdiag queues --no-owners";
 pub const QUEUES: &str = "sockdiag queues";
 pub const QUEUES_ALL_OWNERS: &str = "sockdiag queues --owners all";
 pub const COUNTERS: &str = "sockdiag counters --all";
+pub const PORTS_NO_OWNERS: &str = "sockdiag ports --no-owners";
+pub const PORTS: &str = "sockdiag ports";
+pub const TIMEWAIT: &str = "sockdiag timewait --no-owners";
 pub const VERSION: &str = "sockdiag --version";
 pub const SS: &str = "ss -lntH";
 pub const SS_MEMORY: &str = "ss -lntmH state listening";
@@ -25,9 +29,12 @@ pub const SS_VERSION: &str = "ss --version";
 pub const NSTAT: &str = "nstat -asz";
 pub const RAW: &str = "raw SYN_RECV dump, both families";
 
-/// A command, and those its time is set against. They take turns in this order: what needs seconds
-/// comes last, so that nothing of milliseconds runs on caches that were swept just before.
-const CASES: [(&str, &[&str]); 12] = [
+/// A command, and those its time is set against.
+pub type Case = (&'static str, &'static [&'static str]);
+
+/// They take turns in this order: what needs seconds comes last, so that nothing of milliseconds
+/// runs on caches that were swept just before.
+pub const LISTENERS: [Case; 12] = [
     (QUEUES_NO_OWNERS, &[RAW, SS]),
     (RAW, &[]),
     (SS, &[]),
@@ -40,6 +47,17 @@ const CASES: [(&str, &[&str]); 12] = [
     (QUEUES, &[SS_OWNERS]),
     (QUEUES_ALL_OWNERS, &[SS_OWNERS]),
     (SS_OWNERS, &[]),
+];
+
+pub const TUPLES: [Case; 3] = [
+    (PORTS_NO_OWNERS, &[pipelines::SS_PORTS]),
+    (PORTS, &[pipelines::SS_PORTS]),
+    (pipelines::SS_PORTS, &[]),
+];
+
+pub const CLOSED: [Case; 2] = [
+    (TIMEWAIT, &[pipelines::SS_TIMEWAIT]),
+    (pipelines::SS_TIMEWAIT, &[]),
 ];
 
 pub const WATCH: &str = "sockdiag queues --watch=0.02 --no-owners --json --count 750";
@@ -132,9 +150,9 @@ pub fn series<'a>(rows: &'a [Row], name: &str) -> Option<&'a Series> {
     rows.iter().find(|row| row.name == name)?.series()
 }
 
-pub fn measure(rounds: u32) -> Vec<Row> {
-    eprintln!("trying each command once");
-    let mut rows = CASES.map(|(name, against)| {
+pub fn measure(rounds: u32, cases: &[Case]) -> Vec<Row> {
+    eprintln!("trying each of {} commands once", cases.len());
+    let rows = cases.iter().map(|&(name, against)| {
         let outcome = outcome_of_trying(name);
         Row {
             name,
@@ -142,11 +160,12 @@ pub fn measure(rounds: u32) -> Vec<Row> {
             outcome,
         }
     });
+    let mut rows: Vec<Row> = rows.collect();
     for round in 1..=rounds {
         eprintln!("round {round} of {rounds}");
         rows.iter_mut().for_each(Row::measure_once);
     }
-    rows.into()
+    rows
 }
 
 fn outcome_of_trying(name: &str) -> Outcome {
@@ -174,6 +193,9 @@ pub fn command(name: &str) -> anyhow::Result<Command> {
     if name == RAW {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg(RAW_DUMP);
+        return Ok(command);
+    }
+    if let Some(command) = pipelines::command(name)? {
         return Ok(command);
     }
     let (program, arguments) = name.split_once(' ').unwrap_or((name, ""));

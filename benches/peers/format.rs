@@ -48,3 +48,8 @@ pub fn times(ratio: f64) -> String {
 pub fn percent(ratio: f64) -> String {
     format!("{:.1} %", ratio * 100.0)
 }
+
+/// A command line in a table, where a `|` would end the cell.
+pub fn code(command: &str) -> String {
+    format!("`{}`", command.replace('|', r"\|"))
+}

@@ -54,7 +54,7 @@ impl Host {
             "Linux {}, {} cores, load average {} at the start; {} TCP sockets ({} listen), \
              {descriptors} open descriptors in {} processes; {}; {rounds} rounds, \
              ratios are medians of the rounds' ratios. \
-             Peak memory below {} cannot be seen.",
+             Peak memory is that of the largest process; below {} it cannot be seen.",
             self.kernel,
             self.cores,
             self.load_average,

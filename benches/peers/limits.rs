@@ -1,11 +1,13 @@
-//! The limits that `queues` and `counters` are to keep on a two-core machine with a million
+//! The limits that are to be kept on a two-core machine with a million
 //! established sockets.
 
 use std::time::Duration;
 
+use crate::agreement::Agreement;
 use crate::cases::{self, Row, Watch, series};
 use crate::format;
 use crate::owners::Found;
+use crate::pipelines;
 
 const BARE_WALL: Duration = Duration::from_millis(10);
 const BARE_PEAK_BYTES: u64 = 12_000_000;
@@ -14,12 +16,14 @@ const VERSION_WALL: Duration = Duration::from_millis(5);
 const WATCH_SHARE: f64 = 0.05;
 
 /// Command, most times the wall time of the other, the other.
-const RATIOS: [(&str, f64, &str); 5] = [
+const RATIOS: [(&str, f64, &str); 7] = [
     (cases::QUEUES_BARE, 0.1, cases::SS),
     (cases::QUEUES_NO_OWNERS, 1.3, cases::RAW),
     (cases::QUEUES_NO_OWNERS, 1.0, cases::SS),
     (cases::QUEUES_ALL_OWNERS, 1.0 / 3.0, cases::SS_OWNERS),
     (cases::COUNTERS, 1.0, cases::NSTAT),
+    (cases::PORTS_NO_OWNERS, 1.0, pipelines::SS_PORTS),
+    (cases::TIMEWAIT, 1.0, pipelines::SS_TIMEWAIT),
 ];
 
 /// A promise and how it stands.
@@ -30,13 +34,19 @@ pub struct Limit {
     pub measured: Option<(String, bool)>,
 }
 
-pub fn judge(rows: &[Row], watches: &[Watch], owners: &[Found]) -> Vec<Limit> {
+pub fn judge(
+    rows: &[Row],
+    watches: &[Watch],
+    owners: &[Found],
+    agreements: &[Agreement],
+) -> Vec<Limit> {
     let mut limits = vec![
         within(rows, cases::QUEUES_BARE, BARE_WALL),
         small(rows, cases::QUEUES_BARE, BARE_PEAK_BYTES),
         within(rows, cases::QUEUES, OWNERS_WALL),
     ];
     limits.extend(owners.iter().map(all_found));
+    limits.extend(agreements.iter().map(same));
     limits.extend(RATIOS.map(|(command, most, other)| faster(rows, command, most, other)));
     limits.push(within(rows, cases::VERSION, VERSION_WALL));
     limits.extend(
@@ -76,7 +86,7 @@ fn faster(rows: &[Row], command: &'static str, most: f64, other: &str) -> Limit 
     let ratio = ratio(rows, command, other);
     Limit {
         command,
-        limit: format!("{} `{other}`", format::times(most)),
+        limit: format!("{} {}", format::times(most), format::code(other)),
         measured: ratio.map(|ratio| (format::times(ratio), ratio <= most)),
     }
 }
@@ -95,6 +105,18 @@ fn all_found(found: &Found) -> Limit {
                 format!("{right} of {}", found.listeners),
                 right == found.listeners,
             )
+        }),
+    }
+}
+
+fn same(agreement: &Agreement) -> Limit {
+    let largest = agreement.largest().zip(agreement.is_complete());
+    Limit {
+        command: agreement.command,
+        limit: format!("counts the same as {}", format::code(agreement.peer)),
+        measured: largest.map(|((ours, theirs), same)| {
+            let (ours, theirs) = (format::count(ours), format::count(theirs));
+            (format!("{ours} and {theirs} at most"), same)
         }),
     }
 }

@@ -1,11 +1,11 @@
-//! `cargo bench --bench peers`: `sockdiag queues` and `sockdiag counters` side by side with `ss`
-//! and `nstat` on a host that holds a million TCP sockets, and whether the limits this project sets
-//! itself hold there.
+//! `cargo bench --bench peers`: `sockdiag` side by side with `ss`, `nstat` and what people make of
+//! them with `awk`, on a host that holds a million TCP sockets, and whether the limits this project
+//! sets itself hold there.
 //!
 //! The bench makes that host itself: it enters a network namespace of its own, starts holder
 //! processes that connect to themselves over loopback, measures every command once per round (A B
 //! C, A B C, …: whatever else the machine does meets all of them alike), prints two Markdown tables
-//! and ends the holders. It needs `ip`, `ss` and `nstat` (iproute2), `unshare` (util-linux), Linux
+//! and ends the holders. TIME_WAITs are made when their turn comes, as they last a minute. It needs `ip`, `ss` and `nstat` (iproute2), `unshare` (util-linux), Linux
 //! 5.3 and, for a million sockets, about 4 GB of free memory and three minutes. No root.
 //!
 //! A quick try: `cargo bench --bench peers -- --sockets 20000 --rounds 3`.
@@ -13,7 +13,9 @@
 // A bench talks to people; nothing in it passes through the program's render module.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod agreement;
 mod cases;
+mod closed;
 mod format;
 mod holder;
 mod host;
@@ -22,6 +24,7 @@ mod load;
 mod measure;
 mod namespace;
 mod owners;
+mod pipelines;
 mod raw_dump;
 mod table;
 
@@ -83,16 +86,19 @@ fn bench(options: &Options) -> anyhow::Result<()> {
     namespace::raise_loopback()?;
     let load = load::Load::make(options.sockets)?;
     let host = host::Host::read(&load)?;
-    let rows = cases::measure(options.rounds);
+    let mut rows = cases::measure(options.rounds, &cases::LISTENERS);
     let watches = cases::watch();
     let owners = owners::find(&load);
+    rows.extend(cases::measure(options.rounds, &cases::TUPLES));
+    closed::make()?;
+    rows.extend(cases::measure(options.rounds, &cases::CLOSED));
+    let agreements = [agreement::of_time_waits(), agreement::of_ports()];
 
     println!("{}\n", host.describe(options.rounds)?);
     println!("{}\n", table::commands(&rows, &watches));
-    println!(
-        "{}",
-        table::limits(&limits::judge(&rows, &watches, &owners))
-    );
+    let limits = limits::judge(&rows, &watches, &owners, &agreements);
+    println!("{}\n", table::limits(&limits));
+    println!("{}", pipelines::describe());
     host.remark(options.sockets);
     drop(load);
     ensure_measured(&rows, &watches)

@@ -3,7 +3,7 @@
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
 
 use crate::cases::{Outcome, Row, Series, Watch};
-use crate::format;
+use crate::format::{self, code};
 use crate::limits::{self, Limit};
 
 pub fn commands(rows: &[Row], watches: &[Watch]) -> Table {
@@ -30,7 +30,7 @@ pub fn commands(rows: &[Row], watches: &[Watch]) -> Table {
 fn measured(row: &Row, series: &Series, rows: &[Row]) -> Vec<String> {
     let against = row.against.iter().filter_map(|other| {
         let ratio = limits::ratio(rows, row.name, other)?;
-        Some(format!("{} `{other}`", format::times(ratio)))
+        Some(format!("{} {}", format::times(ratio), code(other)))
     });
     vec![
         code(row.name),
@@ -96,8 +96,4 @@ fn markdown<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
     let mut table = Table::new();
     table.load_style(ASCII_MARKDOWN).set_header(header);
     table
-}
-
-fn code(command: &str) -> String {
-    format!("`{command}`")
 }
