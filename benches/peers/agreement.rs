@@ -9,11 +9,12 @@ use anyhow::Context;
 use serde_json::Value;
 
 use crate::cases;
+use crate::load::Load;
 use crate::measure;
 use crate::pipelines;
 
 /// What was counted, and how often.
-type Counts = HashMap<String, u64>;
+pub type Counts = HashMap<String, u64>;
 
 /// Two commands and their counts.
 pub struct Agreement {
@@ -65,6 +66,30 @@ pub fn of_time_waits() -> Agreement {
     })
 }
 
+/// Descriptors of the load's processes; others come and go. `by_lsof` is what it said.
+pub fn of_descriptors(load: &Load, by_lsof: Option<Counts>) -> [Agreement; 2] {
+    let count = |process: &Value| {
+        let pid = process["pid"].as_u64()?;
+        Some((pid.to_string(), process["open"].as_u64()?))
+    };
+    let of_load = |mut counts: Counts| {
+        let pids: Vec<String> = load.listeners().map(|(_, pid)| pid.to_string()).collect();
+        counts.retain(|pid, _| pids.contains(pid));
+        counts
+    };
+    let ours = || ours(cases::FDS, "processes", count).map(of_load);
+    let by_ls = theirs(pipelines::LOOP).map(of_load);
+    [
+        (pipelines::LOOP, by_ls.ok()),
+        (pipelines::LSOF, by_lsof.map(of_load)),
+    ]
+    .map(|(peer, theirs)| Agreement {
+        command: cases::FDS,
+        peer,
+        counts: ours().ok().zip(theirs),
+    })
+}
+
 fn agreement(
     command: &'static str,
     peer: &'static str,
@@ -101,7 +126,8 @@ fn theirs(peer: &str) -> anyhow::Result<Counts> {
     counts.context("a line without a count")
 }
 
-fn read_counts(stdout: ChildStdout) -> Option<Counts> {
+/// Lines of a count and what was counted.
+pub fn read_counts(stdout: ChildStdout) -> Option<Counts> {
     let lines = BufReader::new(stdout).lines().map_while(Result::ok);
     lines
         .map(|line| {

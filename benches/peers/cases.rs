@@ -2,13 +2,13 @@
 
 use std::cmp::Ordering;
 use std::io;
-use std::process::Command;
+use std::process::{ChildStdout, Command};
 use std::time::Duration;
 
 use anyhow::ensure;
 
 use crate::RAW_DUMP;
-use crate::measure::{self, Cost};
+use crate::measure::{self, Cost, TooSlow};
 use crate::pipelines;
 
 pub const QUEUES_BARE: &str = "sockdiag queues --no-owners --no-syn";
@@ -19,6 +19,7 @@ pub const COUNTERS: &str = "sockdiag counters --all";
 pub const PORTS_NO_OWNERS: &str = "sockdiag ports --no-owners";
 pub const PORTS: &str = "sockdiag ports";
 pub const TIMEWAIT: &str = "sockdiag timewait --no-owners";
+pub const FDS: &str = "sockdiag fds";
 pub const VERSION: &str = "sockdiag --version";
 pub const SS: &str = "ss -lntH";
 pub const SS_MEMORY: &str = "ss -lntmH state listening";
@@ -60,6 +61,12 @@ pub const CLOSED: [Case; 2] = [
     (pipelines::SS_TIMEWAIT, &[]),
 ];
 
+/// lsof is measured once, as it needs minutes.
+pub const DESCRIPTORS: [Case; 2] = [
+    (FDS, &[pipelines::LOOP, pipelines::LSOF]),
+    (pipelines::LOOP, &[]),
+];
+
 pub const WATCH: &str = "sockdiag queues --watch=0.02 --no-owners --json --count 750";
 const WATCH_NO_SYN: &str = "sockdiag queues --watch=0.02 --no-owners --no-syn --json --count 750";
 const READINGS: usize = 750;
@@ -74,7 +81,20 @@ pub struct Row {
 pub enum Outcome {
     Measured(Series),
     NotInstalled,
+    TooSlow,
     Failed(String),
+}
+
+impl Outcome {
+    fn of(error: &anyhow::Error) -> Self {
+        if is_not_found(error) {
+            Outcome::NotInstalled
+        } else if error.is::<TooSlow>() {
+            Outcome::TooSlow
+        } else {
+            Outcome::Failed(format!("{error:#}"))
+        }
+    }
 }
 
 /// Never empty: a row is `Measured` from its first cost on.
@@ -124,14 +144,14 @@ impl Row {
     pub fn series(&self) -> Option<&Series> {
         match &self.outcome {
             Outcome::Measured(series) => Some(series),
-            Outcome::NotInstalled | Outcome::Failed(_) => None,
+            Outcome::NotInstalled | Outcome::TooSlow | Outcome::Failed(_) => None,
         }
     }
 
     pub fn failure(&self) -> Option<&str> {
         match &self.outcome {
             Outcome::Failed(why) => Some(why),
-            Outcome::NotInstalled | Outcome::Measured(_) => None,
+            Outcome::NotInstalled | Outcome::TooSlow | Outcome::Measured(_) => None,
         }
     }
 
@@ -139,7 +159,7 @@ impl Row {
         if let Outcome::Measured(series) = &mut self.outcome {
             match command(self.name).and_then(|mut command| measure::run(&mut command)) {
                 Ok(cost) => series.0.push(cost),
-                Err(error) => self.outcome = Outcome::Failed(format!("{error:#}")),
+                Err(error) => self.outcome = Outcome::of(&error),
             }
         }
     }
@@ -168,11 +188,29 @@ pub fn measure(rounds: u32, cases: &[Case]) -> Vec<Row> {
     rows
 }
 
+/// Measures a command that is too slow for rounds, and keeps what `read` makes of its answer.
+pub fn measure_once<T: Send + 'static>(
+    name: &'static str,
+    read: impl FnOnce(ChildStdout) -> T + Send + 'static,
+) -> (Row, Option<T>) {
+    eprintln!("running {name} once");
+    let run = command(name).and_then(|mut command| measure::run_into(&mut command, read));
+    let (outcome, answer) = match run {
+        Ok((cost, answer)) => (Outcome::Measured(Series(vec![cost])), Some(answer)),
+        Err(error) => (Outcome::of(&error), None),
+    };
+    let row = Row {
+        name,
+        against: &[],
+        outcome,
+    };
+    (row, answer)
+}
+
 fn outcome_of_trying(name: &str) -> Outcome {
     match try_once(name) {
         Ok(()) => Outcome::Measured(Series::default()),
-        Err(error) if is_not_found(&error) => Outcome::NotInstalled,
-        Err(error) => Outcome::Failed(format!("{error:#}")),
+        Err(error) => Outcome::of(&error),
     }
 }
 

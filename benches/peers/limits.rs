@@ -12,6 +12,7 @@ use crate::pipelines;
 const BARE_WALL: Duration = Duration::from_millis(10);
 const BARE_PEAK_BYTES: u64 = 12_000_000;
 const OWNERS_WALL: Duration = Duration::from_millis(300);
+const FDS_WALL: Duration = Duration::from_millis(50);
 const VERSION_WALL: Duration = Duration::from_millis(5);
 const WATCH_SHARE: f64 = 0.05;
 
@@ -44,6 +45,7 @@ pub fn judge(
         within(rows, cases::QUEUES_BARE, BARE_WALL),
         small(rows, cases::QUEUES_BARE, BARE_PEAK_BYTES),
         within(rows, cases::QUEUES, OWNERS_WALL),
+        within(rows, cases::FDS, FDS_WALL),
     ];
     limits.extend(owners.iter().map(all_found));
     limits.extend(agreements.iter().map(same));

@@ -16,6 +16,7 @@
 mod agreement;
 mod cases;
 mod closed;
+mod crowd;
 mod format;
 mod holder;
 mod host;
@@ -36,6 +37,11 @@ use clap::Parser;
 const HOLD: &str = "--hold";
 /// First argument of the process that makes one raw dump.
 const RAW_DUMP: &str = "--raw-dump";
+/// First argument of a process that only waits.
+const WAIT: &str = "--wait";
+
+/// How many of those there are while descriptors are counted.
+const CROWD: u32 = 1000;
 
 /// Measure sockdiag against ss and nstat beside a million sockets
 #[derive(Parser)]
@@ -69,6 +75,7 @@ fn run() -> anyhow::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.first().map(String::as_str) {
         Some(HOLD) => return holder::run(&words[1..]),
+        Some(WAIT) => return crowd::wait(),
         Some(RAW_DUMP) => return raw_dump::run(),
         // `cargo test --benches` and test listers start the bench too, without this word.
         _ if !words.iter().any(|word| word == "--bench") => return Ok(()),
@@ -92,7 +99,13 @@ fn bench(options: &Options) -> anyhow::Result<()> {
     rows.extend(cases::measure(options.rounds, &cases::TUPLES));
     closed::make()?;
     rows.extend(cases::measure(options.rounds, &cases::CLOSED));
-    let agreements = [agreement::of_time_waits(), agreement::of_ports()];
+    let mut agreements = vec![agreement::of_ports(), agreement::of_time_waits()];
+    let crowd = crowd::Crowd::gather(CROWD)?;
+    rows.extend(cases::measure(options.rounds, &cases::DESCRIPTORS));
+    let (lsof, by_lsof) = cases::measure_once(pipelines::LSOF, agreement::read_counts);
+    rows.push(lsof);
+    agreements.extend(agreement::of_descriptors(&load, by_lsof.flatten()));
+    drop(crowd);
 
     println!("{}\n", host.describe(options.rounds)?);
     println!("{}\n", table::commands(&rows, &watches));

@@ -1,5 +1,7 @@
 //! What one run of a command costs: time on the wall, CPU, peak memory.
 
+use std::error::Error;
+use std::fmt;
 use std::io::{self, BufRead, BufReader};
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
@@ -12,8 +14,20 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::format;
 
-/// `ss -lntp` takes ten seconds beside a million sockets; what needs more than this is stuck.
+/// Beside a million sockets `ss -lntp` takes ten seconds and `lsof` a minute or two.
 const TIME_TO_RUN: Duration = Duration::from_secs(120);
+
+/// The command was stopped before it was done.
+#[derive(Debug)]
+pub struct TooSlow;
+
+impl Error for TooSlow {}
+
+impl fmt::Display for TooSlow {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "stopped after {}", format::duration(TIME_TO_RUN))
+    }
+}
 
 /// One run.
 #[derive(Clone, Copy)]
@@ -66,7 +80,7 @@ fn finish(mut child: Child, started: Instant) -> anyhow::Result<Cost> {
         child.kill()?;
     }
     let (status, usage) = reap(child).context("waiting for the command")?;
-    ensure!(in_time, "not done after {}", format::duration(TIME_TO_RUN));
+    ensure!(in_time, TooSlow);
     ensure!(status.success(), "{status}");
     Ok(Cost {
         wall,

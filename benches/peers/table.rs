@@ -5,6 +5,7 @@ use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use crate::cases::{Outcome, Row, Series, Watch};
 use crate::format::{self, code};
 use crate::limits::{self, Limit};
+use crate::measure::TooSlow;
 
 pub fn commands(rows: &[Row], watches: &[Watch]) -> Table {
     let mut table = markdown([
@@ -18,6 +19,7 @@ pub fn commands(rows: &[Row], watches: &[Watch]) -> Table {
         table.add_row(match &row.outcome {
             Outcome::Measured(series) => measured(row, series, rows),
             Outcome::NotInstalled => unmeasured(row.name, "not installed"),
+            Outcome::TooSlow => unmeasured(row.name, &TooSlow.to_string()),
             Outcome::Failed(why) => unmeasured(row.name, why),
         });
     }
