@@ -93,6 +93,7 @@ fn every_form_has_the_same_numbers() {
 fn tuples_of_two_devices_are_two_series() {
     in_netns("tuples_of_two_devices_are_two_series", || {
         roads_to_nowhere();
+        port_range(40000, 40099);
         let _server = listen(SERVER, 100);
         let _any = clients(SERVER, 3);
         let to_device = |socket: &socket2::Socket| socket.bind_device(Some(b"lo"));

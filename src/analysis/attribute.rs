@@ -14,6 +14,7 @@ pub struct Place {
 }
 
 /// All places, each once however many sockets share it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places {
     by_port: HashMap<u16, Vec<Place>>,
 }
@@ -29,6 +30,11 @@ impl Places {
             }
         }
         Places { by_port }
+    }
+
+    /// The ports of all.
+    pub fn ports(&self) -> impl Iterator<Item = u16> {
+        self.by_port.keys().copied()
     }
 
     /// A v6only and a dual-stack socket share the address, and which of them gets an IPv6 client

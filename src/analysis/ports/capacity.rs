@@ -2,7 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use crate::model::{Connection, PortLimits, PortSet, State};
+use crate::{
+    analysis::attribute::Places,
+    model::{Connection, Listener, PortLimits, PortSet, State},
+};
 
 /// `LOOPBACK_IFINDEX`, include/net/flow.h.
 const LOOPBACK_INTERFACE: u32 = 1;
@@ -78,6 +81,7 @@ pub struct Capacity {
     pub reserved: PortSet,
     /// Ports inside the range that listeners have.
     pub listeners: PortSet,
+    places: Places,
     /// Ports inside the range that sockets are bound to which neither listen nor are connected;
     /// `None` when this kernel does not tell (before 6.8).
     pub bound: Option<PortSet>,
@@ -86,11 +90,12 @@ pub struct Capacity {
 }
 
 impl Capacity {
-    /// From the settings and the ports of all listeners. `None` without a range.
-    pub fn new(limits: PortLimits, listeners: &PortSet) -> Option<Self> {
+    /// From the settings and all TCP listeners. `None` without a range.
+    pub fn new(limits: PortLimits, listeners: &[Listener]) -> Option<Self> {
         let range = limits.range.clone()?;
         let reserved = limits.reserved.within(&range);
-        let listeners = listeners.within(&range);
+        let places = Places::of(listeners);
+        let listeners = places.ports().collect::<PortSet>().within(&range);
         let mut blocked = Blocked::none(&range);
         blocked.add(&reserved);
         blocked.add(&listeners);
@@ -99,6 +104,7 @@ impl Capacity {
             range,
             reserved,
             listeners,
+            places,
             bound: None,
             blocked,
         })
@@ -108,6 +114,12 @@ impl Capacity {
     pub fn block(&mut self, bound: PortSet) {
         self.blocked.add(&bound);
         self.bound = Some(bound);
+    }
+
+    /// Whether a listener took this connection, which is none of a client then.
+    pub fn came_in(&self, connection: &Connection) -> bool {
+        let local = &connection.local;
+        self.listeners.contains(local.port) && self.places.serving(local).is_some()
     }
 
     /// How many ports the range has.

@@ -209,9 +209,10 @@ fn rows(
                 row.full_in_seconds = outlook.full_in_seconds;
             }
             if let Some(owners) = owners {
-                let holders = tuple.inode.and_then(|inode| owners.by_inode.get(&inode));
-                row.owners = holders.cloned().unwrap_or_default();
-                row.owners_complete = Some(owners.complete);
+                let found = tuple.sockets.inodes().iter();
+                let found = found.filter_map(|inode| owners.by_inode.get(inode));
+                row.owners = found.flatten().cloned().collect();
+                row.owners_complete = Some(owners.complete && tuple.sockets.are_all());
             }
             row
         })
@@ -231,12 +232,14 @@ pub fn row(
     let held = collides_with(namespace, key, tuple);
     let free = capacity.blocked.free(&held);
     let free_likely = taken.blocked.free(&held);
-    let reusable = u64::from(tuple.reusable);
     let (bound_first, window) = match choice {
         Choice::Connect => (0, None),
         Choice::BoundFirst(bound) => (bound.len() as u64, None),
         Choice::Window(window) => (0, Some(*window)),
     };
+    let reusable = Reusable::of(tuple, bound_first);
+    // Of an odd number of ports each connect(2) overlooks one.
+    let sure = free_likely.saturating_sub(capacity.size() % 2);
     TupleReport {
         netns: namespace.netns.clone(),
         source: Some(key.source),
@@ -246,11 +249,11 @@ pub fn row(
         }),
         interface: interface(namespace, key.interface),
         tuples: 1,
-        state: Pressure::of(usable, free, free_likely, Reusable::of(tuple, bound_first)),
+        state: Pressure::of(usable, free, sure, reusable),
         used: tuple.used(),
         free,
         free_likely,
-        reusable,
+        reusable: reusable.count(),
         used_ratio: used_ratio(usable, free),
         states: States::of(tuple),
         bound_first,
@@ -306,16 +309,21 @@ fn missing(now: &Reading, by: By) -> Vec<Incomplete> {
 
 /// Tuples with live connections, or connections by process, of which no holder was found.
 fn unheld(now: &Reading, owners: &Owners, by: By) -> usize {
-    let is_unheld = |inode: &u32| !owners.by_inode.contains_key(inode);
+    let is_unheld = |inodes: &[u32]| {
+        !inodes.is_empty()
+            && !inodes
+                .iter()
+                .any(|inode| owners.by_inode.contains_key(inode))
+    };
     let tallies = now.namespaces.iter().map(|namespace| &namespace.tally);
     match by {
         By::Process => tallies
-            .flat_map(|tally| tally.held().iter().map(|socket| socket.inode))
-            .filter(is_unheld)
+            .flat_map(|tally| tally.held())
+            .filter(|socket| is_unheld(&[socket.inode]))
             .count(),
         _ => tallies
-            .flat_map(|tally| tally.tuples().iter().filter_map(|(_, tuple)| tuple.inode))
-            .filter(is_unheld)
+            .flat_map(|tally| tally.tuples())
+            .filter(|(_, tuple)| is_unheld(tuple.sockets.inodes()))
             .count(),
     }
 }

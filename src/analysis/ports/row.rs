@@ -68,16 +68,18 @@ pub enum Reusable {
 }
 
 impl Reusable {
-    /// Those of a tuple, of which so many were probably bound first.
+    /// Those of a tuple, less the ports that were probably bound first: connect(2) does not look at
+    /// those.
     pub fn of(tuple: &Tuple, bound_first: u64) -> Self {
-        let count = tuple.reusable.into();
+        let count = u64::from(tuple.reusable).saturating_sub(bound_first);
         match tuple.is_loopback && bound_first == 0 {
             true => Reusable::Surely(count),
             false => Reusable::Perhaps(count),
         }
     }
 
-    fn count(self) -> u64 {
+    /// How many.
+    pub fn count(self) -> u64 {
         match self {
             Reusable::Surely(count) | Reusable::Perhaps(count) => count,
         }
@@ -223,9 +225,9 @@ pub struct TupleReport {
     /// How `used` was spread over many samples (`--for`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sampled: Option<Spread>,
-    /// Who holds one of the tuple's connections.
+    /// Who holds the tuple's connections, the oldest eight of them.
     pub owners: Vec<Owner>,
-    /// Every descriptor of every process was looked at; `null` when none was.
+    /// Every descriptor of every process was looked at, for every connection; `null` when none was.
     pub owners_complete: Option<bool>,
 }
 

@@ -37,9 +37,8 @@ pub struct Tuple {
     pub is_loopback: bool,
     /// Those of IP_BIND_ADDRESS_NO_PORT, chosen at connect(2) for sure.
     pub at_connect: PortSet,
-    /// The inode of the oldest that somebody holds (inodes are given in turn): its descriptor is
-    /// likely to be low, and soon found.
-    pub inode: Option<u32>,
+    /// Those that somebody holds.
+    pub sockets: Oldest,
     /// When its TIME_WAITs run out.
     pub left: Countdown,
 }
@@ -53,6 +52,47 @@ pub struct Held {
     pub inode: u32,
     /// Its state.
     pub state: State,
+}
+
+/// Sockets of which the oldest are remembered by their inodes, which are given in turn: their
+/// descriptors are likely to be low, and soon found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Oldest {
+    inodes: [u32; 8],
+    count: u32,
+}
+
+impl Oldest {
+    fn add(&mut self, inode: u32) {
+        let known = self.known();
+        let place = self.inodes[..known].partition_point(|older| *older < inode);
+        if place < self.inodes.len() {
+            let end = (known + 1).min(self.inodes.len());
+            self.inodes[place..end].rotate_right(1);
+            self.inodes[place] = inode;
+        }
+        self.count += 1;
+    }
+
+    fn merge(&mut self, other: Oldest) {
+        let count = self.count + other.count;
+        other.inodes().iter().for_each(|inode| self.add(*inode));
+        self.count = count;
+    }
+
+    fn known(&self) -> usize {
+        self.inodes.len().min(self.count as usize)
+    }
+
+    /// Those that are remembered.
+    pub fn inodes(&self) -> &[u32] {
+        &self.inodes[..self.known()]
+    }
+
+    /// Whether those are all.
+    pub fn are_all(&self) -> bool {
+        self.count as usize <= self.inodes.len()
+    }
 }
 
 /// Every tuple.
@@ -72,9 +112,9 @@ impl Tally {
         }
     }
 
-    /// Counts one. A connection at a listener's port came in and is none of a client.
+    /// Counts one, unless it came in at a listener.
     pub fn add(&mut self, connection: &Connection, capacity: &Capacity) {
-        if capacity.listeners.contains(connection.local.port) {
+        if capacity.came_in(connection) {
             return;
         }
         let number = self.number(TupleKey {
@@ -153,8 +193,7 @@ impl Tuple {
             self.at_connect.insert(connection.local.port);
         }
         if connection.inode != 0 {
-            let oldest = self.inode.unwrap_or(connection.inode);
-            self.inode = Some(oldest.min(connection.inode));
+            self.sockets.add(connection.inode);
         }
         if let (State::TimeWait, Some(left)) = (connection.state, connection.left_ms) {
             self.left.add(left);
@@ -169,7 +208,7 @@ impl Tuple {
         self.reusable += other.reusable;
         self.is_loopback |= other.is_loopback;
         self.at_connect.extend(other.at_connect.iter());
-        self.inode = self.inode.into_iter().chain(other.inode).min();
+        self.sockets.merge(other.sockets);
         self.left.merge(&other.left);
     }
 
@@ -187,4 +226,33 @@ impl Tuple {
 fn place(state: State) -> usize {
     let place = State::ALL.iter().position(|other| *other == state);
     place.expect("ALL holds every state")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn oldest(inodes: &[u32]) -> Oldest {
+        let mut oldest = Oldest::default();
+        inodes.iter().for_each(|inode| oldest.add(*inode));
+        oldest
+    }
+
+    proptest! {
+        #[test]
+        fn the_smallest_inodes_are_remembered(
+            inodes in prop::collection::btree_set(1u32..1000, 0..30),
+            split in 0usize..30,
+        ) {
+            let shuffled: Vec<u32> = inodes.iter().rev().copied().collect();
+            let (one, other) = shuffled.split_at(split.min(shuffled.len()));
+            let mut both = oldest(one);
+            both.merge(oldest(other));
+            let expected: Vec<u32> = inodes.iter().copied().take(8).collect();
+            prop_assert_eq!(both.inodes(), &expected[..]);
+            prop_assert_eq!(both.are_all(), inodes.len() <= 8);
+        }
+    }
 }

@@ -5,7 +5,10 @@ use std::{collections::HashMap, net::IpAddr, time::Duration};
 use super::*;
 use crate::{
     analysis::Sampling,
-    model::{Connection, Endpoint, Family, Owner, Owners, PortLimits, PortSet, State},
+    model::{
+        Connection, Endpoint, Family, Listener, Local, Owner, Owners, PortLimits, PortSet,
+        Protocol, Queue, State,
+    },
 };
 
 fn address(text: &str) -> IpAddr {
@@ -31,6 +34,28 @@ fn connection(port: u16, to: &str, state: State) -> Connection {
     }
 }
 
+fn listener(port: u16) -> Listener {
+    Listener {
+        protocol: Protocol::Tcp,
+        local: Local::Inet(Endpoint {
+            family: Family::V4,
+            address: address("0.0.0.0"),
+            port,
+            interface: 0,
+        }),
+        v6only: None,
+        queue: Queue::Accept {
+            length: 0,
+            limit: 0,
+        },
+        drops: None,
+        uid: None,
+        inode: 1,
+        cookie: 1,
+        cgroup_id: None,
+    }
+}
+
 fn limits() -> PortLimits {
     PortLimits {
         range: Some(100..=119),
@@ -45,7 +70,7 @@ fn ports(ports: impl IntoIterator<Item = u16>) -> PortSet {
 }
 
 fn reading(limits: PortLimits, connections: &[Connection]) -> Reading {
-    let mut capacity = Capacity::new(limits, &PortSet::default()).unwrap();
+    let mut capacity = Capacity::new(limits, &[]).unwrap();
     capacity.block(PortSet::default());
     with_capacity(capacity, connections)
 }
@@ -98,7 +123,7 @@ fn reserved_listening_and_bound_ports_are_nobodys() {
         reserved: ports([100, 101, 5000]),
         ..limits()
     };
-    let mut capacity = Capacity::new(limits, &ports([102, 80])).unwrap();
+    let mut capacity = Capacity::new(limits, &[listener(102), listener(80)]).unwrap();
     capacity.block(ports([103, 102]));
     let came_in = connection(102, "10.0.0.9:50000", State::Established);
     let mut all = open(6, "10.0.0.9:80").split_off(2);
@@ -116,7 +141,7 @@ fn reserved_listening_and_bound_ports_are_nobodys() {
 
 #[test]
 fn a_held_port_that_somebody_bound_elsewhere_counts_once() {
-    let mut capacity = Capacity::new(limits(), &PortSet::default()).unwrap();
+    let mut capacity = Capacity::new(limits(), &[]).unwrap();
     capacity.block(ports([100, 101]));
     let row = only(&with_capacity(capacity, &open(3, "10.0.0.9:80")));
     assert_eq!((row.used, row.free), (3, 20 - 4));
@@ -484,7 +509,7 @@ fn by_process_tells_each_holder_and_what_nobody_holds() {
 
 #[test]
 fn two_walks_make_one_count() {
-    let capacity = Capacity::new(limits(), &PortSet::default()).unwrap();
+    let capacity = Capacity::new(limits(), &[]).unwrap();
     let (mut one, mut other) = (Tally::new(true), Tally::new(true));
     one.add(
         &connection(100, "10.0.0.9:80", State::Established),

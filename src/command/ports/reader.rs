@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, anyhow};
 use sockdiag::{
     analysis::ports::{By, Capacity, NamespaceReading, Reading, Tally},
-    model::{Holder, Incomplete, Listener, Local, Netns, Owners, PortSet},
+    model::{Holder, Incomplete, Netns, Owners, PortSet},
     source::{Families, Kernel, Namespace, SockDiag, Wanted, tells_bound},
 };
 
@@ -77,7 +77,8 @@ impl<'a> Reader<'a> {
     /// known.
     fn ask(&self, netns: Netns, missing: &mut Vec<Incomplete>) -> anyhow::Result<NamespaceReading> {
         let limits = self.kernel.port_limits()?;
-        let capacity = Capacity::new(limits, &listening_ports()?);
+        let listeners = tcp_listeners(&mut SockDiag::open()?)?;
+        let capacity = Capacity::new(limits, &listeners);
         let mut capacity =
             capacity.ok_or_else(|| anyhow!("net.ipv4.ip_local_port_range cannot be read"))?;
         let both = Families { v4: true, v6: true };
@@ -117,7 +118,8 @@ impl<'a> Reader<'a> {
                 .flat_map(|tally| tally.held().iter().map(|socket| socket.inode))
                 .collect(),
             _ => tallies
-                .flat_map(|tally| tally.tuples().iter().filter_map(|(_, tuple)| tuple.inode))
+                .flat_map(|tally| tally.tuples().iter())
+                .flat_map(|(_, tuple)| tuple.sockets.inodes().iter().copied())
                 .collect(),
         };
         let wanted = Wanted {
@@ -126,16 +128,4 @@ impl<'a> Reader<'a> {
         };
         self.owners.find(self.kernel, wanted, spent)
     }
-}
-
-/// Every port that somebody listens at.
-fn listening_ports() -> sockdiag::Result<PortSet> {
-    let port = |listener: &Listener| match listener.local {
-        Local::Inet(at) => Some(at.port),
-        Local::Unix(_) => None,
-    };
-    Ok(tcp_listeners(&mut SockDiag::open()?)?
-        .iter()
-        .filter_map(port)
-        .collect())
 }

@@ -45,7 +45,7 @@ pub static COLUMNS: [Column<TupleReport>; 31] = [
     Column::new("delta", "Δ", Right, Flow, |t, _| t.delta.map_or(Value::Missing, |delta| Value::Change(delta.into())).into(), "change of USED since the reading before"),
     Column::new("per_second", "/s", Right, Neutral, |t, _| t.per_second.map_or(Value::Missing, Value::Decimal).into(), "ports newly taken a second, among them those that were given back meanwhile"),
     Column::new("full_in", "FULL IN", Right, Neutral, full_in, "when no port is left if it goes on as since the reading before"),
-    Column::new("owner", "OWNER", Left, Neutral, |t, _| owners(&t.owners), "who holds one of the connections"),
+    Column::new("owner", "OWNER", Left, Neutral, |t, _| owners(&t.owners), "who holds the connections, the oldest eight of them"),
 ];
 
 fn tone(pressure: Pressure) -> Tone {

@@ -61,6 +61,7 @@ fn labels(row: &TupleReport) -> Labels {
             "destination",
             name(row.destination.map(|end| end.to_string())),
         ),
+        ("interface", name(row.interface.clone())),
         (
             "process",
             name(row.process.as_ref().map(|process| process.name.clone())),
