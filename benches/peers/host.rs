@@ -7,6 +7,7 @@ use anyhow::Context;
 
 use crate::format;
 use crate::load::Load;
+use crate::measure;
 
 /// The limits are promised for this many.
 const PROMISED_SOCKETS: u32 = 1_000_000;
@@ -53,8 +54,8 @@ impl Host {
         Ok(format!(
             "Linux {}, {} cores, load average {} at the start; {} TCP sockets ({} listen), \
              {descriptors} open descriptors in {} processes; {}; {rounds} rounds, \
-             ratios are medians of the rounds' ratios. \
-             Peak memory is that of the largest process; below {} it cannot be seen.",
+             ratios are medians of the rounds' ratios; lsof has one round and is stopped after {}. \
+             Peak memory is that of the largest process; below {} it may not be seen.",
             self.kernel,
             self.cores,
             self.load_average,
@@ -62,6 +63,7 @@ impl Host {
             self.listeners,
             self.listeners,
             self.iproute2,
+            format::duration(measure::TIME_TO_RUN),
             format::bytes(own_peak_bytes()?),
         ))
     }

@@ -15,7 +15,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use crate::format;
 
 /// Beside a million sockets `ss -lntp` takes ten seconds and `lsof` a minute or two.
-const TIME_TO_RUN: Duration = Duration::from_secs(120);
+pub const TIME_TO_RUN: Duration = Duration::from_secs(120);
 
 /// The command was stopped before it was done.
 #[derive(Debug)]
