@@ -4,7 +4,7 @@
 //! is sent to those goes nowhere. A raw packet is sent once and never retransmitted, so a test can
 //! say exactly how many SYNs a listener saw.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use pnet::packet::Packet as _;
 use pnet::packet::ip::IpNextHeaderProtocols;
@@ -28,11 +28,11 @@ pub fn roads_to_nowhere() {
     }
     run("ip", &["route", "replace", "10.9.0.0/24", "dev", "lo"]);
     run("ip", &["route", "replace", "fd00:9::/64", "dev", "lo"]);
-    // The kernel routes to its own IPv6 addresses a moment after it has them.
+    // The kernel puts off the route to an IPv6 address of its own, also without a search for
+    // duplicates.
     for address in ["fd00:9::1", "fd00:9::2"] {
         wait_until("an IPv6 address is there", || {
-            let socket = UdpSocket::bind((address, 0));
-            socket.is_ok_and(|socket| socket.connect((address, 9)).is_ok())
+            run("ip", &["-6", "route", "get", address]).starts_with("local")
         });
     }
 }
