@@ -213,3 +213,27 @@ fn what_is_left_after_a_peak_is_not_judged_bound_first() {
         },
     );
 }
+
+#[test]
+fn a_small_majority_after_a_peak_is_not_judged_bound_first() {
+    in_netns(
+        "a_small_majority_after_a_peak_is_not_judged_bound_first",
+        || {
+            roads_to_nowhere();
+            port_range(40000, 40199);
+            let _servers = (listen(SERVER, 1000), listen(OTHER, 1000));
+            // connect() took all ports; by chance a few more of the odd ones are left.
+            let left = |port: u16| port % 2 == 1 || port >= 40040;
+            let (kept, ended): (Vec<Socket>, Vec<Socket>) = exhaust(SERVER)
+                .into_iter()
+                .partition(|client| left(local_port(client)));
+            ended.into_iter().for_each(reset);
+            assert_eq!(kept.len(), 180, "the scene is set");
+            let _few = clients(OTHER, 3);
+            let report = json(&["ports"]);
+            assert_eq!(tuple(&report, SERVER)["bound_first"], 0);
+            assert_eq!(tuple(&report, OTHER)["free_likely"], 197);
+            assert_eq!(exhaust(OTHER).len(), 197, "what connect() finds");
+        },
+    );
+}

@@ -278,3 +278,21 @@ fn time_waits_whose_port_was_bound_first_are_not_reusable() {
         },
     );
 }
+
+#[test]
+fn a_time_wait_on_a_port_that_somebody_bound_is_not_reusable() {
+    in_netns(
+        "a_time_wait_on_a_port_that_somebody_bound_is_not_reusable",
+        || {
+            mode(2);
+            let _server = ten_time_waits(LOOPBACK, |_| Ok(()));
+            let _bound = (bind("127.0.0.9:40002"), listen("127.0.0.9:40005", 1));
+            let_them_age();
+            let report = json(&["ports", "--no-owners"]);
+            let found = tuple(&report, LOOPBACK);
+            assert_eq!(found["free"], 0);
+            assert_eq!(found["reusable"], 8);
+            assert_eq!(exhaust(LOOPBACK).len(), 8, "what connect() finds");
+        },
+    );
+}

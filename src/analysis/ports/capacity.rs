@@ -49,8 +49,12 @@ impl Blocked {
 
     /// How many are left to a tuple that holds these.
     pub fn free(&self, held: &PortSet) -> u64 {
-        self.left
-            .saturating_sub(held.count_outside(&self.ports) as u64)
+        self.left.saturating_sub(self.outside(held))
+    }
+
+    /// How many of these may be given.
+    pub fn outside(&self, ports: &PortSet) -> u64 {
+        ports.count_outside(&self.ports) as u64
     }
 
     /// How many ports may be given.

@@ -2,9 +2,10 @@
 //! socket was bound before, nor whether it has a port range of its own.
 //!
 //! connect(2) chooses ports of the parity of the range's low end as long as there are any, bind(2)
-//! the others (`__inet_hash_connect`, `inet_csk_find_open_port`). So a tuple with more ports of the
+//! the others (`__inet_hash_connect`, `inet_csk_find_open_port`). So a tuple with far more ports of the
 //! other parity than of the first did not get them by a plain connect(2): that would have used up
-//! the first before. What bind(2) gave exclusively is in one tuple only.
+//! the first before, and of what is left after a peak about as many are of either. What bind(2) gave
+//! exclusively is in one tuple only.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -47,8 +48,10 @@ pub fn choices(tally: &Tally, capacity: &Capacity) -> Vec<Choice> {
         .collect();
     let bound: PortSet = suspects.iter().flat_map(|s| s.odd.iter()).collect();
     let for_bind = capacity.blocked.left() - capacity.blocked.left_for_connect();
-    // Then bind(2) takes the ports of connect(2), too.
-    let is_spent = !bound.is_empty() && nearly_all(bound.len() as u64, for_bind);
+    // Then bind(2) takes the ports of connect(2), too. What one tuple has for the most part may be
+    // left of a peak.
+    let most = suspects.iter().map(|s| s.odd.len()).max().unwrap_or(0);
+    let is_spent = most * 2 <= bound.len() && nearly_all(bound.len() as u64, for_bind);
     let judge = |suspect: Suspect| suspect.judge(is_spent);
     suspects.into_iter().map(judge).collect()
 }
@@ -112,7 +115,7 @@ impl Suspect {
             self.odd.extend(self.even.iter());
             return Choice::BoundFirst(self.odd);
         }
-        match self.odd.len() as u64 > self.of_connect {
+        match self.odd.len() as u64 > self.of_connect * 2 {
             true => Choice::BoundFirst(self.odd),
             false => Choice::Connect,
         }

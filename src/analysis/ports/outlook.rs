@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Tuple, capacity::TIMEWAIT_MS};
+use super::{Tuple, TupleReport, capacity::TIMEWAIT_MS};
 use crate::analysis::per_second;
 
 /// How long a TIME_WAIT holds its port.
@@ -22,18 +22,22 @@ pub struct Outlook {
     pub full_in_seconds: Option<f64>,
 }
 
-/// Compares with the reading before; so many ports are free now.
-pub fn outlook(now: &Tuple, before: Option<&Tuple>, elapsed: Duration, free: u64) -> Outlook {
+/// Compares with the reading before; `row` tells what room there is now.
+pub fn outlook(
+    now: &Tuple,
+    before: Option<&Tuple>,
+    elapsed: Duration,
+    row: &TupleReport,
+) -> Outlook {
     let none = Tuple::default();
     let before = before.unwrap_or(&none);
     let delta = now.used() as i64 - before.used() as i64;
     let rate = taken(now, before, elapsed);
-    let room = free + u64::from(now.reusable);
     let full_in_seconds = match rate {
-        _ if room == 0 => Some(0.0),
+        _ if row.room() == 0 => Some(0.0),
         None => None,
-        Some(_) if is_reused(now) => growing_for(now, before, elapsed, room),
-        Some(rate) => draining(now, elapsed, rate, free as f64),
+        Some(_) if row.reusable > 0 => growing_for(now, before, elapsed, row.room()),
+        Some(rate) => draining(now, elapsed, rate, row.free_likely as f64),
     };
     Outlook {
         delta,
@@ -55,14 +59,9 @@ fn taken(now: &Tuple, before: &Tuple, elapsed: Duration) -> Option<f64> {
     Some(new.max(again))
 }
 
-/// connect(2) takes over this tuple's TIME_WAITs, so they press nobody.
-fn is_reused(tuple: &Tuple) -> bool {
-    tuple.reusable > 0
-}
-
-/// What cannot be taken over grows on.
+/// TIME_WAITs that are taken over press nobody; what cannot be grows on.
 fn growing_for(now: &Tuple, before: &Tuple, elapsed: Duration, room: u64) -> Option<f64> {
-    let fixed = |tuple: &Tuple| tuple.used() as f64 - f64::from(tuple.reusable);
+    let fixed = |tuple: &Tuple| tuple.used() as f64 - tuple.reusable.len() as f64;
     let growth = per_second(fixed(now) - fixed(before), elapsed)?;
     (growth > 0.0).then(|| room as f64 / growth)
 }

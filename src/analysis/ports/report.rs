@@ -203,7 +203,7 @@ fn rows(
             let mut row = row(now, key, tuple, choice, taken);
             if let Some((earlier, elapsed)) = before {
                 let then = earlier.tally.get(key);
-                let outlook = outlook(tuple, then, elapsed, row.free_likely);
+                let outlook = outlook(tuple, then, elapsed, &row);
                 row.delta = Some(outlook.delta);
                 row.per_second = outlook.per_second;
                 row.full_in_seconds = outlook.full_in_seconds;
@@ -237,7 +237,7 @@ pub fn row(
         Choice::BoundFirst(bound) => (bound.len() as u64, None),
         Choice::Window(window) => (0, Some(*window)),
     };
-    let reusable = Reusable::of(tuple, bound_first);
+    let reusable = Reusable::of(tuple, &taken.blocked);
     // Of an odd number of ports each connect(2) overlooks one.
     let sure = free_likely.saturating_sub(capacity.size() % 2);
     TupleReport {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Tuple, Window};
+use super::{Blocked, Tuple, Window};
 use crate::{
     analysis::{Address, Spread},
     model::{Netns, Owner, State},
@@ -68,11 +68,11 @@ pub enum Reusable {
 }
 
 impl Reusable {
-    /// Those of a tuple, less the ports that were probably bound first: connect(2) does not look at
-    /// those.
-    pub fn of(tuple: &Tuple, bound_first: u64) -> Self {
-        let count = u64::from(tuple.reusable).saturating_sub(bound_first);
-        match tuple.is_loopback && bound_first == 0 {
+    /// Those of a tuple. connect(2) does not look at a port that bind(2) has given to somebody, nor
+    /// at one that it probably has.
+    pub fn of(tuple: &Tuple, blocked: &Blocked) -> Self {
+        let count = blocked.outside(&tuple.reusable);
+        match tuple.is_loopback {
             true => Reusable::Surely(count),
             false => Reusable::Perhaps(count),
         }

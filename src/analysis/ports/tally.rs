@@ -31,8 +31,8 @@ pub struct Tuple {
     pub ports: PortSet,
     /// How many are in each state, in the order of [`State::ALL`].
     pub states: [u32; State::ALL.len()],
-    /// How many of them connect(2) may take over.
-    pub reusable: u32,
+    /// Ports whose TIME_WAITs are old enough to be taken over by connect(2).
+    pub reusable: PortSet,
     /// Both ends are of this host.
     pub is_loopback: bool,
     /// Those of IP_BIND_ADDRESS_NO_PORT, chosen at connect(2) for sure.
@@ -188,7 +188,9 @@ impl Tuple {
             return false;
         }
         self.states[place(connection.state)] += 1;
-        self.reusable += u32::from(is_reusable);
+        if is_reusable {
+            self.reusable.insert(connection.local.port);
+        }
         if connection.port_at_connect == Some(true) {
             self.at_connect.insert(connection.local.port);
         }
@@ -205,7 +207,7 @@ impl Tuple {
         self.ports.extend(other.ports.iter());
         let states = self.states.iter_mut().zip(other.states);
         states.for_each(|(mine, theirs)| *mine += theirs);
-        self.reusable += other.reusable;
+        self.reusable.extend(other.reusable.iter());
         self.is_loopback |= other.is_loopback;
         self.at_connect.extend(other.at_connect.iter());
         self.sockets.merge(other.sockets);
