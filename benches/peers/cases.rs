@@ -15,7 +15,8 @@ pub const QUEUES_BARE: &str = "sockdiag queues --no-owners --no-syn";
 pub const QUEUES_NO_OWNERS: &str = "sockdiag queues --no-owners";
 pub const QUEUES: &str = "sockdiag queues";
 pub const QUEUES_ALL_OWNERS: &str = "sockdiag queues --owners all";
-pub const COUNTERS: &str = "sockdiag counters --all";
+pub const COUNTERS: &str = "sockdiag counters";
+pub const COUNTERS_ALL: &str = "sockdiag counters --all";
 pub const PORTS_NO_OWNERS: &str = "sockdiag ports --no-owners";
 pub const PORTS: &str = "sockdiag ports";
 pub const TIMEWAIT: &str = "sockdiag timewait --no-owners";
@@ -25,9 +26,9 @@ pub const SS: &str = "ss -lntH";
 pub const SS_MEMORY: &str = "ss -lntmH state listening";
 pub const SS_OWNERS: &str = "ss -lntpH";
 pub const SS_VERSION: &str = "ss --version";
-/// The switches keep nstat's history file out of it, which would make the second run differ from
-/// the first.
-pub const NSTAT: &str = "nstat -asz";
+pub const NSTAT: &str = "nstat -az";
+/// The same without its history file.
+pub const NSTAT_NO_HISTORY: &str = "nstat -asz";
 pub const RAW: &str = "raw SYN_RECV dump, both families";
 
 /// A command, and those its time is set against.
@@ -35,14 +36,16 @@ pub type Case = (&'static str, &'static [&'static str]);
 
 /// They take turns in this order: what needs seconds comes last, so that nothing of milliseconds
 /// runs on caches that were swept just before.
-pub const LISTENERS: [Case; 12] = [
+pub const LISTENERS: [Case; 14] = [
     (QUEUES_NO_OWNERS, &[RAW, SS]),
     (RAW, &[]),
     (SS, &[]),
     (QUEUES_BARE, &[SS, SS_MEMORY]),
     (SS_MEMORY, &[]),
-    (COUNTERS, &[NSTAT]),
+    (COUNTERS, &[NSTAT, NSTAT_NO_HISTORY]),
+    (COUNTERS_ALL, &[NSTAT, NSTAT_NO_HISTORY]),
     (NSTAT, &[]),
+    (NSTAT_NO_HISTORY, &[]),
     (VERSION, &[SS_VERSION]),
     (SS_VERSION, &[]),
     (QUEUES, &[SS_OWNERS]),
@@ -242,6 +245,11 @@ pub fn command(name: &str) -> anyhow::Result<Command> {
         other => other,
     });
     command.args(arguments.split_whitespace());
+    if name == NSTAT {
+        // It would write over the user's.
+        let history = format!("sockdiag-bench-{}.nstat", std::process::id());
+        command.env("NSTAT_HISTORY", std::env::temp_dir().join(history));
+    }
     Ok(command)
 }
 

@@ -17,12 +17,13 @@ const VERSION_WALL: Duration = Duration::from_millis(5);
 const WATCH_SHARE: f64 = 0.05;
 
 /// Command, most times the wall time of the other, the other.
-const RATIOS: [(&str, f64, &str); 7] = [
+const RATIOS: [(&str, f64, &str); 8] = [
     (cases::QUEUES_BARE, 0.1, cases::SS),
     (cases::QUEUES_NO_OWNERS, 1.3, cases::RAW),
     (cases::QUEUES_NO_OWNERS, 1.0, cases::SS),
     (cases::QUEUES_ALL_OWNERS, 1.0 / 3.0, cases::SS_OWNERS),
     (cases::COUNTERS, 1.0, cases::NSTAT),
+    (cases::COUNTERS_ALL, 1.0, cases::NSTAT),
     (cases::PORTS_NO_OWNERS, 1.0, pipelines::SS_PORTS),
     (cases::TIMEWAIT, 1.0, pipelines::SS_TIMEWAIT),
 ];
