@@ -55,7 +55,7 @@ complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s w -l watch 
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s c -l count -d 'Stop after N readings' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l every -d 'Sample this often (default 20ms; 1s where each sample takes longer)' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, the number of the namespace, or `all`' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l proc-root -d 'Read this instead of /proc' -r -F
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s x -l unix -d 'Show unix stream listeners too'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s u -l udp -d 'Show the receive queues of UDP sockets too'
@@ -85,7 +85,7 @@ complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s w -l watc
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s c -l count -d 'Stop after N readings' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l every -d 'Sample this often (default 20ms; 1s where each sample takes longer)' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, the number of the namespace, or `all`' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l proc-root -d 'Read this instead of /proc' -r -F
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s a -l all -d 'Show every counter'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l why -d 'Take the drops at listeners apart: accept queue full, SYN queue full, other'
@@ -115,7 +115,7 @@ complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s w -l watch -
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s c -l count -d 'Stop after N readings' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l every -d 'Sample this often (default 20ms; 1s where each sample takes longer)' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, the number of the namespace, or `all`' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l proc-root -d 'Read this instead of /proc' -r -F
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s 4 -l ipv4 -d 'Show IPv4 sockets only'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s 6 -l ipv6 -d 'Show IPv6 sockets only (dual-stack ones serve IPv4 clients too)'
@@ -150,7 +150,7 @@ complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s w -l watc
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s c -l count -d 'Stop after N readings' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l every -d 'Sample this often (default 20ms; 1s where each sample takes longer)' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, the number of the namespace, or `all`' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l proc-root -d 'Read this instead of /proc' -r -F
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s 4 -l ipv4 -d 'Show IPv4 sockets only'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s 6 -l ipv6 -d 'Show IPv6 sockets only (dual-stack ones serve IPv4 clients too)'
@@ -179,7 +179,7 @@ complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s w -l watch -d 
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s c -l count -d 'Stop after N readings' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l every -d 'Sample this often (default 20ms; 1s where each sample takes longer)' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, the number of the namespace, or `all`' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l proc-root -d 'Read this instead of /proc' -r -F
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l types -d 'Tell what the descriptors are: sockets by protocol, files, pipes, epoll, others'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l why -d 'Tell where the limits come from, and which line to change'

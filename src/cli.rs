@@ -82,7 +82,7 @@ impl Cli {
 /// `-w2` as clap wants it.
 fn spelt(argument: OsString) -> OsString {
     let seconds = argument.to_str().and_then(|text| text.strip_prefix("-w"));
-    match seconds.filter(|text| command::seconds(text).is_ok()) {
+    match seconds.filter(|text| is_number(text)) {
         Some(seconds) => format!("--watch={seconds}").into(),
         None => argument,
     }
@@ -92,13 +92,12 @@ fn spelt(argument: OsString) -> OsString {
 fn lone_seconds(arguments: &[OsString]) -> Option<&str> {
     let is_watch = |argument: &OsString| argument == "--watch" || argument == "-w";
     let mut pairs = arguments.windows(2);
-    let pair = pairs.find(|pair| is_watch(&pair[0]) && is_number(&pair[1]))?;
+    let pair = pairs.find(|pair| is_watch(&pair[0]) && pair[1].to_str().is_some_and(is_number))?;
     pair[1].to_str()
 }
 
-fn is_number(argument: &OsString) -> bool {
-    let text = argument.to_str();
-    text.is_some_and(|text| text.parse::<f64>().is_ok() || command::seconds(text).is_ok())
+fn is_number(text: &str) -> bool {
+    text.parse::<f64>().is_ok() || command::seconds(text).is_ok()
 }
 
 #[cfg(test)]

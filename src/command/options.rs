@@ -192,7 +192,8 @@ impl FamilyArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where")]
 pub struct PlaceArgs {
-    /// Look into another network namespace: a name of `ip netns`, a path, a process id, or `all`
+    /// Look into another network namespace: a name of `ip netns`, a path, a process id, the number
+    /// of the namespace, or `all`
     #[arg(long, value_name = "NAME|PATH|PID|all")]
     pub netns: Option<String>,
     /// Read this instead of /proc
@@ -212,7 +213,7 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
     {
         return duration(text);
     }
-    let wrong = || "a number of seconds greater than 0, as 2 or 0.5".to_owned();
+    let wrong = || "a number of seconds, 0.001 or more, as 2 or 0.5".to_owned();
     let seconds: f64 = text.parse().map_err(|_| wrong())?;
     let sensible = (0.001..=31_536_000.0).contains(&seconds);
     sensible

@@ -2,10 +2,11 @@
 
 use std::io;
 
+use anyhow::anyhow;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sockdiag::{
     model::Incomplete,
-    source::{Kernel, Namespace},
+    source::{Kernel, Namespace, may_read_all},
 };
 
 use super::PlaceArgs;
@@ -50,7 +51,14 @@ impl Places {
             Places::All => {
                 let (namespaces, unseen) = kernel.namespaces();
                 if unseen > 0 {
-                    let why = "the namespaces of these processes may not be seen (needs CAP_SYS_PTRACE, sudo)";
+                    let why = match may_read_all() {
+                        true => {
+                            "a security policy or another user namespace forbids looking at these processes"
+                        }
+                        false => {
+                            "the namespaces of these processes may not be seen (needs CAP_SYS_PTRACE, sudo)"
+                        }
+                    };
                     missing.push(Incomplete::counted("netns", why, unseen));
                 }
                 let (mut answers, mut closed) = (Vec::new(), 0);
@@ -111,7 +119,7 @@ fn with_way_in(error: anyhow::Error) -> anyhow::Error {
         _ => false,
     };
     if refused {
-        error.context("needs CAP_SYS_ADMIN to enter it (sudo)")
+        anyhow!("{error:#}; to enter it needs CAP_SYS_ADMIN (sudo)")
     } else {
         error
     }

@@ -80,5 +80,10 @@ pub enum Holder {
     Connection(Connection),
     /// A socket that bind(2) gave the port and that neither listens nor is connected
     /// (`TCP_BOUND_INACTIVE`, since 6.8).
-    Bound(Endpoint),
+    Bound {
+        /// Where.
+        local: Endpoint,
+        /// Socket inode.
+        inode: u32,
+    },
 }

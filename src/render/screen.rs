@@ -133,7 +133,9 @@ impl Drop for Screen {
 
 /// What fits. Of a long table the end is left out, so that the notes keep a third of the room.
 fn page(head: &[String], lines: &[String], notes: &[String], rows: usize) -> Vec<String> {
-    let mut page = head[..head.len().min(rows / 3 + 1)].to_vec();
+    let below = lines.len() + notes.len() + 2;
+    let for_head = (rows / 3 + 1).max(rows.saturating_sub(below));
+    let mut page = head[..head.len().min(for_head)].to_vec();
     page.push(String::new());
     let room = rows.saturating_sub(page.len());
     let for_notes = if notes.is_empty() {

@@ -129,7 +129,10 @@ impl<'a> Row<'a> {
     /// request, which has its listener's port, and for a state that this program does not know.
     pub fn holder(&self) -> Option<Holder> {
         if self.header.state == CLOSE {
-            return Some(Holder::Bound(self.local));
+            return Some(Holder::Bound {
+                local: self.local,
+                inode: self.header.inode,
+            });
         }
         let is_request = self.header.state == SYN_RECV && self.request().is_some();
         let state = State::from_number(self.header.state).filter(|_| !is_request)?;
@@ -367,7 +370,7 @@ mod tests {
         assert_eq!(is, (State::TimeWait, Some(42_000), 5432));
         let bound = header(2, CLOSE, 9);
         let bound = Row::decode(&bound).unwrap().holder();
-        assert!(matches!(bound, Some(Holder::Bound(at)) if at.port == 8080));
+        assert!(matches!(bound, Some(Holder::Bound { local, inode: 9 }) if local.port == 8080));
     }
 
     #[test]

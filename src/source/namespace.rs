@@ -80,13 +80,16 @@ impl Kernel {
         }
     }
 
-    /// The namespace that a user means by a process id, a name or a path. That of a process which
+    /// The namespace that a user means by a process id, a name, a path or its number. That of a process which
     /// may not be looked at is found, but cannot be entered.
     pub fn namespace(&self, wanted: &str) -> Result<Namespace> {
         let fail = |cause| Error::Namespace {
             name: wanted.to_owned(),
             cause,
         };
+        if let Some(known) = self.by_number(wanted) {
+            return Ok(known);
+        }
         let (pid, path) = self.find(wanted).map_err(fail)?;
         let own = self.own_namespace();
         let (id, door) = match open(&path) {
@@ -180,6 +183,15 @@ impl Kernel {
             }
         }
         (namespaces, unseen)
+    }
+
+    /// By the number that stands for a namespace without a name; process ids are smaller.
+    fn by_number(&self, wanted: &str) -> Option<Namespace> {
+        let inode: u64 = wanted.parse().ok()?;
+        let is_number = inode > u64::from(i32::MAX as u32);
+        let (namespaces, _) = is_number.then(|| self.namespaces())?;
+        let mut namespaces = namespaces.into_iter();
+        namespaces.find(|namespace| namespace.id.inode == Some(inode))
     }
 
     fn find(&self, wanted: &str) -> io::Result<(Option<u32>, PathBuf)> {

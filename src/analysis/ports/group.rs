@@ -76,7 +76,8 @@ fn join(group: &mut TupleReport, row: TupleReport) {
     for (state, count) in row.states.each() {
         group.states.add(state, count);
     }
-    group.bound_first += row.bound_first;
+    let bound = group.bound_first.zip(row.bound_first);
+    group.bound_first = bound.map(|(one, other)| one + other);
     group.window = group.window.or(row.window);
     group.delta = group.delta.zip(row.delta).map(|(one, other)| one + other);
     let rates = group.per_second.zip(row.per_second);

@@ -33,6 +33,8 @@ pub struct Window {
 pub enum Choice {
     /// By connect(2), as far as they tell.
     Connect,
+    /// They do not tell: connect(2) must have taken ports of both kinds.
+    Untold,
     /// These by bind(2) before: they are taken for every destination.
     BoundFirst(PortSet),
     /// By connect(2) within a range of the sockets' own, or by bind(2) one after the other.
@@ -86,6 +88,7 @@ struct Suspect {
     /// How many ports have the parity of connect(2), without those known to be chosen there.
     of_connect: u64,
     window: Option<Window>,
+    is_untold: bool,
 }
 
 impl Suspect {
@@ -96,10 +99,13 @@ impl Suspect {
         let is_own = |port: &u16| !shared.contains(*port) && !tuple.at_connect.contains(*port);
         let (even, mut odd): (PortSet, PortSet) =
             tuple.ports.iter().filter(is_own).partition(preferred);
-        if nearly_all(of_connect, capacity.blocked.left_for_connect()) {
+        let is_spent = nearly_all(of_connect, capacity.blocked.left_for_connect());
+        let is_untold = is_spent && !odd.is_empty();
+        if is_spent {
             odd = PortSet::default();
         }
         Suspect {
+            is_untold,
             window: window(tuple, capacity).filter(|_| !odd.is_empty()),
             odd,
             even,
@@ -117,6 +123,7 @@ impl Suspect {
         }
         match self.odd.len() as u64 > self.of_connect * 2 {
             true => Choice::BoundFirst(self.odd),
+            false if self.is_untold => Choice::Untold,
             false => Choice::Connect,
         }
     }

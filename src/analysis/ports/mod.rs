@@ -24,7 +24,7 @@ pub use inferred::Window;
 pub use report::{NamespaceReport, PortsReport, RangeReport, report};
 pub use row::{Pressure, ProcessReport, Reusable, States, TupleReport};
 pub use samples::Samples;
-pub use tally::{Tally, Tuple, TupleKey};
+pub use tally::{Oldest, Tally, Tuple, TupleKey};
 
 use std::collections::HashMap;
 
@@ -50,6 +50,8 @@ pub struct NamespaceReading {
     pub capacity: Capacity,
     /// Who holds them.
     pub tally: Tally,
+    /// Sockets that are bound to one and no more.
+    pub binders: Oldest,
     /// Connections begun since the namespace was made (`Tcp ActiveOpens`).
     pub active_opens: Option<i128>,
     /// Names of network devices, by index, where a connection is bound to one.

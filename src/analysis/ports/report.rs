@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    Blocked, By, Capacity, NamespaceReading, Pressure, Reading, Reusable, States, Tuple, TupleKey,
-    TupleReport,
+    Blocked, By, Capacity, NamespaceReading, Oldest, Pressure, Reading, Reusable, States, Tuple,
+    TupleKey, TupleReport,
     gone::gone,
     group::fold,
     inferred::{Choice, choices},
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     analysis::{Address, Report, change, holders::unfound, per_second},
-    model::{Incomplete, Netns, Owners, PortSet},
+    model::{Incomplete, Netns, Owner, Owners, PortSet},
 };
 
 /// Every tuple that holds ephemeral ports, the fullest first.
@@ -67,6 +67,10 @@ pub struct NamespaceReport {
     /// Ports of the range that listeners and bound sockets have for every destination, each once;
     /// before Linux 6.8 those of listeners alone.
     pub blocked: u64,
+    /// How near it is to running out for every destination, by those alone.
+    pub state: Pressure,
+    /// Who holds sockets that are bound and no more, the oldest eight of them.
+    pub binders: Vec<Owner>,
     /// Ports of the range held by connections that were probably bound before connect(2).
     pub bound_first: u64,
     /// `tcp_timestamps`, without which (0) `tcp_tw_reuse` does nothing.
@@ -101,7 +105,10 @@ pub fn report(now: &Reading, before: Option<(&Reading, Duration)>, by: By) -> Po
             Some((earlier, elapsed))
         });
         let taken = Taken::new(namespace);
-        report.namespaces.push(summary(namespace, earlier, &taken));
+        let owners = now.owners.as_ref();
+        report
+            .namespaces
+            .push(summary(namespace, earlier, &taken, owners));
         let rows = rows(namespace, earlier, &taken, now.owners.as_ref());
         report.tuples.extend(match (by, &now.owners) {
             (By::Process, Some(owners)) => by_process(&rows, &namespace.tally, owners),
@@ -116,6 +123,7 @@ pub fn report(now: &Reading, before: Option<(&Reading, Duration)>, by: By) -> Po
         report.bound_only = only.bound_only;
     }
     report.incomplete.extend(missing(now, by));
+    report.incomplete.extend(untold(&report.tuples));
     report.tuples = fold(report.tuples, by);
     report.tuples.retain(|row| row.tuples > 0);
     report.sort();
@@ -160,8 +168,10 @@ fn summary(
     now: &NamespaceReading,
     before: Option<(&NamespaceReading, Duration)>,
     taken: &Taken,
+    owners: Option<&Owners>,
 ) -> NamespaceReport {
     let capacity = &now.capacity;
+    let (left, likely) = (capacity.blocked.left(), taken.blocked.left());
     let opens = before.and_then(|(earlier, elapsed)| {
         let opens = change(earlier.active_opens?, now.active_opens?)?;
         per_second(opens as f64, elapsed)
@@ -171,13 +181,21 @@ fn summary(
         range: range(capacity),
         listeners: capacity.listeners.len() as u64,
         bound_only: capacity.bound.as_ref().map(|ports| ports.len() as u64),
-        blocked: capacity.usable() - capacity.blocked.left(),
+        blocked: capacity.usable() - left,
+        state: Pressure::of(capacity.usable(), left, likely, Reusable::Surely(0)),
+        binders: holders(&now.binders, owners),
         bound_first: taken.ports.len() as u64,
         tcp_timestamps: capacity.limits.tcp_timestamps,
         tcp_tw_reuse: capacity.limits.tcp_tw_reuse,
         tcp_tw_reuse_delay_ms: capacity.limits.tcp_tw_reuse_delay_ms,
         active_opens_per_second: opens,
     }
+}
+
+fn holders(sockets: &Oldest, owners: Option<&Owners>) -> Vec<Owner> {
+    let found = sockets.inodes().iter();
+    let found = found.filter_map(|inode| owners?.by_inode.get(inode));
+    found.flatten().cloned().collect()
 }
 
 fn range(capacity: &Capacity) -> RangeReport {
@@ -209,9 +227,7 @@ fn rows(
                 row.full_in_seconds = outlook.full_in_seconds;
             }
             if let Some(owners) = owners {
-                let found = tuple.sockets.inodes().iter();
-                let found = found.filter_map(|inode| owners.by_inode.get(inode));
-                row.owners = found.flatten().cloned().collect();
+                row.owners = holders(&tuple.sockets, Some(owners));
                 row.owners_complete = Some(owners.complete && tuple.sockets.are_all());
             }
             row
@@ -233,9 +249,10 @@ pub fn row(
     let free = capacity.blocked.free(&held);
     let free_likely = taken.blocked.free(&held);
     let (bound_first, window) = match choice {
-        Choice::Connect => (0, None),
-        Choice::BoundFirst(bound) => (bound.len() as u64, None),
-        Choice::Window(window) => (0, Some(*window)),
+        Choice::Connect => (Some(0), None),
+        Choice::Untold => (None, None),
+        Choice::BoundFirst(bound) => (Some(bound.len() as u64), None),
+        Choice::Window(window) => (Some(0), Some(*window)),
     };
     let reusable = Reusable::of(tuple, &taken.blocked);
     // Of an odd number of ports each connect(2) overlooks one.
@@ -286,6 +303,14 @@ pub fn used_ratio(usable: u64, free: u64) -> f64 {
         0 => 1.0,
         _ => usable.saturating_sub(free) as f64 / usable as f64,
     }
+}
+
+/// Of these tuples it is not known whether they take ports from all others.
+fn untold(rows: &[TupleReport]) -> Option<Incomplete> {
+    let untold = rows.iter().filter(|row| row.bound_first.is_none()).count();
+    let why = "more than half of the range is held, so the ports do not tell whether bind() gave \
+               them before connect(); if so, they are taken for every destination";
+    (untold > 0).then(|| Incomplete::counted("bound_first", why, untold as u64))
 }
 
 fn missing(now: &Reading, by: By) -> Vec<Incomplete> {

@@ -212,8 +212,9 @@ pub struct TupleReport {
     pub full_in_seconds: Option<f64>,
     /// Its ports by state; sums for a group.
     pub states: States,
-    /// How many of its ports were, by their parity, given by bind(2) before connect(2).
-    pub bound_first: u64,
+    /// How many of its ports were, by their parity, given by bind(2) before connect(2); `null` where
+    /// it does not tell.
+    pub bound_first: Option<u64>,
     /// Where its ports lie so close together that the sockets probably have a range of their own
     /// (IP_LOCAL_PORT_RANGE); `free` knows nothing of that.
     pub window: Option<Window>,

@@ -63,7 +63,8 @@ pub struct Oldest {
 }
 
 impl Oldest {
-    fn add(&mut self, inode: u32) {
+    /// Counts one.
+    pub fn add(&mut self, inode: u32) {
         let known = self.known();
         let place = self.inodes[..known].partition_point(|older| *older < inode);
         if place < self.inodes.len() {
@@ -74,7 +75,8 @@ impl Oldest {
         self.count += 1;
     }
 
-    fn merge(&mut self, other: Oldest) {
+    /// Counts those of another.
+    pub fn merge(&mut self, other: Oldest) {
         let count = self.count + other.count;
         other.inodes().iter().for_each(|inode| self.add(*inode));
         self.count = count;

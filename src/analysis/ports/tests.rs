@@ -82,6 +82,7 @@ fn with_capacity(capacity: Capacity, connections: &[Connection]) -> Reading {
         netns: Default::default(),
         capacity,
         tally,
+        binders: Oldest::default(),
         active_opens: Some(connections.len() as i128),
         interfaces: HashMap::new(),
     };
@@ -238,11 +239,11 @@ fn ports_of_the_other_parity_tell_of_bind_before_connect() {
     };
     assert_eq!(
         (of(80).bound_first, of(80).free, of(80).free_likely),
-        (3, 16, 16)
+        (Some(3), 16, 16)
     );
     assert_eq!(
         (of(81).bound_first, of(81).free, of(81).free_likely),
-        (0, 19, 16)
+        (Some(0), 19, 16)
     );
     assert_eq!(report.namespaces[0].bound_first, 3);
 }
@@ -253,13 +254,13 @@ fn a_port_known_to_be_chosen_at_connect_was_not_bound() {
     all.iter_mut()
         .for_each(|one| one.port_at_connect = Some(true));
     all.push(connection(107, "10.0.0.9:80", State::Established));
-    assert_eq!(only(&reading(limits(), &all)).bound_first, 1);
+    assert_eq!(only(&reading(limits(), &all)).bound_first, Some(1));
 
     // The first parity was spent once; the other one remains.
     let mut rest = [101, 103, 104].map(|port| connection(port, "10.0.0.9:80", State::Established));
     rest.iter_mut()
         .for_each(|one| one.port_at_connect = Some(true));
-    assert_eq!(only(&reading(limits(), &rest)).bound_first, 0);
+    assert_eq!(only(&reading(limits(), &rest)).bound_first, Some(0));
 }
 
 #[test]
@@ -269,7 +270,11 @@ fn ports_that_are_left_of_a_peak_were_not_bound() {
         .collect();
     all.retain(|one| ![100, 104, 108, 111, 113, 117].contains(&one.local.port));
     let row = only(&reading(limits(), &all));
-    assert_eq!((row.used, row.bound_first), (14, 0), "7 even and 7 odd");
+    assert_eq!(
+        (row.used, row.bound_first),
+        (14, Some(0)),
+        "7 even and 7 odd"
+    );
 }
 
 #[test]
@@ -307,7 +312,7 @@ fn one_port_that_is_taken_unseen_makes_nobody_a_suspect() {
     let all: Vec<_> = (100..=118)
         .map(|port| connection(port, "10.0.0.9:80", State::Established))
         .collect();
-    assert_eq!(only(&reading(limits(), &all[1..])).bound_first, 0);
+    assert_eq!(only(&reading(limits(), &all[1..])).bound_first, None);
 }
 
 #[test]
@@ -346,7 +351,7 @@ fn connect_takes_the_other_parity_when_the_first_is_spent() {
     let mut all = open(10, "10.0.0.9:80");
     all.push(connection(101, "10.0.0.9:80", State::Established));
     let row = only(&reading(limits(), &all));
-    assert_eq!((row.bound_first, row.free, row.free_likely), (0, 9, 9));
+    assert_eq!((row.bound_first, row.free, row.free_likely), (None, 9, 9));
 }
 
 #[test]
@@ -363,7 +368,7 @@ fn ports_close_together_tell_of_a_range_of_their_own() {
         low: 12_000,
         high: 12_019,
     };
-    assert_eq!((row.window, row.bound_first), (Some(window), 0));
+    assert_eq!((row.window, row.bound_first), (Some(window), Some(0)));
 }
 
 fn after(seconds: u64, before: &Reading, now: &Reading) -> TupleReport {

@@ -27,7 +27,7 @@ Examples:
   sockdiag ports --by process --top 5
   sockdiag ports --json | jq '.tuples[] | select(.used_ratio > 0.8)'
 
-Ephemeral ports run out for each source address, destination address and destination port, not for \
+Counts TCP. Ephemeral ports run out for each source address, destination address and destination port, not for \
 the host: one local port serves many destinations. USED counts the ports held towards a \
 destination in any state, TIME_WAIT included; FREE is what connect() may still choose. A port that \
 bind() gave to a socket is taken for every destination.")]

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, anyhow};
 use sockdiag::{
-    analysis::ports::{By, Capacity, NamespaceReading, Reading, Tally},
+    analysis::ports::{By, Capacity, NamespaceReading, Oldest, Reading, Tally},
     model::{Holder, Incomplete, Netns, Owners, PortSet},
     source::{Families, Kernel, Namespace, SockDiag, Wanted, tells_bound},
 };
@@ -83,37 +83,43 @@ impl<'a> Reader<'a> {
             capacity.ok_or_else(|| anyhow!("net.ipv4.ip_local_port_range cannot be read"))?;
         let both = Families { v4: true, v6: true };
         let walked = each_family(both, |diag, family| {
-            let (mut tally, mut bound) = (Tally::new(self.by == By::Process), PortSet::default());
+            let mut counted = Counted::new(self.by);
             let walk = diag.walk_holders(family, &capacity.range, |holder| match holder {
                 Holder::Connection(connection) if shows(self.families, &connection) => {
-                    tally.add(&connection, &capacity);
+                    counted.tally.add(&connection, &capacity);
                 }
                 Holder::Connection(_) => {}
-                Holder::Bound(at) => _ = bound.insert(at.port),
+                Holder::Bound { local, inode } => {
+                    counted.bound.insert(local.port);
+                    counted.binders.add(inode);
+                }
             })?;
-            Ok(((tally, bound), walk))
+            Ok((counted, walk))
         })?;
-        let (mut tally, mut bound) = (Tally::new(self.by == By::Process), PortSet::default());
+        let mut all = Counted::new(self.by);
         for one in walked {
             missing.extend(flaws("ports", one.walk));
-            tally.merge(one.found.0);
-            bound.extend(one.found.1.iter());
+            all.merge(one.found);
         }
-        if tells_bound() || !bound.is_empty() {
-            capacity.block(bound);
+        if tells_bound() || !all.bound.is_empty() {
+            capacity.block(all.bound);
         }
         Ok(NamespaceReading {
             netns,
-            interfaces: interfaces(tally.tuples().iter().any(|(key, _)| key.interface != 0)),
+            interfaces: interfaces(all.tally.tuples().iter().any(|(key, _)| key.interface != 0)),
             capacity,
-            tally,
+            tally: all.tally,
+            binders: all.binders,
             active_opens: self.kernel.counter("snmp", "Tcp", "ActiveOpens")?,
         })
     }
 
     fn find_owners(&mut self, namespaces: &[NamespaceReading], spent: Duration) -> Option<Owners> {
+        let binders = namespaces
+            .iter()
+            .flat_map(|namespace| namespace.binders.inodes());
         let tallies = namespaces.iter().map(|namespace| &namespace.tally);
-        let inodes: HashSet<u32> = match self.by {
+        let mut inodes: HashSet<u32> = match self.by {
             By::Process => tallies
                 .flat_map(|tally| tally.held().iter().map(|socket| socket.inode))
                 .collect(),
@@ -122,10 +128,34 @@ impl<'a> Reader<'a> {
                 .flat_map(|(_, tuple)| tuple.sockets.inodes().iter().copied())
                 .collect(),
         };
+        inodes.extend(binders);
         let wanted = Wanted {
             inodes,
             ..Wanted::default()
         };
         self.owners.find(self.kernel, wanted, spent)
+    }
+}
+
+/// What one walk counted.
+struct Counted {
+    tally: Tally,
+    bound: PortSet,
+    binders: Oldest,
+}
+
+impl Counted {
+    fn new(by: By) -> Self {
+        Counted {
+            tally: Tally::new(by == By::Process),
+            bound: PortSet::default(),
+            binders: Oldest::default(),
+        }
+    }
+
+    fn merge(&mut self, other: Counted) {
+        self.tally.merge(other.tally);
+        self.bound.extend(other.bound.iter());
+        self.binders.merge(other.binders);
     }
 }

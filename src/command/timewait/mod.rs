@@ -28,7 +28,9 @@ Examples:
 The end that closes a connection first keeps it in TIME_WAIT for a minute. That is harmless unless \
 the ports towards one destination run out (`sockdiag ports`) or there are more than \
 net.ipv4.tcp_max_tw_buckets, when the kernel forgets connections at once. A TIME_WAIT has no owner: \
-LIKELY OWNER is the holder of the listener, or of a live connection to the same destination.")]
+`buckets` are what that limit counts, `lost` \
+connections that were forgotten for want of one, `draining` how many run out a second over the next \
+ten. LIKELY OWNER is the holder of the listener, or of a live connection to the same destination.")]
 pub struct TimewaitArgs {
     /// Make one line for each
     #[arg(long, value_enum, value_name = "WHAT", default_value = "service")]

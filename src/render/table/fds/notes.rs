@@ -51,8 +51,9 @@ fn full(report: &FdsReport) -> Option<String> {
     };
     Some(format!(
         "{who}: at the limit: open(), socket() and accept() fail with EMFILE, and what accept() \
-         does not take stays in the accept queue; `prlimit --pid {pid} \
-         --nofile=SOFT:HARD` raises the limit while it runs"
+         does not take stays in the accept queue (`sockdiag queues`); `prlimit --pid {pid} \
+         --nofile=SOFT:HARD` raises the limit while it runs, which helps against a leak only for a \
+         while (-w shows growth, --types what of)"
     ))
 }
 

@@ -25,7 +25,7 @@ pub static COLUMNS: [Column<TupleReport>; 31] = [
     Column::new("used", "USED", Right, Bad, |t, _| Cell::count(Some(t.used)), "local ports of the range held towards the destination, in any state"),
     Column::new("free", "FREE", Right, Neutral, free, "ports that connect() may still choose; ~ where ports that were probably bound before connect() are counted as taken"),
     Column::new("free_likely", "FREE LIKELY", Right, Neutral, |t, _| Cell::count(Some(t.free_likely)), "the same, with the ports that were probably bound before connect() counted as taken"),
-    Column::new("use", "USE", Right, Bad, ratio, "share of the usable ports that is not free"),
+    Column::new("use", "USE", Right, Bad, ratio, "share of the usable ports that is not free; ~ as FREE"),
     Column::new("reusable", "REUSABLE", Right, Neutral, |t, _| Cell::count(Some(t.reusable)), "TIME_WAITs that connect() may take over (tcp_tw_reuse)"),
     Column::new("time_wait", "TIME_WAIT", Right, Neutral, |t, _| Cell::count(Some(t.states.time_wait)), "ports held by closed connections for a minute"),
     Column::new("established", "ESTAB", Right, Neutral, |t, _| Cell::count(Some(t.states.established)), "open connections"),
@@ -36,7 +36,7 @@ pub static COLUMNS: [Column<TupleReport>; 31] = [
     Column::new("close_wait", "CLOSE_WAIT", Right, Bad, |t, _| Cell::count(Some(t.states.close_wait)), "closed by the peer and not here"),
     Column::new("last_ack", "LAST_ACK", Right, Neutral, |t, _| Cell::count(Some(t.states.last_ack)), "closed by both, the last ACK is missing"),
     Column::new("closing", "CLOSING", Right, Neutral, |t, _| Cell::count(Some(t.states.closing)), "closed by both at once"),
-    Column::new("bound_first", "BOUND FIRST", Right, Neutral, |t, _| Cell::count(Some(t.bound_first)), "ports that bind() probably gave before connect(), judged by their parity"),
+    Column::new("bound_first", "BOUND FIRST", Right, Neutral, |t, _| Cell::count(t.bound_first), "ports that bind() probably gave before connect(), judged by their parity"),
     Column::new("minimum", "USED MIN", Right, Neutral, |t, _| sampled(t, |s| Value::Count(s.minimum.into())), "fewest ports used, of all samples"),
     Column::new("mean", "MEAN", Right, Neutral, |t, _| sampled(t, |s| Value::Decimal(s.mean)), "mean number of ports used"),
     Column::new("p95", "P95", Right, Neutral, |t, _| sampled(t, |s| Value::Count(s.p95.into())), "95 of 100 samples do not exceed this"),
@@ -45,7 +45,7 @@ pub static COLUMNS: [Column<TupleReport>; 31] = [
     Column::new("delta", "Δ", Right, Flow, |t, _| t.delta.map_or(Value::Missing, |delta| Value::Change(delta.into())).into(), "change of USED since the reading before"),
     Column::new("per_second", "/s", Right, Neutral, |t, _| t.per_second.map_or(Value::Missing, Value::Decimal).into(), "ports newly taken a second, among them those that were given back meanwhile"),
     Column::new("full_in", "FULL IN", Right, Neutral, full_in, "when no port is left if it goes on as since the reading before"),
-    Column::new("owner", "OWNER", Left, Neutral, |t, _| owners(&t.owners), "who holds the connections, the oldest eight of them"),
+    Column::new("owner", "OWNER", Left, Neutral, owner, "who holds the connections, the oldest eight of them"),
 ];
 
 fn tone(pressure: Pressure) -> Tone {
@@ -105,7 +105,25 @@ fn free(tuple: &TupleReport, _: &View) -> Cell {
 }
 
 fn ratio(tuple: &TupleReport, _: &View) -> Cell {
-    Cell::from(Value::Ratio(tuple.used_ratio)).tone(tone(tuple.state))
+    let ratio = Value::Ratio(tuple.used_ratio);
+    if tuple.free == tuple.free_likely {
+        return Cell::from(ratio).tone(tone(tuple.state));
+    }
+    let usable = tuple.free as f64 / (1.0 - tuple.used_ratio);
+    let likely = 1.0 - tuple.free_likely as f64 / usable;
+    Cell::from(Value::Both {
+        shown: format!("~{}", Value::Ratio(likely).shown()),
+        raw: ratio.raw(),
+        rank: Some(likely),
+    })
+    .tone(tone(tuple.state))
+}
+
+fn owner(tuple: &TupleReport, _: &View) -> Cell {
+    match tuple.owners.is_empty() && tuple.states.time_wait == tuple.used {
+        true => Cell::name("(TIME_WAIT only)", ""),
+        false => owners(&tuple.owners),
+    }
 }
 
 fn sampled(tuple: &TupleReport, value: fn(&Spread) -> Value) -> Cell {

@@ -6,13 +6,13 @@ mod notes;
 
 use std::collections::BTreeSet;
 
-use sockdiag::analysis::ports::{By, PortsReport, States, TupleReport};
+use sockdiag::analysis::ports::{By, PortsReport, Pressure, States, TupleReport};
 
 use super::{Column, Narrower, Tabular, View};
 use crate::render::Metric;
 use columns::COLUMNS;
 
-static NARROWER: [Narrower; 17] = [
+static NARROWER: [Narrower; 19] = [
     Narrower::Drop("mean"),
     Narrower::Drop("p95"),
     Narrower::Drop("minimum"),
@@ -27,8 +27,10 @@ static NARROWER: [Narrower; 17] = [
     Narrower::Drop("per_second"),
     Narrower::Drop("interface"),
     Narrower::Drop("netns"),
-    Narrower::LastResort("owner"),
+    Narrower::Drop("source"),
     Narrower::LastResort("full_in"),
+    Narrower::LastResort("owner"),
+    Narrower::LastResort("use"),
     Narrower::LastResort("state"),
 ];
 
@@ -97,7 +99,15 @@ impl Tabular for PortsReport {
     }
 
     fn nothing(&self) -> String {
-        "no connection holds a port of the range".to_owned()
+        match self
+            .namespaces
+            .iter()
+            .any(|one| one.state == Pressure::Exhausted)
+        {
+            true => "every connect() fails: no port of the range is left to any destination",
+            false => "no TCP connection holds a port of the range",
+        }
+        .to_owned()
     }
 
     fn metrics(&self) -> Vec<Metric> {

@@ -1,8 +1,10 @@
 //! Lines above and under the table of `ports`.
 
+use std::collections::BTreeSet;
+
 use sockdiag::{
     analysis::ports::{NamespaceReport, PortsReport, Pressure, TupleReport},
-    model::State,
+    model::{Owner, State},
 };
 
 use crate::render::text;
@@ -37,7 +39,7 @@ fn range(namespace: &NamespaceReport) -> String {
         listeners => format!("{listeners} listeners inside"),
     });
     parts.push(match namespace.bound_only {
-        Some(bound) => format!("{bound} held by bind() for every destination"),
+        Some(bound) => format!("{bound} held by bind() alone for every destination"),
         None => "those held by bind() not told by this kernel".to_owned(),
     });
     parts.extend(reuse(namespace));
@@ -62,14 +64,48 @@ fn reuse(namespace: &NamespaceReport) -> Option<String> {
 
 /// What is exhausted and what helps, and what was inferred.
 pub fn notes(report: &PortsReport) -> Vec<String> {
-    let exhausted = |row: &&TupleReport| row.state == Pressure::Exhausted;
+    let mut notes: Vec<String> = report.namespaces.iter().filter_map(blocked).collect();
+    let exhausted = |row: &&TupleReport| row.state >= Pressure::LikelyExhausted;
     let worst = report.tuples.iter().filter(exhausted).take(3);
-    let mut notes: Vec<String> = worst.map(|row| failing(row, report)).collect();
+    notes.extend(worst.map(|row| failing(row, report)));
     notes.extend(report.tuples.iter().filter_map(uncertain).take(3));
     notes.extend(report.namespaces.iter().filter_map(same_parity));
     notes.extend(report.namespaces.iter().filter_map(bound_first));
     notes.extend(report.tuples.iter().filter_map(window).take(3));
     notes
+}
+
+/// Ports that bind() has taken from everybody, where they are many, and who has them.
+fn blocked(namespace: &NamespaceReport) -> Option<String> {
+    let usable = namespace.range.usable;
+    if namespace.blocked * 10 < usable || usable == 0 {
+        return None;
+    }
+    let binders = names(&namespace.binders);
+    let then = match namespace.state {
+        Pressure::Exhausted => ": every connect() fails with EADDRNOTAVAIL",
+        _ => ", for every destination",
+    };
+    let (blocked, listeners) = (namespace.blocked, namespace.listeners);
+    Some(format!(
+        "{blocked} of {usable} ports are held by {listeners} listeners and by bind(){binders}{then}"
+    ))
+}
+
+/// ` (hoarder (412), ftpd (733))`
+fn names(owners: &[Owner]) -> String {
+    let processes: BTreeSet<(&str, u32)> = owners
+        .iter()
+        .map(|owner| (owner.name.as_str(), owner.pid))
+        .collect();
+    let names: Vec<String> = processes
+        .iter()
+        .map(|(name, pid)| format!("{} {pid}", text::escape(name)))
+        .collect();
+    match names.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", names.join(", ")),
+    }
 }
 
 fn failing(row: &TupleReport, report: &PortsReport) -> String {
@@ -86,9 +122,13 @@ fn failing(row: &TupleReport, report: &PortsReport) -> String {
         Some((State::SynSent, count)) => {
             held("SYN_SENT", count) + "the destination does not answer"
         }
-        _ => "reuse connections, widen ip_local_port_range, or add addresses".to_owned(),
+        _ => "reuse connections, widen net.ipv4.ip_local_port_range, or add addresses".to_owned(),
     };
-    format!("{}: connect() fails with EADDRNOTAVAIL; {why}", ends(row))
+    let fails = match row.state {
+        Pressure::Exhausted => "connect() fails with EADDRNOTAVAIL",
+        _ => "probably no port is left",
+    };
+    format!("{}: {fails}; {why}", ends(row))
 }
 
 /// Nothing where it is set already.
@@ -96,7 +136,7 @@ fn reuse_remedy(row: &TupleReport, report: &PortsReport) -> &'static str {
     let mut namespaces = report.namespaces.iter();
     let namespace = namespaces.find(|namespace| namespace.netns == row.netns);
     match namespace.and_then(|namespace| namespace.tcp_tw_reuse) {
-        Some(0 | 2) => ", or tcp_tw_reuse 1",
+        Some(0 | 2) => ", or net.ipv4.tcp_tw_reuse = 1",
         _ => "",
     }
 }
@@ -105,9 +145,16 @@ fn ends(row: &TupleReport) -> String {
     let source = row.source.map(|source| source.to_string());
     let destination = row.destination.map(|destination| destination.to_string());
     let ends: Vec<String> = [source, destination].into_iter().flatten().collect();
-    match ends.is_empty() {
-        true => "the fullest tuple".to_owned(),
-        false => ends.join(" to "),
+    match (&row.process, ends.is_empty()) {
+        (Some(process), true) => {
+            format!(
+                "the fullest tuple of {} {}",
+                text::escape(&process.name),
+                process.pid
+            )
+        }
+        (None, true) => "the fullest tuple of connections that nobody holds".to_owned(),
+        _ => ends.join(" to "),
     }
 }
 

@@ -11,14 +11,10 @@ const NEAR: f64 = 0.8;
 
 /// How many of how many, and a small chart of when they run out.
 pub fn heading(report: &TimewaitReport, view: &View) -> Vec<String> {
-    if report.count == 0 && !lost(report) {
+    if report.count == 0 && !report.namespaces.iter().any(is_lost) {
         return Vec::new();
     }
-    let several = report.namespaces.len() > 1;
-    let mut lines: Vec<String> = match several {
-        true => report.namespaces.iter().map(buckets).collect(),
-        false => Vec::new(),
-    };
+    let mut lines = Vec::new();
     let drain = text::decimal(report.drain_per_second);
     let head = match (report.limit, report.fill_ratio) {
         (Some(limit), Some(ratio)) => {
@@ -43,55 +39,73 @@ pub fn heading(report: &TimewaitReport, view: &View) -> Vec<String> {
 fn buckets(namespace: &NamespaceReport) -> String {
     let limit = namespace
         .limit
-        .map_or("?".to_owned(), |limit| limit.to_string());
+        .map_or("?".to_owned(), |limit| text::grouped(limit.into()));
     let name = text::escape(&namespace.netns.label());
-    format!("{name}: {} of {limit} buckets", namespace.count)
+    format!(
+        "{name}: {} of {limit} buckets",
+        text::grouped(namespace.count)
+    )
 }
 
 fn overflow_words(report: &TimewaitReport) -> String {
     match (report.overflows, report.overflows_delta) {
         (Some(0), _) => ", none lost".to_owned(),
-        (Some(all), Some(new)) => format!(", {all} lost ({})", text::signed(new)),
-        (Some(all), None) => format!(", {all} lost since the namespace was made"),
+        (Some(all), Some(new)) => format!(", {} lost ({})", grouped(all), text::signed(new)),
+        (Some(all), None) => format!(", {} lost since the namespace was made", grouped(all)),
         (None, _) => String::new(),
     }
 }
 
+fn grouped(number: i128) -> String {
+    text::grouped(u64::try_from(number).unwrap_or(u64::MAX))
+}
+
 /// Buckets overflow now.
-fn lost(report: &TimewaitReport) -> bool {
-    report
-        .namespaces
-        .iter()
-        .any(|namespace| match namespace.overflows_delta {
-            Some(new) => new > 0,
-            None => namespace.overflows > Some(0) && is_full(namespace),
-        })
+fn is_lost(namespace: &NamespaceReport) -> bool {
+    let is_full = || {
+        namespace
+            .limit
+            .is_some_and(|limit| namespace.count >= limit.into())
+    };
+    match namespace.overflows_delta {
+        Some(new) => new > 0,
+        None => namespace.overflows > Some(0) && is_full(),
+    }
 }
 
-fn is_full(namespace: &NamespaceReport) -> bool {
-    let count = namespace.count;
-    namespace.limit.is_some_and(|limit| count >= limit.into())
+fn is_near(namespace: &NamespaceReport) -> bool {
+    namespace.fill_ratio >= Some(NEAR)
 }
 
-fn is_near(report: &TimewaitReport) -> bool {
-    let ratios = report
+/// ` in web, db`, where there are several of which it may be.
+fn those(report: &TimewaitReport, concerns: fn(&NamespaceReport) -> bool) -> Option<String> {
+    let concerned = report
         .namespaces
         .iter()
-        .filter_map(|namespace| namespace.fill_ratio);
-    ratios.fold(0.0, f64::max) >= NEAR
+        .filter(|namespace| concerns(namespace));
+    let names: Vec<String> = concerned
+        .map(|namespace| text::escape(&namespace.netns.label()))
+        .collect();
+    match (names.is_empty(), report.namespaces.len()) {
+        (true, _) => None,
+        (false, 1) => Some(String::new()),
+        _ => Some(format!(" in {}", names.join(", "))),
+    }
 }
 
 /// TIME_WAIT alone is no fault.
 fn verdict(report: &TimewaitReport) -> String {
-    if lost(report) {
-        return "The limit is reached: connections are forgotten at once, and late packets may \
-                disturb new ones. Raise net.ipv4.tcp_max_tw_buckets, or let the peers close first."
-            .to_owned();
+    if let Some(those) = those(report, is_lost) {
+        return format!(
+            "The limit is reached{those}: connections are forgotten at once, and late packets may \
+             disturb new ones. Raise net.ipv4.tcp_max_tw_buckets, or let the peers close first."
+        );
     }
-    if is_near(report) {
-        return "The limit is near: raise net.ipv4.tcp_max_tw_buckets, or let the peers close \
-                first."
-            .to_owned();
+    if let Some(those) = those(report, is_near) {
+        return format!(
+            "The limit is near{those}: raise net.ipv4.tcp_max_tw_buckets, or let the peers close \
+             first."
+        );
     }
     match &report.fullest {
         Some(tuple) if tuple.ratio() >= NEAR => format!(
@@ -133,5 +147,9 @@ pub fn notes(report: &TimewaitReport) -> Vec<String> {
             report.fin_wait_2
         )
     });
-    fin_wait.into_iter().collect()
+    let several = report.namespaces.len() > 1;
+    let namespaces = report.namespaces.iter().filter(|_| several);
+    let is_there = |namespace: &&NamespaceReport| namespace.count > 0;
+    let namespaces = namespaces.filter(is_there).map(buckets);
+    fin_wait.into_iter().chain(namespaces).collect()
 }
