@@ -86,9 +86,13 @@ fn blocked(namespace: &NamespaceReport) -> Option<String> {
         Pressure::Exhausted => ": every connect() fails with EADDRNOTAVAIL",
         _ => ", for every destination",
     };
-    let (blocked, listeners) = (namespace.blocked, namespace.listeners);
+    let blocked = namespace.blocked;
+    let listeners = match namespace.listeners {
+        0 => String::new(),
+        listeners => format!("{listeners} listeners and by "),
+    };
     Some(format!(
-        "{blocked} of {usable} ports are held by {listeners} listeners and by bind(){binders}{then}"
+        "{blocked} of {usable} ports are held by {listeners}bind(){binders}{then}"
     ))
 }
 
