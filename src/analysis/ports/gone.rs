@@ -1,6 +1,6 @@
 //! Tuples that held ports at the reading before and hold none now.
 
-use super::{NamespaceReading, Tuple, TupleReport, inferred::Choice, report::Taken, report::row};
+use super::{NamespaceReading, Tuple, TupleReport, inferred::Choice, line::Taken, line::row};
 
 /// A line for each, which counts for the change of its group and for nothing else.
 pub fn gone(now: &NamespaceReading, before: &NamespaceReading, taken: &Taken) -> Vec<TupleReport> {

@@ -8,7 +8,9 @@
 mod capacity;
 mod gone;
 mod group;
+mod incomplete;
 mod inferred;
+mod line;
 mod outlook;
 mod process;
 mod report;

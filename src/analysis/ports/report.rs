@@ -6,17 +6,16 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    Blocked, By, Capacity, NamespaceReading, Oldest, Pressure, Reading, Reusable, States, Tuple,
-    TupleKey, TupleReport,
+    By, Capacity, NamespaceReading, Pressure, Reading, Reusable, TupleReport,
     gone::gone,
     group::fold,
-    inferred::{Choice, choices},
-    outlook::outlook,
+    incomplete::{missing, untold},
+    line::{Taken, holders, rows},
     process::by_process,
 };
 use crate::{
-    analysis::{Address, Report, change, holders::unfound, per_second},
-    model::{Incomplete, Netns, Owner, Owners, PortSet},
+    analysis::{Report, change, per_second},
+    model::{Incomplete, Netns, Owner, Owners},
 };
 
 /// Every tuple that holds ephemeral ports, the fullest first.
@@ -137,33 +136,6 @@ impl PortsReport {
     }
 }
 
-/// What bind(2) probably gave to connections of a namespace, and how each tuple's ports were chosen.
-pub struct Taken {
-    choices: Vec<Choice>,
-    ports: PortSet,
-    /// What is blocked for sure, and those.
-    blocked: Blocked,
-}
-
-impl Taken {
-    fn new(namespace: &NamespaceReading) -> Self {
-        let choices = choices(&namespace.tally, &namespace.capacity);
-        let mut ports = PortSet::default();
-        for choice in &choices {
-            if let Choice::BoundFirst(bound) = choice {
-                ports.extend(bound.iter());
-            }
-        }
-        let mut blocked = namespace.capacity.blocked.clone();
-        blocked.add(&ports);
-        Taken {
-            choices,
-            ports,
-            blocked,
-        }
-    }
-}
-
 fn summary(
     now: &NamespaceReading,
     before: Option<(&NamespaceReading, Duration)>,
@@ -192,12 +164,6 @@ fn summary(
     }
 }
 
-fn holders(sockets: &Oldest, owners: Option<&Owners>) -> Vec<Owner> {
-    let found = sockets.inodes().iter();
-    let found = found.filter_map(|inode| owners?.by_inode.get(inode));
-    found.flatten().cloned().collect()
-}
-
 fn range(capacity: &Capacity) -> RangeReport {
     RangeReport {
         low: *capacity.range.start(),
@@ -205,151 +171,6 @@ fn range(capacity: &Capacity) -> RangeReport {
         size: capacity.size(),
         reserved: capacity.reserved.len() as u64,
         usable: capacity.usable(),
-    }
-}
-
-/// A line for each tuple, in the order of the tally.
-fn rows(
-    now: &NamespaceReading,
-    before: Option<(&NamespaceReading, Duration)>,
-    taken: &Taken,
-    owners: Option<&Owners>,
-) -> Vec<TupleReport> {
-    let tuples = now.tally.tuples().iter().zip(&taken.choices);
-    tuples
-        .map(|((key, tuple), choice)| {
-            let mut row = row(now, key, tuple, choice, taken);
-            if let Some((earlier, elapsed)) = before {
-                let then = earlier.tally.get(key);
-                let outlook = outlook(tuple, then, elapsed, &row);
-                row.delta = Some(outlook.delta);
-                row.per_second = outlook.per_second;
-                row.full_in_seconds = outlook.full_in_seconds;
-            }
-            if let Some(owners) = owners {
-                row.owners = holders(&tuple.sockets, Some(owners));
-                row.owners_complete = Some(owners.complete && tuple.sockets.are_all());
-            }
-            row
-        })
-        .collect()
-}
-
-/// The line of a tuple, without what is known by comparison.
-pub fn row(
-    namespace: &NamespaceReading,
-    key: &TupleKey,
-    tuple: &Tuple,
-    choice: &Choice,
-    taken: &Taken,
-) -> TupleReport {
-    let capacity = &namespace.capacity;
-    let usable = capacity.usable();
-    let held = collides_with(namespace, key, tuple);
-    let free = capacity.blocked.free(&held);
-    let free_likely = taken.blocked.free(&held);
-    let (bound_first, window) = match choice {
-        Choice::Connect => (Some(0), None),
-        Choice::Untold => (None, None),
-        Choice::BoundFirst(bound) => (Some(bound.len() as u64), None),
-        Choice::Window(window) => (Some(0), Some(*window)),
-    };
-    let reusable = Reusable::of(tuple, &taken.blocked);
-    // Of an odd number of ports each connect(2) overlooks one.
-    let sure = free_likely.saturating_sub(capacity.size() % 2);
-    TupleReport {
-        netns: namespace.netns.clone(),
-        source: Some(key.source),
-        destination: Some(Address {
-            address: key.destination,
-            port: key.port,
-        }),
-        interface: interface(namespace, key.interface),
-        tuples: 1,
-        state: Pressure::of(usable, free, sure, reusable),
-        used: tuple.used(),
-        free,
-        free_likely,
-        reusable: reusable.count(),
-        used_ratio: used_ratio(usable, free),
-        states: States::of(tuple),
-        bound_first,
-        window,
-        ..TupleReport::default()
-    }
-}
-
-/// A socket that is bound to a device gets no port that an unbound one has towards the same end.
-fn collides_with(namespace: &NamespaceReading, key: &TupleKey, tuple: &Tuple) -> PortSet {
-    let mut ports = tuple.ports.clone();
-    if key.interface != 0 {
-        let unbound = namespace.tally.get(&TupleKey {
-            interface: 0,
-            ..*key
-        });
-        ports.extend(unbound.into_iter().flat_map(|tuple| tuple.ports.iter()));
-    }
-    ports
-}
-
-fn interface(namespace: &NamespaceReading, index: u32) -> Option<String> {
-    let name = || namespace.interfaces.get(&index).cloned();
-    (index != 0).then(|| name().unwrap_or_else(|| format!("if{index}")))
-}
-
-/// Of no port at all, all are used.
-pub fn used_ratio(usable: u64, free: u64) -> f64 {
-    match usable {
-        0 => 1.0,
-        _ => usable.saturating_sub(free) as f64 / usable as f64,
-    }
-}
-
-/// Of these tuples it is not known whether they take ports from all others.
-fn untold(rows: &[TupleReport]) -> Option<Incomplete> {
-    let untold = rows.iter().filter(|row| row.bound_first.is_none()).count();
-    let why = "more than half of the range is held, so the ports do not tell whether bind() gave \
-               them before connect(); if so, they are taken for every destination";
-    (untold > 0).then(|| Incomplete::counted("bound_first", why, untold as u64))
-}
-
-fn missing(now: &Reading, by: By) -> Vec<Incomplete> {
-    let mut missing = Vec::new();
-    let untold = now.namespaces.iter().filter(|n| n.capacity.bound.is_none());
-    let untold = untold.count() as u64;
-    if untold > 0 {
-        let why = "ports of sockets that are bound and no more: only Linux 6.8 and later tell";
-        missing.push(Incomplete::counted("bound_only", why, untold));
-    }
-    if let Some(owners) = &now.owners {
-        let unheld = unheld(now, owners, by);
-        missing.extend(
-            (unheld > 0)
-                .then(|| unfound(owners, unheld, unheld))
-                .flatten(),
-        );
-    }
-    missing
-}
-
-/// Tuples with live connections, or connections by process, of which no holder was found.
-fn unheld(now: &Reading, owners: &Owners, by: By) -> usize {
-    let is_unheld = |inodes: &[u32]| {
-        !inodes.is_empty()
-            && !inodes
-                .iter()
-                .any(|inode| owners.by_inode.contains_key(inode))
-    };
-    let tallies = now.namespaces.iter().map(|namespace| &namespace.tally);
-    match by {
-        By::Process => tallies
-            .flat_map(|tally| tally.held())
-            .filter(|socket| is_unheld(&[socket.inode]))
-            .count(),
-        _ => tallies
-            .flat_map(|tally| tally.tuples())
-            .filter(|(_, tuple)| is_unheld(tuple.sockets.inodes()))
-            .count(),
     }
 }
 

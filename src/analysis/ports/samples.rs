@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
 };
 
-use super::{PortsReport, ProcessReport, States, TupleReport, report::used_ratio};
+use super::{PortsReport, ProcessReport, States, TupleReport, line::used_ratio};
 use crate::analysis::{Address, Sampling, Spreads};
 
 type Key = (

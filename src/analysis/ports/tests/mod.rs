@@ -1,5 +1,8 @@
 //! `ports` from values: no kernel.
 
+mod inferred;
+mod outlook;
+
 use std::{collections::HashMap, net::IpAddr, time::Duration};
 
 use super::*;
@@ -219,103 +222,6 @@ fn reusable_time_waits_are_room() {
 }
 
 #[test]
-fn ports_of_the_other_parity_tell_of_bind_before_connect() {
-    let scattered = [101, 104, 109, 117];
-    let bound: Vec<_> = scattered
-        .map(|port| connection(port, "10.0.0.9:80", State::Established))
-        .to_vec();
-    let other = connection(100, "10.0.0.9:81", State::Established);
-    let report = report(
-        &reading(limits(), &[&bound[..], &[other]].concat()),
-        None,
-        By::Tuple,
-    );
-    let of = |port| {
-        report
-            .tuples
-            .iter()
-            .find(|row| row.destination.unwrap().port == port)
-            .unwrap()
-    };
-    assert_eq!(
-        (of(80).bound_first, of(80).free, of(80).free_likely),
-        (Some(3), 16, 16)
-    );
-    assert_eq!(
-        (of(81).bound_first, of(81).free, of(81).free_likely),
-        (Some(0), 19, 16)
-    );
-    assert_eq!(report.namespaces[0].bound_first, 3);
-}
-
-#[test]
-fn a_port_known_to_be_chosen_at_connect_was_not_bound() {
-    let mut all = open(2, "10.0.0.9:80");
-    all.iter_mut()
-        .for_each(|one| one.port_at_connect = Some(true));
-    all.push(connection(107, "10.0.0.9:80", State::Established));
-    assert_eq!(only(&reading(limits(), &all)).bound_first, Some(1));
-
-    // The first parity was spent once; the other one remains.
-    let mut rest = [101, 103, 104].map(|port| connection(port, "10.0.0.9:80", State::Established));
-    rest.iter_mut()
-        .for_each(|one| one.port_at_connect = Some(true));
-    assert_eq!(only(&reading(limits(), &rest)).bound_first, Some(0));
-}
-
-#[test]
-fn ports_that_are_left_of_a_peak_were_not_bound() {
-    let mut all: Vec<_> = (100..=119)
-        .map(|port| connection(port, "10.0.0.9:80", State::Established))
-        .collect();
-    all.retain(|one| ![100, 104, 108, 111, 113, 117].contains(&one.local.port));
-    let row = only(&reading(limits(), &all));
-    assert_eq!(
-        (row.used, row.bound_first),
-        (14, Some(0)),
-        "7 even and 7 odd"
-    );
-}
-
-#[test]
-fn a_port_towards_two_destinations_was_not_bound() {
-    let both = ["10.0.0.9:80", "10.0.0.9:81"];
-    let all: Vec<_> = both
-        .iter()
-        .flat_map(|to| [101, 103, 105].map(|port| connection(port, to, State::Established)))
-        .collect();
-    let report = report(&reading(limits(), &all), None, By::Tuple);
-    assert_eq!(report.namespaces[0].bound_first, 0);
-}
-
-#[test]
-fn when_bind_has_taken_all_of_its_own_it_takes_those_of_connect_too() {
-    let to = ["10.0.0.9:80", "10.0.0.9:81", "10.0.0.9:82", "10.0.0.9:83"];
-    let in_turn = [
-        117, 103, 111, 119, 101, 105, 113, 109, 115, 107, 100, 110, 104, 118, 106, 112, 102, 114,
-        108, 116,
-    ];
-    let turns = in_turn.iter().zip(to.iter().cycle());
-    let all: Vec<_> = turns
-        .map(|(port, to)| connection(*port, to, State::Established))
-        .collect();
-    let report = report(&reading(limits(), &all), None, By::Tuple);
-    assert_eq!(report.namespaces[0].bound_first, 20);
-    for row in &report.tuples {
-        let is = (row.used, row.free, row.free_likely, row.state);
-        assert_eq!(is, (5, 15, 0, Pressure::LikelyExhausted));
-    }
-}
-
-#[test]
-fn one_port_that_is_taken_unseen_makes_nobody_a_suspect() {
-    let all: Vec<_> = (100..=118)
-        .map(|port| connection(port, "10.0.0.9:80", State::Established))
-        .collect();
-    assert_eq!(only(&reading(limits(), &all[1..])).bound_first, None);
-}
-
-#[test]
 fn time_waits_that_may_be_taken_over_perhaps_are_no_room_for_sure() {
     let always = PortLimits {
         tcp_tw_reuse: Some(1),
@@ -344,115 +250,6 @@ fn a_socket_bound_to_a_device_gets_no_port_of_an_unbound_one() {
     };
     assert_eq!((of(None).used, of(None).free), (4, 16));
     assert_eq!((of(Some("if7")).used, of(Some("if7")).free), (1, 15));
-}
-
-#[test]
-fn connect_takes_the_other_parity_when_the_first_is_spent() {
-    let mut all = open(10, "10.0.0.9:80");
-    all.push(connection(101, "10.0.0.9:80", State::Established));
-    let row = only(&reading(limits(), &all));
-    assert_eq!((row.bound_first, row.free, row.free_likely), (None, 9, 9));
-}
-
-#[test]
-fn ports_close_together_tell_of_a_range_of_their_own() {
-    let limits = PortLimits {
-        range: Some(10_000..=20_000),
-        ..limits()
-    };
-    let dense: Vec<_> = (12_000..12_020)
-        .map(|port| connection(port, "10.0.0.9:80", State::Established))
-        .collect();
-    let row = only(&reading(limits, &dense));
-    let window = Window {
-        low: 12_000,
-        high: 12_019,
-    };
-    assert_eq!((row.window, row.bound_first), (Some(window), Some(0)));
-}
-
-fn after(seconds: u64, before: &Reading, now: &Reading) -> TupleReport {
-    let mut report = report(now, Some((before, Duration::from_secs(seconds))), By::Tuple);
-    report.tuples.remove(0)
-}
-
-#[test]
-fn growth_fills_the_rest_in_time() {
-    let (before, now) = (open(2, "10.0.0.9:80"), open(6, "10.0.0.9:80"));
-    let row = after(2, &reading(limits(), &before), &reading(limits(), &now));
-    assert_eq!((row.delta, row.per_second), (Some(4), Some(2.0)));
-    assert_eq!(row.full_in_seconds, Some(7.0), "14 free, 2 a second");
-}
-
-#[test]
-fn what_is_steady_never_fills() {
-    let same = reading(limits(), &open(6, "10.0.0.9:80"));
-    let row = after(2, &same, &same);
-    assert_eq!(
-        (row.delta, row.per_second, row.full_in_seconds),
-        (Some(0), Some(0.0), None)
-    );
-}
-
-#[test]
-fn a_tuple_without_room_is_full_now() {
-    let all: Vec<_> = (100..=119)
-        .map(|port| connection(port, "10.0.0.9:80", State::Established))
-        .collect();
-    let all = reading(limits(), &all);
-    assert_eq!(after(2, &all, &all).full_in_seconds, Some(0.0));
-}
-
-/// A range of 1000 ports and connections that each end in a TIME_WAIT at once.
-fn churn(per_second: u16, seconds: u16) -> Reading {
-    let limits = PortLimits {
-        range: Some(1000..=1999),
-        tcp_tw_reuse: Some(0),
-        ..limits()
-    };
-    let kept = (0..per_second * seconds).map(|n| Connection {
-        left_ms: Some(59_999 - u32::from(n / per_second) * 1000),
-        ..connection(1000 + n, "10.0.0.9:80", State::TimeWait)
-    });
-    reading(limits, &kept.collect::<Vec<_>>())
-}
-
-#[test]
-fn time_waits_that_run_out_as_fast_as_they_are_made_never_fill() {
-    let steady = churn(10, 60);
-    let row = after(2, &steady, &steady);
-    assert_eq!((row.delta, row.per_second), (Some(0), Some(10.0)));
-    assert_eq!(row.full_in_seconds, None);
-}
-
-#[test]
-fn time_waits_whose_timers_are_late_did_not_run_out() {
-    let mut kept = churn(10, 60);
-    let late = (0..20).map(|port| Connection {
-        left_ms: Some(0),
-        ..connection(1600 + port, "10.0.0.9:80", State::TimeWait)
-    });
-    for one in late {
-        let NamespaceReading {
-            capacity, tally, ..
-        } = &mut kept.namespaces[0];
-        tally.add(&one, capacity);
-    }
-    let row = after(2, &kept, &kept);
-    assert_eq!((row.per_second, row.full_in_seconds), (Some(10.0), None));
-}
-
-#[test]
-fn a_plateau_below_the_limit_is_foreseen() {
-    let row = after(2, &churn(10, 20), &churn(10, 22));
-    assert_eq!((row.delta, row.per_second), (Some(20), Some(10.0)));
-    assert_eq!(row.full_in_seconds, None, "600 at most");
-}
-
-#[test]
-fn a_plateau_above_the_limit_is_reached_on_the_way() {
-    let row = after(2, &churn(40, 8), &churn(40, 10));
-    assert_eq!(row.full_in_seconds, Some(15.0), "600 free, 40 a second");
 }
 
 #[test]
