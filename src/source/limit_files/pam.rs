@@ -18,6 +18,9 @@ type Set = (u64, Setting);
 
 /// How well a line matches: a lower one overrides a higher, a later one its equal.
 type Rank = u8;
+const ONE: Rank = 0;
+const GROUP: Rank = 1;
+const EVERYONE: Rank = 2;
 
 /// The soft and the hard limit that the files set for a user; `None` where no line does.
 pub fn limits(files: &Files, user: &User) -> (Option<Set>, Option<Set>) {
@@ -43,7 +46,10 @@ impl Found {
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.split('#').next().unwrap_or_default().trim();
             let words: Vec<&str> = line.split_whitespace().collect();
-            let Some(rank) = words.first().and_then(|domain| rank(domain, user)) else {
+            let Some((domain, rest)) = words.split_first() else {
+                continue;
+            };
+            let Some(rank) = rank(domain, user) else {
                 continue;
             };
             let setting = || Setting {
@@ -51,27 +57,34 @@ impl Found {
                 line: number,
                 text: words.join(" "),
             };
-            match words[1..] {
-                ["-"] => self.exempt = true,
-                [kind, "nofile", value] => self.set(kind, rank, value, setting()),
+            match rest {
+                ["-"] => self.exempt |= rank != EVERYONE,
+                [kind, item, value, ..] if item.eq_ignore_ascii_case("nofile") => {
+                    self.set(kind, rank, value, setting());
+                }
                 _ => {}
             }
         }
     }
 
     fn set(&mut self, kind: &str, rank: Rank, value: &str, setting: Setting) {
-        let Some(value) = number(value) else { return };
+        let Some(value) = number(&value.to_ascii_lowercase()) else {
+            return;
+        };
         let set = |place: &mut Option<(Rank, Set)>| {
-            if place.as_ref().is_none_or(|(known, _)| *known >= rank) {
+            let may = place.as_ref().is_none_or(|(known, _)| *known >= rank);
+            if may {
                 *place = Some((rank, (value, setting.clone())));
             }
+            may
         };
-        match kind {
+        match kind.to_ascii_lowercase().as_str() {
             "soft" => set(&mut self.soft),
             "hard" => set(&mut self.hard),
-            "-" => [&mut self.soft, &mut self.hard].into_iter().for_each(set),
-            _ => {}
-        }
+            // A line whose soft limit is overridden sets no hard one either.
+            "-" => set(&mut self.soft) && set(&mut self.hard),
+            _ => false,
+        };
     }
 
     /// A user or group with a line `NAME -` gets none. A soft limit does not exceed the hard one.
@@ -95,19 +108,21 @@ impl Found {
 fn rank(domain: &str, user: &User) -> Option<Rank> {
     let is_root = user.uid == 0;
     if domain == user.name {
-        return Some(0);
+        return Some(ONE);
     }
     if let Some(group) = domain.strip_prefix('@') {
         let in_group = match range(group) {
+            // All groups count for one number, but only the primary one for a range.
+            Some(Range(None, Some(gid))) => user.groups.iter().any(|group| group.gid == gid),
             Some(range) => range.has(user.gid),
-            None => user.groups.iter().any(|name| name == group),
+            None => user.groups.iter().any(|known| known.name == group),
         };
-        return (in_group && !is_root).then_some(1);
+        return (in_group && !is_root).then_some(GROUP);
     }
     if domain == "*" {
-        return (!is_root).then_some(2);
+        return (!is_root).then_some(EVERYONE);
     }
-    range(domain)?.has(user.uid).then_some(0)
+    range(domain)?.has(user.uid).then_some(ONE)
 }
 
 /// `1000:1999`; `1000:` has no end, `:1000` is that one.
@@ -135,21 +150,29 @@ impl Range {
 
 fn number(value: &str) -> Option<u64> {
     match value {
-        "-1" | "unlimited" | "infinity" => Some(FdLimits::UNLIMITED),
-        digits => digits.parse().ok(),
+        "-" | "-1" | "unlimited" | "infinity" => Some(FdLimits::UNLIMITED),
+        // What follows the digits is not looked at (strtoull(3)).
+        number => {
+            let end = number.find(|c: char| !c.is_ascii_digit());
+            number[..end.unwrap_or(number.len())].parse().ok()
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::limit_files::users::Group;
 
     fn user(name: &str, uid: u32) -> User {
         User {
             name: name.to_owned(),
             uid,
             gid: 100,
-            groups: vec!["www".to_owned()],
+            groups: vec![Group {
+                name: "www".to_owned(),
+                gid: 33,
+            }],
             ..User::default()
         }
     }
@@ -165,6 +188,8 @@ mod tests {
     fn a_user_goes_before_a_group_and_a_group_before_all() {
         let api = user("api", 1000);
         let text = "api soft nofile 3 # mine\n@www - nofile 8\n* - nofile 1\n* soft core 0\n";
+        assert_eq!(found(text, &api), (Some(3), None), "both or none");
+        let text = "api soft nofile 3\n@www hard nofile 8\n* hard nofile 1\n";
         assert_eq!(found(text, &api), (Some(3), Some(8)));
         assert_eq!(
             found("* - nofile 1\n* - nofile unlimited\n", &api),
@@ -197,12 +222,31 @@ mod tests {
             ("500:1500", true),
             ("@100:100", true),
             ("@101:", false),
+            ("@:33", true),
+            ("@:34", false),
+            ("@33:33", false),
             (":", false),
             ("a:b", false),
         ] {
             let expected = concerned.then_some(7);
             let text = format!("{domain} soft nofile 7");
             assert_eq!(found(&text, &api).0, expected, "{domain}");
+        }
+    }
+
+    #[test]
+    fn lines_are_read_as_pam_limits_reads_them() {
+        let api = user("api", 1000);
+        for (text, soft) in [
+            ("* Soft NOFILE 9", Some(9)),
+            ("* soft nofile Unlimited", Some(u64::MAX)),
+            ("* soft nofile -", Some(u64::MAX)),
+            ("* soft nofile 1024k", Some(1024)),
+            ("* soft nofile 1024 files", Some(1024)),
+            ("* -\n* soft nofile 9", Some(9)),
+            ("@www -\n* soft nofile 9", None),
+        ] {
+            assert_eq!(found(text, &api).0, soft, "{text}");
         }
     }
 

@@ -13,8 +13,17 @@ pub struct User {
     pub gid: u32,
     /// Home folder.
     pub home: String,
-    /// Names of all groups that the user is in.
-    pub groups: Vec<String>,
+    /// All groups that the user is in.
+    pub groups: Vec<Group>,
+}
+
+/// A group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub gid: u32,
 }
 
 impl User {
@@ -42,12 +51,14 @@ fn user(line: &str, uid: u32) -> Option<User> {
 }
 
 /// Lines `adm:x:4:syslog,api`.
-fn groups(text: &str, user: &User) -> Vec<String> {
+fn groups(text: &str, user: &User) -> Vec<Group> {
     let has = |line: &str| {
         let fields: Vec<&str> = line.split(':').collect();
         let gid: u32 = fields.get(2)?.parse().ok()?;
         let mut members = fields.get(3)?.split(',');
-        (gid == user.gid || members.any(|member| member == user.name)).then(|| fields[0].to_owned())
+        let is_member = gid == user.gid || members.any(|member| member == user.name);
+        let name = fields[0].to_owned();
+        is_member.then_some(Group { name, gid })
     };
     text.lines().filter_map(has).collect()
 }
@@ -61,7 +72,11 @@ mod tests {
         let api = user("api:x:1000:100:The API:/srv/api:/bin/sh", 1000).unwrap();
         assert_eq!((api.name.as_str(), api.home.as_str()), ("api", "/srv/api"));
         let text = "root:x:0:\nadm:x:4:syslog,api\nusers:x:100:\nnoapi:x:7:apis\nbroken\n";
-        assert_eq!(groups(text, &api), ["adm", "users"]);
+        let group = |name: &str, gid| Group {
+            name: name.to_owned(),
+            gid,
+        };
+        assert_eq!(groups(text, &api), [group("adm", 4), group("users", 100)]);
         assert_eq!(user("api:x:1000", 1000), None);
         assert_eq!(user("api:x:1000:100:::", 1), None);
     }
