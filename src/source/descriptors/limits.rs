@@ -10,10 +10,14 @@ use crate::model::FdLimits;
 /// The two limits of descriptors; `None` when they do not stand there.
 pub fn parse(text: &str) -> Option<FdLimits> {
     let (_, rest) = text.split_once("\nMax open files")?;
-    let mut words = rest.lines().next()?.split_ascii_whitespace();
+    let words: Vec<&str> = rest.lines().next()?.split_ascii_whitespace().collect();
+    // Without the unit the number before it may be cut short.
+    let [soft, hard, "files"] = words[..] else {
+        return None;
+    };
     Some(FdLimits {
-        soft: number(words.next()?)?,
-        hard: number(words.next()?)?,
+        soft: number(soft)?,
+        hard: number(hard)?,
     })
 }
 
@@ -52,6 +56,7 @@ mod tests {
         for text in [
             HEAD.to_owned(),
             format!("{HEAD}Max open files            10"),
+            format!("{HEAD}Max open files            1024                 5242"),
             line("many", "4096"),
             line("-1", "4096"),
             String::new(),
