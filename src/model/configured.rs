@@ -46,6 +46,8 @@ pub struct UnitLimits {
     pub setting: Option<Setting>,
     /// It is DefaultLimitNOFILE=.
     pub is_default: bool,
+    /// Its processes are started as at a login (PAMName=), so that pam_limits may set others.
+    pub is_login: bool,
 }
 
 /// A process on the way from one to the first.

@@ -100,12 +100,13 @@ impl LimitFiles {
             None => Manager::System,
             Some(uid) => Manager::User(User::find(&self.files, uid), uid),
         };
-        let own = manager.unit_files(&self.files, name);
-        let own = unit_file::last(&self.files, own, section, "LimitNOFILE");
+        let paths = manager.unit_files(&self.files, name);
+        let is_login = unit_file::is_set(&self.files, &paths, section, "PAMName");
+        let own = unit_file::last(&self.files, &paths, section, "LimitNOFILE");
         let is_default = own.is_none();
         let default = || {
             let files = manager.configuration(&self.files);
-            unit_file::last(&self.files, files, "Manager", "DefaultLimitNOFILE")
+            unit_file::last(&self.files, &files, "Manager", "DefaultLimitNOFILE")
         };
         let found = own.or_else(default);
         let (limits, setting) = match found {
@@ -119,6 +120,7 @@ impl LimitFiles {
             limits,
             setting,
             is_default,
+            is_login,
         })
     }
 }

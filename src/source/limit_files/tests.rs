@@ -118,6 +118,19 @@ fn without_any_setting_systemds_own_counts() {
 }
 
 #[test]
+fn a_unit_with_a_pam_name_logs_in() {
+    for (text, is_login) in [
+        ("[Service]\nPAMName=systemd-user\n", true),
+        ("[Service]\nPAMName=login\nPAMName=\n", false),
+        ("[Service]\nExecStart=/bin/true\n", false),
+    ] {
+        let tree = Tree::new("pam-name", &[("etc/systemd/system/api.service", text)]);
+        let unit = tree.unit("api.service", "/").unwrap();
+        assert_eq!(unit.is_login, is_login, "{text}");
+    }
+}
+
+#[test]
 fn units_of_a_user_are_looked_for_at_home() {
     let tree = Tree::new(
         "user",

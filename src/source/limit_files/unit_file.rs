@@ -21,13 +21,13 @@ enum Assigned {
 /// The last that was said, in files that override those before them.
 pub fn last(
     files: &Files,
-    paths: Vec<String>,
+    paths: &[String],
     section: &str,
     key: &str,
 ) -> Option<(FdLimits, Setting)> {
     let mut found = None;
     for path in paths {
-        let text = files.text(&path).unwrap_or_default();
+        let text = files.text(path).unwrap_or_default();
         for (line, text, assigned) in assignments(&text, section, key) {
             found = match assigned {
                 Assigned::Nothing => None,
@@ -41,9 +41,26 @@ pub fn last(
     found
 }
 
-/// Lines that assign the key in the section, with their numbers. What systemd would not
-/// understand, and so ignores, is left out.
+/// Whether the last of these files that assigns the key gives it a value.
+pub fn is_set(files: &Files, paths: &[String], section: &str, key: &str) -> bool {
+    let last_of = |path: &String| {
+        let text = files.text(path).unwrap_or_default();
+        values(&text, section, key).pop()
+    };
+    let last = paths.iter().rev().find_map(last_of);
+    last.is_some_and(|(_, _, value)| !value.is_empty())
+}
+
+/// What systemd would not understand, and so ignores, is left out.
 fn assignments(text: &str, section: &str, key: &str) -> Vec<(u64, String, Assigned)> {
+    let values = values(text, section, key).into_iter();
+    values
+        .filter_map(|(number, line, value)| Some((number, line, assigned(&value)?)))
+        .collect()
+}
+
+/// Lines that assign the key in the section, with their numbers and what they assign.
+fn values(text: &str, section: &str, key: &str) -> Vec<(u64, String, String)> {
     let mut found = Vec::new();
     let mut inside = false;
     for (number, line) in logical_lines(text) {
@@ -52,9 +69,9 @@ fn assignments(text: &str, section: &str, key: &str) -> Vec<(u64, String, Assign
         } else if inside
             && let Some((name, value)) = line.split_once('=')
             && name.trim_end() == key
-            && let Some(assigned) = assigned(value.trim())
         {
-            found.push((number, line, assigned));
+            let value = value.trim().to_owned();
+            found.push((number, line, value));
         }
     }
     found

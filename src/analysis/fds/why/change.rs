@@ -7,15 +7,11 @@ use crate::model::{Relative, Setting};
 pub fn change(origin: &Origin, process: &Relative) -> String {
     match (origin.set_by, &origin.setting, &origin.unit) {
         (SetBy::UnitFile, Some(setting), Some(unit)) if is_administrators(&setting.file) => {
-            let (place, systemctl) = (place(setting), systemctl(origin));
+            let (place, systemctl) = (place(setting), systemctl(origin.of_user));
             format!("{place}, then `{systemctl} daemon-reload` and `{systemctl} restart {unit}`")
         }
         (SetBy::UnitFile | SetBy::ManagerDefault | SetBy::SystemdBuiltin, _, Some(unit)) => {
-            let systemctl = systemctl(origin);
-            format!(
-                "`{systemctl} edit {unit}`: [{}] LimitNOFILE=N, then `{systemctl} restart {unit}`",
-                section(unit)
-            )
+            edit(systemctl(origin.of_user), unit)
         }
         (SetBy::LimitsConf, Some(setting), _) => format!("{}, then log in anew", place(setting)),
         (SetBy::ChangedAfterStart, _, Some(unit)) => {
@@ -42,11 +38,18 @@ fn place(setting: &Setting) -> String {
     format!("{}:{} `{}`", setting.file, setting.line, setting.text)
 }
 
-fn systemctl(origin: &Origin) -> &'static str {
-    match origin.of_user {
+fn systemctl(of_user: bool) -> &'static str {
+    match of_user {
         true => "systemctl --user",
         false => "systemctl",
     }
+}
+
+fn edit(systemctl: &str, unit: &str) -> String {
+    let section = section(unit);
+    format!(
+        "`{systemctl} edit {unit}`: [{section}] LimitNOFILE=N, then `{systemctl} restart {unit}`"
+    )
 }
 
 fn section(unit: &str) -> &'static str {
@@ -66,6 +69,10 @@ fn named(origin: &Origin, process: &Relative) -> String {
 }
 
 fn at_start(process: &Relative) -> String {
+    if let Some(unit) = &process.configured.unit {
+        let edit = edit(systemctl(unit.of_user), &unit.name);
+        return format!("{edit}, unless the settings of this process say otherwise");
+    }
     match (&process.configured.user, process.uid) {
         _ if process.pid == 1 => "the settings of this process, the first there is".to_owned(),
         (Some(user), Some(1000..)) => format!(

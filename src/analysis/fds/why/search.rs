@@ -70,10 +70,9 @@ impl<'a> Search<'a> {
         if let Some(unit) = unit.filter(|unit| self.says(self.which.of(unit.limits))) {
             return Some(of_unit(unit, relative));
         }
-        // A limit that is also the parent's need not come from the login.
-        let by_login = unit.is_some() || is_session(relative) || !self.is_parents(at);
         let login = self.which.login(&relative.configured);
-        let (_, setting) = login.filter(|(value, _)| by_login && self.says(*value))?;
+        let (_, setting) =
+            login.filter(|(value, _)| self.says(*value) && self.may_be_by_login(at))?;
         let setting = Some(setting.clone());
         Some(Origin::new(SetBy::LimitsConf, relative, setting))
     }
@@ -97,6 +96,22 @@ impl<'a> Search<'a> {
             (Some(_), _) | (None, None) if is_kernels => plain(SetBy::KernelDefault),
             _ => plain(SetBy::Unknown),
         }
+    }
+
+    /// systemd starts services without a login, unless they ask for one; what they start may log in
+    /// (cron, su). A limit that is also the parent's need not come from a login.
+    fn may_be_by_login(&self, at: usize) -> bool {
+        let relative = &self.chain[at];
+        match &relative.configured.unit {
+            Some(unit) if self.is_first_in_cgroup(at) => unit.is_login,
+            Some(_) => !self.is_parents(at),
+            None => is_session(relative) || !self.is_parents(at),
+        }
+    }
+
+    fn is_first_in_cgroup(&self, at: usize) -> bool {
+        let parent = self.chain.get(at + 1);
+        parent.is_none_or(|parent| parent.cgroup != self.chain[at].cgroup)
     }
 
     /// More than nr_open is cut to it.

@@ -27,6 +27,7 @@ fn in_unit(relative: Relative, soft: u64, hard: u64, file: bool) -> Relative {
         limits: FdLimits { soft, hard },
         setting: file.then(|| setting("LimitNOFILE=…")),
         is_default: !file,
+        is_login: false,
     };
     Relative {
         cgroup: Some("/system.slice/api.service".to_owned()),
@@ -117,6 +118,27 @@ fn a_login_is_named_where_its_line_says_what_the_process_has() {
     });
     let told = why(&[shell, relative(1, 1024, 4096)], None).unwrap();
     assert_eq!(told.soft.set_by, SetBy::ChangedAfterStart);
+}
+
+#[test]
+fn a_service_has_nothing_from_a_login_unless_it_asks_for_one() {
+    let mut service = in_unit(relative(7, 65536, 65536), 1024, 524_288, false);
+    service.configured.login_soft = Some((65536, setting("* - nofile 65536")));
+    let first = relative(1, 1 << 20, 1 << 20);
+    let told = why(&[service.clone(), first.clone()], None).unwrap();
+    assert_eq!(told.soft.set_by, SetBy::Unknown);
+    assert!(told.change.contains("systemctl edit api.service"));
+
+    let mut child = Relative {
+        pid: 8,
+        ..service.clone()
+    };
+    let parent = in_unit(relative(7, 1024, 524_288), 1024, 524_288, false);
+    let told = why(&[child.clone(), parent, first.clone()], None).unwrap();
+    assert_eq!(told.soft.set_by, SetBy::LimitsConf, "cron logs in");
+
+    child.configured.unit.as_mut().unwrap().is_login = true;
+    assert_eq!(set_by(&[child, first]).0, SetBy::LimitsConf);
 }
 
 #[test]
