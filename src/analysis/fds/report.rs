@@ -136,7 +136,7 @@ pub fn report(now: &Reading, before: Option<(&Reading, Duration)>) -> FdsReport 
     });
     let incomplete = now.incomplete.iter().cloned();
     FdsReport {
-        incomplete: incomplete.chain(unknown(&now.processes)).collect(),
+        incomplete: incomplete.chain(unknown(now)).collect(),
         there: now.there,
         system: system(now),
         processes,
@@ -253,10 +253,10 @@ impl State {
     }
 }
 
-/// What came out unknown of the processes that are shown.
-fn unknown(processes: &[ProcessFds]) -> Vec<Incomplete> {
+/// What came out unknown of the host, and of the processes that are shown.
+fn unknown(now: &Reading) -> Vec<Incomplete> {
     let count = |is_unknown: fn(&ProcessFds) -> bool| {
-        processes
+        now.processes
             .iter()
             .filter(|process| is_unknown(process))
             .count() as u64
@@ -264,6 +264,7 @@ fn unknown(processes: &[ProcessFds]) -> Vec<Incomplete> {
     let uncounted = count(|process| process.open.is_none());
     let unlimited = count(|process| process.limits.is_none());
     let mut missing = Vec::new();
+    missing.extend(unknown_system(now));
     if uncounted > 0 {
         let why = "before Linux 6.2 only root and a process's user may count its descriptors \
                    (sudo); a process whose first thread has ended shows none";
@@ -274,4 +275,16 @@ fn unknown(processes: &[ProcessFds]) -> Vec<Incomplete> {
         missing.push(Incomplete::counted("limits", why, unlimited));
     }
     missing
+}
+
+/// What was refused is listed already.
+fn unknown_system(now: &Reading) -> Option<Incomplete> {
+    let system = now.system;
+    let is_unknown = [system.open, system.limit, system.nr_open].contains(&None);
+    let is_listed = now
+        .incomplete
+        .iter()
+        .any(|missing| missing.what == "system");
+    let why = "this /proc does not tell all of sys/fs/file-nr, file-max and nr_open";
+    (is_unknown && !is_listed).then(|| Incomplete::new("system", why))
 }

@@ -189,3 +189,14 @@ fn processes_are_chosen_by_name_unit_and_user() {
     assert!(!by(None, None, Some(0)).shows(&api));
     assert!(!by(None, None, Some(0)).shows(&process(8, None, 64)));
 }
+
+#[test]
+fn a_host_that_is_not_told_is_listed_once() {
+    let mut now = reading(Vec::new());
+    assert_eq!(report(&now, None).incomplete, []);
+    now.system.nr_open = None;
+    let told = report(&now, None).incomplete;
+    assert_eq!((told.len(), told[0].what.as_str()), (1, "system"));
+    now.incomplete = vec![Incomplete::new("system", "permission denied")];
+    assert_eq!(report(&now, None).incomplete, now.incomplete);
+}
