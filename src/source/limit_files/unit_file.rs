@@ -87,8 +87,9 @@ fn logical_lines(text: &str) -> Vec<(u64, String)> {
             continue;
         }
         let (part, more) = match line.strip_suffix('\\') {
-            Some(part) => (part, true),
-            None => (line, false),
+            // Of two the first escapes the second.
+            Some(part) if !ends_with_escape(part) => (part, true),
+            _ => (line, false),
         };
         match lines.last_mut().filter(|_| goes_on) {
             Some((_, whole)) => *whole = format!("{} {part}", whole.trim_end()),
@@ -97,6 +98,11 @@ fn logical_lines(text: &str) -> Vec<(u64, String)> {
         goes_on = more;
     }
     lines
+}
+
+fn ends_with_escape(text: &str) -> bool {
+    let before = text.trim_end_matches('\\');
+    (text.len() - before.len()) % 2 == 1
 }
 
 fn assigned(value: &str) -> Option<Assigned> {
@@ -109,11 +115,17 @@ fn assigned(value: &str) -> Option<Assigned> {
 }
 
 fn number(text: &str) -> Option<u64> {
-    match (text.trim(), text.trim().strip_prefix("0x")) {
-        ("infinity", _) => Some(FdLimits::UNLIMITED),
-        (_, Some(digits)) => u64::from_str_radix(digits, 16).ok(),
-        (digits, None) => digits.parse().ok(),
+    let text = text.trim();
+    if text == "infinity" {
+        return Some(FdLimits::UNLIMITED);
     }
+    // As strtoull(3) reads it: 0x40 and 0100 are 64.
+    let (digits, radix) = match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
+        Some(digits) => (digits, 16),
+        None if text.starts_with('0') => (text, 8),
+        None => (text, 10),
+    };
+    u64::from_str_radix(digits, radix).ok()
 }
 
 #[cfg(test)]
@@ -154,6 +166,14 @@ mod tests {
             limits("[Service]\nLimitNOFILE=\\\n# said between\n 0x40"),
             [(2, Some((64, 64)))]
         );
+        assert_eq!(
+            limits("[Service]\nExecStart=x \\\\\nLimitNOFILE=5\n"),
+            [(3, Some((5, 5)))]
+        );
+        assert_eq!(
+            limits("[Service]\nLimitNOFILE=0100:0X80"),
+            [(2, Some((64, 128)))]
+        );
     }
 
     #[test]
@@ -161,6 +181,8 @@ mod tests {
         for line in [
             "LimitNOFILE=many",
             "LimitNOFILE=9:3",
+            "LimitNOFILE=08",
+            "LimitNOFILE=64K",
             "LimitNOFILE=-1",
             "LimitNOFILE",
             "=",
