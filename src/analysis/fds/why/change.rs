@@ -1,6 +1,6 @@
 //! What to change so that a process has another limit.
 
-use super::{Origin, SetBy};
+use super::{Origin, SetBy, search::is_in_container};
 use crate::model::{Relative, Setting};
 
 /// Names the line, or where to write one.
@@ -72,6 +72,10 @@ fn at_start(process: &Relative) -> String {
     if let Some(unit) = &process.configured.unit {
         let edit = edit(systemctl(unit.of_user), &unit.name);
         return format!("{edit}, unless the settings of this process say otherwise");
+    }
+    if is_in_container(process) {
+        return "the limits that its container is started with (--ulimit nofile=SOFT:HARD)"
+            .to_owned();
     }
     match (&process.configured.user, process.uid) {
         _ if process.pid == 1 => "the settings of this process, the first there is".to_owned(),

@@ -99,12 +99,14 @@ impl<'a> Search<'a> {
     }
 
     /// systemd starts services without a login, unless they ask for one; what they start may log in
-    /// (cron, su). A limit that is also the parent's need not come from a login.
+    /// (cron, su). A limit that is also the parent's need not come from a login. Containers have
+    /// files of their own.
     fn may_be_by_login(&self, at: usize) -> bool {
         let relative = &self.chain[at];
         match &relative.configured.unit {
             Some(unit) if self.is_first_in_cgroup(at) => unit.is_login,
             Some(_) => !self.is_parents(at),
+            None if is_in_container(relative) => false,
             None => is_session(relative) || !self.is_parents(at),
         }
     }
@@ -141,6 +143,13 @@ impl<'a> Search<'a> {
         }
         &self.chain[last]
     }
+}
+
+/// `docker:0123456789ab` rather than the name of a unit.
+pub fn is_in_container(relative: &Relative) -> bool {
+    let unit = relative.cgroup.as_deref().and_then(unit_of);
+    unit.is_some_and(|unit| unit.contains(':') && !unit.ends_with(".scope"))
+        && relative.configured.unit.is_none()
 }
 
 fn is_session(relative: &Relative) -> bool {

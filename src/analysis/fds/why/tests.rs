@@ -142,6 +142,23 @@ fn a_service_has_nothing_from_a_login_unless_it_asks_for_one() {
 }
 
 #[test]
+fn a_container_has_nothing_from_logins_of_the_host() {
+    let mut inside = relative(9, 555, 555);
+    inside.cgroup = Some(format!(
+        "/system.slice/docker-{}.scope",
+        "0123456789abcdef".repeat(4)
+    ));
+    inside.configured.login_soft = Some((555, setting("* - nofile 555")));
+    let told = why(&[inside.clone(), relative(1, 1024, 4096)], None).unwrap();
+    assert_eq!(told.soft.set_by, SetBy::ChangedAfterStart);
+    assert_eq!(told.soft.setting, None);
+
+    inside.configured.user = Some("dev".to_owned());
+    let told = why(&[inside], None).unwrap();
+    assert!(told.change.contains("--ulimit"), "{}", told.change);
+}
+
+#[test]
 fn nothing_is_claimed_that_cannot_be_shown() {
     assert_eq!(
         set_by(&[relative(1, 7, 8)]),
