@@ -11,6 +11,8 @@ use super::{files::Files, users::User};
 use crate::model::{FdLimits, Setting};
 
 const MAIN: &str = "/etc/security/limits.conf";
+/// Debian and what derives from it spare root what groups and `*` are given; Linux-PAM does not.
+const DEBIAN: &str = "/etc/debian_version";
 const FOLDER: &str = "/etc/security/limits.d";
 
 /// A limit and the line that sets it.
@@ -24,7 +26,10 @@ const EVERYONE: Rank = 2;
 
 /// The soft and the hard limit that the files set for a user; `None` where no line does.
 pub fn limits(files: &Files, user: &User) -> (Option<Set>, Option<Set>) {
-    let mut found = Found::default();
+    let mut found = Found {
+        spared: user.uid == 0 && files.exists(DEBIAN),
+        ..Found::default()
+    };
     let more = files.configurations(FOLDER).into_iter();
     let paths = std::iter::once(MAIN.to_owned()).chain(more.map(|name| format!("{FOLDER}/{name}")));
     for path in paths {
@@ -39,6 +44,8 @@ struct Found {
     soft: Option<(Rank, Set)>,
     hard: Option<(Rank, Set)>,
     exempt: bool,
+    /// Groups and `*` do not concern this user.
+    spared: bool,
 }
 
 impl Found {
@@ -49,7 +56,7 @@ impl Found {
             let Some((domain, rest)) = words.split_first() else {
                 continue;
             };
-            let Some(rank) = rank(domain, user) else {
+            let Some(rank) = rank(domain, user).filter(|rank| *rank == ONE || !self.spared) else {
                 continue;
             };
             let setting = || Setting {
@@ -104,9 +111,7 @@ impl Found {
     }
 }
 
-/// Groups and `*` do not concern root.
 fn rank(domain: &str, user: &User) -> Option<Rank> {
-    let is_root = user.uid == 0;
     if domain == user.name {
         return Some(ONE);
     }
@@ -117,10 +122,10 @@ fn rank(domain: &str, user: &User) -> Option<Rank> {
             Some(range) => range.has(user.gid),
             None => user.groups.iter().any(|known| known.name == group),
         };
-        return (in_group && !is_root).then_some(GROUP);
+        return in_group.then_some(GROUP);
     }
     if domain == "*" {
-        return (!is_root).then_some(EVERYONE);
+        return Some(EVERYONE);
     }
     range(domain)?.has(user.uid).then_some(ONE)
 }
@@ -202,13 +207,20 @@ mod tests {
     }
 
     #[test]
-    fn groups_and_the_star_do_not_concern_root() {
+    fn debian_spares_root_groups_and_the_star() {
         let root = user("root", 0);
-        assert_eq!(
-            found("* - nofile 1\n@www - nofile 2\n", &root),
-            (None, None)
-        );
-        assert_eq!(found("root hard nofile 9\n", &root), (None, Some(9)));
+        let all = "* - nofile 1\n@www - nofile 2\n";
+        assert_eq!(found(all, &root), (Some(2), Some(2)));
+        let found = |text| {
+            let mut found = Found {
+                spared: true,
+                ..Found::default()
+            };
+            found.add("f", text, &root);
+            found.limits().1.map(|(value, _)| value)
+        };
+        assert_eq!(found(all), None);
+        assert_eq!(found("root hard nofile 9\n"), Some(9));
     }
 
     #[test]
