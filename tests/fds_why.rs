@@ -67,6 +67,24 @@ fn kernels_without_sizes_have_their_descriptors_counted() {
 }
 
 #[test]
+fn only_numbers_below_the_limit_fill_it() {
+    let tree = Tree::copy_of(LAID_OUT);
+    let state = || {
+        let report = json(&["fds", "--proc-root", tree.path()]);
+        let api = process(&report, 811);
+        (api["open"].clone(), api["state"].clone())
+    };
+    tree.write("811/fd/50", "");
+    assert_eq!(
+        state(),
+        (object!(8), object!("near")),
+        "7 of 8 numbers are taken"
+    );
+    tree.write("811/fd/7", "");
+    assert_eq!(state(), (object!(9), object!("full")));
+}
+
+#[test]
 fn a_drop_in_is_named_with_its_line() {
     let tree = Tree::copy_of(LAID_OUT);
     let why = explained(&tree, 811);

@@ -51,6 +51,9 @@ pub struct ProcessFds {
     /// How many descriptors are open: the size of `/proc/PID/fd` (6.2), else counted. `None` where
     /// this kernel gives no size and the folder may not be listed.
     pub open: Option<u64>,
+    /// Whether a number below the soft limit is free although as many are open: some have numbers
+    /// above it, from before it was lowered. Looked at only then; `None` when it may not be.
+    pub has_free: Option<bool>,
     /// Its limits; `None` when they could not be read.
     pub limits: Option<FdLimits>,
     /// Effective user id.

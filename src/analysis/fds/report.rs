@@ -61,7 +61,8 @@ pub struct SystemReport {
 pub enum State {
     /// Less than 80 % of the limit is used.
     Ok,
-    /// 80 % or more.
+    /// 80 % or more. As many as may be or more are open, but some have numbers above a limit that
+    /// was lowered, and numbers below it are free: also this.
     Near,
     /// As many are open as may be, or more: open(), socket() and accept() fail with EMFILE.
     Full,
@@ -84,7 +85,7 @@ pub struct ProcessReport {
     /// How far the process may raise it by itself.
     pub hard_limit: Option<u64>,
     /// open ÷ the soft limit, or ÷ `fs.nr_open` where that is smaller. Above 1 after the limit was
-    /// lowered.
+    /// lowered; of a limit of 0 it is `open` + 1.
     pub used_ratio: Option<f64>,
     /// Change of `open` since the reading before; `null` for a process that was not there then.
     pub delta: Option<i64>,
@@ -201,7 +202,7 @@ impl ProcessReport {
         ProcessReport {
             pid: process.pid,
             name: process.name.clone(),
-            state: used_ratio.map(State::of),
+            state: used_ratio.map(|ratio| State::of(ratio, process.has_free)),
             open: process.open,
             soft_limit: process.limits.and_then(|limits| told(limits.soft)),
             hard_limit: process.limits.and_then(|limits| told(limits.hard)),
@@ -227,17 +228,19 @@ impl ProcessReport {
         self.delta = Some(delta);
         self.per_second = per_second(delta as f64, elapsed);
         self.full_in_seconds = match (limit, self.per_second) {
-            (Some(limit), _) if now >= limit => Some(0.0),
-            (Some(limit), Some(rate)) if rate > 0.0 => Some((limit - now) as f64 / rate),
+            _ if self.state == Some(State::Full) => Some(0.0),
+            (Some(limit), Some(rate)) if rate > 0.0 && now < limit => {
+                Some((limit - now) as f64 / rate)
+            }
             _ => None,
         };
     }
 }
 
 impl State {
-    fn of(used_ratio: f64) -> Self {
+    fn of(used_ratio: f64, has_free: Option<bool>) -> Self {
         match used_ratio {
-            1.0.. => State::Full,
+            1.0.. if has_free != Some(true) => State::Full,
             NEAR.. => State::Near,
             _ => State::Ok,
         }

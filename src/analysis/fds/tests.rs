@@ -200,3 +200,17 @@ fn a_host_that_is_not_told_is_listed_once() {
     now.incomplete = vec![Incomplete::new("system", "permission denied")];
     assert_eq!(report(&now, None).incomplete, now.incomplete);
 }
+
+#[test]
+fn a_process_is_not_full_while_numbers_below_a_lowered_limit_are_free() {
+    let sparse = |open| ProcessFds {
+        has_free: Some(true),
+        ..process(1, Some(open), 64)
+    };
+    let told = grown(sparse(70), sparse(80));
+    assert_eq!(
+        (told.state, told.used_ratio),
+        (Some(State::Near), Some(1.25))
+    );
+    assert_eq!(told.full_in_seconds, None);
+}

@@ -53,3 +53,13 @@ pub fn count(root: BorrowedFd<'_>, folder: &str) -> Result<Option<u64>> {
     each(&folder, |_| open += 1)?;
     Ok(Some(open))
 }
+
+/// Counts the descriptors in a folder whose numbers are below the limit.
+pub fn below(root: BorrowedFd<'_>, folder: &str, limit: u64) -> Result<u64> {
+    let number = |name: &CStr| name.to_str().ok()?.parse::<u64>().ok();
+    let mut below = 0;
+    each(&open(root, folder)?, |name| {
+        below += u64::from(number(name).is_some_and(|number| number < limit));
+    })?;
+    Ok(below)
+}

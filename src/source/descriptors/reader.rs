@@ -80,12 +80,16 @@ impl Reader {
             began = stat.map(|stat| stat.began);
         }
         let name = self.name(pid)?;
+        let limits = self.limits(pid)?;
+        let soft = limits.map(|limits| limits.soft);
+        let full = soft.filter(|soft| open.is_some_and(|open| open >= *soft));
         Ok(ProcessFds {
             pid,
             name,
             began: began.filter(|_| question.began),
             open,
-            limits: self.limits(pid)?,
+            has_free: full.and_then(|soft| self.has_free(pid, soft)),
+            limits,
             uid: self.uid(pid),
             cgroup: self.cgroup(pid)?,
             types: None,
@@ -132,6 +136,12 @@ impl Reader {
             true => count::size(self.root.as_fd(), &self.path).map(Some),
             false => count::count(self.root.as_fd(), &self.path),
         }
+    }
+
+    fn has_free(&mut self, pid: u32, soft: u64) -> Option<bool> {
+        self.at(pid, "fd");
+        let below = count::below(self.root.as_fd(), &self.path, soft).ok()?;
+        Some(below < soft)
     }
 
     fn netns(&mut self, pid: u32) -> Result<u64, Skipped> {

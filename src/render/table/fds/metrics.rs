@@ -1,6 +1,6 @@
 //! Descriptors for a scraper.
 
-use sockdiag::analysis::fds::{FdsReport, ProcessReport};
+use sockdiag::analysis::fds::{FdsReport, ProcessReport, State};
 
 use crate::render::{Kind, Labels, Metric};
 
@@ -29,7 +29,8 @@ pub fn metrics(report: &FdsReport) -> Vec<Metric> {
         }
         if let Some(ratio) = process.used_ratio {
             used.raise(&labels, ratio);
-            full.add(&Labels::new(), f64::from(u8::from(ratio >= 1.0)));
+            let is_full = process.state == Some(State::Full);
+            full.add(&Labels::new(), f64::from(u8::from(is_full)));
         }
     }
     system(report)
