@@ -1,6 +1,6 @@
 //! Reading below a folder that stands for `/`, without leaving it through a link.
 
-use std::{cell::Cell, fs::File, io::Read, path::Path};
+use std::{cell::Cell, fs::File, io::Read, os::fd::AsRawFd, path::Path};
 
 use rustix::{
     fd::{AsFd, OwnedFd},
@@ -41,12 +41,16 @@ impl Files {
 
     /// The text of a regular file, `None` when there is none: a link to /dev/null is none.
     pub fn text(&self, path: &str) -> Option<String> {
-        // A FIFO must not keep us waiting.
-        let file = self.open(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
-        let kind = FileType::from_raw_mode(rustix::fs::fstat(&file).ok()?.st_mode);
+        // Users may put a link to a device here, of which some do things when they are opened: a
+        // watchdog, a tape.
+        let found = self.open(path, OFlags::PATH)?;
+        let kind = FileType::from_raw_mode(rustix::fs::fstat(&found).ok()?.st_mode);
         if kind != FileType::RegularFile {
             return None;
         }
+        let again = format!("/proc/self/fd/{}", found.as_raw_fd());
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = self.noted(rustix::fs::open(again, flags, Mode::empty()))?;
         let mut bytes = Vec::new();
         File::from(file)
             .take(LARGEST)
@@ -85,6 +89,10 @@ impl Files {
             Err(Errno::NOSYS) => rustix::fs::openat(root, below, flags, Mode::empty()),
             opened => opened,
         };
+        self.noted(opened)
+    }
+
+    fn noted(&self, opened: Result<OwnedFd, Errno>) -> Option<OwnedFd> {
         if matches!(opened, Err(Errno::ACCESS | Errno::PERM)) {
             self.refused.set(true);
         }
