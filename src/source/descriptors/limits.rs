@@ -64,4 +64,11 @@ mod tests {
             assert_eq!(parse(&text), None, "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "\\PC{0,20}\nMax open files[ 0-9]{0,50}\\PC{0,20}") {
+            parse(&text);
+        }
+    }
 }

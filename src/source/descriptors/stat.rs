@@ -78,4 +78,11 @@ mod tests {
             "it is on its way"
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "[0-9]{0,3} ?\\(\\PC{0,12}\\)( (\\PC{0,4}|[0-9]{0,22})){0,24}") {
+            parse(&text);
+        }
+    }
 }

@@ -280,4 +280,11 @@ mod tests {
             (Some(5), Some(5))
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(lines in "([a-z@%*:0-9]{0,6}[ \t]){0,3}(soft|hard|-)? ?nofile \\PC{0,8}|\\PC{0,40}") {
+            found(&lines, &user("api", 1000));
+        }
+    }
 }

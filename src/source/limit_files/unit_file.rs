@@ -192,4 +192,11 @@ mod tests {
         }
         assert_eq!(limits("LimitNOFILE=4\n[Service\nLimitNOFILE=4"), []);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "(\\[Service\\]\n)?(LimitNOFILE ?= ?\\PC{0,12}[\\\\]{0,3}\n|\\PC{0,20}\n){0,5}") {
+            limits(&text);
+        }
+    }
 }
