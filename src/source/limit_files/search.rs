@@ -54,12 +54,14 @@ impl Manager {
 
     /// system.conf or user.conf, and its drop-ins.
     pub fn configuration(&self, files: &Files) -> Vec<String> {
-        let name = match self {
-            Manager::System => "system.conf",
-            Manager::User(..) => "user.conf",
+        let (name, home) = match self {
+            Manager::System => ("system.conf", None),
+            Manager::User(user, _) => ("user.conf", user.as_ref().map(home)),
         };
-        let paths = CONFIGURATION.map(|folder| format!("{folder}/{name}"));
-        let folders = CONFIGURATION.map(|folder| format!("{folder}/{name}.d"));
+        let at_home = home.map(|home| format!("{home}/.config/systemd/{name}"));
+        let shared = CONFIGURATION.map(|folder| format!("{folder}/{name}"));
+        let paths: Vec<String> = at_home.into_iter().chain(shared).collect();
+        let folders: Vec<String> = paths.iter().map(|path| format!("{path}.d")).collect();
         let main = paths.into_iter().find(|path| files.exists(path));
         main.into_iter().chain(drop_ins(files, &folders)).collect()
     }
@@ -68,7 +70,7 @@ impl Manager {
         let Manager::User(user, uid) = self else {
             return SYSTEM.map(str::to_owned).to_vec();
         };
-        let home = user.as_ref().map(|user| user.home.trim_end_matches('/'));
+        let home = user.as_ref().map(home);
         let at_home = |path: &str| home.map(|home| format!("{home}/{path}"));
         let runtime = |path: &str| Some(format!("/run/user/{uid}/systemd/{path}"));
         let shared = |path: &str| Some(path.to_owned());
@@ -89,6 +91,10 @@ impl Manager {
         ];
         all.into_iter().flatten().collect()
     }
+}
+
+fn home(user: &User) -> &str {
+    user.home.trim_end_matches('/')
 }
 
 /// `api@.service` of `api@1.service`.

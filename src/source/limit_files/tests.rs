@@ -160,6 +160,10 @@ fn units_of_a_user_are_looked_for_at_home() {
     assert_eq!(tree.unit("init.scope", "/init.scope"), None);
     let cgroup = cgroup.replace("api", "web");
     assert_eq!(tree.unit("web.service", &cgroup), None);
+    let settings = tree.0.join("home/dev/.config/systemd/user.conf");
+    fs::write(settings, "[Manager]\nDefaultLimitNOFILE=7\n").unwrap();
+    let place = "/home/dev/.config/systemd/user.conf:2".to_owned();
+    assert_eq!(told(tree.unit("web.service", &cgroup)), (7, 7, place));
 }
 
 #[test]
