@@ -8,6 +8,7 @@ pub fn change(origin: &Origin, process: &Relative) -> String {
     match (origin.set_by, &origin.setting, &origin.unit) {
         (SetBy::UnitFile, Some(setting), Some(unit)) if is_administrators(&setting.file) => {
             let (place, systemctl) = (place(setting), systemctl(origin.of_user));
+            let unit = quoted(unit);
             format!("{place}, then `{systemctl} daemon-reload` and `{systemctl} restart {unit}`")
         }
         (SetBy::UnitFile | SetBy::ManagerDefault | SetBy::SystemdBuiltin, _, Some(unit)) => {
@@ -47,9 +48,18 @@ fn systemctl(of_user: bool) -> &'static str {
 
 fn edit(systemctl: &str, unit: &str) -> String {
     let section = section(unit);
+    let unit = quoted(unit);
     format!(
         "`{systemctl} edit {unit}`: [{section}] LimitNOFILE=N, then `{systemctl} restart {unit}`"
     )
+}
+
+/// For a shell: systemd writes `web\x2dapi.service` where a name has a dash.
+fn quoted(unit: &str) -> String {
+    match unit.contains('\\') {
+        true => format!("'{unit}'"),
+        false => unit.to_owned(),
+    }
 }
 
 fn section(unit: &str) -> &'static str {

@@ -159,6 +159,14 @@ fn a_container_has_nothing_from_logins_of_the_host() {
 }
 
 #[test]
+fn a_shell_gets_the_name_of_the_unit_as_it_is() {
+    let mut service = in_unit(relative(7, 1024, 4096), 1024, 4096, true);
+    service.configured.unit.as_mut().unwrap().name = r"web\x2dapi.service".to_owned();
+    let told = why(&[service], None).unwrap();
+    assert!(told.change.contains(r"restart 'web\x2dapi.service'"));
+}
+
+#[test]
 fn nothing_is_claimed_that_cannot_be_shown() {
     assert_eq!(
         set_by(&[relative(1, 7, 8)]),
