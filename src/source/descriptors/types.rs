@@ -57,7 +57,11 @@ fn anonymous<'a>(types: &'a mut FdTypes, kind: &str) -> &'a mut u64 {
         "signalfd" => &mut types.signalfd,
         "inotify" => &mut types.inotify,
         "io_uring" => &mut types.io_uring,
-        other => types.others.entry(other.to_owned()).or_default(),
+        // Some are numbered: `kvm-vcpu:0`.
+        other => {
+            let kind = other.split_once(':').map_or(other, |(kind, _)| kind);
+            types.others.entry(kind.to_owned()).or_default()
+        }
     }
 }
 
@@ -75,14 +79,14 @@ fn by_mode<'a>(types: &'a mut FdTypes, folder: &OwnedFd, name: &CStr, link: &str
         FileType::Directory => return &mut types.directories,
         FileType::CharacterDevice | FileType::BlockDevice => return &mut types.devices,
         FileType::Fifo => return &mut types.pipes,
-        FileType::Socket => "socket file",
+        FileType::Socket => "socket_file",
         FileType::Symlink => "symlink",
         FileType::Unknown => "unknown",
     };
     types.others.entry(other.to_owned()).or_default()
 }
 
-/// `tcp` for `TCP` and `TCPv6`, `unix` for `UNIX` and `UNIX-STREAM`.
+/// `tcp` for `TCP` and `TCPv6`, `unix` for `UNIX` and `UNIX-STREAM`, `vsock` for `AF_VSOCK`.
 fn protocol(folder: &OwnedFd, name: &CStr) -> String {
     // There is no getxattrat(2) before 6.13.
     let path = format!(
@@ -98,7 +102,10 @@ fn protocol(folder: &OwnedFd, name: &CStr) -> String {
     let name = name.map(|name| name.to_string_lossy().to_lowercase());
     match name.as_deref() {
         Some("unix-stream") => "unix".to_owned(),
-        Some(name) => name.strip_suffix("v6").unwrap_or(name).to_owned(),
+        Some(name) => {
+            let name = name.strip_prefix("af_").unwrap_or(name);
+            name.strip_suffix("v6").unwrap_or(name).to_owned()
+        }
         None => "unknown".to_owned(),
     }
 }
