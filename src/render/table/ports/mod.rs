@@ -28,7 +28,7 @@ static NARROWER: [Narrower; 19] = [
     Narrower::Drop("interface"),
     Narrower::Drop("netns"),
     Narrower::Drop("source"),
-    Narrower::LastResort("full_in"),
+    Narrower::Drop("full_in"),
     Narrower::LastResort("owner"),
     Narrower::LastResort("use"),
     Narrower::LastResort("state"),
