@@ -3,12 +3,13 @@
 use sockdiag::analysis::fds::{FdsReport, ProcessReport, State, SystemReport};
 
 use super::why;
-use crate::render::text::{self, MISSING};
+use crate::render::{
+    table::who::names,
+    text::{self, MISSING},
+};
 
 /// Nobody sets a limit this high to limit anything; systemd raises fs.file-max to 2⁶³ − 1.
 const NO_LIMIT: u64 = 1 << 53;
-/// How many processes a note names.
-const NAMED: usize = 3;
 /// From here on the host is near its limit.
 const NEAR: f64 = 0.8;
 
@@ -81,20 +82,8 @@ fn near_file_max(system: &SystemReport) -> Option<String> {
 /// Those that it concerns, by name; `None` when there is none.
 fn named(report: &FdsReport, concerns: impl Fn(&ProcessReport) -> bool) -> Option<String> {
     let concerned = report.processes.iter().filter(|process| concerns(process));
-    let concerned: Vec<_> = concerned.collect();
-    (!concerned.is_empty()).then(|| names(&concerned))
-}
-
-/// `api (4121), web (811) and 4 more`
-pub fn names(processes: &[&ProcessReport]) -> String {
-    let name =
-        |process: &&ProcessReport| format!("{} ({})", text::escape(&process.name), process.pid);
-    let first: Vec<String> = processes.iter().take(NAMED).map(name).collect();
-    let first = first.join(", ");
-    match processes.len() {
-        ..=NAMED => first,
-        many => format!("{first} and {} more", many - NAMED),
-    }
+    let names = names(concerned.map(|process| (process.name.as_str(), process.pid)));
+    (!names.is_empty()).then_some(names)
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 use sockdiag::analysis::fds::{FdsReport, Origin, ProcessReport, SetBy, Why};
 use sockdiag::model::Setting;
 
-use super::notes::names;
-use crate::render::text::{self, MISSING};
+use crate::render::{
+    table::who::names,
+    text::{self, MISSING},
+};
 
 /// In the order of the table.
 pub fn sentences(report: &FdsReport) -> Vec<String> {
@@ -18,7 +20,9 @@ pub fn sentences(report: &FdsReport) -> Vec<String> {
         }
     }
     let line = |(sentence, processes): (String, Vec<&ProcessReport>)| {
-        format!("{}: {}", names(&processes), text::escape(&sentence))
+        let processes = processes.iter();
+        let names = names(processes.map(|process| (process.name.as_str(), process.pid)));
+        format!("{names}: {}", text::escape(&sentence))
     };
     alike.into_iter().map(line).collect()
 }

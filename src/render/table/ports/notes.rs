@@ -7,7 +7,7 @@ use sockdiag::{
     model::{Owner, State},
 };
 
-use crate::render::text;
+use crate::render::{table::who::names, text};
 
 /// What may be chosen from, and what takes some of it from everybody; for each namespace.
 pub fn heading(report: &PortsReport) -> Vec<String> {
@@ -81,7 +81,7 @@ fn blocked(namespace: &NamespaceReport) -> Option<String> {
     if namespace.blocked * 10 < usable || usable == 0 {
         return None;
     }
-    let binders = names(&namespace.binders);
+    let binders = holders(&namespace.binders);
     let then = match namespace.state {
         Pressure::Exhausted => ": every connect() fails with EADDRNOTAVAIL",
         _ => ", for every destination",
@@ -96,19 +96,13 @@ fn blocked(namespace: &NamespaceReport) -> Option<String> {
     ))
 }
 
-/// ` (hoarder (412), ftpd (733))`
-fn names(owners: &[Owner]) -> String {
-    let processes: BTreeSet<(&str, u32)> = owners
-        .iter()
-        .map(|owner| (owner.name.as_str(), owner.pid))
-        .collect();
-    let names: Vec<String> = processes
-        .iter()
-        .map(|(name, pid)| format!("{} {pid}", text::escape(name)))
-        .collect();
-    match names.is_empty() {
+/// ` by hoarder (412), ftpd (733)`
+fn holders(owners: &[Owner]) -> String {
+    let processes = owners.iter().map(|owner| (owner.name.as_str(), owner.pid));
+    let processes: BTreeSet<(&str, u32)> = processes.collect();
+    match processes.is_empty() {
         true => String::new(),
-        false => format!(" ({})", names.join(", ")),
+        false => format!(" by {}", names(processes)),
     }
 }
 
