@@ -266,3 +266,40 @@ fn kernel_threads_and_zombies_are_left_out() {
         child.wait().expect("it is ours");
     });
 }
+
+#[test]
+fn a_process_lives_on_without_its_first_thread() {
+    const SCRIPT: &str = "
+import ctypes, sys, threading
+held = [open('/dev/null') for _ in range(20)]
+threading.Thread(target=sys.stdin.read).start()
+ctypes.CDLL(None).pthread_exit(None)";
+    in_sealed_netns("a_process_lives_on_without_its_first_thread", || {
+        let child = std::process::Command::new("python3")
+            .args(["-c", SCRIPT])
+            .stdin(Stdio::piped())
+            .spawn();
+        let mut child = match child {
+            Ok(child) => child,
+            Err(error) => return skipped(&format!("python3: {error}")),
+        };
+        let pid = child.id();
+        let stat = format!("/proc/{pid}/stat");
+        wait_until("its first thread has ended", || {
+            fs::read_to_string(&stat).is_ok_and(|line| line.contains(") Z "))
+        });
+        let args = ["fds", "--types", "--pid", &pid.to_string()];
+        let report = json(&args);
+        let mut tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("it lives");
+        let open =
+            |task: fs::DirEntry| fs::read_dir(task.path().join("fd")).map_or(0, Iterator::count);
+        let found = process(&report, pid);
+        assert_eq!(found["state"], "ok");
+        assert!(tasks.any(|task| found["open"] == open(task.expect("a thread"))));
+        assert!(count(&found["types"]["devices"]) >= 20, "{found}");
+        assert_eq!(report["incomplete"], serde_json::json!([]));
+
+        drop(child.stdin.take());
+        child.wait().expect("it is ours");
+    });
+}

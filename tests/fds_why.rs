@@ -85,6 +85,39 @@ fn only_numbers_below_the_limit_fill_it() {
 }
 
 #[test]
+fn a_process_whose_first_thread_has_ended_has_the_descriptors_of_another() {
+    let tree = Tree::copy_of(LAID_OUT);
+    let stat = |state: &str, flags: &str, threads: u32| {
+        format!(
+            "811 (api) {state} 1 811 811 0 -1 {flags} 1 0 0 0 1 6 3 8 20 0 {threads} 0 2000 4 3\n"
+        )
+    };
+    for fd in 0..7 {
+        tree.remove(&format!("811/fd/{fd}"));
+    }
+    tree.write("811/stat", stat("Z", "4194572", 3));
+    let report = || json(&["fds", "--types", "--proc-root", tree.path()]);
+    assert!(process(&report(), 811)["open"].is_null());
+
+    tree.write("811/task/811/stat", stat("Z", "4194572", 3));
+    tree.write("811/task/812/stat", stat("R", "4194572", 3));
+    tree.link("811/task/812/fd/0", "pipe:[7]");
+    tree.write("811/task/815/stat", stat("S", "4194304", 3));
+    for fd in 0..8 {
+        tree.link(&format!("811/task/815/fd/{fd}"), "/dev/null");
+    }
+    let report = report();
+    let api = process(&report, 811);
+    assert_eq!(
+        (&api["open"], &api["state"]),
+        (&object!(8), &object!("full"))
+    );
+    assert_eq!(api["types"]["pipes"], 0);
+    assert!(api["types"].is_object());
+    assert_eq!(report["incomplete"], object!([]));
+}
+
+#[test]
 fn a_drop_in_is_named_with_its_line() {
     let tree = Tree::copy_of(LAID_OUT);
     let why = explained(&tree, 811);

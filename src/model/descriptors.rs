@@ -48,8 +48,9 @@ pub struct ProcessFds {
     /// When it began, in clock ticks since boot, which tells it from a later one of the same id.
     /// `None` when it was not asked for.
     pub began: Option<u64>,
-    /// How many descriptors are open: the size of `/proc/PID/fd` (6.2), else counted. `None` where
-    /// this kernel gives no size and the folder may not be listed.
+    /// How many descriptors are open: the size of `/proc/PID/fd` (6.2), else counted; of a process
+    /// whose first thread has ended, those of another thread. `None` where this kernel gives no size
+    /// and the folder may not be listed.
     pub open: Option<u64>,
     /// Whether a number below the soft limit is free although as many are open: some have numbers
     /// above it, from before it was lowered. Looked at only then; `None` when it may not be.

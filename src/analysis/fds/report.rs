@@ -269,8 +269,8 @@ fn unknown(now: &Reading) -> Vec<Incomplete> {
     let mut missing = Vec::new();
     missing.extend(unknown_system(now));
     if uncounted > 0 {
-        let why = "before Linux 6.2 only root and a process's user may count its descriptors \
-                   (sudo); a process whose first thread has ended shows none";
+        let why =
+            "before Linux 6.2 only root and a process's user may count its descriptors (sudo)";
         missing.push(Incomplete::counted("open", why, uncounted));
     }
     if unlimited > 0 {

@@ -8,13 +8,17 @@ use rustix::{
     io::{Errno, Result},
 };
 
+/// Whether this is a procfs and no captured tree.
+pub fn is_procfs(root: BorrowedFd<'_>) -> bool {
+    rustix::fs::fstatfs(root).is_ok_and(|fs| fs.f_type == PROC_SUPER_MAGIC)
+}
+
 /// Whether the size of `/proc/PID/fd` is the number of descriptors. A folder of a captured tree has
 /// a size of another meaning; of an older kernel it is 0, even for this process, which has some.
 pub fn has_sizes(root: BorrowedFd<'_>) -> bool {
-    let is_procfs = rustix::fs::fstatfs(root).is_ok_and(|fs| fs.f_type == PROC_SUPER_MAGIC);
     // /proc/self is missing where `root` is that of a PID namespace we are not in.
     let own = size(root, "self/fd").or_else(|_| size(CWD, "/proc/self/fd"));
-    is_procfs && own.is_ok_and(|size| size > 0)
+    is_procfs(root) && own.is_ok_and(|size| size > 0)
 }
 
 /// The size of a folder.

@@ -1,7 +1,7 @@
 //! One process after the other, with as few system calls and allocations as there may be: a host has
 //! thousands.
 
-use std::{fmt::Write, path::Path, str};
+use std::{borrow::Cow, fmt::Write, path::Path};
 
 use rustix::{
     fd::{AsFd, OwnedFd},
@@ -21,6 +21,8 @@ use crate::{
 
 /// Room for the largest of the files, which come in one piece.
 const LARGEST: usize = 16 * 1024;
+/// The folder of a process's descriptors: those of its first thread.
+const OWN: &str = "fd";
 
 /// Why a process is not in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,8 @@ impl From<Errno> for Skipped {
 /// Reads files below one /proc.
 pub struct Reader {
     root: OwnedFd,
+    /// Not a captured tree, in which files may be missing.
+    procfs: bool,
     sizes: bool,
     path: String,
     buffer: Vec<u8>,
@@ -55,6 +59,7 @@ impl Reader {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::openat(CWD, proc_root, flags, Mode::empty())?;
         Ok(Reader {
+            procfs: count::is_procfs(root.as_fd()),
             sizes: count::has_sizes(root.as_fd()),
             root,
             path: String::with_capacity(32),
@@ -69,14 +74,17 @@ impl Reader {
         {
             return Err(Skipped::Gone);
         }
-        let mut open = self.open(pid)?;
+        let mut folder = Cow::Borrowed(OWN);
+        let mut open = self.open(pid, OWN)?;
         let mut began = None;
         if question.began || open.unwrap_or(0) == 0 {
-            let stat = self.stat(pid)?;
+            let stat = self.stat(pid, "stat")?;
             if stat.is_some_and(|stat| stat.kernel_thread || stat.is_dead()) {
                 return Err(Skipped::Gone);
             }
-            open = open.filter(|_| !stat.is_some_and(|stat| stat.ended));
+            if stat.is_some_and(|stat| stat.ended) {
+                (folder, open) = self.open_in_living_thread(pid)?;
+            }
             began = stat.map(|stat| stat.began);
         }
         let name = self.name(pid)?;
@@ -88,7 +96,7 @@ impl Reader {
             name,
             began: began.filter(|_| question.began),
             open,
-            has_free: full.and_then(|soft| self.has_free(pid, soft)),
+            has_free: full.and_then(|soft| self.has_free(pid, &folder, soft)),
             limits,
             uid: self.uid(pid),
             cgroup: self.cgroup(pid)?,
@@ -98,7 +106,7 @@ impl Reader {
 
     /// A process as an ancestor of others; `None` when it is not to be seen.
     pub fn relative(&mut self, pid: u32) -> Option<Relative> {
-        let stat = self.stat(pid).ok()??;
+        let stat = self.stat(pid, "stat").ok()??;
         Some(Relative {
             pid,
             name: self.name(pid).ok()?,
@@ -113,12 +121,61 @@ impl Reader {
     /// What the descriptors of a process are. Those of one that is ending vanish while they are
     /// looked at.
     pub fn types(&mut self, pid: u32) -> Result<FdTypes, Skipped> {
-        self.at(pid, "fd");
-        let types = types::of(self.root.as_fd(), &self.path)?;
-        match self.stat(pid)? {
-            Some(stat) if stat.ended => Err(Skipped::Gone),
-            _ => Ok(types),
+        let types = self.types_in(pid, OWN);
+        match self.stat(pid, "stat")? {
+            Some(stat) if stat.is_dead() => Err(Skipped::Gone),
+            Some(stat) if stat.ended => {
+                let (_, types) = self.in_living_thread(pid, Reader::types_in)?;
+                Ok(types)
+            }
+            _ => Ok(types?),
         }
+    }
+
+    fn types_in(&mut self, pid: u32, folder: &str) -> Result<FdTypes, Errno> {
+        self.at(pid, folder);
+        types::of(self.root.as_fd(), &self.path)
+    }
+
+    /// The folder, and how many descriptors are in it. A captured tree need not have it.
+    fn open_in_living_thread(
+        &mut self,
+        pid: u32,
+    ) -> Result<(Cow<'static, str>, Option<u64>), Skipped> {
+        match self.in_living_thread(pid, Reader::open) {
+            Ok((folder, open)) => Ok((folder.into(), open)),
+            Err(Skipped::Gone) if !self.procfs => Ok((OWN.into(), None)),
+            Err(skipped) => Err(skipped),
+        }
+    }
+
+    /// Looks into the folder of another thread than the first, which has no descriptors once it has
+    /// ended. The process is gone when none of them lives.
+    fn in_living_thread<T>(
+        &mut self,
+        pid: u32,
+        look: impl Fn(&mut Self, u32, &str) -> Result<T, Errno>,
+    ) -> Result<(String, T), Skipped> {
+        for thread in self.threads(pid)? {
+            let folder = format!("task/{thread}/fd");
+            let found = look(self, pid, &folder);
+            // One that lives afterwards had its descriptors all the time.
+            let stat = self.stat(pid, &format!("task/{thread}/stat"));
+            if matches!(stat, Ok(Some(stat)) if !stat.ended) {
+                return Ok((folder, found?));
+            }
+        }
+        Err(Skipped::Gone)
+    }
+
+    fn threads(&mut self, pid: u32) -> Result<Vec<u32>, Errno> {
+        self.at(pid, "task");
+        let folder = count::open(self.root.as_fd(), &self.path)?;
+        let mut threads = Vec::new();
+        count::each(&folder, |name| {
+            threads.extend(name.to_str().ok().and_then(|name| name.parse::<u32>().ok()));
+        })?;
+        Ok(threads)
     }
 
     fn limits(&mut self, pid: u32) -> Result<Option<FdLimits>, Errno> {
@@ -130,16 +187,16 @@ impl Reader {
         Ok(self.text(pid, "cgroup", parse)?.flatten())
     }
 
-    fn open(&mut self, pid: u32) -> Result<Option<u64>, Errno> {
-        self.at(pid, "fd");
+    fn open(&mut self, pid: u32, folder: &str) -> Result<Option<u64>, Errno> {
+        self.at(pid, folder);
         match self.sizes {
             true => count::size(self.root.as_fd(), &self.path).map(Some),
             false => count::count(self.root.as_fd(), &self.path),
         }
     }
 
-    fn has_free(&mut self, pid: u32, soft: u64) -> Option<bool> {
-        self.at(pid, "fd");
+    fn has_free(&mut self, pid: u32, folder: &str, soft: u64) -> Option<bool> {
+        self.at(pid, folder);
         let below = count::below(self.root.as_fd(), &self.path, soft).ok()?;
         Some(below < soft)
     }
@@ -170,8 +227,8 @@ impl Reader {
     }
 
     /// `None` when it may not be read, or is not there.
-    fn stat(&mut self, pid: u32) -> Result<Option<Stat>, Errno> {
-        Ok(self.text(pid, "stat", stat::parse)?.flatten())
+    fn stat(&mut self, pid: u32, file: &str) -> Result<Option<Stat>, Errno> {
+        Ok(self.text(pid, file, stat::parse)?.flatten())
     }
 
     fn text<T>(
