@@ -179,12 +179,21 @@ impl Reader {
     }
 
     fn limits(&mut self, pid: u32) -> Result<Option<FdLimits>, Errno> {
-        Ok(self.text(pid, "limits", limits::parse)?.flatten())
+        // The kernel prints nothing of a process that it is about to remove.
+        let parse = |text: &str| (!text.is_empty()).then(|| limits::parse(text));
+        match self.text(pid, "limits", parse)? {
+            Some(None) if self.procfs => Err(Errno::SRCH),
+            read => Ok(read.flatten().flatten()),
+        }
     }
 
+    /// Kernels may be built without it.
     fn cgroup(&mut self, pid: u32) -> Result<Option<String>, Errno> {
         let parse = |text: &str| cgroup_in(text).map(str::to_owned);
-        Ok(self.text(pid, "cgroup", parse)?.flatten())
+        match self.text(pid, "cgroup", parse) {
+            Err(Errno::NOENT) => Ok(None),
+            read => Ok(read?.flatten()),
+        }
     }
 
     fn open(&mut self, pid: u32, folder: &str) -> Result<Option<u64>, Errno> {
@@ -226,11 +235,13 @@ impl Reader {
         Ok(String::from_utf8_lossy(name).into_owned())
     }
 
-    /// `None` when it may not be read, or is not there.
+    /// `None` when it may not be read.
     fn stat(&mut self, pid: u32, file: &str) -> Result<Option<Stat>, Errno> {
         Ok(self.text(pid, file, stat::parse)?.flatten())
     }
 
+    /// `None` when it may not be read, or is not there in a captured tree; in a procfs that means
+    /// that the process is gone.
     fn text<T>(
         &mut self,
         pid: u32,
@@ -239,7 +250,8 @@ impl Reader {
     ) -> Result<Option<T>, Errno> {
         match self.read(pid, file) {
             Ok(read) => Ok(Some(parse(&String::from_utf8_lossy(&self.buffer[..read])))),
-            Err(Errno::ACCESS | Errno::PERM | Errno::NOENT) => Ok(None),
+            Err(Errno::ACCESS | Errno::PERM) => Ok(None),
+            Err(Errno::NOENT) if !self.procfs => Ok(None),
             Err(errno) => Err(errno),
         }
     }
@@ -254,5 +266,28 @@ impl Reader {
     fn at(&mut self, pid: u32, file: &str) {
         self.path.clear();
         write!(self.path, "{pid}/{file}").expect("a string takes all that is written");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_ends_between_two_files_is_gone() {
+        let mut reader = Reader::new(Path::new("/proc")).unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let pid = child.id();
+        assert!(reader.limits(pid).is_err());
+        assert!(reader.stat(pid, "stat").is_err());
+        assert!(reader.limits(std::process::id()).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_file_that_a_captured_tree_lacks_is_unknown() {
+        let mut reader = Reader::new(Path::new("/")).unwrap();
+        assert_eq!(reader.limits(1), Ok(None));
+        assert_eq!(reader.stat(1, "stat"), Ok(None));
     }
 }
