@@ -117,6 +117,24 @@ fn hidden_processes_are_told_of() {
 }
 
 #[test]
+fn nothing_is_hidden_from_the_group_that_may_see_all() {
+    let test = "nothing_is_hidden_from_the_group_that_may_see_all";
+    in_netns_of_root(test, || {
+        for (options, hidden) in [
+            ("hidepid=2,gid=65534", false),
+            ("hidepid=2,gid=65533", true),
+            ("hidepid=4,gid=65534", true),
+        ] {
+            let first = format!("mount -t proc -o {options} proc /proc && ");
+            let report = report_of(&as_nobody(&first, &["fds", "--json"]));
+            let me = find(&report, std::process::id());
+            assert_eq!(me.is_none(), hidden, "{options}");
+            assert_eq!(missing(&report, "processes").is_some(), hidden, "{options}");
+        }
+    });
+}
+
+#[test]
 fn a_network_namespace_chooses_its_processes() {
     let test = "a_network_namespace_chooses_its_processes";
     in_sealed_netns(test, || {

@@ -1,6 +1,6 @@
 //! `/proc/PID`: which processes there are, their names and cgroups, and whether all can be seen.
 
-use std::{fs, path::Path};
+use std::{collections::HashMap, fs, path::Path};
 
 use procfs::process::Process;
 
@@ -66,23 +66,47 @@ pub fn is_path_only(proc_root: &Path, pid: u32, fd: u32) -> bool {
 
 /// /proc is mounted with `hidepid` and hides the processes of other users from this one.
 pub fn hides_others(proc_root: &Path) -> bool {
-    /// `PROC_USER_INIT_INO`, include/linux/proc_ns.h. Root elsewhere is no root here.
+    /// `PROC_USER_INIT_INO`, include/linux/proc_ns.h. Root elsewhere is no root here, and groups
+    /// have other numbers.
     const INITIAL: &str = "user:[4026531837]";
     let user_namespace = fs::read_link(proc_root.join("self/ns/user"));
-    let sees_all = rustix::process::geteuid().is_root()
-        && user_namespace.is_ok_and(|link| link.as_os_str() == INITIAL);
-    !sees_all && mounted_with_hidepid(proc_root)
+    let is_initial = user_namespace.is_ok_and(|link| link.as_os_str() == INITIAL);
+    if is_initial && rustix::process::geteuid().is_root() {
+        return false;
+    }
+    let groups = if is_initial { groups() } else { Vec::new() };
+    mount_options(proc_root).is_some_and(|options| hides_from(&options, &groups))
 }
 
-fn mounted_with_hidepid(proc_root: &Path) -> bool {
-    let mounts = Process::new_with_root(proc_root.join("self")).and_then(|own| own.mountinfo());
-    mounts.into_iter().flatten().any(|mount| {
-        let hides = mount
-            .super_options
-            .get("hidepid")
-            .and_then(Option::as_deref);
-        mount.mount_point == proc_root && !matches!(hides, None | Some("0" | "off"))
-    })
+/// The groups of this process.
+fn groups() -> Vec<u32> {
+    let mut groups = rustix::process::getgroups().unwrap_or_default();
+    groups.push(rustix::process::getegid());
+    groups.into_iter().map(|group| group.as_raw()).collect()
+}
+
+/// Options of the last file system that was mounted there, which covers those before it.
+fn mount_options(proc_root: &Path) -> Option<Options> {
+    let own = Process::new_with_root(proc_root.join("self")).ok()?;
+    let mounts = own.mountinfo().ok()?.into_iter();
+    let mut there = mounts.filter(|mount| mount.mount_point == proc_root);
+    there.next_back().map(|mount| mount.super_options)
+}
+
+type Options = HashMap<String, Option<String>>;
+
+/// Who is in the group `gid=`, root's if it is not set, sees all, but not with
+/// `hidepid=ptraceable` (fs/proc/base.c, `has_pid_permissions`).
+fn hides_from(options: &Options, groups: &[u32]) -> bool {
+    let option = |name| options.get(name).and_then(Option::as_deref);
+    match option("hidepid") {
+        None | Some("0" | "off") => false,
+        Some("4" | "ptraceable") => true,
+        Some(_) => {
+            let gid = option("gid").map_or(Ok(0), str::parse);
+            !gid.is_ok_and(|gid| groups.contains(&gid))
+        }
+    }
 }
 
 /// Whether a process of this name or id is there.
@@ -94,6 +118,25 @@ pub fn exists(proc_root: &Path, wanted: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hidepid_hides_nothing_from_its_group() {
+        for (options, groups, hides) in [
+            (&[][..], &[][..], false),
+            (&[("hidepid", "off")], &[], false),
+            (&[("hidepid", "invisible")], &[1000], true),
+            (&[("hidepid", "invisible")], &[1000, 0], false),
+            (&[("hidepid", "2"), ("gid", "27")], &[0, 1000], true),
+            (&[("hidepid", "2"), ("gid", "27")], &[1000, 27], false),
+            (&[("hidepid", "1"), ("gid", "many")], &[0], true),
+            (&[("hidepid", "ptraceable"), ("gid", "27")], &[27], true),
+            (&[("hidepid", "4")], &[0], true),
+        ] {
+            let pair = |(key, value): &(&str, &str)| (key.to_string(), Some(value.to_string()));
+            let told = hides_from(&options.iter().map(pair).collect(), groups);
+            assert_eq!(told, hides, "{options:?} {groups:?}");
+        }
+    }
 
     #[test]
     fn the_cgroup_is_the_unified_one_or_systemds() {
