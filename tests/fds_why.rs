@@ -201,6 +201,33 @@ fn a_login_has_what_limits_conf_gives_its_user() {
 }
 
 #[test]
+fn a_worker_is_by_a_login_only_where_there_was_one() {
+    let tree = Tree::copy_of(LAID_OUT);
+    let uid = rustix::process::geteuid().as_raw();
+    tree.write(
+        "1/root/etc/passwd",
+        format!("api:x:{uid}:{uid}::/:/bin/sh\n"),
+    );
+    tree.write("1/root/etc/security/limits.conf", "api soft nofile 6\n");
+    let limits = tree.read("812/limits");
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let other = "Max open files            6                    16                   files     ";
+    tree.write("812/limits", limits.replace(line.expect("a limit"), other));
+    tree.write("811/sessionid", "4294967295");
+    let set_by = || explained(&tree, 812)["soft"]["set_by"].clone();
+    for (session, by) in [
+        ("4294967295", "changed_after_start"),
+        ("7", "limits_conf"),
+        ("no number", "limits_conf"),
+    ] {
+        tree.write("812/sessionid", session);
+        assert_eq!(set_by(), by, "{session}");
+    }
+}
+
+#[test]
 fn hostile_names_and_files_do_no_harm() {
     let tree = Tree::copy_of(LAID_OUT);
     tree.write("811/comm", b"\x1b[2J\x07\xff\n");

@@ -50,6 +50,19 @@ pub struct UnitLimits {
     pub is_login: bool,
 }
 
+/// The audit session of a process, which a login begins (pam_loginuid) and those that it starts
+/// share: `/proc/PID/sessionid` (kernel/audit.c, `audit_set_loginuid`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Login {
+    /// It could not be read; a kernel without audit does not tell.
+    #[default]
+    Unknown,
+    /// Nobody logged in.
+    None,
+    /// That of this number.
+    Session(u32),
+}
+
 /// A process on the way from one to the first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Relative {
@@ -65,6 +78,8 @@ pub struct Relative {
     pub uid: Option<u32>,
     /// Its cgroup.
     pub cgroup: Option<String>,
+    /// The login that it comes from.
+    pub login: Login,
     /// What the files say.
     pub configured: ConfiguredLimits,
 }

@@ -11,7 +11,7 @@ mod owner;
 mod port_set;
 mod socket;
 
-pub use configured::{ConfiguredLimits, Relative, Setting, UnitLimits};
+pub use configured::{ConfiguredLimits, Login, Relative, Setting, UnitLimits};
 pub use connection::{Connection, Holder, State};
 pub use counters::{CounterId, Counters, kernel_name};
 pub use descriptors::{FdLimits, FdTypes, ProcessFds, SystemFds};

@@ -15,7 +15,7 @@ use super::{
     types,
 };
 use crate::{
-    model::{FdLimits, FdTypes, ProcessFds, Relative},
+    model::{FdLimits, FdTypes, Login, ProcessFds, Relative},
     source::process::cgroup_in,
 };
 
@@ -114,6 +114,7 @@ impl Reader {
             limits: self.limits(pid).ok()?,
             uid: self.uid(pid),
             cgroup: self.cgroup(pid).ok()?,
+            login: self.login(pid),
             ..Relative::default()
         })
     }
@@ -193,6 +194,17 @@ impl Reader {
         match self.text(pid, "cgroup", parse) {
             Err(Errno::NOENT) => Ok(None),
             read => Ok(read?.flatten()),
+        }
+    }
+
+    fn login(&mut self, pid: u32) -> Login {
+        /// `AUDIT_SID_UNSET`, include/uapi/linux/audit.h.
+        const NO_SESSION: u32 = u32::MAX;
+        let number = self.text(pid, "sessionid", |text| text.trim().parse().ok());
+        match number.ok().flatten().flatten() {
+            None => Login::Unknown,
+            Some(NO_SESSION) => Login::None,
+            Some(number) => Login::Session(number),
         }
     }
 

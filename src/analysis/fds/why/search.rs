@@ -3,7 +3,7 @@
 use super::{Holder, Origin, SetBy};
 use crate::{
     analysis::unit_of,
-    model::{ConfiguredLimits, FdLimits, Relative, Setting, UnitLimits},
+    model::{ConfiguredLimits, FdLimits, Login, Relative, Setting, UnitLimits},
 };
 
 /// One of the two limits.
@@ -99,16 +99,29 @@ impl<'a> Search<'a> {
     }
 
     /// systemd starts services without a login, unless they ask for one; what they start may log in
-    /// (cron, su). A limit that is also the parent's need not come from a login. Containers have
-    /// files of their own.
+    /// (cron). Containers have files of their own.
     fn may_be_by_login(&self, at: usize) -> bool {
         let relative = &self.chain[at];
         match &relative.configured.unit {
             Some(unit) if self.is_first_in_cgroup(at) => unit.is_login,
-            Some(_) => !self.is_parents(at),
+            Some(_) => self.is_by_login(at),
             None if is_in_container(relative) => false,
-            None => is_session(relative) || !self.is_parents(at),
+            None => is_session(relative) || self.is_by_login(at),
         }
+    }
+
+    /// The process that logged in has the limit, and its parent another: one that is also the
+    /// parent's need not come from the login. Where the kernel does not tell who logged in, it may
+    /// be the process itself.
+    fn is_by_login(&self, at: usize) -> bool {
+        let login = self.chain[at].login;
+        let is_first = |index: &usize| self.chain[index + 1].login != login;
+        let first = match login {
+            Login::Unknown => Some(at),
+            Login::None => None,
+            Login::Session(_) => (at..self.chain.len() - 1).find(is_first),
+        };
+        first.is_some_and(|first| self.is_limit_of(first) && !self.is_parents(first))
     }
 
     fn is_first_in_cgroup(&self, at: usize) -> bool {
@@ -123,8 +136,12 @@ impl<'a> Search<'a> {
     }
 
     fn is_parents(&self, at: usize) -> bool {
-        let parent = self.chain.get(at + 1).and_then(|parent| parent.limits);
-        parent.is_some_and(|limits| self.which.of(limits) == self.limit)
+        self.is_limit_of(at + 1)
+    }
+
+    fn is_limit_of(&self, at: usize) -> bool {
+        let limits = self.chain.get(at).and_then(|relative| relative.limits);
+        limits.is_some_and(|limits| self.which.of(limits) == self.limit)
     }
 
     /// What is built into systemd was another before version 240, so it is only believed where the

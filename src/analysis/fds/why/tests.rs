@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{ConfiguredLimits, FdLimits, UnitLimits};
+use crate::model::{ConfiguredLimits, FdLimits, Login, UnitLimits};
 
 fn relative(pid: u32, soft: u64, hard: u64) -> Relative {
     Relative {
@@ -139,6 +139,43 @@ fn a_service_has_nothing_from_a_login_unless_it_asks_for_one() {
 
     child.configured.unit.as_mut().unwrap().is_login = true;
     assert_eq!(set_by(&[child, first]).0, SetBy::LimitsConf);
+}
+
+#[test]
+fn a_worker_that_nobody_logged_in_for_has_nothing_from_a_login() {
+    let of = |pid, limit, login| {
+        let mut relative = in_unit(relative(pid, limit, 4096), 1024, 4096, false);
+        relative.configured.login_soft = Some((2048, setting("* soft nofile 2048")));
+        Relative { login, ..relative }
+    };
+    let cron = of(7, 1024, Login::None);
+    let by = |chain: &[Relative]| why(chain, None).unwrap().soft.set_by;
+    let worker = of(9, 2048, Login::None);
+    assert_eq!(
+        by(&[worker.clone(), cron.clone()]),
+        SetBy::ChangedAfterStart
+    );
+    let mut loose = worker.clone();
+    loose.configured.unit = None;
+    assert_eq!(by(&[loose, cron.clone()]), SetBy::ChangedAfterStart);
+
+    let session = Login::Session(3);
+    let job = of(9, 2048, session);
+    assert_eq!(by(&[job.clone(), cron.clone()]), SetBy::LimitsConf);
+    let login = of(8, 2048, session);
+    assert_eq!(
+        by(&[job.clone(), login, cron.clone()]),
+        SetBy::LimitsConf,
+        "the login's child has it from there"
+    );
+    let unchanged = of(8, 1024, session);
+    assert_eq!(
+        by(&[job.clone(), unchanged, cron]),
+        SetBy::ChangedAfterStart,
+        "it was set after the login"
+    );
+    let restarted_by_hand = of(7, 1024, session);
+    assert_eq!(by(&[job, restarted_by_hand]), SetBy::ChangedAfterStart);
 }
 
 #[test]
