@@ -18,12 +18,17 @@ pub fn unit_of(cgroup: &str) -> Option<String> {
         (Some(pod), Some((_, id))) => Some(format!("pod:{pod}/{id}")),
         (Some(pod), None) => Some(format!("pod:{pod}")),
         (None, Some((runtime, id))) => Some(format!("{runtime}:{id}")),
-        (None, None) => parts
-            .iter()
-            .rev()
-            .find(|part| is_unit(part))
-            .map(|part| part.to_string()),
+        (None, None) => systemd_unit(&parts).map(str::to_owned),
     }
+}
+
+/// The outermost: what lies below, a service made itself (`Delegate=`), or a container's systemd.
+/// A user's manager is a service, and its units are below.
+fn systemd_unit<'a>(parts: &[&'a str]) -> Option<&'a str> {
+    let mut units = parts.iter().copied().filter(|part| is_unit(part));
+    let outermost = units.next()?;
+    let of_user = units.next().filter(|_| outermost.starts_with("user@"));
+    Some(of_user.unwrap_or(outermost))
 }
 
 /// A leaf that systemd manages; slices hold other units and are none themselves.
@@ -94,6 +99,33 @@ mod tests {
             (
                 "/user.slice/user-1000.slice/user@1000.service/app.slice/dev.service".to_owned(),
                 Some("dev.service".to_owned()),
+            ),
+            (
+                "/system.slice/web-api.service/nginx.service".to_owned(),
+                Some("web-api.service".to_owned()),
+            ),
+            (
+                "/user.slice/user-1000.slice/user@1000.service/app.slice/a.service/b.scope"
+                    .to_owned(),
+                Some("a.service".to_owned()),
+            ),
+            (
+                "/user.slice/user-1000.slice/user@1000.service/app.slice".to_owned(),
+                Some("user@1000.service".to_owned()),
+            ),
+            (
+                "/machine.slice/systemd-nspawn@web.service/payload/system.slice/nginx.service"
+                    .to_owned(),
+                Some("systemd-nspawn@web.service".to_owned()),
+            ),
+            (
+                "/machine.slice/machine-web.scope/user.slice/user-1.slice/user@1.service/a.service"
+                    .to_owned(),
+                Some("machine-web.scope".to_owned()),
+            ),
+            (
+                format!("/system.slice/docker-{ID}.scope/system.slice/nginx.service"),
+                Some("docker:0123456789ab".to_owned()),
             ),
             (
                 "/user.slice/user-0.slice/session-3.scope".to_owned(),

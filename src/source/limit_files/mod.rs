@@ -136,7 +136,7 @@ fn own_unit(unit: &str, cgroup: &str) -> Option<String> {
 
 /// The user whose own manager (`user@1000.service`) runs the unit.
 fn manager(unit: &str, cgroup: &str) -> Option<u32> {
-    let mut above = cgroup.split('/').filter(|part| *part != unit);
+    let mut above = cgroup.split('/').take_while(|part| *part != unit);
     above.find_map(|part| {
         let uid = part.strip_prefix("user@")?.strip_suffix(".service")?;
         uid.parse().ok()

@@ -167,6 +167,16 @@ fn units_of_a_user_are_looked_for_at_home() {
 }
 
 #[test]
+fn units_below_a_unit_of_the_host_do_not_make_it_a_users() {
+    let text = "[Service]\nLimitNOFILE=5\n";
+    let tree = Tree::new("below", &[("etc/systemd/system/web.service", text)]);
+    let cgroup = "/system.slice/web.service/user.slice/user@1000.service/api.service";
+    let unit = tree.unit("web.service", cgroup).unwrap();
+    assert!(!unit.of_user);
+    assert_eq!(unit.limits.soft, 5);
+}
+
+#[test]
 fn links_stay_below_the_root_and_a_fifo_is_no_file() {
     let tree = Tree::new(
         "links",
