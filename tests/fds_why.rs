@@ -159,6 +159,19 @@ fn a_file_that_says_something_else_is_not_named_as_the_cause() {
 }
 
 #[test]
+fn a_line_that_systemd_does_not_understand_is_named() {
+    let tree = Tree::copy_of(LAID_OUT);
+    assert!(explained(&tree, 811)["ignored"].is_null());
+    tree.write(DROP_IN, "[Service]\nLimitNOFILE=8:16\nLimitNOFILE=1K\n");
+    let why = explained(&tree, 811);
+    assert_eq!(why["soft"]["setting"]["line"], 2);
+    assert_eq!(why["ignored"]["line"], 3);
+    let table = text(&["fds", "--why", "--pid", "811", "--proc-root", tree.path()]);
+    let told = "limits.conf:3 `LimitNOFILE=1K` is not understood by systemd, and ignored.";
+    assert!(table.contains(told), "{table}");
+}
+
+#[test]
 fn what_no_file_sets_is_systemds_default_or_inherited() {
     let tree = Tree::copy_of(LAID_OUT);
     let sshd = explained(&tree, 733);

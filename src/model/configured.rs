@@ -22,6 +22,8 @@ pub struct Setting {
 pub struct ConfiguredLimits {
     /// What systemd starts its unit with; `None` when it is in none that systemd gives limits.
     pub unit: Option<UnitLimits>,
+    /// The last line for that unit, where systemd does not understand it and so ignores it.
+    pub ignored: Option<Setting>,
     /// What pam_limits gives the soft limit of its user at a login.
     pub login_soft: Option<(u64, Setting)>,
     /// The same for the hard limit.

@@ -11,9 +11,10 @@ mod users;
 use std::{collections::HashMap, path::Path};
 
 use super::Kernel;
-use crate::model::{ConfiguredLimits, FdLimits, UnitLimits};
+use crate::model::{ConfiguredLimits, FdLimits, Setting, UnitLimits};
 use files::Files;
 use search::Manager;
+use unit_file::Said;
 use users::User;
 
 /// What systemd has built in since version 240 (man systemd-system.conf).
@@ -73,8 +74,13 @@ impl LimitFiles {
             Some(user) => pam::limits(&self.files, user),
             None => (None, None),
         };
+        let (unit, ignored) = match unit {
+            Some(unit) => self.unit(unit, manager),
+            None => (None, None),
+        };
         let answer = ConfiguredLimits {
-            unit: unit.and_then(|unit| self.unit(unit, manager)),
+            unit,
+            ignored,
             login_soft: soft,
             login_hard: hard,
             user: user.map(|user| user.name),
@@ -84,16 +90,13 @@ impl LimitFiles {
         answer
     }
 
+    /// What a unit starts with, and the line that is ignored for it.
+    ///
     /// Scopes (sessions) are not started by systemd and get no limits from it. Nor do a user's own
     /// units unless a file says so: they have those of that user's manager.
-    fn unit(&self, name: &str, manager: Option<u32>) -> Option<UnitLimits> {
-        let (_, kind) = name.rsplit_once('.')?;
-        let section = match kind {
-            "service" => "Service",
-            "socket" => "Socket",
-            "mount" => "Mount",
-            "swap" => "Swap",
-            _ => return None,
+    fn unit(&self, name: &str, manager: Option<u32>) -> (Option<UnitLimits>, Option<Setting>) {
+        let Some(section) = section(name) else {
+            return (None, None);
         };
         let of_user = manager.is_some();
         let manager = match manager {
@@ -101,27 +104,44 @@ impl LimitFiles {
             Some(uid) => Manager::User(User::find(&self.files, uid), uid),
         };
         let paths = manager.unit_files(&self.files, name);
-        let is_login = unit_file::is_set(&self.files, &paths, section, "PAMName");
-        let own = unit_file::last(&self.files, &paths, section, "LimitNOFILE");
-        let is_default = own.is_none();
-        let default = || {
-            let files = manager.configuration(&self.files);
-            unit_file::last(&self.files, &files, "Manager", "DefaultLimitNOFILE")
+        let own = unit_file::limits(&self.files, &paths, section, "LimitNOFILE");
+        let is_default = own.last.is_none();
+        let default = match is_default {
+            true => self.default(&manager),
+            false => Said::default(),
         };
-        let found = own.or_else(default);
-        let (limits, setting) = match found {
+        let ignored = own.ignored.or(default.ignored);
+        let (limits, setting) = match own.last.or(default.last) {
             Some((limits, setting)) => (limits, Some(setting)),
-            None if of_user => return None,
+            None if of_user => return (None, ignored),
             None => (BUILT_IN, None),
         };
-        Some(UnitLimits {
+        let unit = UnitLimits {
             name: name.to_owned(),
             of_user,
             limits,
             setting,
             is_default,
-            is_login,
-        })
+            is_login: unit_file::is_set(&self.files, &paths, section, "PAMName"),
+        };
+        (Some(unit), ignored)
+    }
+
+    fn default(&self, manager: &Manager) -> Said {
+        let files = manager.configuration(&self.files);
+        unit_file::limits(&self.files, &files, "Manager", "DefaultLimitNOFILE")
+    }
+}
+
+/// Where limits stand in the unit's file.
+fn section(unit: &str) -> Option<&'static str> {
+    let (_, kind) = unit.rsplit_once('.')?;
+    match kind {
+        "service" => Some("Service"),
+        "socket" => Some("Socket"),
+        "mount" => Some("Mount"),
+        "swap" => Some("Swap"),
+        _ => None,
     }
 }
 

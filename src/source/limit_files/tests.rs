@@ -131,6 +131,40 @@ fn a_unit_with_a_pam_name_logs_in() {
 }
 
 #[test]
+fn a_line_that_systemd_ignores_is_told_unless_a_later_one_overrides_it() {
+    let long = format!("[Service]\nLimitNOFILE={}\n", "9".repeat(10_000));
+    let file = "etc/systemd/system/api.service";
+    for (text, limits, line) in [
+        (
+            "[Service]\nLimitNOFILE=7\nLimitNOFILE=1K\n",
+            (7, 7),
+            Some(3),
+        ),
+        ("[Service]\nLimitNOFILE=9:3\n", (1024, 524_288), Some(2)),
+        ("[Service]\nLimitNOFILE=1K\nLimitNOFILE=7\n", (7, 7), None),
+        (
+            "[Service]\nLimitNOFILE=1K\nLimitNOFILE=\n",
+            (1024, 524_288),
+            None,
+        ),
+        (&long, (1024, 524_288), Some(2)),
+    ] {
+        let tree = Tree::new("ignored", &[(file, text)]);
+        let mut files = LimitFiles::new(&tree.0);
+        let told = files.configured(Some("api.service"), Some("/"), None);
+        let unit = told.unit.unwrap().limits;
+        assert_eq!((unit.soft, unit.hard), limits, "{text}");
+        let ignored = told.ignored.as_ref();
+        assert_eq!(ignored.map(|setting| setting.line), line, "{text}");
+        assert!(ignored.is_none_or(|setting| setting.text.len() <= 100));
+    }
+    let settings = "[Manager]\nDefaultLimitNOFILE=1024:512K\n";
+    let tree = Tree::new("ignored", &[("etc/systemd/system.conf", settings)]);
+    let told = LimitFiles::new(&tree.0).configured(Some("api.service"), Some("/"), None);
+    assert_eq!(told.ignored.unwrap().file, "/etc/systemd/system.conf");
+}
+
+#[test]
 fn units_of_a_user_are_looked_for_at_home() {
     let tree = Tree::new(
         "user",

@@ -9,6 +9,9 @@
 use super::files::Files;
 use crate::model::{FdLimits, Setting};
 
+/// More of a line that systemd does not understand is not shown.
+const LONGEST: usize = 100;
+
 /// What a line makes of the setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Assigned {
@@ -16,29 +19,48 @@ enum Assigned {
     Nothing,
     /// These limits.
     Limits(FdLimits),
+    /// Systemd does not understand it: as if it were not there.
+    Ignored,
 }
 
-/// The last that was said, in files that override those before them.
-pub fn last(
-    files: &Files,
-    paths: &[String],
-    section: &str,
-    key: &str,
-) -> Option<(FdLimits, Setting)> {
-    let mut found = None;
-    for path in paths {
-        let text = files.text(path).unwrap_or_default();
-        for (line, text, assigned) in assignments(&text, section, key) {
-            found = match assigned {
-                Assigned::Nothing => None,
-                Assigned::Limits(limits) => {
-                    let file = path.clone();
-                    Some((limits, Setting { file, line, text }))
-                }
-            };
+/// What files say, that override those before them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Said {
+    /// The last that was said.
+    pub last: Option<(FdLimits, Setting)>,
+    /// What was to override it, but is ignored.
+    pub ignored: Option<Setting>,
+}
+
+/// Looks for limits in files that override those before them.
+pub fn limits(files: &Files, paths: &[String], section: &str, key: &str) -> Said {
+    let mut said = Said::default();
+    for file in paths {
+        let text = files.text(file).unwrap_or_default();
+        for (line, text, value) in values(&text, section, key) {
+            let file = file.clone();
+            said.hear(assigned(&value), Setting { file, line, text });
         }
     }
-    found
+    said
+}
+
+impl Said {
+    fn hear(&mut self, assigned: Assigned, setting: Setting) {
+        let last = match assigned {
+            Assigned::Nothing => None,
+            Assigned::Limits(limits) => Some((limits, setting)),
+            Assigned::Ignored => {
+                let text = setting.text.chars().take(LONGEST).collect();
+                self.ignored = Some(Setting { text, ..setting });
+                return;
+            }
+        };
+        *self = Said {
+            last,
+            ignored: None,
+        };
+    }
 }
 
 /// Whether the last of these files that assigns the key gives it a value.
@@ -49,14 +71,6 @@ pub fn is_set(files: &Files, paths: &[String], section: &str, key: &str) -> bool
     };
     let last = paths.iter().rev().find_map(last_of);
     last.is_some_and(|(_, _, value)| !value.is_empty())
-}
-
-/// What systemd would not understand, and so ignores, is left out.
-fn assignments(text: &str, section: &str, key: &str) -> Vec<(u64, String, Assigned)> {
-    let values = values(text, section, key).into_iter();
-    values
-        .filter_map(|(number, line, value)| Some((number, line, assigned(&value)?)))
-        .collect()
 }
 
 /// Lines that assign the key in the section, with their numbers and what they assign.
@@ -105,13 +119,15 @@ fn ends_with_escape(text: &str) -> bool {
     (text.len() - before.len()) % 2 == 1
 }
 
-fn assigned(value: &str) -> Option<Assigned> {
+fn assigned(value: &str) -> Assigned {
     if value.is_empty() {
-        return Some(Assigned::Nothing);
+        return Assigned::Nothing;
     }
     let (soft, hard) = value.split_once(':').unwrap_or((value, value));
-    let (soft, hard) = (number(soft)?, number(hard)?);
-    (soft <= hard).then_some(Assigned::Limits(FdLimits { soft, hard }))
+    match (number(soft), number(hard)) {
+        (Some(soft), Some(hard)) if soft <= hard => Assigned::Limits(FdLimits { soft, hard }),
+        _ => Assigned::Ignored,
+    }
 }
 
 fn number(text: &str) -> Option<u64> {
@@ -133,11 +149,12 @@ mod tests {
     use super::*;
 
     fn limits(text: &str) -> Vec<(u64, Option<(u64, u64)>)> {
-        let found = assignments(text, "Service", "LimitNOFILE").into_iter();
+        let found = values(text, "Service", "LimitNOFILE").into_iter();
         found
-            .map(|(line, _, assigned)| match assigned {
-                Assigned::Nothing => (line, None),
-                Assigned::Limits(limits) => (line, Some((limits.soft, limits.hard))),
+            .filter_map(|(line, _, value)| match assigned(&value) {
+                Assigned::Nothing => Some((line, None)),
+                Assigned::Limits(limits) => Some((line, Some((limits.soft, limits.hard)))),
+                Assigned::Ignored => None,
             })
             .collect()
     }

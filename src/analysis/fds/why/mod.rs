@@ -20,6 +20,8 @@ pub struct Why {
     pub soft: Origin,
     /// The hard limit.
     pub hard: Origin,
+    /// A line for the process's unit that systemd does not understand, and so ignores.
+    pub ignored: Option<Setting>,
     /// What to change so that the soft limit is another.
     pub change: String,
 }
@@ -78,5 +80,10 @@ pub fn why(chain: &[Relative], nr_open: Option<u64>) -> Option<Why> {
     let soft = Search::new(chain, Which::Soft, limits, nr_open).origin();
     let hard = Search::new(chain, Which::Hard, limits, nr_open).origin();
     let change = change(&soft, first);
-    Some(Why { soft, hard, change })
+    Some(Why {
+        soft,
+        hard,
+        ignored: first.configured.ignored.clone(),
+        change,
+    })
 }

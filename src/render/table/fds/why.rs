@@ -35,7 +35,15 @@ fn sentence(process: &ProcessReport, why: &Why) -> String {
         true => format!("soft {soft} and hard {hard} {by_soft}"),
         false => format!("soft {soft} {by_soft}; hard {hard} {by_hard}"),
     };
-    format!("{limits}. To change: {}", change(why))
+    let ignored = why.ignored.as_ref().map(ignored).unwrap_or_default();
+    format!("{limits}.{ignored} To change: {}", change(why))
+}
+
+fn ignored(setting: &Setting) -> String {
+    format!(
+        " {} is not understood by systemd, and ignored.",
+        line(setting)
+    )
 }
 
 /// Without naming a line twice.
