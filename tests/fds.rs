@@ -298,6 +298,8 @@ ctypes.CDLL(None).pthread_exit(None)";
         assert!(tasks.any(|task| found["open"] == open(task.expect("a thread"))));
         assert!(count(&found["types"]["devices"]) >= 20, "{found}");
         assert_eq!(report["incomplete"], serde_json::json!([]));
+        let here = json(&["fds", "--netns", &std::process::id().to_string()]);
+        assert_eq!(process(&here, pid)["open"], found["open"]);
 
         drop(child.stdin.take());
         child.wait().expect("it is ours");

@@ -9,6 +9,7 @@ mod limits;
 mod reader;
 mod relatives;
 mod stat;
+mod threads;
 mod types;
 
 use std::{fs, io};

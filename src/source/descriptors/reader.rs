@@ -46,11 +46,11 @@ impl From<Errno> for Skipped {
 
 /// Reads files below one /proc.
 pub struct Reader {
-    root: OwnedFd,
+    pub(super) root: OwnedFd,
     /// Not a captured tree, in which files may be missing.
     procfs: bool,
     sizes: bool,
-    path: String,
+    pub(super) path: String,
     buffer: Vec<u8>,
 }
 
@@ -126,16 +126,11 @@ impl Reader {
         match self.stat(pid, "stat")? {
             Some(stat) if stat.is_dead() => Err(Skipped::Gone),
             Some(stat) if stat.ended => {
-                let (_, types) = self.in_living_thread(pid, Reader::types_in)?;
+                let (_, types) = self.in_living_thread(pid, OWN, Reader::types_in)?;
                 Ok(types)
             }
             _ => Ok(types?),
         }
-    }
-
-    fn types_in(&mut self, pid: u32, folder: &str) -> Result<FdTypes, Errno> {
-        self.at(pid, folder);
-        types::of(self.root.as_fd(), &self.path)
     }
 
     /// The folder, and how many descriptors are in it. A captured tree need not have it.
@@ -143,40 +138,16 @@ impl Reader {
         &mut self,
         pid: u32,
     ) -> Result<(Cow<'static, str>, Option<u64>), Skipped> {
-        match self.in_living_thread(pid, Reader::open) {
+        match self.in_living_thread(pid, OWN, Reader::open) {
             Ok((folder, open)) => Ok((folder.into(), open)),
             Err(Skipped::Gone) if !self.procfs => Ok((OWN.into(), None)),
             Err(skipped) => Err(skipped),
         }
     }
 
-    /// Looks into the folder of another thread than the first, which has no descriptors once it has
-    /// ended. The process is gone when none of them lives.
-    fn in_living_thread<T>(
-        &mut self,
-        pid: u32,
-        look: impl Fn(&mut Self, u32, &str) -> Result<T, Errno>,
-    ) -> Result<(String, T), Skipped> {
-        for thread in self.threads(pid)? {
-            let folder = format!("task/{thread}/fd");
-            let found = look(self, pid, &folder);
-            // One that lives afterwards had its descriptors all the time.
-            let stat = self.stat(pid, &format!("task/{thread}/stat"));
-            if matches!(stat, Ok(Some(stat)) if !stat.ended) {
-                return Ok((folder, found?));
-            }
-        }
-        Err(Skipped::Gone)
-    }
-
-    fn threads(&mut self, pid: u32) -> Result<Vec<u32>, Errno> {
-        self.at(pid, "task");
-        let folder = count::open(self.root.as_fd(), &self.path)?;
-        let mut threads = Vec::new();
-        count::each(&folder, |name| {
-            threads.extend(name.to_str().ok().and_then(|name| name.parse::<u32>().ok()));
-        })?;
-        Ok(threads)
+    fn types_in(&mut self, pid: u32, folder: &str) -> Result<FdTypes, Errno> {
+        self.at(pid, folder);
+        types::of(self.root.as_fd(), &self.path)
     }
 
     fn limits(&mut self, pid: u32) -> Result<Option<FdLimits>, Errno> {
@@ -223,12 +194,25 @@ impl Reader {
     }
 
     fn netns(&mut self, pid: u32) -> Result<u64, Skipped> {
-        self.at(pid, "ns/net");
-        match rustix::fs::statat(&self.root, self.path.as_str(), AtFlags::empty()) {
-            Ok(stat) => Ok(stat.st_ino),
-            Err(Errno::ACCESS | Errno::PERM) => Err(Skipped::Unseen),
-            Err(_) => Err(Skipped::Gone),
+        const FILE: &str = "ns/net";
+        let found = match self.inode(pid, FILE) {
+            // So it is when the first thread has ended.
+            Err(Errno::NOENT) => self.in_living_thread(pid, FILE, Reader::inode),
+            found => found
+                .map(|inode| (String::new(), inode))
+                .map_err(Skipped::from),
+        };
+        match found {
+            Ok((_, inode)) => Ok(inode),
+            Err(Skipped::Refused) => Err(Skipped::Unseen),
+            Err(skipped) => Err(skipped),
         }
+    }
+
+    fn inode(&mut self, pid: u32, file: &str) -> Result<u64, Errno> {
+        self.at(pid, file);
+        let stat = rustix::fs::statat(&self.root, self.path.as_str(), AtFlags::empty())?;
+        Ok(stat.st_ino)
     }
 
     /// The folder belongs to the process's effective user, however dumpable it is.
@@ -248,7 +232,7 @@ impl Reader {
     }
 
     /// `None` when it may not be read.
-    fn stat(&mut self, pid: u32, file: &str) -> Result<Option<Stat>, Errno> {
+    pub(super) fn stat(&mut self, pid: u32, file: &str) -> Result<Option<Stat>, Errno> {
         Ok(self.text(pid, file, stat::parse)?.flatten())
     }
 
@@ -275,7 +259,7 @@ impl Reader {
         rustix::io::read(&file, self.buffer.as_mut_slice())
     }
 
-    fn at(&mut self, pid: u32, file: &str) {
+    pub(super) fn at(&mut self, pid: u32, file: &str) {
         self.path.clear();
         write!(self.path, "{pid}/{file}").expect("a string takes all that is written");
     }
