@@ -176,7 +176,10 @@ fn sampling_tells_of_listeners_that_were_closed_meanwhile() {
                 let sampling =
                     scope.spawn(|| json(&["queues", "--for", "300ms", "--every", "5ms"]));
                 while !sampling.is_finished() {
-                    let _short = listen("127.0.0.1:8081", 4);
+                    // A process that is just being started has a copy of the one before.
+                    let _short = listen_with("127.0.0.1:8081", 4, |socket| {
+                        socket.set_reuse_port(true).expect("SO_REUSEPORT");
+                    });
                     let begun = std::time::Instant::now();
                     wait_until("it was seen", || begun.elapsed().as_millis() >= 20);
                 }
