@@ -198,6 +198,15 @@ mod tests {
     }
 
     #[test]
+    fn an_exact_address_goes_before_a_bound_device() {
+        let (exact, bound) = (at("10.0.0.1", 0), at("0.0.0.0", 3));
+        for listeners in [[exact, bound], [bound, exact]] {
+            let listeners = listeners.map(|place| (place, false));
+            assert_eq!(served(&listeners, at("10.0.0.1", 3)), Some(exact));
+        }
+    }
+
+    #[test]
     fn nobody_listens_on_another_port() {
         let other = Endpoint {
             port: 81,

@@ -144,4 +144,11 @@ mod tests {
         assert_eq!(countdown(&[500, 400, 1500, 1600]).within(1.5), 3.0);
         assert_eq!(countdown(&[90_000]).within(f64::INFINITY), 1.0);
     }
+
+    #[test]
+    fn a_minute_and_more_is_the_last_second() {
+        let longest = countdown(&[60_000, 60_000, 90_000]);
+        assert_eq!(longest.median(), Some(60));
+        assert_eq!(longest.within(60.0), 0.0);
+    }
 }

@@ -159,6 +159,19 @@ mod tests {
         assert_eq!(seen.mean(), Some(6.45));
     }
 
+    #[test]
+    fn a_spread_tells_each_measure_apart() {
+        let seen: Distribution = (1..=19).chain([100]).collect();
+        let expected = Spread {
+            samples: 20,
+            minimum: 1,
+            mean: 14.5,
+            p95: 19,
+            maximum: 100,
+        };
+        assert_eq!(seen.spread(), Some(expected));
+    }
+
     proptest! {
         #[test]
         fn a_percentile_is_the_sorted_samples_rank(mut values in prop::collection::vec(0u64..50, 1..200), percent in 1usize..=100) {

@@ -1,5 +1,7 @@
 //! `ports` from values: no kernel.
 
+mod capacity;
+mod folding;
 mod inferred;
 mod outlook;
 
@@ -275,6 +277,7 @@ fn a_group_loses_the_ports_of_tuples_that_are_gone() {
     let all = report(&now, since, By::Source).tuples;
     let [row] = &all[..] else { panic!("{all:?}") };
     assert_eq!((row.tuples, row.used, row.delta), (1, 4, Some(-8)));
+    assert_eq!(row.per_second, Some(0.0), "nothing was taken");
     let left = report(&now, since, By::Destination).tuples;
     assert_eq!((left.len(), left[0].delta), (1, Some(0)));
 }
