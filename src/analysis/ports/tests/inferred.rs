@@ -85,6 +85,7 @@ fn when_bind_has_taken_all_of_its_own_it_takes_those_of_connect_too() {
         .collect();
     let report = report(&reading(limits(), &all), None, By::Tuple);
     assert_eq!(report.namespaces[0].bound_first, 20);
+    assert_eq!(report.namespaces[0].state, Pressure::LikelyExhausted);
     for row in &report.tuples {
         let is = (row.used, row.free, row.free_likely, row.state);
         assert_eq!(is, (5, 15, 0, Pressure::LikelyExhausted));
@@ -122,4 +123,75 @@ fn ports_close_together_tell_of_a_range_of_their_own() {
         high: 12_019,
     };
     assert_eq!((row.window, row.bound_first), (Some(window), Some(0)));
+}
+
+fn established(ports: impl IntoIterator<Item = u16>, to: &str) -> Vec<Connection> {
+    let ports = ports.into_iter();
+    ports
+        .map(|port| connection(port, to, State::Established))
+        .collect()
+}
+
+#[test]
+fn connect_has_spent_its_own_when_one_in_twenty_and_one_are_left() {
+    let limits = PortLimits {
+        range: Some(100..=199),
+        ..limits()
+    };
+    let bound_first = |even: u16, odd: u16| {
+        let even = (0..even).map(|n| 100 + n * 2);
+        let all = even.chain((0..odd).map(|n| 101 + n * 2));
+        only(&reading(limits.clone(), &established(all, "10.0.0.9:80"))).bound_first
+    };
+    assert_eq!(bound_first(46, 1), Some(0));
+    assert_eq!(bound_first(47, 1), None);
+    assert_eq!(bound_first(47, 0), Some(0), "none of the others");
+}
+
+#[test]
+fn twice_as_many_of_the_other_parity_may_be_chance() {
+    let bound_first = |ports: &[u16]| {
+        let all = established(ports.iter().copied(), "10.0.0.9:80");
+        only(&reading(limits(), &all)).bound_first
+    };
+    assert_eq!(bound_first(&[100, 111, 117]), Some(0));
+    assert_eq!(bound_first(&[100, 105, 111, 117]), Some(3));
+}
+
+#[test]
+fn bind_has_taken_all_of_its_own_only_for_several_destinations() {
+    let odd = [101, 103, 105, 107, 109, 111, 113, 115, 117, 119];
+    let (one, other) = odd.split_at(5);
+    let spread = [
+        established(one.iter().copied().chain([100, 102, 104]), "10.0.0.9:80"),
+        established(other.iter().copied().chain([106, 108, 110]), "10.0.0.9:81"),
+    ];
+    let both = report(&reading(limits(), &spread.concat()), None, By::Tuple);
+    assert_eq!(both.namespaces[0].bound_first, 16);
+
+    let even = [100, 102, 104, 106, 108];
+    let peak = established(odd[..9].iter().copied().chain(even), "10.0.0.9:80");
+    assert_eq!(only(&reading(limits(), &peak)).bound_first, Some(0));
+}
+
+#[test]
+fn a_window_is_eight_ports_in_less_than_an_eighth_of_the_range() {
+    let limits = PortLimits {
+        range: Some(10_000..=10_799),
+        ..limits()
+    };
+    let window = |low: std::ops::RangeInclusive<u16>, high: u16| {
+        let all = established(low.chain([high]), "10.0.0.9:80");
+        only(&reading(limits.clone(), &all)).window
+    };
+    let found = window(10_000..=10_006, 10_098);
+    let expected = Window {
+        low: 10_000,
+        high: 10_098,
+    };
+    assert_eq!(found, Some(expected));
+    assert_eq!(window(10_000..=10_006, 10_099), None, "an eighth");
+    assert_eq!(window(10_000..=10_005, 10_098), None, "seven ports");
+    let even = established((10_000..=10_040).step_by(2), "10.0.0.9:80");
+    assert_eq!(only(&reading(limits.clone(), &even)).window, None);
 }

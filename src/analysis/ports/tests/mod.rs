@@ -4,6 +4,7 @@ mod capacity;
 mod folding;
 mod inferred;
 mod outlook;
+mod pressure;
 
 use std::{collections::HashMap, net::IpAddr, time::Duration};
 
@@ -137,7 +138,9 @@ fn reserved_listening_and_bound_ports_are_nobodys() {
     let report = report(&with_capacity(capacity, &all), None, By::Tuple);
     assert_eq!(report.tuples.len(), 1, "what came in at a listener is none");
     let (row, range) = (&report.tuples[0], report.range.unwrap());
+    assert_eq!((range.low, range.high), (100, 119));
     assert_eq!((range.size, range.reserved, range.usable), (20, 2, 18));
+    assert_eq!(report.namespaces[0].blocked, 2, "102 is both");
     assert_eq!(
         (report.namespaces[0].listeners, report.bound_only),
         (1, Some(2))
@@ -283,6 +286,66 @@ fn a_group_loses_the_ports_of_tuples_that_are_gone() {
 }
 
 #[test]
+fn a_destination_loses_the_ports_of_a_source_that_is_gone() {
+    let mut other = open(4, "10.0.0.9:80");
+    other
+        .iter_mut()
+        .for_each(|one| one.local.address = address("10.0.0.6"));
+    let kept = open(2, "10.0.0.9:80");
+    let before = reading(limits(), &[&kept[..], &other].concat());
+    let now = reading(limits(), &kept);
+    let since = Some((&before, Duration::from_secs(2)));
+    let row = &report(&now, since, By::Destination).tuples[0];
+    assert_eq!((row.tuples, row.used, row.delta), (1, 2, Some(-4)));
+}
+
+#[test]
+fn each_namespace_is_compared_with_itself() {
+    let in_namespace = |inode, count| {
+        let mut reading = reading(limits(), &open(count, "10.0.0.9:80"));
+        reading.namespaces[0].netns.inode = Some(inode);
+        reading.namespaces.remove(0)
+    };
+    let both = |one, other| Reading {
+        namespaces: vec![in_namespace(1, one), in_namespace(2, other)],
+        ..Reading::default()
+    };
+    let (before, now) = (both(2, 5), both(3, 9));
+    let report = report(&now, Some((&before, Duration::from_secs(1))), By::Tuple);
+    let mut deltas: Vec<_> = report.tuples.iter().map(|row| row.delta).collect();
+    deltas.sort_unstable();
+    assert_eq!(deltas, [Some(1), Some(4)]);
+    let opens = report
+        .namespaces
+        .iter()
+        .map(|one| one.active_opens_per_second);
+    assert!(opens.eq([Some(1.0), Some(4.0)]));
+}
+
+#[test]
+fn what_one_process_holds_leaves_no_line_for_nobody() {
+    let owner = Owner {
+        pid: 1,
+        name: "p1".to_owned(),
+        fd: 3,
+        cgroup: None,
+    };
+    let mut now = reading(limits(), &open(1, "10.0.0.9:80"));
+    now.owners = Some(Owners {
+        by_inode: [(100, vec![owner])].into_iter().collect(),
+        complete: true,
+        ..Owners::default()
+    });
+    let before = reading(limits(), &[]);
+    let since = Some((&before, Duration::from_secs(1)));
+    let rows = report(&now, since, By::Process).tuples;
+    let [row] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!((row.process.as_ref().unwrap().pid, row.used), (1, 1));
+    assert_eq!((row.delta, row.per_second), (None, None));
+    assert!(row.owners.is_empty());
+}
+
+#[test]
 fn by_process_tells_each_holder_and_what_nobody_holds() {
     let mut all = open(3, "10.0.0.9:80");
     all.push(connection(107, "10.0.0.9:80", State::TimeWait));
@@ -330,6 +393,38 @@ fn two_walks_make_one_count() {
     assert_eq!(used, [2, 1]);
     let held: Vec<u32> = one.held().iter().map(|socket| socket.tuple).collect();
     assert_eq!(held, [0, 1]);
+}
+
+#[test]
+fn two_walks_of_one_tuple_add_all_that_is_known_of_it() {
+    let always = PortLimits {
+        tcp_tw_reuse: Some(1),
+        ..limits()
+    };
+    let capacity = Capacity::new(always, &[]).unwrap();
+    let (mut one, mut other) = (Tally::new(false), Tally::new(false));
+    one.add(
+        &connection(100, "127.0.0.1:80", State::Established),
+        &capacity,
+    );
+    let known = Connection {
+        port_at_connect: Some(true),
+        ..connection(102, "127.0.0.1:80", State::Established)
+    };
+    other.add(&known, &capacity);
+    other.add(&connection(104, "127.0.0.1:80", State::TimeWait), &capacity);
+    one.merge(other);
+    let (_, tuple) = &one.tuples()[0];
+    assert_eq!(tuple.ports, ports([100, 102, 104]));
+    assert_eq!(tuple.in_state(State::Established), 2);
+    assert_eq!(tuple.reusable, ports([104]));
+    assert_eq!(tuple.at_connect, ports([102]));
+    assert_eq!(tuple.sockets.inodes(), [100, 102]);
+    assert_eq!(tuple.left.count(), 1);
+    assert!(tuple.is_loopback);
+    let mut empty = Tally::new(false);
+    empty.merge(one);
+    assert!(empty.tuples()[0].1.is_loopback);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Rates and forecasts.
 
-use super::*;
+use super::{super::outlook::outlook, *};
 
 fn after(seconds: u64, before: &Reading, now: &Reading) -> TupleReport {
     let mut report = report(now, Some((before, Duration::from_secs(seconds))), By::Tuple);
@@ -84,4 +84,84 @@ fn a_plateau_below_the_limit_is_foreseen() {
 fn a_plateau_above_the_limit_is_reached_on_the_way() {
     let row = after(2, &churn(40, 8), &churn(40, 10));
     assert_eq!(row.full_in_seconds, Some(15.0), "600 free, 40 a second");
+}
+
+/// A tuple of these ports, so many TIME_WAITs among them with so many milliseconds left.
+fn tuple(held: std::ops::Range<u16>, kept: u16, left_ms: u32) -> Tuple {
+    let mut tuple = Tuple {
+        ports: ports(held),
+        ..Tuple::default()
+    };
+    (0..kept).for_each(|_| tuple.left.add(left_ms));
+    tuple
+}
+
+fn room(free: u64, free_likely: u64, reusable: u64) -> TupleReport {
+    TupleReport {
+        free,
+        free_likely,
+        reusable,
+        ..TupleReport::default()
+    }
+}
+
+fn foreseen(now: &Tuple, before: &Tuple, seconds: f64, row: &TupleReport) -> Option<f64> {
+    let elapsed = Duration::from_secs_f64(seconds);
+    outlook(now, Some(before), elapsed, row).full_in_seconds
+}
+
+fn rate(now: &Tuple, before: &Tuple, seconds: f64) -> Option<f64> {
+    let elapsed = Duration::from_secs_f64(seconds);
+    outlook(now, Some(before), elapsed, &room(1000, 1000, 0)).per_second
+}
+
+#[test]
+fn what_is_likely_left_or_may_be_taken_over_is_the_room() {
+    let (two, four) = (tuple(0..2, 0, 0), tuple(0..4, 0, 0));
+    assert_eq!(foreseen(&two, &two, 2.0, &room(0, 0, 3)), None);
+    assert_eq!(foreseen(&two, &two, 2.0, &room(5, 0, 0)), Some(0.0));
+    assert_eq!(foreseen(&four, &two, 2.0, &room(100, 10, 0)), Some(10.0));
+    assert_eq!(foreseen(&four, &two, 1.0, &room(5, 5, 0)), Some(2.5));
+    let taken_over = Tuple {
+        reusable: ports([3]),
+        ..four
+    };
+    let found = foreseen(&taken_over, &two, 2.0, &room(9, 9, 1));
+    assert_eq!(found, Some(20.0), "one more that cannot be taken over");
+}
+
+#[test]
+fn nothing_is_foreseen_for_the_day_after_tomorrow() {
+    let (two, three) = (tuple(0..2, 0, 0), tuple(0..3, 0, 0));
+    let found = |free| foreseen(&three, &two, 2.0, &room(free, free, 0));
+    assert_eq!(found(5_000), Some(10_000.0));
+    assert_eq!(found(50_000), None);
+}
+
+#[test]
+fn ports_are_newly_taken_as_far_as_that_shows() {
+    let steady = tuple(0..10, 10, 57_600);
+    assert_eq!(
+        rate(&steady, &steady, 2.5),
+        Some(0.0),
+        "older than whole seconds"
+    );
+    let young = tuple(0..60, 60, 30_000);
+    assert_eq!(rate(&young, &young, 120.0), Some(1.0), "a minute is seen");
+    let (one, other) = (tuple(0..4, 0, 0), tuple(4..8, 0, 0));
+    assert_eq!(rate(&other, &one, 2.0), Some(2.0), "others in their place");
+}
+
+#[test]
+fn after_a_minute_what_grows_is_more_than_one_in_twenty() {
+    let found = |kept| {
+        let now = tuple(0..100, kept, 55_000);
+        foreseen(&now, &Tuple::default(), 10.0, &room(1000, 1000, 0))
+    };
+    assert_eq!(found(95), None);
+    assert_eq!(
+        found(94).map(f64::round),
+        Some(883.0),
+        "60 + (1000 - 600 + 94) / 0.6"
+    );
 }

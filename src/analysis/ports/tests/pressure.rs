@@ -1,0 +1,132 @@
+//! How near to running out, and in which order it is told.
+
+use super::*;
+
+#[test]
+fn half_is_busy_nine_of_ten_are_tight_and_none_is_exhausted() {
+    let none = Reusable::Surely(0);
+    for (free, expected) in [
+        (20, Pressure::Ok),
+        (11, Pressure::Ok),
+        (10, Pressure::Busy),
+        (3, Pressure::Busy),
+        (2, Pressure::Tight),
+        (1, Pressure::Tight),
+        (0, Pressure::Exhausted),
+    ] {
+        assert_eq!(Pressure::of(20, free, free, none), expected, "{free} free");
+    }
+    assert_eq!(Pressure::of(20, 4, 0, none), Pressure::LikelyExhausted);
+}
+
+#[test]
+fn an_odd_range_may_end_one_port_early() {
+    let odd = PortLimits {
+        range: Some(100..=118),
+        ..limits()
+    };
+    let all: Vec<_> = (100..=117)
+        .map(|port| connection(port, "10.0.0.9:80", State::Established))
+        .collect();
+    let row = only(&reading(odd, &all));
+    assert_eq!((row.free, row.state), (1, Pressure::LikelyExhausted));
+    assert_eq!(only(&reading(limits(), &all)).state, Pressure::Tight);
+}
+
+#[test]
+fn no_time_wait_is_taken_over_at_a_port_that_somebody_bound() {
+    let always = PortLimits {
+        tcp_tw_reuse: Some(1),
+        ..limits()
+    };
+    let kept = |ports: [u16; 3]| ports.map(|port| connection(port, "10.0.0.9:80", State::TimeWait));
+    let mut capacity = Capacity::new(always.clone(), &[]).unwrap();
+    capacity.block(ports([100]));
+    let row = only(&with_capacity(capacity, &kept([100, 102, 104])));
+    assert_eq!((row.reusable, row.room()), (2, 19));
+
+    let inferred = only(&reading(always, &kept([101, 103, 105])));
+    assert_eq!((inferred.bound_first, inferred.reusable), (Some(3), 0));
+}
+
+fn row(state: Pressure, free: u64, reusable: u64, used: u64) -> TupleReport {
+    TupleReport {
+        state,
+        free,
+        free_likely: free,
+        reusable,
+        used,
+        tuples: 1,
+        source: Some(address("10.0.0.5")),
+        ..TupleReport::default()
+    }
+}
+
+#[test]
+fn the_worst_comes_first_then_least_room_then_most_used() {
+    let mut report = PortsReport {
+        tuples: vec![
+            row(Pressure::Ok, 3, 9, 1),
+            row(Pressure::Ok, 5, 0, 3),
+            row(Pressure::Ok, 5, 0, 9),
+            row(Pressure::Tight, 20, 0, 0),
+        ],
+        ..PortsReport::default()
+    };
+    report.sort();
+    let order: Vec<_> = report.tuples.iter().map(|row| row.used).collect();
+    assert_eq!(order, [0, 9, 3, 1]);
+}
+
+fn sampled(of: &[&[TupleReport]], last: &[TupleReport]) -> Vec<TupleReport> {
+    let report = |rows: &[TupleReport]| PortsReport {
+        tuples: rows.to_vec(),
+        ..super::report(&reading(limits(), &[]), None, By::Tuple)
+    };
+    let mut samples = Samples::default();
+    of.iter().for_each(|rows| samples.add(&report(rows)));
+    let mut last = report(last);
+    samples.fill(&mut last);
+    last.tuples
+}
+
+#[test]
+fn the_worst_state_of_all_samples_is_told() {
+    let (calm, worst) = (row(Pressure::Ok, 11, 0, 9), row(Pressure::Tight, 2, 0, 5));
+    for order in [[&calm, &worst], [&worst, &calm]] {
+        let samples = order.map(std::slice::from_ref);
+        let told = sampled(&samples, &[row(Pressure::Ok, 19, 0, 1)]);
+        assert_eq!((told[0].state, told[0].used), (Pressure::Tight, 1));
+    }
+    let told = sampled(&[&[calm]], &[worst]);
+    assert_eq!(told[0].state, Pressure::Tight, "now");
+}
+
+#[test]
+fn a_line_that_is_gone_holds_nothing_and_keeps_its_worst_place() {
+    let mut spent = row(Pressure::Exhausted, 2, 3, 8);
+    spent.free_likely = 0;
+    spent.states.add(State::TimeWait, 8);
+    let mut other = row(Pressure::Ok, 19, 0, 1);
+    other.source = Some(address("10.0.0.6"));
+    let told = sampled(&[&[spent]], &[other]);
+    let gone = &told[0];
+    assert_eq!((gone.state, gone.used), (Pressure::Exhausted, 0));
+    assert_eq!((gone.free, gone.free_likely, gone.reusable), (10, 8, 0));
+    assert_eq!((gone.states.sum(), gone.used_ratio), (0, 0.5));
+}
+
+#[test]
+fn owners_are_complete_when_every_socket_was_looked_for() {
+    let complete = |count, complete| {
+        let mut reading = reading(limits(), &open(count, "10.0.0.9:80"));
+        reading.owners = Some(Owners {
+            complete,
+            ..Owners::default()
+        });
+        only(&reading).owners_complete
+    };
+    assert_eq!(complete(8, true), Some(true));
+    assert_eq!(complete(8, false), Some(false));
+    assert_eq!(complete(9, true), Some(false), "eight are remembered");
+}
