@@ -168,3 +168,13 @@ pub fn column<R>(columns: &'static [Column<R>], name: &str) -> Option<&'static C
             .find(|column| column.title.eq_ignore_ascii_case(name))
     })
 }
+
+/// Each column of a row, as programs read it: `key=value`.
+#[cfg(test)]
+fn raw<R>(columns: &[Column<R>], row: &R) -> Vec<String> {
+    let cell = |column: &Column<R>| (column.cell)(row, &View::default()).value.raw();
+    let columns = columns.iter();
+    columns
+        .map(|column| format!("{}={}", column.key, cell(column)))
+        .collect()
+}

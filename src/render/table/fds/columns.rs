@@ -214,6 +214,7 @@ fn kinds(types: &FdTypes) -> Vec<(&str, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::table::raw;
 
     #[test]
     fn a_bar_is_as_long_as_what_is_used() {
@@ -229,5 +230,57 @@ mod tests {
         ] {
             assert_eq!(bar(ratio), drawn, "{ratio}");
         }
+    }
+
+    #[test]
+    fn each_column_has_its_own_number() {
+        let process = ProcessReport {
+            pid: 1,
+            name: "api".to_owned(),
+            state: Some(State::Near),
+            open: Some(2),
+            soft_limit: Some(3),
+            hard_limit: Some(4),
+            used_ratio: Some(0.5),
+            delta: Some(5),
+            per_second: Some(6.5),
+            full_in_seconds: Some(7.0),
+            uid: Some(8),
+            cgroup: Some("/c".to_owned()),
+            unit: Some("u".to_owned()),
+            types: None,
+            why: None,
+            sampled: Some(Spread {
+                samples: 9,
+                minimum: 10,
+                mean: 11.5,
+                p95: 12,
+                maximum: 13,
+            }),
+            began: None,
+        };
+        let expected = [
+            "state=near",
+            "use=0.5",
+            "open=2",
+            "minimum=10",
+            "mean=11.5",
+            "p95=12",
+            "maximum=13",
+            "samples=9",
+            "soft=3",
+            "hard=4",
+            "delta=5",
+            "per_second=6.5",
+            "per_minute=390",
+            "full_in=7",
+            "user=8",
+            "cgroup=/c",
+            "unit=u",
+            "pid=1",
+            "process=api",
+            "types=",
+        ];
+        assert_eq!(raw(&COLUMNS, &process), expected);
     }
 }

@@ -3,6 +3,8 @@
 mod columns;
 mod metrics;
 mod notes;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 

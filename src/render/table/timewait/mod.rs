@@ -2,6 +2,8 @@
 
 mod metrics;
 mod notes;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 
