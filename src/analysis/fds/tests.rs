@@ -214,3 +214,31 @@ fn a_process_is_not_full_while_numbers_below_a_lowered_limit_are_free() {
     );
     assert_eq!(told.full_in_seconds, None);
 }
+
+#[test]
+fn however_many_are_open_an_unknown_limit_comes_last() {
+    let mut limitless = process(1, Some(1000), 64);
+    limitless.limits = None;
+    let mut processes = vec![limitless, process(2, Some(1), 64)];
+    let told = report(&reading(processes.clone()), None);
+    assert_eq!((told.processes[0].pid, told.processes[1].pid), (2, 1));
+    worst_first(&mut processes, None);
+    assert_eq!(processes[0].pid, 2);
+}
+
+#[test]
+fn a_limit_of_none_is_exceeded_by_as_many_as_are_open() {
+    assert_eq!(one(process(1, Some(3), 0)).used_ratio, Some(4.0));
+}
+
+#[test]
+fn both_limits_are_told() {
+    let told = one(process(1, Some(3), 64));
+    assert_eq!((told.soft_limit, told.hard_limit), (Some(64), Some(4096)));
+}
+
+#[test]
+fn one_that_could_not_be_counted_is_counted() {
+    let told = report(&reading(vec![process(1, None, 64)]), None);
+    assert_eq!(told.incomplete[0].count, Some(1));
+}

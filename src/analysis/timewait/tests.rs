@@ -3,6 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use super::*;
+use crate::analysis::Sampling;
 use crate::model::{Connection, Endpoint, Family, Local, Owner, Protocol, Queue, State};
 
 fn endpoint(text: &str) -> (IpAddr, u16) {
@@ -231,4 +232,172 @@ fn an_empty_namespace_has_no_shares() {
         (0, 0, None)
     );
     assert_eq!(report.drain_per_second, 0.0);
+}
+
+#[test]
+fn lines_are_of_the_wanted_family_and_sums_of_both() {
+    let mut six = kept("10.0.0.5:40000", "10.0.0.9:80", 5);
+    six.local.family = Family::V6;
+    (six.local.address, six.peer) = (
+        "2001:db8::5".parse().unwrap(),
+        "2001:db8::9".parse().unwrap(),
+    );
+    let four = kept("10.0.0.5:40000", "10.0.0.9:80", 5);
+    let both = reading(Vec::new(), &[four, six]);
+    for (family, key) in [
+        (Family::V4, "10.0.0.9:80"),
+        (Family::V6, "[2001:db8::9]:80"),
+    ] {
+        let report = report(&both, None, By::Service, Some(family));
+        let keys: Vec<_> = report.groups.iter().map(|one| one.key.as_deref()).collect();
+        assert_eq!((keys, report.count), (vec![Some(key)], 2));
+        assert_eq!(report.groups[0].share_ratio, 0.5);
+    }
+}
+
+#[test]
+fn owners_are_missing_only_where_there_is_a_socket_to_infer_them_from() {
+    let mut reading = mixed();
+    reading.owners = Some(Owners {
+        complete: true,
+        ..Owners::default()
+    });
+    let told = report(&reading, None, By::Service, None);
+    let missing: Vec<_> = told
+        .incomplete
+        .iter()
+        .map(|one| (one.what.as_str(), one.count))
+        .collect();
+    assert_eq!(missing, [("likely_owners", Some(1))], "the listener's");
+    assert!(
+        told.groups
+            .iter()
+            .all(|group| group.inferred_from.is_none())
+    );
+
+    let holder = Owner {
+        pid: 70,
+        name: "p70".to_owned(),
+        fd: 3,
+        cgroup: None,
+    };
+    let owners = reading.owners.as_mut().unwrap();
+    owners.by_inode = [(7, vec![holder])].into_iter().collect();
+    assert_eq!(report(&reading, None, By::Service, None).incomplete, []);
+}
+
+#[test]
+fn those_that_are_late_are_not_in_the_drain_of_ten_seconds() {
+    let left = [0, 1, 10, 11].map(|left| kept("10.0.0.5:40000", "10.0.0.9:80", left));
+    let report = report(&reading(Vec::new(), &left), None, By::Service, None);
+    assert_eq!(report.drain_per_second, 0.2);
+}
+
+#[test]
+fn each_namespace_is_compared_with_itself_and_the_sum_with_the_sum() {
+    let in_namespace = |inode, count: usize, range| {
+        let sockets = vec![kept("10.0.0.5:40000", "10.0.0.9:80", 5); count];
+        let mut namespace = reading(Vec::new(), &sockets).namespaces.remove(0);
+        namespace.netns.inode = Some(inode);
+        namespace.limits.range = Some(range);
+        namespace
+    };
+    let both = |one, other| Reading {
+        namespaces: vec![
+            in_namespace(1, one, 40_000..=40_009),
+            in_namespace(2, other, 32_768..=60_999),
+        ],
+        ..Reading::default()
+    };
+    let (before, now) = (both(2, 5), both(3, 9));
+    let since = Some((&before, Duration::from_secs(1)));
+    let report = report(&now, since, By::Service, None);
+    assert_eq!((report.count, report.delta), (12, Some(5)));
+    let mut deltas: Vec<_> = report.groups.iter().map(|group| group.delta).collect();
+    deltas.sort_unstable();
+    assert_eq!(deltas, [Some(1), Some(4)]);
+    let fullest = report.fullest.unwrap();
+    assert_eq!((fullest.count, fullest.usable), (3, 10), "by share");
+}
+
+#[test]
+fn a_new_group_is_all_change() {
+    let (before, now) = (reading(Vec::new(), &[]), mixed());
+    let since = Some((&before, Duration::from_secs(1)));
+    assert_eq!(
+        report(&now, since, By::Service, None).groups[0].delta,
+        Some(3)
+    );
+}
+
+#[test]
+fn a_limit_of_none_has_no_share_and_reserved_ports_are_not_usable() {
+    let mut reading = mixed();
+    let limits = &mut reading.namespaces[0].limits;
+    limits.tcp_max_tw_buckets = Some(0);
+    limits.reserved = [80, 32768, 32769].into_iter().collect();
+    let report = report(&reading, None, By::Service, None);
+    assert_eq!((report.limit, report.fill_ratio), (Some(0), None));
+    assert_eq!(report.fullest.unwrap().usable, 28_230);
+}
+
+#[test]
+fn a_namespace_tells_its_own_fin_wait_2() {
+    let waiting = Connection {
+        state: State::FinWait2,
+        ..kept("10.0.0.5:40000", "10.0.0.9:5432", 5)
+    };
+    let two = [waiting, kept("10.0.0.5:40001", "10.0.0.9:5432", 5)];
+    let report = report(&reading(Vec::new(), &two), None, By::Service, None);
+    let namespace = &report.namespaces[0];
+    assert_eq!((namespace.count, namespace.fin_wait_2), (2, 1));
+}
+
+#[test]
+fn all_and_each_group_are_sampled() {
+    let mut samples = Samples::default();
+    for sockets in [&[][..], &[kept("10.0.0.5:40000", "10.0.0.9:80", 5)]] {
+        samples.add(&report(
+            &reading(Vec::new(), sockets),
+            None,
+            By::Service,
+            None,
+        ));
+    }
+    let mut last = report(&mixed(), None, By::Service, None);
+    last.groups[0].key = Some("10.0.0.9:80".to_owned());
+    samples.fill(&mut last);
+    for sampled in [&last.sampled, &last.groups[0].sampled] {
+        let sampled = sampled.as_ref().unwrap();
+        assert_eq!(
+            (sampled.samples, sampled.minimum, sampled.maximum),
+            (2, 0, 1)
+        );
+    }
+}
+
+#[test]
+fn a_listener_at_the_peers_end_makes_this_the_client() {
+    let one = [kept("10.0.0.5:40000", "10.0.0.5:50000", 9)];
+    let listeners = vec![listener("0.0.0.0:50000", 7)];
+    let found = groups(&reading(listeners, &one), By::Service);
+    assert_eq!(found, [named("10.0.0.5:50000", Side::Client, 1)]);
+}
+
+#[test]
+fn between_two_ports_that_nobody_is_given_there_is_no_telling() {
+    let one = [kept("10.0.0.5:8080", "10.1.0.1:443", 9)];
+    let reading = reading(Vec::new(), &one);
+    let found = groups(&reading, By::Service);
+    assert_eq!(found, [(Some("10.1.0.1:443".to_owned()), None, 1)]);
+    assert_eq!(reading.namespaces[0].tally.destinations(9), []);
+}
+
+#[test]
+fn destinations_of_most_connections_come_first() {
+    let mut sockets = vec![kept("10.0.0.5:40000", "10.0.0.9:80", 5); 3];
+    sockets.extend(["10.0.0.6:40000", "10.0.0.7:40000"].map(|local| kept(local, "10.0.0.8:80", 5)));
+    let reading = reading(Vec::new(), &sockets);
+    let destinations = reading.namespaces[0].tally.destinations(1);
+    assert_eq!(destinations[0].to_string(), "10.0.0.9:80");
 }

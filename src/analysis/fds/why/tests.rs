@@ -241,3 +241,103 @@ fn what_is_built_into_systemd_is_not_claimed_of_an_older_one() {
         (SetBy::ChangedAfterStart, SetBy::SystemdBuiltin)
     );
 }
+
+#[test]
+fn only_files_of_the_administrator_are_to_be_edited() {
+    let change = |file: &str| {
+        let mut service = in_unit(relative(7, 1024, 4096), 1024, 4096, true);
+        let unit = service.configured.unit.as_mut().unwrap();
+        unit.setting.as_mut().unwrap().file = file.to_owned();
+        unit.of_user = file.contains("/.config/");
+        why(&[service], None).unwrap().change
+    };
+    let etc = "/etc/systemd/system/api.service";
+    let home = "/home/dev/.config/systemd/user/api.service";
+    assert!(change(etc).starts_with(etc));
+    assert!(change(home).starts_with(home));
+    assert!(change(home).contains("systemctl --user restart api.service"));
+    let vendor = change("/usr/lib/systemd/system/api.service");
+    assert!(
+        vendor.starts_with("`systemctl edit api.service`"),
+        "{vendor}"
+    );
+}
+
+#[test]
+fn each_limit_of_a_login_has_its_own_line() {
+    let mut shell = relative(8, 2048, 8192);
+    shell.configured.login_soft = Some((2048, setting("* soft nofile 2048")));
+    shell.configured.login_hard = Some((8192, setting("* hard nofile 8192")));
+    let told = why(&[shell, relative(1, 1024, 4096)], None).unwrap();
+    assert_eq!(told.soft.setting, Some(setting("* soft nofile 2048")));
+    assert_eq!(told.hard.setting, Some(setting("* hard nofile 8192")));
+}
+
+#[test]
+fn what_a_parent_has_too_need_not_come_from_a_login() {
+    let login = |relative: Relative| Relative {
+        configured: ConfiguredLimits {
+            login_soft: Some((1024, setting("* soft nofile 1024"))),
+            ..relative.configured
+        },
+        ..relative
+    };
+    let first = relative(1, 1024, 4096);
+    let plain = login(relative(8, 1024, 4096));
+    assert_eq!(
+        set_by(&[plain.clone(), first.clone()]).0,
+        SetBy::KernelDefault
+    );
+    for (cgroup, expected) in [
+        (
+            "/user.slice/user-1000.slice/session-3.scope",
+            SetBy::LimitsConf,
+        ),
+        (
+            "/user.slice/user-1000.slice/app.scope",
+            SetBy::KernelDefault,
+        ),
+        ("/system.slice/session-3.service", SetBy::KernelDefault),
+    ] {
+        let one = Relative {
+            cgroup: Some(cgroup.to_owned()),
+            ..plain.clone()
+        };
+        assert_eq!(set_by(&[one, first.clone()]).0, expected, "{cgroup}");
+    }
+    let other = relative(1, 512, 4096);
+    assert_eq!(
+        set_by(&[plain, other]).0,
+        SetBy::LimitsConf,
+        "the parent has another"
+    );
+}
+
+#[test]
+fn only_more_than_nr_open_is_cut() {
+    let nr_open = 1 << 20;
+    let less = in_unit(relative(7, nr_open, nr_open), 1024, 4096, true);
+    assert_eq!(set_by(&[less]).0, SetBy::ChangedAfterStart);
+}
+
+#[test]
+fn the_first_process_says_what_it_wants() {
+    let told = why(&[relative(1, 7, 8)], None).unwrap();
+    assert!(
+        told.change.contains("the first there is"),
+        "{}",
+        told.change
+    );
+}
+
+#[test]
+fn who_changed_the_limit_is_named() {
+    let chain = [
+        relative(9, 64, 4096),
+        relative(8, 64, 4096),
+        relative(1, 1024, 4096),
+    ];
+    let told = |chain| why(chain, None).unwrap().change;
+    assert!(told(&chain).contains("p8 (8)"));
+    assert!(told(&chain[1..]).contains("this process"));
+}
