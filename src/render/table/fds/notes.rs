@@ -111,4 +111,14 @@ mod tests {
             "host: – of – open, nr_open –"
         );
     }
+
+    #[test]
+    fn the_host_is_near_its_limit_from_four_fifths_on() {
+        let noted = |ratio| {
+            let mut report = FdsReport::default();
+            report.system.used_ratio = Some(ratio);
+            !notes(&report).is_empty()
+        };
+        assert_eq!([0.79, 0.8, 1.0].map(noted), [false, true, true]);
+    }
 }

@@ -3,9 +3,9 @@
 use sockdiag::{
     analysis::{
         Spread,
-        ports::{ProcessReport, States},
+        ports::{NamespaceReport, ProcessReport, RangeReport, States},
     },
-    model::Owner,
+    model::{Netns, Owner},
 };
 
 use super::{
@@ -143,4 +143,196 @@ fn nobody_holds_what_is_all_in_time_wait() {
     };
     assert_eq!(shown(&held, "process"), "api (7)");
     assert!(shown(&held, "owner").contains("api"));
+}
+
+/// A range of 100 ports of which 20 are reserved.
+fn namespace(name: &str) -> NamespaceReport {
+    NamespaceReport {
+        netns: Netns {
+            name: Some(name.to_owned()),
+            ..Netns::default()
+        },
+        range: RangeReport {
+            low: 100,
+            high: 199,
+            size: 100,
+            reserved: 20,
+            usable: 80,
+        },
+        listeners: 1,
+        bound_only: Some(0),
+        blocked: 1,
+        state: Pressure::Ok,
+        binders: Vec::new(),
+        bound_first: 0,
+        tcp_timestamps: Some(1),
+        tcp_tw_reuse: Some(0),
+        tcp_tw_reuse_delay_ms: None,
+        active_opens_per_second: None,
+    }
+}
+
+fn report(namespace: NamespaceReport, tuples: Vec<TupleReport>) -> PortsReport {
+    let netns = namespace.netns.clone();
+    let tuples = tuples.into_iter().map(|row| TupleReport {
+        netns: netns.clone(),
+        ..row
+    });
+    PortsReport {
+        tuples: tuples.collect(),
+        namespaces: vec![namespace],
+        ..PortsReport::default()
+    }
+}
+
+#[test]
+fn a_scraper_gets_the_numbers_of_tuples_that_hold_a_hundredth() {
+    let rows = [8, 7].map(|used| TupleReport {
+        used,
+        source: Some(std::net::Ipv4Addr::from(used as u32).into()),
+        used_ratio: 0.25,
+        states: States {
+            time_wait: 3,
+            ..States::default()
+        },
+        ..TupleReport::default()
+    });
+    let mut wide = namespace("web");
+    (wide.range.usable, wide.blocked) = (800, 70);
+    let mut text = Vec::new();
+    let metrics = report(wide, rows.to_vec()).metrics();
+    crate::render::prom::write(&mut text, &metrics).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    let values: Vec<(&str, &str)> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| {
+            (
+                line.split('{').next().unwrap(),
+                line.rsplit(' ').next().unwrap(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("sockdiag_ephemeral_ports_usable", "800"),
+        ("sockdiag_ephemeral_ports_bound", "70"),
+        ("sockdiag_ephemeral_ports_used", "8"),
+        ("sockdiag_ephemeral_ports_used_ratio", "0.25"),
+        ("sockdiag_ephemeral_ports_time_wait", "3"),
+    ];
+    assert_eq!(values, expected);
+}
+
+#[test]
+fn what_bind_holds_is_noted_from_a_tenth_on() {
+    let noted = |usable, blocked| {
+        let mut namespace = namespace("web");
+        (namespace.range.usable, namespace.blocked) = (usable, blocked);
+        let notes = report(namespace, Vec::new()).notes(&View::default());
+        notes.iter().any(|note| note.contains("are held by"))
+    };
+    assert!(noted(80, 8));
+    assert!(!noted(80, 7));
+    assert!(!noted(0, 0));
+}
+
+#[test]
+fn an_odd_number_of_ports_is_noted() {
+    let noted = |size| {
+        let mut namespace = namespace("web");
+        namespace.range.size = size;
+        let notes = report(namespace, Vec::new()).notes(&View::default());
+        notes.iter().any(|note| note.contains("an odd number"))
+    };
+    assert_eq!([1, 2, 3, 100].map(noted), [false, false, true, false]);
+}
+
+#[test]
+fn the_heading_tells_what_reuse_means_here() {
+    let head = |reuse, delay, timestamps| {
+        let mut namespace = namespace("web");
+        namespace.tcp_tw_reuse = Some(reuse);
+        namespace.tcp_tw_reuse_delay_ms = delay;
+        namespace.tcp_timestamps = Some(timestamps);
+        report(namespace, Vec::new())
+            .heading(&View::default())
+            .remove(0)
+    };
+    assert!(head(0, None, 1).ends_with("for 60s (tcp_tw_reuse 0)"));
+    assert!(
+        head(1, None, 1).ends_with("after 1.0s (tcp_tw_reuse 1)"),
+        "{}",
+        head(1, None, 1)
+    );
+    assert!(head(1, Some(5000), 1).ends_with("after 5.0s (tcp_tw_reuse 1)"));
+    assert!(head(1, None, 0).ends_with("(tcp_timestamps 0)"));
+    assert!(head(2, None, 1).ends_with("(tcp_tw_reuse 2)"));
+}
+
+#[test]
+fn tuples_that_fail_or_nearly_do_are_noted() {
+    let noted = |state, free, word: &str| {
+        let row = TupleReport {
+            state,
+            free,
+            used: 4,
+            reusable: 4,
+            states: States {
+                time_wait: 4,
+                ..States::default()
+            },
+            ..TupleReport::default()
+        };
+        let notes = report(namespace("web"), vec![row]).notes(&View::default());
+        notes.iter().any(|note| note.contains(word))
+    };
+    assert!(noted(Pressure::Exhausted, 0, "EADDRNOTAVAIL"));
+    assert!(noted(
+        Pressure::Exhausted,
+        0,
+        "or net.ipv4.tcp_tw_reuse = 1"
+    ));
+    assert!(noted(
+        Pressure::LikelyExhausted,
+        4,
+        "probably no port is left"
+    ));
+    assert!(!noted(Pressure::Tight, 4, "probably no port is left"));
+    assert!(noted(Pressure::Tight, 0, "must take over one of 4"));
+    assert!(!noted(Pressure::Tight, 4, "must take over"));
+    assert!(!noted(Pressure::Busy, 0, "must take over"));
+}
+
+#[test]
+fn only_namespaces_with_a_line_have_a_heading_and_a_column() {
+    let row = TupleReport {
+        interface: Some("eth0".to_owned()),
+        ..TupleReport::default()
+    };
+    let mut one = report(namespace("web"), vec![row]);
+    let shown = one.shown(&View::default());
+    assert!(!shown.contains(&"netns") && shown.contains(&"interface"));
+    assert!(shown.contains(&"owner"));
+    one.namespaces.push(namespace("db"));
+    let heading = one.heading(&View::default());
+    assert_eq!(heading.len(), 1);
+    assert!(heading[0].starts_with("web: "));
+    one.by = By::Process;
+    assert!(!one.shown(&View::default()).contains(&"owner"));
+}
+
+#[test]
+fn an_empty_table_says_whether_connect_works() {
+    let mut spent = namespace("web");
+    spent.state = Pressure::Exhausted;
+    assert!(
+        report(spent, Vec::new())
+            .nothing()
+            .starts_with("every connect() fails")
+    );
+    assert!(
+        report(namespace("web"), Vec::new())
+            .nothing()
+            .starts_with("no TCP connection")
+    );
 }

@@ -1,5 +1,13 @@
 //! The table of `timewait` from values.
 
+use sockdiag::{
+    analysis::{
+        Address,
+        timewait::{Bar, Fullest, NamespaceReport},
+    },
+    model::Netns,
+};
+
 use super::{super::raw, *};
 
 #[test]
@@ -46,4 +54,110 @@ fn each_column_has_its_own_number() {
             "{expected}: {raw:?}"
         );
     }
+}
+
+fn namespace(count: u64, limit: u32, overflows: i128, delta: Option<i128>) -> NamespaceReport {
+    NamespaceReport {
+        netns: Netns::default(),
+        count,
+        fin_wait_2: 0,
+        limit: Some(limit),
+        fill_ratio: Some(count as f64 / f64::from(limit)),
+        overflows: Some(overflows),
+        overflows_delta: delta,
+    }
+}
+
+fn report(namespaces: Vec<NamespaceReport>) -> TimewaitReport {
+    TimewaitReport {
+        count: namespaces.iter().map(|one| one.count).sum(),
+        namespaces,
+        ..TimewaitReport::default()
+    }
+}
+
+fn verdict(report: &TimewaitReport) -> String {
+    report.heading(&View::default()).concat()
+}
+
+#[test]
+fn a_limit_is_near_from_four_fifths_on_and_reached_where_some_are_lost() {
+    for (count, overflows, delta, expected) in [
+        (79, 9, None, "Harmless"),
+        (80, 0, None, "The limit is near:"),
+        (100, 0, None, "The limit is near:"),
+        (100, 1, None, "The limit is reached:"),
+        (99, 1, None, "The limit is near:"),
+        (10, 9, Some(0), "Harmless"),
+        (10, 9, Some(1), "The limit is reached:"),
+    ] {
+        let found = verdict(&report(vec![namespace(count, 100, overflows, delta)]));
+        assert!(
+            found.contains(expected),
+            "{count} {overflows} {delta:?}: {found}"
+        );
+    }
+}
+
+#[test]
+fn where_nothing_is_kept_only_losses_have_a_heading() {
+    assert_eq!(verdict(&report(vec![namespace(0, 100, 0, None)])), "");
+    let lost = verdict(&report(vec![namespace(0, 0, 1, Some(1))]));
+    assert!(lost.contains("The limit is reached"));
+}
+
+#[test]
+fn a_tuple_that_timewaits_hold_to_four_fifths_is_named() {
+    let told = |count| {
+        let mut report = report(vec![namespace(8, 100, 0, None)]);
+        report.fullest = Some(Fullest {
+            netns: Netns::default(),
+            source: [10, 0, 0, 5].into(),
+            destination: Address {
+                address: [10, 0, 0, 9].into(),
+                port: 80,
+            },
+            count,
+            usable: 10,
+        });
+        verdict(&report)
+    };
+    assert!(told(8).contains("8 of 10 ports from 10.0.0.5 to 10.0.0.9:80"));
+    assert!(told(7).contains("Harmless"));
+}
+
+#[test]
+fn the_smallest_bar_is_seen_and_the_chart_breaks_where_it_must() {
+    let mut report = report(vec![namespace(101, 1000, 0, None)]);
+    report.left = [(0, 100), (10, 1)]
+        .map(|(from, count)| Bar {
+            from_seconds: from,
+            to_seconds: from + 10,
+            count,
+        })
+        .to_vec();
+    let chart = |width| {
+        report.heading(&View {
+            width,
+            ..View::default()
+        })[1..]
+            .to_vec()
+    };
+    let whole = "left  0–10s ████████ 100  10–20s █ 1";
+    assert_eq!(chart(None), [whole]);
+    let width = whole.chars().count();
+    assert_eq!(chart(Some(width)), [whole]);
+    assert_eq!(chart(Some(width - 1)).len(), 2);
+}
+
+#[test]
+fn several_namespaces_have_a_line_each_unless_empty() {
+    let [full, empty] = [8, 0].map(|count| namespace(count, 100, 0, None));
+    let lines = |namespaces| report(namespaces).notes(&View::default()).len();
+    assert_eq!(lines(vec![full.clone()]), 0);
+    assert_eq!(lines(vec![full.clone(), empty]), 1);
+    assert_eq!(lines(vec![full.clone(), full]), 2);
+    let mut waiting = report(Vec::new());
+    waiting.fin_wait_2 = 1;
+    assert!(waiting.notes(&View::default())[0].starts_with("FIN_WAIT2: 1 of them"));
 }
