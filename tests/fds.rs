@@ -305,3 +305,19 @@ ctypes.CDLL(None).pthread_exit(None)";
         child.wait().expect("it is ours");
     });
 }
+
+#[test]
+fn those_that_are_shown_are_looked_at_closer() {
+    let test = "those_that_are_shown_are_looked_at_closer";
+    in_sealed_netns(test, || {
+        let (near, large) = (hoarder(test, 60, 64), hoarder(test, 200, 1024));
+        for (args, shown) in [(&[][..], &near), (&["--sort", "open"], &large)] {
+            let report = json(&[&["fds", "--top", "1", "--types"], args].concat());
+            let [only] = &processes(&report)[..] else {
+                panic!("one is shown: {report:#}")
+            };
+            assert_eq!(only["pid"], shown.pid());
+            assert!(only["types"].is_object(), "{only:#}");
+        }
+    });
+}

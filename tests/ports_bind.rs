@@ -240,3 +240,17 @@ fn a_small_majority_after_a_peak_is_not_judged_bound_first() {
         },
     );
 }
+
+#[test]
+fn who_only_bound_a_port_is_named() {
+    in_sealed_netns("who_only_bound_a_port_is_named", || {
+        roads_to_nowhere();
+        port_range(40000, 40019);
+        let _bound = (bind("10.9.0.1:40002"), bind("[::1]:40004"));
+        let report = json(&["ports"]);
+        let namespace = &report["namespaces"][0];
+        let binders = namespace["binders"].as_array().expect("binders[]");
+        let pids: Vec<_> = binders.iter().map(|owner| count(&owner["pid"])).collect();
+        assert_eq!(pids, [u64::from(std::process::id()); 2], "{namespace:#}");
+    });
+}

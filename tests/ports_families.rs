@@ -119,3 +119,14 @@ fn numbers_are_those_of_ss() {
         }
     });
 }
+
+#[test]
+fn a_mapped_destination_is_of_the_ipv4_family() {
+    in_netns("a_mapped_destination_is_of_the_ipv4_family", || {
+        roads_to_nowhere();
+        let _server = listen(SERVER, 100);
+        let _clients = clients(MAPPED, 2);
+        assert_eq!(tuple(&json(&["ports", "-4"]), SERVER)["used"], 2);
+        assert_eq!(tuples(&json(&["ports", "-6"])).len(), 0);
+    });
+}

@@ -117,3 +117,20 @@ fn taken(report: &Value, per_second: &Value) -> f64 {
 fn about(this: f64, that: f64) -> bool {
     (this - that).abs() <= 0.05 * that + 0.1
 }
+
+#[test]
+fn a_tuple_that_appears_has_its_owner_at_once() {
+    in_sealed_netns("a_tuple_that_appears_has_its_owner_at_once", || {
+        roads_to_nowhere();
+        let _servers = (listen(SERVER, 100), listen("10.9.0.1:8081", 100));
+        let _old = client(SERVER);
+        let mut watch = Watching::new(&["ports", "--watch=0.05"]);
+        let owner = |report: &Value, to| tuple(report, to)["owners"][0]["pid"].clone();
+        assert_eq!(owner(&watch.reading(), SERVER), std::process::id());
+        let _new = client("10.9.0.1:8081");
+        let report = wait_for("the new one is there", || {
+            Some(watch.reading()).filter(|report| tuples(report).len() == 2)
+        });
+        assert_eq!(owner(&report, "10.9.0.1:8081"), std::process::id());
+    });
+}

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::os::fd::AsRawFd as _;
+
 use serde_json::Value;
 use support::*;
 
@@ -197,4 +199,32 @@ fn a_family_can_be_chosen() {
         assert_eq!(groups(&report).len(), 2);
         assert_eq!(group(&report, Some(SERVER)).0, 12);
     });
+}
+
+#[test]
+fn each_destination_has_the_holder_of_its_oldest_live_socket() {
+    in_sealed_netns(
+        "each_destination_has_the_holder_of_its_oldest_live_socket",
+        || {
+            roads_to_nowhere();
+            let other = "10.9.0.1:8082";
+            let servers = [listen("10.9.0.1:8081", 100), listen(other, 100)];
+            let _half_closed = client_fin_wait_2(&servers[0], 1);
+            client_time_waits(&servers[1], 1);
+            let live = clients("10.9.0.1:8081", 5);
+            let mapped = client("[::ffff:10.9.0.1]:8082");
+            let oldest = live
+                .iter()
+                .min_by_key(|client| inode(client))
+                .expect("five");
+            let report = json(&["timewait"]);
+            for (key, holder) in [("10.9.0.1:8081", oldest), (other, &mapped)] {
+                let mut all = groups(&report).iter();
+                let group = all.find(|group| group["key"] == key).expect("a group");
+                let owner = &group["likely_owners"][0];
+                assert_eq!(owner["pid"], std::process::id(), "{group:#}");
+                assert_eq!(owner["fd"], holder.as_raw_fd(), "{group:#}");
+            }
+        },
+    );
 }
