@@ -130,3 +130,28 @@ fn owners_are_complete_when_every_socket_was_looked_for() {
     assert_eq!(complete(8, false), Some(false));
     assert_eq!(complete(9, true), Some(false), "eight are remembered");
 }
+
+#[test]
+fn what_is_gone_is_a_share_of_what_its_own_namespace_may_use() {
+    let range = |name: &str, reserved: u16| {
+        let limits = PortLimits {
+            reserved: ports(100..100 + reserved),
+            ..limits()
+        };
+        let mut report = report(&reading(limits, &[]), None, By::Tuple);
+        report.namespaces[0].netns.name = Some(name.to_owned());
+        report.namespaces.remove(0)
+    };
+    let report = |tuples| PortsReport {
+        namespaces: vec![range("other", 0), range("web", 10)],
+        tuples,
+        ..PortsReport::default()
+    };
+    let mut held = row(Pressure::Ok, 3, 0, 2);
+    held.netns.name = Some("web".to_owned());
+    let mut samples = Samples::default();
+    samples.add(&report(vec![held]));
+    let mut last = report(Vec::new());
+    samples.fill(&mut last);
+    assert_eq!(last.tuples[0].used_ratio, 0.5, "5 free of 10");
+}

@@ -211,6 +211,36 @@ fn kinds(types: &FdTypes) -> Vec<(&str, u64)> {
     kinds
 }
 
+/// A process with another number in each place.
+#[cfg(test)]
+pub fn example() -> ProcessReport {
+    ProcessReport {
+        pid: 1,
+        name: "api".to_owned(),
+        state: Some(State::Near),
+        open: Some(2),
+        soft_limit: Some(3),
+        hard_limit: Some(4),
+        used_ratio: Some(0.5),
+        delta: Some(5),
+        per_second: Some(6.5),
+        full_in_seconds: Some(7.0),
+        uid: Some(8),
+        cgroup: Some("/c".to_owned()),
+        unit: Some("u".to_owned()),
+        types: None,
+        why: None,
+        sampled: Some(Spread {
+            samples: 9,
+            minimum: 10,
+            mean: 11.5,
+            p95: 12,
+            maximum: 13,
+        }),
+        began: None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,31 +264,7 @@ mod tests {
 
     #[test]
     fn each_column_has_its_own_number() {
-        let process = ProcessReport {
-            pid: 1,
-            name: "api".to_owned(),
-            state: Some(State::Near),
-            open: Some(2),
-            soft_limit: Some(3),
-            hard_limit: Some(4),
-            used_ratio: Some(0.5),
-            delta: Some(5),
-            per_second: Some(6.5),
-            full_in_seconds: Some(7.0),
-            uid: Some(8),
-            cgroup: Some("/c".to_owned()),
-            unit: Some("u".to_owned()),
-            types: None,
-            why: None,
-            sampled: Some(Spread {
-                samples: 9,
-                minimum: 10,
-                mean: 11.5,
-                p95: 12,
-                maximum: 13,
-            }),
-            began: None,
-        };
+        let process = example();
         let expected = [
             "state=near",
             "use=0.5",
@@ -282,5 +288,17 @@ mod tests {
             "types=",
         ];
         assert_eq!(raw(&COLUMNS, &process), expected);
+    }
+
+    #[test]
+    fn a_peak_that_reached_the_limit_is_bad() {
+        let tone = |soft| {
+            let process = ProcessReport {
+                soft_limit: Some(soft),
+                ..example()
+            };
+            maximum(&process, &View::default()).tone
+        };
+        assert_eq!((tone(13), tone(14)), (Tone::Bad, Tone::Plain));
     }
 }

@@ -89,6 +89,7 @@ fn named(report: &FdsReport, concerns: impl Fn(&ProcessReport) -> bool) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::table::fds::columns::example;
 
     #[test]
     fn large_numbers_are_grouped() {
@@ -120,5 +121,28 @@ mod tests {
             !notes(&report).is_empty()
         };
         assert_eq!([0.79, 0.8, 1.0].map(noted), [false, true, true]);
+    }
+
+    #[test]
+    fn three_are_named_and_the_others_counted() {
+        let process = |pid| ProcessReport {
+            pid,
+            hard_limit: Some(65),
+            ..example()
+        };
+        let noted = |count, nr_open| {
+            let report = FdsReport {
+                processes: (1..=count).map(process).collect(),
+                system: SystemReport {
+                    nr_open: Some(nr_open),
+                    ..SystemReport::default()
+                },
+                ..FdsReport::default()
+            };
+            notes(&report)
+        };
+        assert!(noted(1, 65).is_empty(), "as high as it may be");
+        assert!(noted(3, 64)[0].starts_with("api (1), api (2), api (3): hard limit"));
+        assert!(noted(5, 64)[0].starts_with("api (1), api (2), api (3) and 2 more: hard limit"));
     }
 }

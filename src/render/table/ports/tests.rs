@@ -8,6 +8,8 @@ use sockdiag::{
     model::{Netns, Owner},
 };
 
+use crate::render::Tone;
+
 use super::{
     super::{Cell, raw},
     *,
@@ -334,5 +336,59 @@ fn an_empty_table_says_whether_connect_works() {
         report(namespace("web"), Vec::new())
             .nothing()
             .starts_with("no TCP connection")
+    );
+}
+
+#[test]
+fn colours_tell_how_near_the_end_is() {
+    let of = |state| {
+        let row = TupleReport {
+            state,
+            ..TupleReport::default()
+        };
+        column(&row, "state").tone
+    };
+    assert_eq!(of(Pressure::Ok), Tone::Good);
+    assert_eq!(of(Pressure::Busy), Tone::Plain);
+    assert_eq!(of(Pressure::Tight), Tone::Warning);
+    assert_eq!(of(Pressure::LikelyExhausted), Tone::Bad);
+    assert_eq!(of(Pressure::Exhausted), Tone::Bad);
+}
+
+#[test]
+fn a_tuple_that_is_full_is_full_now() {
+    let row = TupleReport {
+        full_in_seconds: Some(0.0),
+        ..TupleReport::default()
+    };
+    assert_eq!(shown(&row, "full_in"), "now");
+}
+
+#[test]
+fn three_failing_tuples_are_explained_by_what_most_of_their_ports_do() {
+    let row = |states| TupleReport {
+        state: Pressure::Exhausted,
+        used: 4,
+        states,
+        ..TupleReport::default()
+    };
+    let half = States {
+        close_wait: 2,
+        established: 2,
+        ..States::default()
+    };
+    let most = States {
+        close_wait: 3,
+        established: 1,
+        ..States::default()
+    };
+    let rows = vec![row(half), row(most), row(half), row(half)];
+    let notes = report(namespace("web"), rows).notes(&View::default());
+    assert_eq!(notes.len(), 3);
+    assert!(notes[0].contains("reuse connections"), "{}", notes[0]);
+    assert!(
+        notes[1].contains("3 of 4 ports are in CLOSE_WAIT"),
+        "{}",
+        notes[1]
     );
 }

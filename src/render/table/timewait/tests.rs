@@ -161,3 +161,23 @@ fn several_namespaces_have_a_line_each_unless_empty() {
     waiting.fin_wait_2 = 1;
     assert!(waiting.notes(&View::default())[0].starts_with("FIN_WAIT2: 1 of them"));
 }
+
+#[test]
+fn a_scraper_gets_count_limit_and_losses() {
+    let mut text = Vec::new();
+    let metrics = report(vec![namespace(8, 100, 3, None)]).metrics();
+    crate::render::prom::write(&mut text, &metrics).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let values: Vec<_> = lines.map(|line| line.rsplit(' ').next().unwrap()).collect();
+    assert_eq!(values, ["8", "100", "3"]);
+}
+
+#[test]
+fn one_namespace_needs_no_column() {
+    let mut report = report(Vec::new());
+    report.groups = vec![GroupReport::default(); 2];
+    assert!(!report.shown(&View::default()).contains(&"netns"));
+    report.groups[0].netns.name = Some("web".to_owned());
+    assert!(report.shown(&View::default()).contains(&"netns"));
+}
