@@ -228,3 +228,38 @@ fn each_destination_has_the_holder_of_its_oldest_live_socket() {
         },
     );
 }
+
+#[test]
+fn a_destination_that_appears_has_its_likely_owner_at_once() {
+    let test = "a_destination_that_appears_has_its_likely_owner_at_once";
+    in_sealed_netns(test, || {
+        roads_to_nowhere();
+        let servers = [listen(SERVER, 100), listen("10.9.0.1:8082", 100)];
+        let _live = (client(SERVER), client("10.9.0.1:8082"));
+        let _accepted = servers.each_ref().map(|server| server.accept());
+        client_time_waits(&servers[0], 1);
+        let mut watch = Watching::new(&["timewait", "--watch=0.05"]);
+        assert_eq!(groups(&watch.reading()).len(), 1);
+        client_time_waits(&servers[1], 1);
+        let report = wait_for("the new one is there", || {
+            Some(watch.reading()).filter(|report| groups(report).len() == 2)
+        });
+        for group in groups(&report) {
+            let owner = &group["likely_owners"][0];
+            assert_eq!(owner["pid"], std::process::id(), "{group:#}");
+        }
+    });
+}
+
+#[test]
+fn a_listener_on_a_device_is_named_by_it() {
+    in_netns("a_listener_on_a_device_is_named_by_it", || {
+        lo_up();
+        let server = listen_with("127.0.0.1:8081", 9, |socket| {
+            socket.bind_device(Some(b"lo")).expect("SO_BINDTODEVICE");
+        });
+        server_time_waits(&server, 1);
+        let report = json(&["timewait"]);
+        assert_eq!(groups(&report)[0]["key"], "127.0.0.1%lo:8081");
+    });
+}

@@ -374,7 +374,7 @@ fn three_failing_tuples_are_explained_by_what_most_of_their_ports_do() {
     };
     let half = States {
         close_wait: 2,
-        established: 2,
+        syn_sent: 2,
         ..States::default()
     };
     let most = States {
@@ -391,4 +391,23 @@ fn three_failing_tuples_are_explained_by_what_most_of_their_ports_do() {
         "{}",
         notes[1]
     );
+}
+
+#[test]
+fn a_remedy_is_for_the_namespace_that_lacks_it() {
+    let row = TupleReport {
+        state: Pressure::Exhausted,
+        used: 1,
+        states: States {
+            time_wait: 1,
+            ..States::default()
+        },
+        ..TupleReport::default()
+    };
+    let mut reusing = namespace("web");
+    reusing.tcp_tw_reuse = Some(1);
+    let mut report = report(reusing, vec![row]);
+    report.namespaces.insert(0, namespace("db"));
+    let notes = report.notes(&View::default()).concat();
+    assert!(!notes.contains("or net.ipv4.tcp_tw_reuse"), "{notes}");
 }
