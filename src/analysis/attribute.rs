@@ -95,7 +95,7 @@ fn is_mapped(address: &IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Family, Protocol, Queue};
+    use crate::model::Family;
 
     fn at(address: &str, interface: u32) -> Endpoint {
         let address: IpAddr = address.parse().unwrap();
@@ -114,18 +114,8 @@ mod tests {
 
     fn listener(endpoint: Endpoint, v6only: bool) -> Listener {
         Listener {
-            protocol: Protocol::Tcp,
-            local: Local::Inet(endpoint),
             v6only: Some(v6only),
-            queue: Queue::Accept {
-                length: 0,
-                limit: 0,
-            },
-            drops: None,
-            uid: None,
-            inode: 1,
-            cookie: 1,
-            cgroup_id: None,
+            ..Listener::idle(endpoint, 1)
         }
     }
 

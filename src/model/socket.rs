@@ -97,3 +97,24 @@ pub struct Waiting {
     /// The client has closed its side.
     pub hung_up: bool,
 }
+
+#[cfg(test)]
+impl Listener {
+    /// A TCP listener where nobody waits.
+    pub fn idle(local: Endpoint, inode: u32) -> Self {
+        Listener {
+            protocol: Protocol::Tcp,
+            local: Local::Inet(local),
+            v6only: None,
+            queue: Queue::Accept {
+                length: 0,
+                limit: 0,
+            },
+            drops: None,
+            uid: None,
+            inode,
+            cookie: inode.into(),
+            cgroup_id: None,
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use super::*;
 use crate::analysis::Sampling;
-use crate::model::{Connection, Endpoint, Family, Local, Owner, Protocol, Queue, State};
+use crate::model::{Connection, Endpoint, Family, Owner, State};
 
 fn endpoint(text: &str) -> (IpAddr, u16) {
     let (address, port) = text.rsplit_once(':').unwrap();
@@ -31,25 +31,15 @@ fn kept(local: &str, peer: &str, left_seconds: u32) -> Connection {
 
 fn listener(at: &str, inode: u32) -> Listener {
     let (address, port) = endpoint(at);
-    Listener {
-        protocol: Protocol::Tcp,
-        local: Local::Inet(Endpoint {
+    Listener::idle(
+        Endpoint {
             family: Family::V4,
             address,
             port,
             interface: 0,
-        }),
-        v6only: None,
-        queue: Queue::Accept {
-            length: 0,
-            limit: 0,
         },
-        drops: None,
-        uid: None,
         inode,
-        cookie: u64::from(inode),
-        cgroup_id: None,
-    }
+    )
 }
 
 fn reading(listeners: Vec<Listener>, sockets: &[Connection]) -> Reading {

@@ -11,10 +11,7 @@ use std::{collections::HashMap, net::IpAddr, time::Duration};
 use super::*;
 use crate::{
     analysis::Sampling,
-    model::{
-        Connection, Endpoint, Family, Listener, Local, Owner, Owners, PortLimits, PortSet,
-        Protocol, Queue, State,
-    },
+    model::{Connection, Endpoint, Family, Listener, Owner, Owners, PortLimits, PortSet, State},
 };
 
 fn address(text: &str) -> IpAddr {
@@ -41,25 +38,15 @@ fn connection(port: u16, to: &str, state: State) -> Connection {
 }
 
 fn listener(port: u16) -> Listener {
-    Listener {
-        protocol: Protocol::Tcp,
-        local: Local::Inet(Endpoint {
+    Listener::idle(
+        Endpoint {
             family: Family::V4,
             address: address("0.0.0.0"),
             port,
             interface: 0,
-        }),
-        v6only: None,
-        queue: Queue::Accept {
-            length: 0,
-            limit: 0,
         },
-        drops: None,
-        uid: None,
-        inode: 1,
-        cookie: 1,
-        cgroup_id: None,
-    }
+        1,
+    )
 }
 
 fn limits() -> PortLimits {
