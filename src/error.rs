@@ -20,6 +20,13 @@ pub enum Error {
         /// Why.
         cause: io::Error,
     },
+    /// Packets could not be captured.
+    Capture {
+        /// What was tried, in words.
+        attempt: &'static str,
+        /// Why.
+        cause: io::Error,
+    },
     /// A network namespace could not be found or entered.
     Namespace {
         /// As the user named it, or its path.
@@ -44,6 +51,7 @@ impl Error {
         match self {
             Error::File { cause, .. }
             | Error::Netlink { cause, .. }
+            | Error::Capture { cause, .. }
             | Error::Namespace { cause, .. } => cause,
         }
     }
@@ -54,6 +62,7 @@ impl fmt::Display for Error {
         match self {
             Error::File { path, .. } => write!(f, "reading {}", path.display()),
             Error::Netlink { request, .. } => write!(f, "asking the kernel for {request}"),
+            Error::Capture { attempt, .. } => f.write_str(attempt),
             Error::Namespace { name, .. } => write!(f, "network namespace {name}"),
         }
     }

@@ -1,6 +1,5 @@
 //! Pure functions, one module per question: readings in, a report out. No I/O.
 
-mod address;
 mod attribute;
 mod countdown;
 pub mod counters;
@@ -15,7 +14,6 @@ mod sampling;
 pub mod timewait;
 mod unit;
 
-pub use address::Address;
 pub use rate::{change, per_second, wrapping_change};
 pub use sampling::{Distribution, Sampling, Spread, Spreads};
 pub use unit::unit_of;

@@ -1,5 +1,7 @@
 //! What the kernel said, as plain data in our words. No I/O, no text for people.
 
+mod address;
+mod condition;
 mod configured;
 mod connection;
 mod counters;
@@ -9,8 +11,11 @@ mod incomplete;
 mod limits;
 mod owner;
 mod port_set;
+mod segment;
 mod socket;
 
+pub use address::Address;
+pub use condition::{Comparison, Condition, End, Network};
 pub use configured::{ConfiguredLimits, Login, Relative, Setting, UnitLimits};
 pub use connection::{Connection, Holder, State};
 pub use counters::{CounterId, Counters, kernel_name};
@@ -20,4 +25,5 @@ pub use incomplete::Incomplete;
 pub use limits::{ListenLimits, PortLimits};
 pub use owner::{Netns, Owner, Owners, is_process};
 pub use port_set::PortSet;
+pub use segment::{Direction, Flags, Segment, TcpOptions, Timestamps};
 pub use socket::{Listener, Local, Protocol, Queue, RequestSocket, Waiting};

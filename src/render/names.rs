@@ -7,7 +7,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use sockdiag::analysis::{Address, queues::LocalReport};
+use sockdiag::{analysis::queues::LocalReport, model::Address};
 
 thread_local! {
     static ADDRESSES: RefCell<HashMap<SocketAddr, String>> = RefCell::default();

@@ -10,6 +10,7 @@ mod namespace;
 mod netlink;
 mod netstat;
 mod owners;
+mod packet;
 mod process;
 mod release;
 mod sock_diag;
@@ -29,6 +30,7 @@ pub use interfaces::interfaces;
 pub use limit_files::LimitFiles;
 pub use namespace::Namespace;
 pub use owners::{OwnerSearch, Wanted, may_read_all};
+pub use packet::{Cooked, Decoded, LinkType, Packet};
 pub use release::is_at_least;
 pub use sock_diag::{Families, SockDiag, Walk, tells_bound};
 

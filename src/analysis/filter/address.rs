@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::{Expression, Network};
+use super::Expression;
+use crate::model::Network;
 
 /// Said of what is none.
 pub const NOT_A_PORT: &str = "not a port: a number from 0 to 65535";

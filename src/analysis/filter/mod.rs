@@ -9,10 +9,8 @@
 mod address;
 mod parse;
 
-use std::net::IpAddr;
-
 use super::glob::matches;
-use crate::model::Local;
+use crate::model::{Comparison, Local, Network};
 
 pub use parse::FilterError;
 
@@ -34,23 +32,6 @@ enum Expression {
         port: Option<u16>,
     },
     Path(String),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Comparison {
-    Equal,
-    NotEqual,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-}
-
-/// An address and how many of its first bits count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Network {
-    address: IpAddr,
-    bits: u8,
 }
 
 impl Filter {
@@ -110,37 +91,10 @@ impl Expression {
     }
 }
 
-impl Comparison {
-    fn holds(self, left: u16, right: u16) -> bool {
-        match self {
-            Comparison::Equal => left == right,
-            Comparison::NotEqual => left != right,
-            Comparison::Less => left < right,
-            Comparison::LessOrEqual => left <= right,
-            Comparison::Greater => left > right,
-            Comparison::GreaterOrEqual => left >= right,
-        }
-    }
-}
-
-impl Network {
-    fn contains(self, address: IpAddr) -> bool {
-        let (bits, wanted, there) = match (self.address.to_canonical(), address.to_canonical()) {
-            (IpAddr::V4(wanted), IpAddr::V4(there)) => {
-                let left = |address: std::net::Ipv4Addr| u128::from(address.to_bits()) << 96;
-                (self.bits, left(wanted), left(there))
-            }
-            (IpAddr::V6(wanted), IpAddr::V6(there)) => {
-                (self.bits, wanted.to_bits(), there.to_bits())
-            }
-            _ => return false,
-        };
-        bits == 0 || (wanted ^ there) >> (128 - u32::from(bits)) == 0
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
     use crate::model::{Endpoint, Family};
 

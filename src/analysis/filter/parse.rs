@@ -3,9 +3,10 @@
 use std::fmt;
 
 use super::{
-    Comparison, Expression,
+    Expression,
     address::{NOT_A_PORT, Wrong, address},
 };
+use crate::model::Comparison;
 
 /// What is wrong with a filter, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, net::IpAddr};
 
 use super::{ProcessReport, TupleReport};
-use crate::{analysis::Address, model::Netns};
+use crate::model::{Address, Netns};
 
 /// What makes a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, schemars::JsonSchema)]

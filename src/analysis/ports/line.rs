@@ -7,10 +7,7 @@ use super::{
     inferred::{Choice, choices},
     outlook::outlook,
 };
-use crate::{
-    analysis::Address,
-    model::{Owner, Owners, PortSet},
-};
+use crate::model::{Address, Owner, Owners, PortSet};
 
 /// What bind(2) probably gave to connections of a namespace, and how each tuple's ports were chosen.
 pub struct Taken {

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::{Blocked, Tuple, Window};
 use crate::{
-    analysis::{Address, Spread},
-    model::{Netns, Owner, State},
+    analysis::Spread,
+    model::{Address, Netns, Owner, State},
 };
 
 /// How near to running out, the worst last.

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{PortsReport, ProcessReport, States, TupleReport, line::used_ratio};
-use crate::analysis::{Address, Sampling, Spreads};
+use crate::{
+    analysis::{Sampling, Spreads},
+    model::Address,
+};
 
 type Key = (
     Option<u64>,

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::{Flow, NamespaceReading, Side};
 use crate::{
-    analysis::{Address, queues::LocalReport},
-    model::Local,
+    analysis::queues::LocalReport,
+    model::{Address, Local},
 };
 
 /// What makes a line.

@@ -23,10 +23,7 @@ pub use tally::{Flow, Sorter, Tally};
 
 use std::collections::HashMap;
 
-use crate::{
-    analysis::Address,
-    model::{Incomplete, Listener, Netns, Owners, PortLimits},
-};
+use crate::model::{Address, Incomplete, Listener, Netns, Owners, PortLimits};
 
 /// What was read for one report.
 #[derive(Debug, Default)]

@@ -11,8 +11,8 @@ use super::{
     tally::Kept,
 };
 use crate::{
-    analysis::{Address, Report, Spread, change, holders::unfound},
-    model::{Family, Incomplete, Netns},
+    analysis::{Report, Spread, change, holders::unfound},
+    model::{Address, Family, Incomplete, Netns},
 };
 
 /// The width of a bar, and of the time whose drain is told.

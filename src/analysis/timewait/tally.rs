@@ -5,11 +5,10 @@ use std::{collections::HashMap, net::IpAddr, ops::RangeInclusive};
 use super::Side;
 use crate::{
     analysis::{
-        Address,
         attribute::{Place, Places},
         countdown::Countdown,
     },
-    model::{Connection, Endpoint, Listener, State},
+    model::{Address, Connection, Endpoint, Listener, State},
 };
 
 /// Connections that went the same way: from one address here to one service, or to one service here

@@ -6,7 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sockdiag::{Result, analysis::Address, model::Incomplete, source::Families};
+use sockdiag::{
+    Result,
+    model::{Address, Incomplete},
+    source::Families,
+};
 
 use super::super::{
     pace::Pace,

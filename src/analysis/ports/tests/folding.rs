@@ -5,7 +5,7 @@ use super::{super::group::fold, *};
 fn row(port: u16) -> TupleReport {
     TupleReport {
         source: Some(address("10.0.0.5")),
-        destination: Some(crate::analysis::Address {
+        destination: Some(crate::model::Address {
             address: address("10.0.0.9"),
             port,
         }),

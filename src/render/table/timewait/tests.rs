@@ -1,11 +1,8 @@
 //! The table of `timewait` from values.
 
 use sockdiag::{
-    analysis::{
-        Address,
-        timewait::{Bar, Fullest, NamespaceReport},
-    },
-    model::Netns,
+    analysis::timewait::{Bar, Fullest, NamespaceReport},
+    model::{Address, Netns},
 };
 
 use super::{super::raw, *};
