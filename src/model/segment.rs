@@ -42,6 +42,8 @@ pub enum Direction {
     Outgoing,
     /// To another host: `PACKET_OTHERHOST`.
     Passing,
+    /// From this host to itself, on a loopback device (`ARPHRD_LOOPBACK`).
+    Internal,
 }
 
 /// The flags of a TCP header.
