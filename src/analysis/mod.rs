@@ -12,6 +12,7 @@ pub mod queues;
 mod rate;
 mod sampling;
 pub mod timewait;
+pub mod trace;
 mod unit;
 
 pub use rate::{change, per_second, wrapping_change};

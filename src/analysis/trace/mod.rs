@@ -1,0 +1,25 @@
+//! `trace`: every TCP handshake in a stream of segments, with its outcome, its times and the
+//! reason it failed. A stream is folded, not compared: [`Tracker::segment`] takes what passed, and
+//! [`Tracker::events`] gives what came of it.
+
+mod attempt;
+mod clock;
+mod close;
+mod handshake;
+mod leg;
+mod outcome;
+mod pair;
+mod past;
+mod queue;
+#[cfg(test)]
+mod tests;
+mod tracker;
+mod verdict;
+
+pub use close::{Close, How};
+pub use handshake::{
+    CapturedOn, FastOpen, Handshake, Offer, Options, Remark, ResetReport, Sequence, Side,
+};
+pub use outcome::Outcome;
+pub use queue::{QueueSample, Queues};
+pub use tracker::{Event, Shortcomings, Tracker};

@@ -1,0 +1,94 @@
+//! The accept queues of this host's listeners, as they were at a moment.
+
+use std::{collections::HashMap, net::IpAddr};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::super::attribute::{Place, Places};
+use crate::model::{Address, Endpoint, Family, Listener, Queue, Segment};
+
+/// An accept queue at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct QueueSample {
+    /// Connections waiting for accept(2).
+    pub length: u32,
+    /// How many may wait, less one.
+    pub limit: u32,
+    /// Sockets that share the address by SO_REUSEPORT; this is the fullest of them.
+    pub members: u32,
+    /// When it was looked at, in milliseconds after the packet that made it matter.
+    pub sampled_after_ms: f64,
+}
+
+impl QueueSample {
+    /// It takes no more.
+    pub fn is_full(&self) -> bool {
+        self.length > self.limit
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub struct Queues {
+    taken_ns: u64,
+    places: Places,
+    samples: HashMap<Place, QueueSample>,
+}
+
+impl Queues {
+    /// From a dump of listeners at a time, in nanoseconds since 1970.
+    pub fn of(listeners: &[Listener], taken_ns: u64) -> Self {
+        let mut samples: HashMap<Place, QueueSample> = HashMap::new();
+        for listener in listeners {
+            let (Some(place), Queue::Accept { length, limit }) =
+                (Place::of(listener), listener.queue)
+            else {
+                continue;
+            };
+            let sample = samples.entry(place).or_insert(QueueSample {
+                length,
+                limit,
+                members: 0,
+                sampled_after_ms: 0.0,
+            });
+            sample.members += 1;
+            if room(length, limit) < room(sample.length, sample.limit) {
+                (sample.length, sample.limit) = (length, limit);
+            }
+        }
+        Queues {
+            taken_ns,
+            places: Places::of(listeners),
+            samples,
+        }
+    }
+
+    /// That of the listener which a packet for this address reaches, or came from.
+    pub fn serving(&self, server: &Address, packet: &Segment) -> Option<QueueSample> {
+        let local = |family, address| Endpoint {
+            family,
+            address,
+            port: server.port,
+            interface: packet.interface,
+        };
+        let place = match server.address {
+            IpAddr::V6(_) => self.places.serving(&local(Family::V6, server.address)),
+            IpAddr::V4(v4) => {
+                let own = self.places.serving(&local(Family::V4, server.address));
+                let mapped = || local(Family::V6, v4.to_ipv6_mapped().into());
+                own.or_else(|| self.places.serving(&mapped()))
+            }
+        };
+        let sample = *self.samples.get(&place?)?;
+        let after_ns = i128::from(self.taken_ns) - i128::from(packet.time_ns);
+        Some(QueueSample {
+            sampled_after_ms: (after_ns / 1000) as f64 / 1000.0,
+            ..sample
+        })
+    }
+}
+
+fn room(length: u32, limit: u32) -> i64 {
+    i64::from(limit) - i64::from(length)
+}

@@ -1,0 +1,278 @@
+//! Follows every handshake in a stream of segments. Memory is bounded: a flood of SYNs only makes
+//! the oldest unfinished ones be forgotten, and those are counted.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+};
+
+use super::{
+    Close, Handshake, Queues,
+    attempt::{Attempt, Taken},
+    clock::Clock,
+    pair::Pair,
+    past::{Past, Pasts},
+    verdict::{Context, Ending},
+};
+use crate::model::{Flags, Segment};
+
+/// Handshakes that may be unfinished at once.
+const MOST: usize = 65_536;
+/// A SYN-ACK that comes so much later than its handshake's end is not a copy of one seen before.
+const LATE_NS: u64 = 100_000_000;
+
+/// What the tracker has to say.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A handshake ended.
+    Handshake(Box<Handshake>),
+    /// A connection ended.
+    Close(Box<Close>),
+}
+
+/// What it could not follow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shortcomings {
+    /// Unfinished handshakes that were forgotten for want of room.
+    pub evicted: u64,
+    /// Connections that were forgotten for want of room, so that their end will not be told.
+    pub forgotten: u64,
+    /// Handshakes called established whose SYN-ACK came again after that.
+    pub contradicted: u64,
+}
+
+/// All handshakes.
+#[derive(Debug, Default)]
+pub struct Tracker {
+    clock: Clock,
+    attempts: HashMap<Pair, Attempt>,
+    /// Deadlines, some of them out of date: each is looked at again when it comes.
+    deadlines: BinaryHeap<Reverse<(u64, u64, Pair)>>,
+    pasts: Pasts,
+    events: Vec<Event>,
+    queues: Queues,
+    serial: u64,
+    lost: u64,
+    evicted: u64,
+    contradicted: u64,
+    closes: bool,
+}
+
+impl Tracker {
+    /// One that has seen nothing. It tells also how connections end if `closes` is set.
+    pub fn new(closes: bool) -> Self {
+        Tracker {
+            closes,
+            ..Self::default()
+        }
+    }
+
+    /// Takes a segment.
+    pub fn segment(&mut self, segment: &Segment) {
+        let at = self.clock.at(segment.time_ns);
+        self.end_overdue();
+        let pair = Pair::of(segment);
+        let Some(attempt) = self.attempts.get_mut(&pair) else {
+            return self.without_attempt(pair, segment, at);
+        };
+        let due = attempt.deadline();
+        let taken = attempt.take(segment, at);
+        if taken == Taken::Ignored {
+            return;
+        }
+        if attempt.server_is_here() {
+            attempt.look_at_queue(self.queues.serving(&attempt.server, segment));
+        }
+        let is_broken_off = attempt.reset.is_some();
+        if attempt.deadline() < due {
+            let earlier = (attempt.deadline(), attempt.serial, pair);
+            self.deadlines.push(Reverse(earlier));
+        }
+        match taken {
+            Taken::Superseded => {
+                self.end(pair, Ending::TimedOut);
+                self.begin(pair, segment, at);
+            }
+            Taken::Decided => {
+                self.end(pair, Ending::Decided);
+                if !is_broken_off && closes(segment) {
+                    self.close(pair, segment, at);
+                }
+            }
+            Taken::Noted | Taken::Ignored => {}
+        }
+    }
+
+    /// Time passes without packets, by the clock that gives packets their times.
+    pub fn pass(&mut self, time_ns: u64) {
+        self.clock.at(time_ns);
+        self.end_overdue();
+    }
+
+    /// That clock was set, by so many nanoseconds.
+    pub fn clock_set_by(&mut self, nanoseconds: i128) {
+        self.clock.set_by(nanoseconds);
+    }
+
+    /// The kernel has lost so many packets since the capture began.
+    pub fn has_lost(&mut self, packets: u64) {
+        self.lost = packets;
+    }
+
+    /// The accept queues as they are now.
+    pub fn look_at(&mut self, queues: Queues) {
+        self.queues = queues;
+    }
+
+    /// The capture ends, and with it every handshake.
+    pub fn finish(&mut self) {
+        self.end_overdue();
+        let mut left: Vec<_> = self.attempts.iter().collect();
+        left.sort_by_key(|(_, attempt)| attempt.serial);
+        let left: Vec<Pair> = left.into_iter().map(|(pair, _)| *pair).collect();
+        for pair in left {
+            self.end(pair, Ending::CaptureEnds);
+        }
+    }
+
+    /// What there is to say since it was asked last.
+    pub fn events(&mut self) -> impl Iterator<Item = Event> + '_ {
+        self.events.drain(..)
+    }
+
+    /// What it could not follow so far.
+    pub fn shortcomings(&self) -> Shortcomings {
+        Shortcomings {
+            evicted: self.evicted,
+            forgotten: self.pasts.forgotten,
+            contradicted: self.contradicted,
+        }
+    }
+
+    #[cfg(test)]
+    pub fn deadlines_kept(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    fn without_attempt(&mut self, pair: Pair, segment: &Segment, at: u64) {
+        let flags = segment.flags;
+        if flags.has(Flags::SYN) {
+            if self.is_of_the_past(&pair, segment, at) {
+                return;
+            }
+            self.begin(pair, segment, at);
+        } else if closes(segment) {
+            self.close(pair, segment, at);
+        }
+    }
+
+    /// A SYN or SYN-ACK of a handshake that has ended is no other handshake.
+    fn is_of_the_past(&mut self, pair: &Pair, segment: &Segment, at: u64) -> bool {
+        let Some(past) = self.pasts.find(pair) else {
+            return false;
+        };
+        let is_answer = segment.flags.has(Flags::ACK);
+        let is_late = at.saturating_sub(past.since) > LATE_NS;
+        let is_same = match is_answer {
+            true => past.is_same_answer(segment),
+            false => past.is_same_syn(segment),
+        };
+        let contradicts = is_same && is_answer && past.is_connection && is_late;
+        self.contradicted += u64::from(contradicts);
+        is_same
+    }
+
+    fn begin(&mut self, pair: Pair, segment: &Segment, at: u64) {
+        let past = self.pasts.remove(&pair).and_then(|past| past.ended);
+        self.serial += 1;
+        let mut attempt = Attempt::new(segment, at);
+        attempt.serial = self.serial;
+        attempt.clock_steps = self.clock.steps();
+        attempt.lost_before = self.lost;
+        attempt.reused_after = past.map(|ended| at.saturating_sub(ended));
+        if attempt.server_is_here() {
+            attempt.look_at_queue(self.queues.serving(&attempt.server, segment));
+        }
+        let deadline = Reverse((attempt.deadline(), attempt.serial, pair));
+        self.deadlines.push(deadline);
+        self.attempts.insert(pair, attempt);
+        self.make_room();
+    }
+
+    fn end(&mut self, pair: Pair, ending: Ending) {
+        let Some(attempt) = self.attempts.remove(&pair) else {
+            return;
+        };
+        let report = attempt.report(ending, &self.context());
+        let is_connection = attempt.reset.is_none() && attempt.is_open();
+        let past = Past::of(&attempt, is_connection, self.clock.now());
+        self.pasts.insert(pair, past);
+        self.events.push(Event::Handshake(Box::new(report)));
+        if let Some(fin) = attempt.fin {
+            self.close(pair, &fin.0, fin.1);
+        }
+    }
+
+    fn close(&mut self, pair: Pair, segment: &Segment, at: u64) {
+        if self.closes && self.pasts.find(&pair).is_none() {
+            self.pasts.insert(pair, Past::unseen(segment, at));
+        }
+        let past = self.pasts.find(&pair);
+        let close = past.and_then(|past| past.close(segment, at));
+        let told = close.filter(|_| self.closes);
+        self.events
+            .extend(told.map(|close| Event::Close(Box::new(close))));
+    }
+
+    fn context(&self) -> Context {
+        Context {
+            now: self.clock.now(),
+            clock_steps: self.clock.steps(),
+            lost: self.lost,
+        }
+    }
+
+    fn end_overdue(&mut self) {
+        let now = self.clock.now();
+        while let Some(Reverse((due, serial, pair))) = self.deadlines.peek().copied()
+            && due < now
+        {
+            self.deadlines.pop();
+            let attempt = self.attempts.get(&pair);
+            match attempt.filter(|attempt| attempt.serial == serial) {
+                Some(attempt) if attempt.deadline() < now => self.end(pair, Ending::TimedOut),
+                Some(attempt) => {
+                    let later = (attempt.deadline(), serial, pair);
+                    self.deadlines.push(Reverse(later));
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn make_room(&mut self) {
+        while self.attempts.len() > MOST
+            && let Some(Reverse((_, serial, pair))) = self.deadlines.pop()
+        {
+            let attempt = self.attempts.get(&pair);
+            match attempt.filter(|attempt| attempt.serial == serial) {
+                Some(attempt) if attempt.ack.is_some() => self.end(pair, Ending::Evicted),
+                Some(_) => {
+                    self.attempts.remove(&pair);
+                    self.evicted += 1;
+                }
+                None => {}
+            }
+        }
+        if self.deadlines.len() > 4 * self.attempts.len() + 1024 {
+            let current = self.attempts.iter();
+            self.deadlines = current
+                .map(|(pair, attempt)| Reverse((attempt.deadline(), attempt.serial, *pair)))
+                .collect();
+        }
+    }
+}
+
+fn closes(segment: &Segment) -> bool {
+    segment.flags.has(Flags::FIN) || segment.flags.has(Flags::RST)
+}

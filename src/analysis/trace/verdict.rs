@@ -1,0 +1,237 @@
+//! What an attempt came to, and when that can be said.
+
+use super::{
+    Outcome, QueueSample,
+    attempt::{Attempt, Reset},
+    handshake::{
+        CapturedOn, Handshake, Offer, Options, Remark, ResetReport, Sequence, Side, milliseconds,
+        written,
+    },
+    leg::Leg,
+};
+use crate::model::{Direction, End};
+
+const SECOND_NS: u64 = 1_000_000_000;
+/// Systems wait for up to three seconds before they repeat an unanswered segment for the first
+/// time (RFC 6298, section 2.1; RFC 1122 before it), Linux for one.
+const FIRST_WAIT_NS: u64 = 3_500_000_000;
+/// A Linux server that did not take the ACK repeats its SYN-ACK after one second
+/// (`TCP_TIMEOUT_INIT`, include/net/tcp.h).
+const HOLD_NS: u64 = 1_500_000_000;
+
+/// Why an attempt is brought to an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Its segments tell it.
+    Decided,
+    /// Nothing more came in time, or a new one with the same four numbers did.
+    TimedOut,
+    /// The capture ends.
+    CaptureEnds,
+    /// Its room was wanted.
+    Evicted,
+}
+
+/// What the tracker knows beside an attempt.
+#[derive(Debug, Clone, Copy)]
+pub struct Context {
+    /// The latest time.
+    pub now: u64,
+    /// Steps of the clock so far.
+    pub clock_steps: u32,
+    /// Packets that the kernel lost so far.
+    pub lost: u64,
+}
+
+impl Attempt {
+    /// When no more is to be expected: a segment would have been repeated by then.
+    pub fn deadline(&self) -> u64 {
+        let patience = |leg: &Leg| leg.last + FIRST_WAIT_NS.max(2 * leg.spacing + SECOND_NS);
+        let answered = self.syn_ack.as_ref();
+        match (self.ack, answered) {
+            (Some(ack), None) => ack + HOLD_NS,
+            (Some(_), Some(answer)) if answer.count == 1 => answer.last + HOLD_NS,
+            (Some(_), Some(answer)) => answer.last + 2 * answer.spacing + SECOND_NS / 2,
+            (None, Some(answer)) if self.confirmed => answer.last + HOLD_NS,
+            (None, Some(answer)) => patience(answer),
+            (None, None) => self.syn.as_ref().map_or(self.first, patience),
+        }
+    }
+
+    /// Whose accept queue matters: that of a server on this host.
+    pub fn server_is_here(&self) -> bool {
+        matches!(
+            self.captured_on(),
+            Some(CapturedOn::Server | CapturedOn::Both)
+        )
+    }
+
+    fn captured_on(&self) -> Option<CapturedOn> {
+        if self.client.address.is_loopback() && self.server.address.is_loopback() {
+            return Some(CapturedOn::Both);
+        }
+        let syn = self.syn.as_ref().and_then(Leg::direction);
+        let answer = || self.syn_ack.as_ref().and_then(Leg::direction);
+        Some(match (syn, syn.is_none().then(answer).flatten()) {
+            (Some(Direction::Internal), _) | (_, Some(Direction::Internal)) => CapturedOn::Both,
+            (Some(Direction::Passing), _) | (_, Some(Direction::Passing)) => CapturedOn::Between,
+            (Some(Direction::Incoming), _) | (_, Some(Direction::Outgoing)) => CapturedOn::Server,
+            (Some(Direction::Outgoing), _) | (_, Some(Direction::Incoming)) => CapturedOn::Client,
+            (None, None) => return None,
+        })
+    }
+
+    /// SYN-ACKs that nothing but a lost acknowledgement explains. Each SYN that was sent again may
+    /// have been answered on its own; on the server, only those that came after the first answer.
+    fn unexplained_repeats(&self) -> u32 {
+        let syns = self.syn.as_ref().map_or(0, |syn| syn.count);
+        let explained = match self.server_is_here() {
+            true => syns.saturating_sub(self.syns_before_answer),
+            false => syns.saturating_sub(1),
+        };
+        let repeats = self.syn_ack.as_ref().map_or(0, Leg::retransmits);
+        self.repeated_after_ack
+            .min(repeats.saturating_sub(explained))
+    }
+
+    fn outcome(&self, ending: Ending, now: u64) -> Outcome {
+        if let Some(reset) = &self.reset {
+            return self.broken_off(reset);
+        }
+        let is_open = self.is_open();
+        if self.is_to_itself() && self.syn_ack.is_some() {
+            return Outcome::SelfConnect;
+        }
+        if self.crossing.is_some() && is_open && self.syn_ack.is_some() {
+            return Outcome::SimultaneousOpen;
+        }
+        if self.unexplained_repeats() > 0 {
+            return Outcome::AckDropped;
+        }
+        if is_open {
+            return Outcome::Established;
+        }
+        let waited = now.saturating_sub(self.first) >= SECOND_NS;
+        match &self.syn_ack {
+            _ if ending == Ending::CaptureEnds && !waited => Outcome::Incomplete,
+            Some(_) => Outcome::SynAckUnanswered,
+            None => Outcome::NoReply,
+        }
+    }
+
+    fn broken_off(&self, reset: &Reset) -> Outcome {
+        match (reset.by, &self.syn_ack, &self.crossing) {
+            (End::Client, ..) => Outcome::ResetByClient,
+            (End::Server, None, None) => Outcome::Refused,
+            (End::Server, ..) => Outcome::ResetByServer,
+        }
+    }
+
+    fn remarks(&self, ending: Ending, context: &Context, outcome: Outcome) -> Vec<Remark> {
+        let is_open_question = !self.confirmed && self.reset.is_none();
+        let answer = self.syn_ack.as_ref();
+        let waited_in_vain = outcome == Outcome::SynAckUnanswered
+            && ending == Ending::TimedOut
+            && answer.is_some_and(|answer| answer.count == 1);
+        let all = [
+            (self.syn.is_none(), Remark::BegunBefore),
+            (
+                ending == Ending::CaptureEnds && context.now < self.deadline(),
+                Remark::EndedEarly,
+            ),
+            (
+                is_open_question && context.lost > self.lost_before,
+                Remark::LossPossible,
+            ),
+            (context.clock_steps > self.clock_steps, Remark::ClockStepped),
+            (self.challenge_ack, Remark::ChallengeAck),
+            (waited_in_vain, Remark::SynAckNotRepeated),
+            (self.sequence_changed, Remark::ServerSequenceChanged),
+            (ending == Ending::Evicted, Remark::Evicted),
+        ];
+        let held = all.into_iter().filter(|(holds, _)| *holds);
+        held.map(|(_, remark)| remark).collect()
+    }
+
+    /// The report on it.
+    pub fn report(&self, ending: Ending, context: &Context) -> Handshake {
+        let outcome = self.outcome(ending, context.now);
+        let is_timed = context.clock_steps == self.clock_steps;
+        let between = |from: Option<u64>, to: Option<u64>| {
+            let time = to?.saturating_sub(from?);
+            is_timed.then(|| milliseconds(time))
+        };
+        let (syn, answer) = (self.syn.as_ref(), self.syn_ack.as_ref());
+        let (asked, answered) = (syn.map(|syn| syn.first), answer.map(|leg| leg.first));
+        Handshake {
+            client: self.client,
+            server: self.server,
+            interface: None,
+            vlan: self.vlan,
+            started: written(self.began_ns),
+            outcome,
+            confirmed: self.confirmed,
+            captured_on: self.captured_on(),
+            syn_retransmits: syn.map_or(0, Leg::retransmits),
+            syn_ack_retransmits: answer.map_or(0, Leg::retransmits),
+            syn_after_ms: repetitions(syn, is_timed),
+            syn_ack_after_ms: repetitions(answer, is_timed),
+            syn_to_syn_ack_ms: between(asked, answered),
+            syn_ack_to_ack_ms: between(answered, self.ack),
+            total_ms: between(asked, self.ack),
+            options: Options {
+                client: syn.map(|leg| Offer::of(&leg.segment)),
+                server: answer.map(|leg| Offer::of(&leg.segment)),
+            },
+            fast_open_bytes: self.fast_open_bytes(),
+            sequence: Sequence {
+                client_isn: self.client_sequence(),
+                server_isn: self.server_sequence(),
+            },
+            listener_queue: self.queue,
+            reset: self.reset.map(|reset| self.reset_report(&reset)),
+            reused_after_ms: self.reused_after.map(milliseconds),
+            packet: self.packet,
+            remarks: self.remarks(ending, context, outcome),
+            started_ns: self.began_ns,
+            interface_index: self.interface,
+        }
+    }
+
+    fn reset_report(&self, reset: &Reset) -> ResetReport {
+        ResetReport {
+            by: reset.by.into(),
+            with_ack: reset.with_ack,
+            after_ack: self.ack.is_some(),
+        }
+    }
+
+    fn fast_open_bytes(&self) -> Option<u32> {
+        let sent = self
+            .syn
+            .as_ref()
+            .filter(|syn| syn.segment.payload_bytes > 0)?;
+        let answer = self.syn_ack.as_ref()?;
+        let first = sent.sequence().wrapping_add(1);
+        Some(answer.segment.acknowledgement.wrapping_sub(first))
+    }
+
+    /// Keeps what the listener's queue was when it mattered.
+    pub fn look_at_queue(&mut self, sample: Option<QueueSample>) {
+        self.queue = sample.or(self.queue);
+    }
+}
+
+impl From<End> for Side {
+    fn from(end: End) -> Self {
+        match end {
+            End::Client => Side::Client,
+            End::Server => Side::Server,
+        }
+    }
+}
+
+fn repetitions(leg: Option<&Leg>, is_timed: bool) -> Vec<f64> {
+    let times = leg.filter(|_| is_timed).map_or(&[][..], |leg| &leg.again);
+    times.iter().map(|time| milliseconds(*time)).collect()
+}
