@@ -6,11 +6,14 @@ mod attempt;
 mod clock;
 mod close;
 mod handshake;
+mod latency;
 mod leg;
 mod outcome;
 mod pair;
 mod past;
 mod queue;
+mod report;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod tracker;
@@ -20,6 +23,9 @@ pub use close::{Close, How};
 pub use handshake::{
     CapturedOn, FastOpen, Handshake, Offer, Options, Remark, ResetReport, Sequence, Side,
 };
+pub use latency::{Bar, Percentiles};
 pub use outcome::Outcome;
 pub use queue::{QueueSample, Queues};
+pub use report::{Line, TraceReport};
+pub use summary::{Collector, ListenerSummary, PeerSummary, Summary, Tally};
 pub use tracker::{Event, Shortcomings, Tracker};

@@ -150,7 +150,7 @@ impl Tracker {
     }
 
     #[cfg(test)]
-    pub fn deadlines_kept(&self) -> usize {
+    pub(super) fn deadlines_kept(&self) -> usize {
         self.deadlines.len()
     }
 

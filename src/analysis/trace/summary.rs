@@ -1,0 +1,271 @@
+//! What all handshakes come to.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::Hash,
+    net::IpAddr,
+};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{
+    CapturedOn, Handshake, Outcome, QueueSample,
+    latency::{Bar, Bars, Latencies, Percentiles},
+};
+use crate::model::Address;
+
+/// No more servers and clients than this are told apart.
+const MOST: usize = 1024;
+/// No more of them than this are listed.
+const LISTED: usize = 20;
+
+/// What all handshakes come to.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Summary {
+    /// How many ended how.
+    pub outcomes: BTreeMap<Outcome, u64>,
+    /// How many ended at all.
+    pub handshakes: u64,
+    /// How many of them were shown.
+    pub shown: u64,
+    /// Packets that were looked at.
+    pub packets: u64,
+    /// Packets that the kernel had no room for; `null` when they were read from a file.
+    pub lost_by_kernel: Option<u64>,
+    /// From SYN to ACK, of those established.
+    pub latency_ms: Percentiles,
+    /// The same as bars.
+    pub histogram: Vec<Bar>,
+    /// By server, those with most failures first; at most 20.
+    pub listeners: Vec<ListenerSummary>,
+    /// By client, those with most failures first; at most 20.
+    pub peers: Vec<PeerSummary>,
+    /// How many servers there are; `null` when they were too many to be told apart.
+    pub listener_count: Option<u64>,
+    /// How many clients there are; `null` when they were too many to be told apart.
+    pub peer_count: Option<u64>,
+    /// Unfinished handshakes that were forgotten for want of room; they are in none of these
+    /// numbers.
+    pub evicted: u64,
+    /// Parts of fragmented TCP packets.
+    pub fragments: u64,
+    /// Packets that should be TCP and could not be read.
+    pub undecodable: u64,
+    /// What counters of the kernel rose by meanwhile, in the namespace that was captured; `null`
+    /// when packets were read from a file.
+    pub counters: Option<BTreeMap<String, u64>>,
+}
+
+/// What all handshakes with one server come to.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct ListenerSummary {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its port.
+    pub port: u16,
+    /// How many ended.
+    pub handshakes: u64,
+    /// How many of them failed.
+    pub failed: u64,
+    /// How many ended how, those that did not occur left out.
+    pub outcomes: BTreeMap<Outcome, u64>,
+    /// From SYN to ACK, of those established.
+    pub latency_ms: Percentiles,
+    /// From SYN to SYN-ACK.
+    pub syn_to_syn_ack_ms: Percentiles,
+    /// Its accept queue when it was fullest; `null` when it is not on this host.
+    pub queue_max: Option<QueueSample>,
+    /// Where its handshakes were captured; `null` when that is not known, or differs.
+    pub captured_on: Option<CapturedOn>,
+}
+
+/// What all handshakes of one client come to.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct PeerSummary {
+    /// Its address.
+    pub address: IpAddr,
+    /// How many ended.
+    pub handshakes: u64,
+    /// How many of them failed.
+    pub failed: u64,
+    /// From SYN to ACK, of those established.
+    pub latency_ms: Percentiles,
+}
+
+/// What is counted beside handshakes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tally {
+    /// Packets that were looked at.
+    pub packets: u64,
+    /// Packets that the kernel had no room for.
+    pub lost_by_kernel: Option<u64>,
+    /// Parts of fragmented TCP packets.
+    pub fragments: u64,
+    /// Packets that should be TCP and could not be read.
+    pub undecodable: u64,
+    /// Handshakes that were shown.
+    pub shown: u64,
+    /// Unfinished handshakes that were forgotten.
+    pub evicted: u64,
+    /// What counters rose by.
+    pub counters: Option<BTreeMap<String, u64>>,
+}
+
+/// Collects handshakes.
+#[derive(Debug, Default)]
+pub struct Collector {
+    all: Group,
+    bars: Bars,
+    listeners: Groups<Address>,
+    peers: Groups<IpAddr>,
+}
+
+#[derive(Debug)]
+struct Groups<K> {
+    known: HashMap<K, Group>,
+    is_full: bool,
+}
+
+impl<K> Default for Groups<K> {
+    fn default() -> Self {
+        Groups {
+            known: HashMap::new(),
+            is_full: false,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    handshakes: u64,
+    failed: u64,
+    outcomes: BTreeMap<Outcome, u64>,
+    total: Latencies,
+    answer: Latencies,
+    queue_max: Option<QueueSample>,
+    captured_on: Option<CapturedOn>,
+    is_mixed: bool,
+}
+
+impl Collector {
+    /// Takes one.
+    pub fn add(&mut self, handshake: &Handshake) {
+        self.all.add(handshake);
+        latency(handshake)
+            .into_iter()
+            .for_each(|ms| self.bars.add(ms));
+        self.listeners.add(handshake.server, handshake);
+        self.peers.add(handshake.client.address, handshake);
+    }
+
+    /// How many there are so far.
+    pub fn handshakes(&self) -> u64 {
+        self.all.handshakes
+    }
+
+    /// What they come to.
+    pub fn summary(&self, tally: Tally) -> Summary {
+        let outcomes = Outcome::ALL.map(|outcome| {
+            let count = self.all.outcomes.get(&outcome);
+            (outcome, count.copied().unwrap_or(0))
+        });
+        let listeners = self.listeners.worst();
+        let peers = self.peers.worst();
+        Summary {
+            outcomes: outcomes.into(),
+            handshakes: self.all.handshakes,
+            shown: tally.shown,
+            packets: tally.packets,
+            lost_by_kernel: tally.lost_by_kernel,
+            latency_ms: self.all.total.percentiles(),
+            histogram: self.bars.all(),
+            listeners: listeners.into_iter().map(listener).collect(),
+            peers: peers.into_iter().map(peer).collect(),
+            listener_count: self.listeners.count(),
+            peer_count: self.peers.count(),
+            evicted: tally.evicted,
+            fragments: tally.fragments,
+            undecodable: tally.undecodable,
+            counters: tally.counters,
+        }
+    }
+}
+
+impl<K: Eq + Hash + Ord + Copy> Groups<K> {
+    fn add(&mut self, key: K, handshake: &Handshake) {
+        if let Some(group) = self.known.get_mut(&key) {
+            return group.add(handshake);
+        }
+        if self.known.len() == MOST {
+            self.is_full = true;
+            return;
+        }
+        self.known.entry(key).or_default().add(handshake);
+    }
+
+    fn count(&self) -> Option<u64> {
+        (!self.is_full).then_some(self.known.len() as u64)
+    }
+
+    fn worst(&self) -> Vec<(&K, &Group)> {
+        let mut all: Vec<_> = self.known.iter().collect();
+        let rank = |group: &Group| (group.failed, group.handshakes);
+        all.sort_by(|(one, a), (other, b)| rank(b).cmp(&rank(a)).then(one.cmp(other)));
+        all.truncate(LISTED);
+        all
+    }
+}
+
+impl Group {
+    fn add(&mut self, handshake: &Handshake) {
+        let is_first = self.handshakes == 0;
+        self.handshakes += 1;
+        self.failed += u64::from(handshake.outcome.is_failure());
+        *self.outcomes.entry(handshake.outcome).or_default() += 1;
+        if handshake.outcome == Outcome::Established {
+            handshake
+                .total_ms
+                .into_iter()
+                .for_each(|ms| self.total.add(ms));
+        }
+        let answer = handshake.syn_to_syn_ack_ms;
+        answer.into_iter().for_each(|ms| self.answer.add(ms));
+        self.queue_max = fuller(self.queue_max, handshake.listener_queue);
+        self.is_mixed |= !is_first && self.captured_on != handshake.captured_on;
+        self.captured_on = handshake.captured_on.filter(|_| !self.is_mixed);
+    }
+}
+
+fn latency(handshake: &Handshake) -> Option<f64> {
+    let is_established = handshake.outcome == Outcome::Established;
+    handshake.total_ms.filter(|_| is_established)
+}
+
+fn fuller(one: Option<QueueSample>, other: Option<QueueSample>) -> Option<QueueSample> {
+    let rank = |sample: &QueueSample| i64::from(sample.length) - i64::from(sample.limit);
+    one.into_iter().chain(other).max_by_key(rank)
+}
+
+fn listener((server, group): (&Address, &Group)) -> ListenerSummary {
+    ListenerSummary {
+        address: server.address,
+        port: server.port,
+        handshakes: group.handshakes,
+        failed: group.failed,
+        outcomes: group.outcomes.clone(),
+        latency_ms: group.total.percentiles(),
+        syn_to_syn_ack_ms: group.answer.percentiles(),
+        queue_max: group.queue_max,
+        captured_on: group.captured_on,
+    }
+}
+
+fn peer((address, group): (&IpAddr, &Group)) -> PeerSummary {
+    PeerSummary {
+        address: *address,
+        handshakes: group.handshakes,
+        failed: group.failed,
+        latency_ms: group.total.percentiles(),
+    }
+}
