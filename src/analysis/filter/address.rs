@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Expression;
-use crate::model::Network;
+use crate::model::{End, Network};
 
 /// Said of what is none.
 pub const NOT_A_PORT: &str = "not a port: a number from 0 to 65535";
@@ -25,9 +25,10 @@ fn wrong<'a>(part: &'a str, why: impl Into<String>) -> Wrong<'a> {
 
 /// `ADDR`, `ADDR:PORT`, `ADDR/BITS:PORT`, `:PORT`, `*:PORT`; an IPv6 address with a port or bits
 /// stands in brackets.
-pub fn address(word: &str) -> Result<Expression, Wrong<'_>> {
+pub fn address(word: &str, end: End) -> Result<Expression, Wrong<'_>> {
     if let Ok(address) = word.parse::<IpAddr>() {
         return Ok(Expression::Address {
+            end,
             network: Some(whole(address)),
             port: None,
         });
@@ -54,7 +55,7 @@ pub fn address(word: &str) -> Result<Expression, Wrong<'_>> {
         None | Some("*") => None,
         Some(digits) => Some(digits.parse().map_err(|_| wrong(digits, NOT_A_PORT))?),
     };
-    Ok(Expression::Address { network, port })
+    Ok(Expression::Address { end, network, port })
 }
 
 fn network<'a>(place: &'a str, bits: &'a str) -> Result<Network, Wrong<'a>> {

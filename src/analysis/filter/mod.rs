@@ -1,16 +1,20 @@
-//! The filter of `ss` (man 8 ss, FILTER), as far as it speaks of the local end of a socket.
+//! The filter of `ss` (man 8 ss, FILTER), as far as it speaks of a socket's local end, or of both
+//! ends of a connection.
 //!
 //! ```text
 //! :8080            that local port            10.0.0.0/8:443      an address range and a port
 //! sport >= :1024   ports compared             src [::1]           an address
 //! /run/*.sock      a unix socket's path       not :22 and (:80 or :443)
+//! dport, dst       the other end of a connection
 //! ```
+//!
+//! The local end is a listener's, and so the server's in a filter on connections.
 
 mod address;
 mod parse;
 
 use super::glob::matches;
-use crate::model::{Comparison, Local, Network};
+use crate::model::{Comparison, Condition, End, Local, Network};
 
 pub use parse::FilterError;
 
@@ -24,10 +28,12 @@ enum Expression {
     And(Vec<Expression>),
     Not(Box<Expression>),
     Port {
+        end: End,
         is: Comparison,
         port: u16,
     },
     Address {
+        end: End,
         network: Option<Network>,
         port: Option<u16>,
     },
@@ -37,7 +43,13 @@ enum Expression {
 impl Filter {
     /// Reads one. The error tells where it went wrong.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
-        parse::filter(text).map(Filter)
+        parse::filter(text, Subject::Listener).map(Filter)
+    }
+
+    /// Reads one that speaks of both ends of a connection: `sport` and `src` are the server's,
+    /// `dport` and `dst` the client's.
+    pub fn parse_connection(text: &str) -> Result<Condition, FilterError> {
+        parse::filter(text, Subject::Connection).map(Expression::condition)
     }
 
     /// It speaks of unix sockets.
@@ -51,7 +63,32 @@ impl Filter {
     }
 }
 
+/// What a filter is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Listener,
+    Connection,
+}
+
 impl Expression {
+    /// The same on a connection's ends. A path was refused when it was read.
+    fn condition(self) -> Condition {
+        let all = |parts: Vec<Expression>| parts.into_iter().map(Self::condition).collect();
+        match self {
+            Expression::Or(parts) => Condition::Any(all(parts)),
+            Expression::And(parts) => Condition::All(all(parts)),
+            Expression::Not(part) => Condition::Not(Box::new(part.condition())),
+            Expression::Port { end, is, port } => Condition::Port { end, is, port },
+            Expression::Path(_) => Condition::Any(Vec::new()),
+            Expression::Address { end, network, port } => {
+                let is = Comparison::Equal;
+                let port = port.map(|port| Condition::Port { end, is, port });
+                let within = network.map(|network| Condition::Within { end, network });
+                Condition::All(within.into_iter().chain(port).collect())
+            }
+        }
+    }
+
     fn has_path(&self) -> bool {
         match self {
             Expression::Or(parts) | Expression::And(parts) => parts.iter().any(Self::has_path),
@@ -66,11 +103,11 @@ impl Expression {
             Expression::Or(any) => any.iter().any(|part| part.accepts(local)),
             Expression::And(all) => all.iter().all(|part| part.accepts(local)),
             Expression::Not(part) => !part.accepts(local),
-            Expression::Port { is, port } => match local {
+            Expression::Port { is, port, .. } => match local {
                 Local::Inet(at) => is.holds(at.port, *port),
                 Local::Unix(_) => false,
             },
-            Expression::Address { network, port } => match local {
+            Expression::Address { network, port, .. } => match local {
                 Local::Inet(at) => {
                     network.is_none_or(|network| network.contains(at.address))
                         && port.is_none_or(|port| port == at.port)
@@ -96,7 +133,7 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::model::{Endpoint, Family};
+    use crate::model::{Address, Endpoint, Family};
 
     fn accepts(filter: &str, address: &str, port: u16) -> bool {
         let address: IpAddr = address.parse().unwrap();
@@ -163,5 +200,45 @@ mod tests {
         assert!(!path("/run/*.sock", b"/run/a/b.socket"));
         assert!(path("@abstract*", b"\0abstract-1"));
         assert!(!path(":80", b"/run/x.sock"));
+    }
+
+    #[test]
+    fn a_connection_has_two_ends() {
+        let holds = |filter: &str, client: &str, server: &str| {
+            let end = |text: &str| {
+                let end: std::net::SocketAddr = text.parse().unwrap();
+                Address {
+                    address: end.ip(),
+                    port: end.port(),
+                }
+            };
+            let condition = Filter::parse_connection(filter).unwrap();
+            condition.holds(&end(client), &end(server))
+        };
+        let (client, server) = ("10.1.0.1:40000", "10.2.0.1:443");
+        for filter in [
+            ":443",
+            "sport = :443 and dport >= :32768",
+            "src 10.2.0.0/16",
+            "dst 10.1.0.0/16",
+            "dst 10.1.0.1:40000",
+            "not dst 10.3.0.1",
+        ] {
+            assert!(holds(filter, client, server), "{filter}");
+            assert!(
+                !holds(&format!("not ({filter})"), client, server),
+                "{filter}"
+            );
+        }
+        assert!(
+            !holds(":443", server, client),
+            "the client's port is another"
+        );
+    }
+
+    #[test]
+    fn a_connection_has_no_path() {
+        let error = Filter::parse_connection("/run/x.sock").unwrap_err();
+        assert!(error.to_string().starts_with("a unix socket"), "{error}");
     }
 }

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use super::{
-    Expression,
+    Expression, Subject,
     address::{NOT_A_PORT, Wrong, address},
 };
-use crate::model::Comparison;
+use crate::model::{Comparison, End};
 
 /// What is wrong with a filter, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +29,10 @@ impl std::error::Error for FilterError {}
 /// Parentheses may not be nested deeper than this.
 const DEEPEST: usize = 50;
 
-pub fn filter(text: &str) -> Result<Expression, FilterError> {
+pub fn filter(text: &str, subject: Subject) -> Result<Expression, FilterError> {
     let mut parser = Parser {
         text,
+        subject,
         words: words(text),
         next: 0,
         depth: 0,
@@ -45,6 +46,7 @@ pub fn filter(text: &str) -> Result<Expression, FilterError> {
 
 struct Parser<'a> {
     text: &'a str,
+    subject: Subject,
     words: Vec<(usize, &'a str)>,
     next: usize,
     depth: usize,
@@ -126,28 +128,39 @@ impl<'a> Parser<'a> {
         let Some(word) = self.peek() else {
             return Err(self.fail("a condition is missing, as :8080 or src 10.0.0.0/8"));
         };
-        match word {
-            "dport" | "dst" => Err(self.fail("a listener has no peer: use sport or src")),
-            "sport" => {
-                self.next += 1;
-                let is = self.comparison().unwrap_or(Comparison::Equal);
-                let port = self.port()?;
-                Ok(Expression::Port { is, port })
+        let (end, is_port) = match word {
+            "sport" => (End::Server, true),
+            "dport" => (End::Client, true),
+            "src" => (End::Server, false),
+            "dst" => (End::Client, false),
+            _ => return self.address(End::Server),
+        };
+        if end == End::Client && self.subject == Subject::Listener {
+            return Err(self.fail("a listener has no peer: use sport or src"));
+        }
+        self.next += 1;
+        match is_port {
+            true => self.compared_port(end),
+            false => self.compared_address(end),
+        }
+    }
+
+    fn compared_port(&mut self, end: End) -> Result<Expression, FilterError> {
+        let is = self.comparison().unwrap_or(Comparison::Equal);
+        let port = self.port()?;
+        Ok(Expression::Port { end, is, port })
+    }
+
+    fn compared_address(&mut self, end: End) -> Result<Expression, FilterError> {
+        let is = self.comparison().unwrap_or(Comparison::Equal);
+        let address = self.address(end)?;
+        match is {
+            Comparison::Equal => Ok(address),
+            Comparison::NotEqual => Ok(Expression::Not(Box::new(address))),
+            _ => {
+                self.next -= 2;
+                Err(self.fail("addresses can only be equal or not"))
             }
-            "src" => {
-                self.next += 1;
-                let is = self.comparison().unwrap_or(Comparison::Equal);
-                let address = self.address()?;
-                match is {
-                    Comparison::Equal => Ok(address),
-                    Comparison::NotEqual => Ok(Expression::Not(Box::new(address))),
-                    _ => {
-                        self.next -= 2;
-                        Err(self.fail("addresses can only be equal or not"))
-                    }
-                }
-            }
-            _ => self.address(),
         }
     }
 
@@ -175,13 +188,16 @@ impl<'a> Parser<'a> {
         Ok(port)
     }
 
-    fn address(&mut self) -> Result<Expression, FilterError> {
+    fn address(&mut self, end: End) -> Result<Expression, FilterError> {
         let Some(word) = self.peek() else {
             return Err(self.fail("an address is missing"));
         };
         let expression = match word {
+            _ if word.starts_with(['/', '@']) && self.subject == Subject::Connection => {
+                return Err(self.fail("a unix socket's path: its connections are on no network"));
+            }
             _ if word.starts_with(['/', '@']) => Expression::Path(word.to_owned()),
-            _ => address(word).map_err(|Wrong { part, why }| {
+            _ => address(word, end).map_err(|Wrong { part, why }| {
                 let inside = part.as_ptr().addr() - word.as_ptr().addr();
                 let error = self.fail(why);
                 FilterError {
@@ -195,15 +211,15 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Two conditions that name different ports.
+/// Two conditions that name different ports of one end.
 fn clash(one: Option<&Expression>, other: &Expression) -> bool {
     let port = |expression: &Expression| match expression {
-        Expression::Address { port, .. } => *port,
+        Expression::Address { end, port, .. } => port.map(|port| (*end, port)),
         _ => None,
     };
     one.and_then(port)
         .zip(port(other))
-        .is_some_and(|(one, other)| one != other)
+        .is_some_and(|(one, other)| one.0 == other.0 && one.1 != other.1)
 }
 
 fn one_or(mut parts: Vec<Expression>, join: fn(Vec<Expression>) -> Expression) -> Expression {
@@ -246,8 +262,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn listeners(text: &str) -> Result<Expression, FilterError> {
+        filter(text, Subject::Listener)
+    }
+
     fn error(text: &str) -> String {
-        filter(text).unwrap_err().to_string()
+        listeners(text).unwrap_err().to_string()
     }
 
     #[test]
@@ -282,7 +302,7 @@ mod tests {
             "or :80",
             ":80 and",
         ] {
-            assert!(filter(text).is_err(), "{text}");
+            assert!(listeners(text).is_err(), "{text}");
         }
         assert!(error(&"(".repeat(1000)).starts_with("nested too deeply"));
     }
@@ -290,27 +310,27 @@ mod tests {
     #[test]
     fn two_ports_clash_and_one_port_named_twice_does_not() {
         assert!(error(":80 :443").starts_with("no socket has two ports"));
-        assert!(filter(":80 127.0.0.1:80").is_ok());
-        assert!(filter(":80 or :443").is_ok());
+        assert!(listeners(":80 127.0.0.1:80").is_ok());
+        assert!(listeners(":80 or :443").is_ok());
     }
 
     #[test]
     fn spaces_around_signs_are_not_needed() {
-        assert_eq!(filter("sport>=:80"), filter("sport >= :80"));
-        assert_eq!(filter("!(:80 or :81)"), filter("not ( :80 || :81 )"));
+        assert_eq!(listeners("sport>=:80"), listeners("sport >= :80"));
+        assert_eq!(listeners("!(:80 or :81)"), listeners("not ( :80 || :81 )"));
     }
 
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "\\PC{0,60}") {
-            let _ = filter(&text).map_err(|error| error.to_string());
+            let _ = listeners(&text).map_err(|error| error.to_string());
         }
 
         #[test]
         fn words_of_the_language_in_any_order_do_not_make_it_panic(
             words in prop::collection::vec(prop::sample::select(vec!["(", ")", "not", "and", "or", "sport", "src", "=", "<", ":80", "10.0.0.1", "[::1]:9", "/x", "!"]), 0..12)
         ) {
-            let _ = filter(&words.join(" ")).map_err(|error| error.to_string());
+            let _ = listeners(&words.join(" ")).map_err(|error| error.to_string());
         }
     }
 }
