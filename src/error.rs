@@ -13,6 +13,13 @@ pub enum Error {
         /// Why.
         cause: io::Error,
     },
+    /// A file could not be written.
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: io::Error,
+    },
     /// A `NETLINK_SOCK_DIAG` request failed.
     Netlink {
         /// What was asked, in words.
@@ -24,6 +31,13 @@ pub enum Error {
     Capture {
         /// What was tried, in words.
         attempt: &'static str,
+        /// Why.
+        cause: io::Error,
+    },
+    /// Packets of one network device could not be captured; ENODEV when there is none of that name.
+    Interface {
+        /// As the user named it.
+        name: String,
         /// Why.
         cause: io::Error,
     },
@@ -50,8 +64,10 @@ impl Error {
     pub fn io(&self) -> &io::Error {
         match self {
             Error::File { cause, .. }
+            | Error::Write { cause, .. }
             | Error::Netlink { cause, .. }
             | Error::Capture { cause, .. }
+            | Error::Interface { cause, .. }
             | Error::Namespace { cause, .. } => cause,
         }
     }
@@ -61,8 +77,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::File { path, .. } => write!(f, "reading {}", path.display()),
+            Error::Write { path, .. } => write!(f, "writing {}", path.display()),
             Error::Netlink { request, .. } => write!(f, "asking the kernel for {request}"),
             Error::Capture { attempt, .. } => f.write_str(attempt),
+            Error::Interface { name, .. } => write!(f, "network interface {name}"),
             Error::Namespace { name, .. } => write!(f, "network namespace {name}"),
         }
     }

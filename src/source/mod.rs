@@ -1,6 +1,8 @@
 //! Reads the kernel, one file per interface. All I/O of the library is here.
 
 mod bytecode;
+mod capture;
+mod capture_file;
 mod cgroup;
 mod descriptors;
 mod inet;
@@ -11,6 +13,7 @@ mod netlink;
 mod netstat;
 mod owners;
 mod packet;
+mod privilege;
 mod process;
 mod release;
 mod sock_diag;
@@ -24,6 +27,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use capture::Capture;
+pub use capture_file::{CaptureFile, CaptureWriter};
 pub use cgroup::CgroupNames;
 pub use descriptors::{FdQuestion, Found, Relatives};
 pub use interfaces::interfaces;
@@ -31,6 +36,7 @@ pub use limit_files::LimitFiles;
 pub use namespace::Namespace;
 pub use owners::{OwnerSearch, Wanted, may_read_all};
 pub use packet::{Cooked, Decoded, LinkType, Packet};
+pub use privilege::drop_privileges;
 pub use release::is_at_least;
 pub use sock_diag::{Families, SockDiag, Walk, tells_bound};
 

@@ -43,6 +43,21 @@ enum Door {
 }
 
 impl Namespace {
+    /// Moves the calling thread, and what it starts from then on, into this namespace for good.
+    pub fn move_into(&self) -> Result<()> {
+        let fail = |cause| Error::Namespace {
+            name: self.wanted.clone(),
+            cause,
+        };
+        let file = match &self.door {
+            Door::Own => return Ok(()),
+            Door::Open(file) => file,
+            Door::Shut => return Err(fail(io::ErrorKind::PermissionDenied.into())),
+        };
+        move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))
+            .map_err(|errno| fail(errno.into()))
+    }
+
     /// Runs `ask` as a thread of this namespace; needs CAP_SYS_ADMIN unless it is the caller's own.
     pub fn enter<T: Send>(&self, ask: impl FnOnce() -> T + Send) -> Result<T> {
         let fail = |cause| Error::Namespace {

@@ -1,0 +1,182 @@
+//! The part of the filter that walks one family's headers, from X on, to the TCP header and judges
+//! it (RFC 791, RFC 8200, RFC 4302 for the authentication header, RFC 9293).
+
+use super::{
+    Ends,
+    assembler::{
+        A_FROM_INDEX, ADD, ADD_INDEX, AND, ANY_BIT, Assembler, EQUAL, EQUAL_INDEX, INDEX_FROM_A,
+        INDEX_FROM_MEMORY, LOAD_BYTE, LOAD_HALF, LOAD_MEMORY, LOAD_WORD, Label, SHIFT_LEFT,
+        SHIFT_RIGHT, STORE, STORE_INDEX,
+    },
+    condition::{Test, test},
+    memory,
+};
+use crate::model::{self, Condition, Flags};
+
+const TCP: u32 = 6;
+/// More fragments follow, or this is not the first one.
+const FRAGMENTED: u32 = 0x3fff;
+/// Extension headers that tell their length in units of eight bytes: hop-by-hop options, routing,
+/// destination options.
+const OPTIONS: [u32; 3] = [0, 43, 60];
+const FRAGMENT: u32 = 44;
+const AUTHENTICATION: u32 = 51;
+/// How many extension headers are passed over: more than RFC 8200, section 4.1, names.
+const MOST_EXTENSIONS: usize = 6;
+
+/// What is done with a family's packets.
+pub struct Family {
+    family: model::Family,
+    /// What must hold of a segment, and of a fragment, which does not tell its ports.
+    segment: Test,
+    fragment: Test,
+}
+
+impl Family {
+    pub fn new(family: model::Family, wanted: &Condition) -> Self {
+        Family {
+            family,
+            segment: test(wanted, family, true),
+            fragment: test(wanted, family, false),
+        }
+    }
+
+    /// Judges a packet whose IP header begins at X.
+    pub fn write(&self, asm: &mut Assembler, ends: Ends) {
+        match self.family {
+            model::Family::V4 => self.write_v4(asm, ends),
+            model::Family::V6 => self.write_v6(asm, ends),
+        }
+    }
+
+    fn write_v4(&self, asm: &mut Assembler, ends: Ends) {
+        let [tcp, fragment, whole] = [asm.label(), asm.label(), asm.label()];
+        asm.put(LOAD_BYTE, 9);
+        asm.test(EQUAL, TCP, tcp, ends.drop);
+        asm.place(tcp);
+        self.write_addresses(asm, 1, [12, 16]);
+        asm.put(LOAD_HALF, 6);
+        asm.test(ANY_BIT, FRAGMENTED, fragment, whole);
+        asm.place(fragment);
+        self.fragment.write(asm, ends.accept, ends.drop);
+        asm.place(whole);
+        asm.put(LOAD_HALF, 2);
+        asm.put(ADD_INDEX, 0);
+        asm.put(STORE, memory::END);
+        asm.put(LOAD_BYTE, 0);
+        asm.put(AND, 0x0f);
+        asm.put(SHIFT_LEFT, 2);
+        advance(asm);
+        self.write_segment(asm, ends);
+    }
+
+    fn write_v6(&self, asm: &mut Assembler, ends: Ends) {
+        let [fragment, segment] = [asm.label(), asm.label()];
+        self.write_addresses(asm, 4, [8, 24]);
+        asm.put(LOAD_BYTE, 6);
+        asm.put(STORE, memory::NEXT);
+        asm.put(LOAD_HALF, 4);
+        asm.put(ADD, 40);
+        asm.put(ADD_INDEX, 0);
+        asm.put(STORE, memory::END);
+        asm.put(A_FROM_INDEX, 0);
+        asm.put(ADD, 40);
+        asm.put(INDEX_FROM_A, 0);
+        for _ in 0..MOST_EXTENSIONS {
+            write_extension(asm, segment, fragment, ends.drop);
+        }
+        asm.put(LOAD_MEMORY, memory::NEXT);
+        asm.test_or_on(EQUAL, TCP, segment);
+        asm.test(EQUAL, FRAGMENT, fragment, ends.drop);
+        asm.place(fragment);
+        let tcp = asm.label();
+        asm.put(LOAD_BYTE, 0);
+        asm.test(EQUAL, TCP, tcp, ends.drop);
+        asm.place(tcp);
+        self.fragment.write(asm, ends.accept, ends.drop);
+        asm.place(segment);
+        self.write_segment(asm, ends);
+    }
+
+    /// Keeps both addresses, each of so many words from X + k on, where a test asks for them.
+    fn write_addresses(&self, asm: &mut Assembler, words: u32, from: [u32; 2]) {
+        if !self.segment.asks_for_addresses() && !self.fragment.asks_for_addresses() {
+            return;
+        }
+        for (from, memory) in from.into_iter().zip([memory::SOURCE, memory::DESTINATION]) {
+            for word in 0..words {
+                asm.put(LOAD_WORD, from + 4 * word);
+                asm.put(STORE, memory + word);
+            }
+        }
+    }
+
+    /// Judges the TCP header at X.
+    fn write_segment(&self, asm: &mut Assembler, ends: Ends) {
+        let [acknowledges, wanted] = [asm.label(), asm.label()];
+        let rare = Flags::SYN.and(Flags::FIN).and(Flags::RST);
+        asm.put(STORE_INDEX, memory::SEGMENT);
+        asm.put(LOAD_BYTE, 13);
+        asm.test_or_on(ANY_BIT, rare.0.into(), wanted);
+        asm.test(ANY_BIT, Flags::ACK.0.into(), acknowledges, ends.drop);
+        asm.place(acknowledges);
+        // Where its data would begin is where the packet ends. A packet larger than its length can
+        // say has the length 0, and ends before.
+        asm.put(LOAD_BYTE, 12);
+        asm.put(AND, 0xf0);
+        asm.put(SHIFT_RIGHT, 2);
+        asm.put(ADD_INDEX, 0);
+        asm.put(INDEX_FROM_MEMORY, memory::END);
+        asm.test(EQUAL_INDEX, 0, wanted, ends.drop);
+        asm.place(wanted);
+        self.write_ports(asm);
+        self.segment.write(asm, ends.accept, ends.drop);
+    }
+
+    fn write_ports(&self, asm: &mut Assembler) {
+        if !self.segment.asks_for_ports() {
+            return;
+        }
+        asm.put(INDEX_FROM_MEMORY, memory::SEGMENT);
+        for (from, memory) in [(0, memory::SOURCE_PORT), (2, memory::DESTINATION_PORT)] {
+            asm.put(LOAD_HALF, from);
+            asm.put(STORE, memory);
+        }
+    }
+}
+
+/// Passes over an extension header at X, or goes where its kind leads.
+fn write_extension(asm: &mut Assembler, segment: Label, fragment: Label, drop: Label) {
+    let [options, authentication, length] = [(); 3].map(|()| asm.label());
+    asm.put(LOAD_MEMORY, memory::NEXT);
+    asm.test_or_on(EQUAL, TCP, segment);
+    for kind in OPTIONS {
+        asm.test_or_on(EQUAL, kind, options);
+    }
+    asm.test_or_on(EQUAL, FRAGMENT, fragment);
+    asm.test(EQUAL, AUTHENTICATION, authentication, drop);
+    asm.place(options);
+    write_next(asm);
+    asm.put(ADD, 1);
+    asm.put(SHIFT_LEFT, 3);
+    asm.go(length);
+    asm.place(authentication);
+    write_next(asm);
+    asm.put(ADD, 2);
+    asm.put(SHIFT_LEFT, 2);
+    asm.place(length);
+    advance(asm);
+}
+
+/// Keeps the protocol of the header after that at X, and loads the length of that at X.
+fn write_next(asm: &mut Assembler) {
+    asm.put(LOAD_BYTE, 0);
+    asm.put(STORE, memory::NEXT);
+    asm.put(LOAD_BYTE, 1);
+}
+
+/// X += A.
+fn advance(asm: &mut Assembler) {
+    asm.put(ADD_INDEX, 0);
+    asm.put(INDEX_FROM_A, 0);
+}

@@ -1,0 +1,106 @@
+//! What the filter should say, in plain Rust over whole packets.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use super::{Built, Condition, Families};
+use crate::model::{Address, Comparison, End};
+
+/// The verdict on a packet that has no tags left to pass over.
+pub fn wants(wanted: &Condition, families: Families, packet: &Built) -> Option<bool> {
+    let bytes = &packet.bytes[..];
+    let (is_wanted, ends, rest, end) = match bytes.first()? >> 4 {
+        4 => {
+            let address = |at: usize| -> Option<IpAddr> {
+                Some(IpAddr::from(*bytes.get(at..)?.first_chunk::<4>()?))
+            };
+            let ends = [address(12)?, address(16)?];
+            if bytes[9] != 6 {
+                return Some(false);
+            }
+            if half(bytes, 6)? & 0x3fff != 0 {
+                return Some(families.v4 && could_be(wanted, ends));
+            }
+            let header = usize::from(bytes[0] & 15) * 4;
+            (families.v4, ends, header, usize::from(half(bytes, 2)?))
+        }
+        6 => {
+            let address = |at: usize| -> Option<IpAddr> {
+                let bytes = *bytes.get(at..)?.first_chunk::<16>()?;
+                Some(Ipv6Addr::from(bytes).into())
+            };
+            let ends = [address(8)?, address(24)?];
+            match walk(bytes)? {
+                Found::Segment(at) => (families.v6, ends, at, 40 + usize::from(half(bytes, 4)?)),
+                Found::Fragment => return Some(families.v6 && could_be(wanted, ends)),
+                Found::Other => return Some(false),
+            }
+        }
+        _ => return Some(false),
+    };
+    let flags = *bytes.get(rest + 13)?;
+    let data = rest + usize::from(bytes[rest + 12] >> 4) * 4;
+    let tells = flags & 7 != 0 || (flags & 16 != 0 && data == end);
+    let ports = [half(bytes, rest)?, half(bytes, rest + 2)?];
+    Some(is_wanted && tells && either_way(wanted, ends, ports))
+}
+
+enum Found {
+    Segment(usize),
+    Fragment,
+    Other,
+}
+
+fn walk(bytes: &[u8]) -> Option<Found> {
+    let (mut kind, mut at) = (*bytes.get(6)?, 40);
+    for _ in 0..7 {
+        let length = |at: usize| Some(usize::from(*bytes.get(at + 1)?));
+        let header = match kind {
+            6 => return Some(Found::Segment(at)),
+            0 | 43 | 60 => (length(at)? + 1) * 8,
+            51 => (length(at)? + 2) * 4,
+            44 if *bytes.get(at)? == 6 => return Some(Found::Fragment),
+            _ => return Some(Found::Other),
+        };
+        kind = *bytes.get(at)?;
+        at += header;
+    }
+    Some(Found::Other)
+}
+
+fn half(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+fn either_way(wanted: &Condition, [from, to]: [IpAddr; 2], ports: [u16; 2]) -> bool {
+    let [from, to] =
+        [(from, ports[0]), (to, ports[1])].map(|(address, port)| Address { address, port });
+    wanted.holds(&from, &to) || wanted.holds(&to, &from)
+}
+
+/// Whether there are verdicts on its port tests that make the condition hold, each by itself.
+fn could_be(wanted: &Condition, ends: [IpAddr; 2]) -> bool {
+    either_way(&without_ports(wanted, true), ends, [0, 0])
+}
+
+/// Every test of a port replaced by what is most in favour.
+fn without_ports(wanted: &Condition, favour: bool) -> Condition {
+    let each = |parts: &[Condition]| {
+        let parts = parts.iter().map(|part| without_ports(part, favour));
+        parts.collect()
+    };
+    match wanted {
+        Condition::Any(parts) => Condition::Any(each(parts)),
+        Condition::All(parts) => Condition::All(each(parts)),
+        Condition::Not(part) => Condition::Not(Box::new(without_ports(part, !favour))),
+        Condition::Port { .. } => Condition::Port {
+            end: End::Client,
+            is: if favour {
+                Comparison::GreaterOrEqual
+            } else {
+                Comparison::Less
+            },
+            port: 0,
+        },
+        within => within.clone(),
+    }
+}

@@ -1,0 +1,59 @@
+//! What network devices are called (man 7 netdevice). The socket is asked, for it knows its own
+//! network namespace, whichever the calling thread's is.
+
+use std::{
+    collections::HashMap,
+    os::fd::OwnedFd,
+    time::{Duration, Instant},
+};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice::index_to_name, socket_with};
+
+use super::socket::failed;
+use crate::Result;
+
+/// How long what is known counts as new: devices come, go and are renamed.
+const NEW: Duration = Duration::from_secs(1);
+
+/// Names of devices by their index, also of those that have gone.
+pub struct Names {
+    socket: OwnedFd,
+    known: HashMap<u32, Known>,
+}
+
+struct Known {
+    name: Option<String>,
+    asked: Instant,
+}
+
+impl Names {
+    /// No names yet, of the calling thread's namespace.
+    pub fn new() -> Result<Self> {
+        let socket = socket_with(
+            AddressFamily::UNIX,
+            SocketType::DGRAM,
+            SocketFlags::CLOEXEC,
+            None,
+        );
+        Ok(Names {
+            socket: socket.map_err(|errno| failed("opening a socket", errno.into()))?,
+            known: HashMap::new(),
+        })
+    }
+
+    /// A device's name, or the last one it had. `None` when it went before its name was asked for.
+    pub fn name(&mut self, index: u32) -> Option<&str> {
+        let asked = Instant::now();
+        let known = self.known.entry(index).or_insert_with(|| Known {
+            name: index_to_name(&self.socket, index).ok(),
+            asked,
+        });
+        if asked.duration_since(known.asked) >= NEW {
+            known.asked = asked;
+            if let Ok(name) = index_to_name(&self.socket, index) {
+                known.name = Some(name);
+            }
+        }
+        known.name.as_deref()
+    }
+}

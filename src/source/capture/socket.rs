@@ -1,0 +1,150 @@
+//! Cooked packet sockets and their options (man 7 packet; include/uapi/linux/if_packet.h).
+
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+};
+
+use libc::{c_int, sock_filter, socklen_t};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt::socket_error};
+
+use super::filter;
+use crate::{Error, Result, model::Condition, source::sock_diag::Families};
+
+/// Every device.
+pub const ANY: u32 = 0;
+
+/// A cooked packet socket with its filter. It receives nothing before it is bound.
+pub struct PacketSocket(OwnedFd);
+
+impl PacketSocket {
+    /// Opens one in the calling thread's network namespace; needs CAP_NET_RAW there.
+    pub fn open(wanted: &Condition, families: Families) -> Result<Self> {
+        let (family, kind) = (AddressFamily::PACKET, SocketType::DGRAM);
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let fd = rustix::net::socket_with(family, kind, flags, None)
+            .map_err(|errno| failed("opening a packet socket", errno.into()))?;
+        let filtered = attach_filter(&fd, wanted, families);
+        filtered.map_err(|cause| failed("attaching the packet filter", cause))?;
+        set_option(&fd, libc::SOL_SOCKET, libc::SO_LOCK_FILTER, &1)
+            .map_err(|cause| failed("locking the packet filter", cause))?;
+        Ok(PacketSocket(fd))
+    }
+
+    /// Receives from one device, or from [`ANY`]; again after it had been deleted, too. A device
+    /// that is down is waited for by the kernel. Needs no privilege.
+    pub fn bind(&self, index: u32) -> io::Result<()> {
+        let address = libc::sockaddr_ll {
+            sll_family: libc::AF_PACKET as u16,
+            sll_protocol: (libc::ETH_P_ALL as u16).to_be(),
+            sll_ifindex: index as c_int,
+            sll_hatype: 0,
+            sll_pkttype: 0,
+            sll_halen: 0,
+            sll_addr: [0; 8],
+        };
+        bind(&self.0, &address)
+    }
+
+    /// Has a device receive what is not for it as well, as long as this socket is open.
+    pub fn add_promiscuous(&self, index: u32) -> io::Result<()> {
+        let request = libc::packet_mreq {
+            mr_ifindex: index as c_int,
+            mr_type: libc::PACKET_MR_PROMISC as u16,
+            mr_alen: 0,
+            mr_address: [0; 8],
+        };
+        set_option(
+            &self.0,
+            libc::SOL_PACKET,
+            libc::PACKET_ADD_MEMBERSHIP,
+            &request,
+        )
+    }
+
+    /// How many packets the filter accepted and the ring had no room for, since the last call.
+    pub fn take_lost(&self) -> io::Result<u64> {
+        Ok(statistics(&self.0)?.tp_drops.into())
+    }
+
+    /// Takes the error that the socket is in, so that poll does not report it for ever. `true`
+    /// when there was one: its device went down or was deleted (ENETDOWN).
+    pub fn take_error(&self) -> bool {
+        !matches!(socket_error(&self.0), Ok(Ok(())))
+    }
+}
+
+impl AsFd for PacketSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+pub fn failed(attempt: &'static str, cause: io::Error) -> Error {
+    Error::Capture { attempt, cause }
+}
+
+/// With the condition in it, or without where that is more than the kernel takes: then more passes
+/// than is wanted.
+fn attach_filter(fd: &OwnedFd, wanted: &Condition, families: Families) -> io::Result<()> {
+    let attached = filter::compile(wanted, families).map(|program| attach(fd, &program));
+    match attached {
+        Some(Ok(())) => Ok(()),
+        // net.core.optmem_max bounds its size, too.
+        Some(Err(error)) if error.raw_os_error() != Some(libc::ENOMEM) => Err(error),
+        _ => {
+            let all = Condition::All(Vec::new());
+            let program = filter::compile(&all, families).expect("without a condition it is short");
+            attach(fd, &program)
+        }
+    }
+}
+
+/// Attaches a filter to any kind of socket.
+pub fn attach(fd: &impl AsFd, program: &[sock_filter]) -> io::Result<()> {
+    let program = libc::sock_fprog {
+        len: program.len().try_into().map_err(io::Error::other)?,
+        filter: program.as_ptr().cast_mut(),
+    };
+    set_option(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
+}
+
+/// Sets an option that is a `T` to the kernel.
+#[expect(unsafe_code, reason = "rustix does not know these options")]
+pub fn set_option<T>(fd: &impl AsFd, level: c_int, name: c_int, value: &T) -> io::Result<()> {
+    let fd = fd.as_fd().as_raw_fd();
+    let length = size_of::<T>() as socklen_t;
+    // SAFETY: the kernel reads as many bytes as `value` has, and a filter's instructions, which the
+    // caller borrows as long, by the length beside their address.
+    let result = unsafe { libc::setsockopt(fd, level, name, (&raw const *value).cast(), length) };
+    checked(result)
+}
+
+#[expect(unsafe_code, reason = "rustix does not know the option")]
+fn statistics(fd: &OwnedFd) -> io::Result<libc::tpacket_stats_v3> {
+    let mut statistics = libc::tpacket_stats_v3 {
+        tp_packets: 0,
+        tp_drops: 0,
+        tp_freeze_q_cnt: 0,
+    };
+    let mut length = size_of_val(&statistics) as socklen_t;
+    let (level, name) = (libc::SOL_PACKET, libc::PACKET_STATISTICS);
+    let value = (&raw mut statistics).cast();
+    // SAFETY: the kernel writes no more than `length` bytes to `statistics`, which are integers.
+    checked(unsafe { libc::getsockopt(fd.as_raw_fd(), level, name, value, &mut length) })?;
+    Ok(statistics)
+}
+
+#[expect(unsafe_code, reason = "rustix does not know packet addresses")]
+fn bind(fd: &OwnedFd, address: &libc::sockaddr_ll) -> io::Result<()> {
+    let length = size_of_val(address) as socklen_t;
+    // SAFETY: the kernel reads `length` bytes of `address`, which has as many.
+    checked(unsafe { libc::bind(fd.as_raw_fd(), (&raw const *address).cast(), length) })
+}
+
+fn checked(result: c_int) -> io::Result<()> {
+    match result {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}

@@ -1,0 +1,238 @@
+//! The new format of capture files: blocks, in sections (draft-ietf-opsawg-pcapng).
+//!
+//! `pcap_parser` reads what describes sections and interfaces. Packets are read here: it knows no
+//! obsolete packet blocks, makes a list of every packet's options, and takes a length that lies for
+//! data still to come.
+
+use std::io;
+
+use pcap_parser::{
+    InterfaceDescriptionBlock, OptionCode, PcapError, PcapNGOption,
+    parse_interfacedescriptionblock_be, parse_interfacedescriptionblock_le, parse_option_be,
+    parse_option_le, parse_sectionheaderblock,
+};
+
+use super::{
+    Found, LARGEST_BLOCK_BYTES, Step,
+    clock::Clock,
+    corrupt,
+    interfaces::{Interface, Interfaces},
+    window::Window,
+};
+use crate::model::Direction;
+
+/// The first four bytes, in either byte order.
+pub(super) const MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
+
+const SECTION: u32 = 0x0a0d_0d0a;
+const INTERFACE: u32 = 1;
+const OBSOLETE_PACKET: u32 = 2;
+const SIMPLE_PACKET: u32 = 3;
+const ENHANCED_PACKET: u32 = 6;
+/// Entries of the systemd journal, and blocks of somebody's own.
+const NUMBERED: [u32; 3] = [9, 0xbad, 0x4000_0bad];
+
+/// Where data begin in the blocks of packets.
+const DATA: usize = 28;
+const SIMPLE_DATA: usize = 12;
+/// The length of a block, once more at its end.
+const TRAILER: usize = 4;
+/// `epb_flags`
+const FLAGS: OptionCode = OptionCode(2);
+/// `if_tsoffset`
+const TIME_OFFSET: OptionCode = OptionCode(14);
+
+/// What blocks before this one told.
+#[derive(Debug, Default)]
+pub(super) struct Section {
+    is_big_endian: bool,
+    /// The file's number for each of the section's interfaces.
+    interfaces: Vec<u32>,
+    /// When the last packet was captured.
+    time_ns: u64,
+}
+
+impl Section {
+    /// Finds the next packet, or reads what stands before it.
+    pub fn step(&mut self, window: &mut Window, interfaces: &mut Interfaces) -> io::Result<Step> {
+        let &[a, b, c, d, e, f, g, h, i, j, k, l, ..] = window.ask(12)? else {
+            return Ok(Step::end(window));
+        };
+        if [a, b, c, d] == MAGIC {
+            self.is_big_endian = is_big_endian([i, j, k, l])?;
+        }
+        let kind = self.number([a, b, c, d]);
+        let length = self.number([e, f, g, h]);
+        if length < 12 || !length.is_multiple_of(4) || length > LARGEST_BLOCK_BYTES {
+            return Err(corrupt(format!("a block of {length} bytes")));
+        }
+        let Some(block) = window.ask(length as usize)?.get(..length as usize) else {
+            return Ok(Step::Cut);
+        };
+        if block[length as usize - TRAILER..] != [e, f, g, h] {
+            return Err(corrupt(
+                "a block that ends with another length than it begins with",
+            ));
+        }
+        match kind {
+            SECTION => self.begin(block)?,
+            INTERFACE => self.describe(block, interfaces)?,
+            ENHANCED_PACKET | OBSOLETE_PACKET => {
+                return self.packet(kind, block, interfaces).map(Step::Packet);
+            }
+            SIMPLE_PACKET => return self.simple_packet(block, interfaces).map(Step::Packet),
+            _ => {}
+        }
+        Ok(Step::Other {
+            block_bytes: block.len(),
+            is_numbered: NUMBERED.contains(&kind),
+        })
+    }
+
+    fn begin(&mut self, block: &[u8]) -> io::Result<()> {
+        let (_, header) =
+            parse_sectionheaderblock(block).map_err(|_| corrupt("a malformed section header"))?;
+        if header.major_version != 1 {
+            let (major, minor) = (header.major_version, header.minor_version);
+            return Err(corrupt(format!("version {major}.{minor} of pcapng")));
+        }
+        self.interfaces.clear();
+        Ok(())
+    }
+
+    fn describe(&mut self, block: &[u8], interfaces: &mut Interfaces) -> io::Result<()> {
+        let parse = match self.is_big_endian {
+            true => parse_interfacedescriptionblock_be,
+            false => parse_interfacedescriptionblock_le,
+        };
+        let (_, told) = parse(block).map_err(|_| corrupt("a malformed interface description"))?;
+        let clock = Clock::new(told.if_tsresol, self.time_offset(&told));
+        let interface = Interface::new(told.linktype.0 as u32, clock, told.snaplen);
+        let name = value(&told.options, OptionCode::IfName).unwrap_or_default();
+        let number = interfaces.add(interface.named(name))?;
+        self.interfaces.push(number);
+        Ok(())
+    }
+
+    /// Seconds. The parser takes them for little endian, always.
+    fn time_offset(&self, told: &InterfaceDescriptionBlock<'_>) -> i64 {
+        let bytes = value(&told.options, TIME_OFFSET).and_then(|value| value.try_into().ok());
+        match (bytes, self.is_big_endian) {
+            (Some(bytes), true) => i64::from_be_bytes(bytes),
+            (Some(bytes), false) => i64::from_le_bytes(bytes),
+            (None, _) => 0,
+        }
+    }
+
+    fn packet(&mut self, kind: u32, block: &[u8], interfaces: &Interfaces) -> io::Result<Found> {
+        let Some(header) = block[..block.len() - TRAILER].first_chunk::<DATA>() else {
+            return Err(corrupt("a packet block without room for its header"));
+        };
+        let number = |at| self.number([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let place = match (kind, self.is_big_endian) {
+            (ENHANCED_PACKET, _) => number(8),
+            (_, true) => number(8) >> 16,
+            (_, false) => number(8) & 0xffff,
+        };
+        let (interface, described) = self.interface(place, interfaces)?;
+        let captured = number(20);
+        let rest = block[DATA..block.len() - TRAILER].split_at_checked(captured as usize);
+        let Some((_, padded_options)) = rest else {
+            return Err(corrupt(format!(
+                "{captured} bytes of a packet in a block of {}",
+                block.len()
+            )));
+        };
+        let padding = (captured as usize).next_multiple_of(4) - captured as usize;
+        let ticks = u64::from(number(12)) << 32 | u64::from(number(16));
+        self.time_ns = described.clock.time_ns(ticks);
+        Ok(Found {
+            block_bytes: block.len(),
+            at: DATA,
+            bytes: captured as usize,
+            wire_bytes: self.number([header[24], header[25], header[26], header[27]]),
+            time_ns: self.time_ns,
+            interface,
+            direction: self.direction(padded_options.get(padding..).unwrap_or_default()),
+        })
+    }
+
+    /// A packet of the first interface, without a time: that of the packet before stands for it.
+    fn simple_packet(&self, block: &[u8], interfaces: &Interfaces) -> io::Result<Found> {
+        let (interface, described) = self.interface(0, interfaces)?;
+        let Some(room) = block.len().checked_sub(SIMPLE_DATA + TRAILER) else {
+            return Err(corrupt("a simple packet block without room for its header"));
+        };
+        let wire_bytes = self.number([block[8], block[9], block[10], block[11]]);
+        let captured = match described.snap_bytes {
+            0 => wire_bytes,
+            limit => wire_bytes.min(limit),
+        };
+        Ok(Found {
+            block_bytes: block.len(),
+            at: SIMPLE_DATA,
+            bytes: room.min(captured as usize),
+            wire_bytes,
+            time_ns: self.time_ns,
+            interface,
+            direction: None,
+        })
+    }
+
+    fn interface<'a>(&self, place: u32, all: &'a Interfaces) -> io::Result<(u32, &'a Interface)> {
+        let number = self.interfaces.get(place as usize).copied();
+        number
+            .and_then(|number| Some((number, all.find(number)?)))
+            .ok_or_else(|| corrupt(format!("interface {place}, which is not described")))
+    }
+
+    /// `epb_flags`: the lowest two bits tell the direction, the next three how it was addressed.
+    fn direction(&self, options: &[u8]) -> Option<Direction> {
+        let bytes = self.option(options, FLAGS)?.try_into().ok()?;
+        let flags = self.number(bytes);
+        match (flags & 3, flags >> 2 & 7) {
+            (1, 4) => Some(Direction::Passing),
+            (1, _) => Some(Direction::Incoming),
+            (2, _) => Some(Direction::Outgoing),
+            _ => None,
+        }
+    }
+
+    /// The first option of that code.
+    fn option<'a>(&self, mut options: &'a [u8], code: OptionCode) -> Option<&'a [u8]> {
+        let parse = match self.is_big_endian {
+            true => parse_option_be::<PcapError<&[u8]>>,
+            false => parse_option_le::<PcapError<&[u8]>>,
+        };
+        while let Ok((rest, option)) = parse(options) {
+            match option.code {
+                OptionCode::EndOfOpt => return None,
+                found if found == code => return options.get(4..4 + usize::from(option.len)),
+                _ => options = rest,
+            }
+        }
+        None
+    }
+
+    fn number(&self, bytes: [u8; 4]) -> u32 {
+        match self.is_big_endian {
+            true => u32::from_be_bytes(bytes),
+            false => u32::from_le_bytes(bytes),
+        }
+    }
+}
+
+/// By the magic number in a section's header.
+fn is_big_endian(magic: [u8; 4]) -> io::Result<bool> {
+    match magic {
+        [0x1a, 0x2b, 0x3c, 0x4d] => Ok(true),
+        [0x4d, 0x3c, 0x2b, 0x1a] => Ok(false),
+        _ => Err(corrupt("a section header without its magic number")),
+    }
+}
+
+/// What the first option of that code says.
+fn value<'a>(options: &'a [PcapNGOption<'_>], code: OptionCode) -> Option<&'a [u8]> {
+    let option = options.iter().find(|option| option.code == code)?;
+    option.as_bytes().ok()
+}

@@ -1,0 +1,109 @@
+//! What of a stream is in memory: a stretch that moves forward and is never longer than it must be.
+
+use std::{
+    fs::File,
+    io::{self, ErrorKind, Read},
+    path::Path,
+};
+
+use flate2::read::MultiGzDecoder;
+
+/// How much is read at once, and the least that is kept.
+const CHUNK_BYTES: usize = 256 * 1024;
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// A stream and the stretch of it that is looked at.
+pub(super) struct Window {
+    input: Box<dyn Read + Send>,
+    buffer: Vec<u8>,
+    /// The stretch within the buffer.
+    start: usize,
+    end: usize,
+    /// How many bytes of the stream lie before the stretch.
+    offset: u64,
+    has_ended: bool,
+    is_cut: bool,
+}
+
+impl Window {
+    /// Looks at a file, or at standard input for `-`.
+    pub fn open(path: &Path) -> io::Result<Window> {
+        if path == Path::new("-") {
+            Window::new(io::stdin())
+        } else {
+            Window::new(File::open(path)?)
+        }
+    }
+
+    /// Looks at a stream, or into it where it is compressed by gzip.
+    pub fn new(mut input: impl Read + Send + 'static) -> io::Result<Window> {
+        let mut head = Vec::with_capacity(GZIP_MAGIC.len());
+        input.by_ref().take(2).read_to_end(&mut head)?;
+        let is_gzip = head == GZIP_MAGIC;
+        let whole = io::Cursor::new(head).chain(input);
+        Ok(Window {
+            input: if is_gzip {
+                Box::new(MultiGzDecoder::new(whole))
+            } else {
+                Box::new(whole)
+            },
+            buffer: vec![0; CHUNK_BYTES],
+            start: 0,
+            end: 0,
+            offset: 0,
+            has_ended: false,
+            is_cut: false,
+        })
+    }
+
+    /// All that is at hand, which is at least `bytes` unless the stream ends before.
+    pub fn ask(&mut self, bytes: usize) -> io::Result<&[u8]> {
+        while self.end - self.start < bytes && !self.has_ended {
+            self.fill()?;
+        }
+        Ok(self.bytes())
+    }
+
+    /// All that is at hand.
+    pub fn bytes(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Moves forward past bytes that were at hand.
+    pub fn consume(&mut self, bytes: usize) {
+        self.start += bytes;
+        self.offset += bytes as u64;
+    }
+
+    /// How many bytes of the stream lie before those at hand.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Whether a compressed stream ended too early.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        if self.end == self.buffer.len() {
+            self.buffer.resize(self.end * 2, 0);
+        }
+        match self.input.read(&mut self.buffer[self.end..]) {
+            Ok(0) => self.has_ended = true,
+            Ok(bytes) => self.end += bytes,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                self.has_ended = true;
+                self.is_cut = true;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
