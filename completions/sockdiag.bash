@@ -43,6 +43,9 @@ _sockdiag() {
             sockdiag,timewait)
                 cmd="sockdiag__subcmd__timewait"
                 ;;
+            sockdiag,trace)
+                cmd="sockdiag__subcmd__trace"
+                ;;
             sockdiag__subcmd__help,completions)
                 cmd="sockdiag__subcmd__help__subcmd__completions"
                 ;;
@@ -70,6 +73,9 @@ _sockdiag() {
             sockdiag__subcmd__help,timewait)
                 cmd="sockdiag__subcmd__help__subcmd__timewait"
                 ;;
+            sockdiag__subcmd__help,trace)
+                cmd="sockdiag__subcmd__help__subcmd__trace"
+                ;;
             *)
                 ;;
         esac
@@ -77,7 +83,7 @@ _sockdiag() {
 
     case "${cmd}" in
         sockdiag)
-            opts="-h -V --help --version queues counters ports timewait fds completions man schema help"
+            opts="-h -V --help --version queues counters ports timewait fds trace completions man schema help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -105,7 +111,7 @@ _sockdiag() {
             return 0
             ;;
         sockdiag__subcmd__counters)
-            opts="-a -o -v -q -w -c -h --all --why --output --json --sort --top --columns --no-header --color --verbose --quiet --watch --count --for --every --netns --proc-root --help"
+            opts="-a -o -v -q -w -c -h --all --why --output --json --columns --no-header --color --verbose --quiet --sort --top --watch --count --for --every --netns --proc-root --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -119,17 +125,6 @@ _sockdiag() {
                     COMPREPLY=($(compgen -W "table json csv prom" -- "${cur}"))
                     return 0
                     ;;
-                --sort)
-                    COMPREPLY=("${cur}")
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o nospace
-                    fi
-                    return 0
-                    ;;
-                --top)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --columns)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -139,6 +134,17 @@ _sockdiag() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --top)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --watch)
@@ -181,7 +187,7 @@ _sockdiag() {
             return 0
             ;;
         sockdiag__subcmd__fds)
-            opts="-o -v -q -w -c -h --process --pid --unit --user --types --why --output --json --sort --top --columns --no-header --color --verbose --quiet --watch --count --for --every --netns --proc-root --help"
+            opts="-o -v -q -w -c -h --process --pid --unit --user --types --why --output --json --columns --no-header --color --verbose --quiet --sort --top --watch --count --for --every --netns --proc-root --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -220,17 +226,6 @@ _sockdiag() {
                     COMPREPLY=($(compgen -W "table json csv prom" -- "${cur}"))
                     return 0
                     ;;
-                --sort)
-                    COMPREPLY=("${cur}")
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o nospace
-                    fi
-                    return 0
-                    ;;
-                --top)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --columns)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -240,6 +235,17 @@ _sockdiag() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --top)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --watch)
@@ -282,7 +288,7 @@ _sockdiag() {
             return 0
             ;;
         sockdiag__subcmd__help)
-            opts="queues counters ports timewait fds completions man schema help"
+            opts="queues counters ports timewait fds trace completions man schema help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -421,8 +427,22 @@ _sockdiag() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        sockdiag__subcmd__help__subcmd__trace)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         sockdiag__subcmd__man)
-            opts="-h --help queues counters ports timewait fds completions man schema"
+            opts="-h --help queues counters ports timewait fds trace completions man schema"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -436,7 +456,7 @@ _sockdiag() {
             return 0
             ;;
         sockdiag__subcmd__ports)
-            opts="-4 -6 -r -n -o -v -q -w -c -h --by --ipv4 --ipv6 --owners --no-owners --resolve --numeric --output --json --sort --top --columns --no-header --color --verbose --quiet --watch --count --for --every --netns --proc-root --help"
+            opts="-4 -6 -r -n -o -v -q -w -c -h --by --ipv4 --ipv6 --owners --no-owners --resolve --numeric --output --json --columns --no-header --color --verbose --quiet --sort --top --watch --count --for --every --netns --proc-root --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -458,17 +478,6 @@ _sockdiag() {
                     COMPREPLY=($(compgen -W "table json csv prom" -- "${cur}"))
                     return 0
                     ;;
-                --sort)
-                    COMPREPLY=("${cur}")
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o nospace
-                    fi
-                    return 0
-                    ;;
-                --top)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --columns)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -478,6 +487,17 @@ _sockdiag() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --top)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --watch)
@@ -520,7 +540,7 @@ _sockdiag() {
             return 0
             ;;
         sockdiag__subcmd__queues)
-            opts="-x -u -4 -6 -r -n -o -v -q -w -c -h --unix --udp --ipv4 --ipv6 --fold --no-syn --process --unit --user --owners --no-owners --resolve --numeric --output --json --sort --top --columns --no-header --color --verbose --quiet --watch --count --for --every --netns --proc-root --help"
+            opts="-x -u -4 -6 -r -n -o -v -q -w -c -h --unix --udp --ipv4 --ipv6 --fold --no-syn --process --unit --user --owners --no-owners --resolve --numeric --output --json --columns --no-header --color --verbose --quiet --sort --top --watch --count --for --every --netns --proc-root --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -556,17 +576,6 @@ _sockdiag() {
                     COMPREPLY=($(compgen -W "table json csv prom" -- "${cur}"))
                     return 0
                     ;;
-                --sort)
-                    COMPREPLY=("${cur}")
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o nospace
-                    fi
-                    return 0
-                    ;;
-                --top)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --columns)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -576,6 +585,17 @@ _sockdiag() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --top)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --watch)
@@ -618,7 +638,7 @@ _sockdiag() {
             return 0
             ;;
         sockdiag__subcmd__schema)
-            opts="-h --help queues counters ports timewait fds"
+            opts="-h --help queues counters ports timewait fds trace"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -632,7 +652,7 @@ _sockdiag() {
             return 0
             ;;
         sockdiag__subcmd__timewait)
-            opts="-4 -6 -n -o -v -q -w -c -h --by --ipv4 --ipv6 --owners --no-owners --numeric --output --json --sort --top --columns --no-header --color --verbose --quiet --watch --count --for --every --netns --proc-root --help"
+            opts="-4 -6 -n -o -v -q -w -c -h --by --ipv4 --ipv6 --owners --no-owners --numeric --output --json --columns --no-header --color --verbose --quiet --sort --top --watch --count --for --every --netns --proc-root --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -654,17 +674,6 @@ _sockdiag() {
                     COMPREPLY=($(compgen -W "table json csv prom" -- "${cur}"))
                     return 0
                     ;;
-                --sort)
-                    COMPREPLY=("${cur}")
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o nospace
-                    fi
-                    return 0
-                    ;;
-                --top)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --columns)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -674,6 +683,17 @@ _sockdiag() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --top)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --watch)
@@ -698,6 +718,122 @@ _sockdiag() {
                     ;;
                 --every)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --netns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proc-root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sockdiag__subcmd__trace)
+            opts="-i -p -4 -6 -c -n -o -v -q -h --interface --port --host --ipv4 --ipv6 --failed --slow --close --summary --for --count --read --write --promiscuous --numeric --output --json --columns --no-header --color --verbose --quiet --netns --proc-root --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --interface)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --slow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --read)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --write)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json csv prom" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json csv prom" -- "${cur}"))
+                    return 0
+                    ;;
+                --columns)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 --netns)

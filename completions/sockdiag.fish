@@ -31,6 +31,7 @@ complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "counters" -d 'Sho
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "ports" -d 'Show how near each source and destination are to running out of ephemeral ports'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "timewait" -d 'Show who makes the TIME_WAITs, how fast they drain, and how near their limit they are'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "fds" -d 'Show which process is near its descriptor limit, and how near the host is to its own'
+complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "trace" -d 'Show every TCP handshake on the wire or in a capture file: outcome, times, retransmissions'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "man" -d 'Print a manual page, in roff'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "schema" -d 'Print the JSON Schema of a report, or the names of all'
@@ -45,12 +46,12 @@ complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s o -l output
 json\t'One JSON object a line'
 csv\t'Comma-separated values, every column, unrounded'
 prom\t'Prometheus text format'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l top -d 'Show no more than the first N rows' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r -f
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l color -d 'Colour the table' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l top -d 'Show no more than the first N rows' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s w -l watch -d 'Read again and again, every so many seconds (fractions allowed, default 2)' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s c -l count -d 'Stop after N readings' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
@@ -75,12 +76,12 @@ complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s o -l outp
 json\t'One JSON object a line'
 csv\t'Comma-separated values, every column, unrounded'
 prom\t'Prometheus text format'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l top -d 'Show no more than the first N rows' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r -f
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l color -d 'Colour the table' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l top -d 'Show no more than the first N rows' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s w -l watch -d 'Read again and again, every so many seconds (fractions allowed, default 2)' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s c -l count -d 'Stop after N readings' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
@@ -105,12 +106,12 @@ complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s o -l output 
 json\t'One JSON object a line'
 csv\t'Comma-separated values, every column, unrounded'
 prom\t'Prometheus text format'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l top -d 'Show no more than the first N rows' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r -f
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l color -d 'Colour the table' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l top -d 'Show no more than the first N rows' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s w -l watch -d 'Read again and again, every so many seconds (fractions allowed, default 2)' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s c -l count -d 'Stop after N readings' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
@@ -140,12 +141,12 @@ complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s o -l outp
 json\t'One JSON object a line'
 csv\t'Comma-separated values, every column, unrounded'
 prom\t'Prometheus text format'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l top -d 'Show no more than the first N rows' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r -f
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l color -d 'Colour the table' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l top -d 'Show no more than the first N rows' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s w -l watch -d 'Read again and again, every so many seconds (fractions allowed, default 2)' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s c -l count -d 'Stop after N readings' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
@@ -169,12 +170,12 @@ complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s o -l output -d
 json\t'One JSON object a line'
 csv\t'Comma-separated values, every column, unrounded'
 prom\t'Prometheus text format'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l top -d 'Show no more than the first N rows' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r -f
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l color -d 'Colour the table' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l top -d 'Show no more than the first N rows' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s w -l watch -d 'Read again and again, every so many seconds (fractions allowed, default 2)' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s c -l count -d 'Stop after N readings' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
@@ -188,15 +189,46 @@ complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l no-header -d '
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s v -l verbose -d 'Explain the columns under the table'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s q -l quiet -d 'Leave out the notes under the table'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s i -l interface -d 'Capture on this device only (repeatable; default: all there are and that come)' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s p -l port -d 'Show only handshakes with a server at this port (repeatable)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l host -d 'Show only handshakes with this host at either end (repeatable)' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l slow -d 'Show only handshakes that took this long; with --failed, those that failed too' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l for -d 'Stop after so long' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s c -l count -d 'Stop after N handshakes were shown' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l read -d 'Read a capture file (pcap, pcapng, also gzip) instead of the network; `-` is standard input' -r -F
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l write -d 'Save the packets as pcapng, with the verdicts as comments' -r -F
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s o -l output -d 'Write the report as this' -r -f -a "table\t'Columns for people'
+json\t'One JSON object a line'
+csv\t'Comma-separated values, every column, unrounded'
+prom\t'Prometheus text format'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l color -d 'Colour the table' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, the number of the namespace, or `all`' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l proc-root -d 'Read this instead of /proc' -r -F
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s 4 -l ipv4 -d 'Show IPv4 sockets only'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s 6 -l ipv6 -d 'Show IPv6 sockets only (dual-stack ones serve IPv4 clients too)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l failed -d 'Show only handshakes that failed'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l close -d 'Show when connections end, too: who closed, how, after how long'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l summary -d 'Show the summary only'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l promiscuous -d 'Have the devices named by --interface receive what is for others, too'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s n -l numeric -d 'Show numbers (the default)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l json -d 'Write JSON, one object a line (= --output json)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l no-header -d 'Leave out the line that names the columns'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s v -l verbose -d 'Explain the columns under the table'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s q -l quiet -d 'Leave out the notes under the table'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand man" -s h -l help -d 'Print help'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand schema" -s h -l help -d 'Print help'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds completions man schema help" -f -a "queues" -d 'Show which listener is filling or dropping: accept queue, SYN queue, drops, owner'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds completions man schema help" -f -a "counters" -d 'Show which kernel counters moved, how fast, and what each means'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds completions man schema help" -f -a "ports" -d 'Show how near each source and destination are to running out of ephemeral ports'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds completions man schema help" -f -a "timewait" -d 'Show who makes the TIME_WAITs, how fast they drain, and how near their limit they are'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds completions man schema help" -f -a "fds" -d 'Show which process is near its descriptor limit, and how near the host is to its own'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds completions man schema help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds completions man schema help" -f -a "man" -d 'Print a manual page, in roff'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds completions man schema help" -f -a "schema" -d 'Print the JSON Schema of a report, or the names of all'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds completions man schema help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "queues" -d 'Show which listener is filling or dropping: accept queue, SYN queue, drops, owner'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "counters" -d 'Show which kernel counters moved, how fast, and what each means'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "ports" -d 'Show how near each source and destination are to running out of ephemeral ports'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "timewait" -d 'Show who makes the TIME_WAITs, how fast they drain, and how near their limit they are'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "fds" -d 'Show which process is near its descriptor limit, and how near the host is to its own'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "trace" -d 'Show every TCP handshake on the wire or in a capture file: outcome, times, retransmissions'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "man" -d 'Print a manual page, in roff'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "schema" -d 'Print the JSON Schema of a report, or the names of all'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

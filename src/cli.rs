@@ -6,7 +6,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::command::{
     self, counters::CountersArgs, describe, fds::FdsArgs, ports::PortsArgs, queues::QueuesArgs,
-    timewait::TimewaitArgs, usage,
+    timewait::TimewaitArgs, trace::TraceArgs, usage,
 };
 
 /// Tell why connections fail: queues, SYN drops, ports and descriptors that run out, and who owns them
@@ -21,6 +21,7 @@ Examples:
   sockdiag ports                   which destination runs out of ephemeral ports
   sockdiag timewait                who makes the TIME_WAITs, and whether they matter
   sockdiag fds --top 10            which processes are near their descriptor limit
+  sockdiag trace --failed          handshakes that fail, as they fail, and why
   sockdiag queues --json | jq      for programs; `sockdiag schema queues` describes it
 
 Exit codes: 0 answered, 1 could not answer, 2 wrong usage.")]
@@ -44,6 +45,8 @@ enum Command {
     Timewait(TimewaitArgs),
     /// Show which process is near its descriptor limit, and how near the host is to its own
     Fds(FdsArgs),
+    /// Show every TCP handshake on the wire or in a capture file: outcome, times, retransmissions
+    Trace(Box<TraceArgs>),
     /// Print a completion script for a shell
     Completions(describe::CompletionsArgs),
     /// Print a manual page, in roff
@@ -71,6 +74,7 @@ impl Cli {
             Some(Command::Ports(args)) => command::ports::run(&args),
             Some(Command::Timewait(args)) => command::timewait::run(&args),
             Some(Command::Fds(args)) => command::fds::run(&args),
+            Some(Command::Trace(args)) => command::trace::run(&args),
             Some(Command::Completions(args)) => describe::completions(&args, Cli::command()),
             Some(Command::Man(args)) => describe::man(&args, Cli::command()),
             Some(Command::Schema(args)) => describe::schema(&args),

@@ -7,13 +7,13 @@ use clap::{Args, Command};
 use clap_complete::Shell;
 use sockdiag::analysis::{
     counters::CountersReport, fds::FdsReport, ports::PortsReport, queues::QueueReport,
-    timewait::TimewaitReport,
+    timewait::TimewaitReport, trace::TraceReport,
 };
 
-use crate::render::{self, Tabular, table_help};
+use crate::render::{self, Tabular, table::Column, table_help};
 
 /// Reports that have a schema.
-const REPORTS: [&str; 5] = ["queues", "counters", "ports", "timewait", "fds"];
+const REPORTS: [&str; 6] = ["queues", "counters", "ports", "timewait", "fds", "trace"];
 
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
@@ -25,7 +25,7 @@ pub struct CompletionsArgs {
 #[derive(Debug, Args)]
 pub struct ManArgs {
     /// The subcommand (default: the program)
-    #[arg(value_name = "CMD", value_parser = ["queues", "counters", "ports", "timewait", "fds", "completions", "man", "schema"])]
+    #[arg(value_name = "CMD", value_parser = ["queues", "counters", "ports", "timewait", "fds", "trace", "completions", "man", "schema"])]
     command: Option<String>,
 }
 
@@ -61,6 +61,7 @@ pub fn schema(args: &SchemaArgs) -> anyhow::Result<()> {
         Some("ports") => render::schema::<PortsReport>(),
         Some("timewait") => render::schema::<TimewaitReport>(),
         Some("fds") => render::schema::<FdsReport>(),
+        Some("trace") => render::schema::<TraceReport>(),
         Some(_) => render::schema::<QueueReport>(),
     };
     let mut text = serde_json::to_vec_pretty(&schema).context("writing the schema")?;
@@ -70,7 +71,12 @@ pub fn schema(args: &SchemaArgs) -> anyhow::Result<()> {
 
 /// Prints what `--columns` and `--sort` may name.
 pub fn columns<R: Tabular>() -> anyhow::Result<()> {
-    print(table_help::<R>().as_bytes())
+    columns_of(R::columns())
+}
+
+/// The same for a stream of lines.
+pub fn columns_of<R>(columns: &[Column<R>]) -> anyhow::Result<()> {
+    print(table_help(columns).as_bytes())
 }
 
 /// Prints the program's help.

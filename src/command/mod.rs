@@ -12,13 +12,14 @@ pub mod ports;
 pub mod queues;
 mod session;
 pub mod timewait;
+pub mod trace;
 mod wait;
 mod walks;
 
-pub use options::{FamilyArgs, OutputArgs, PlaceArgs, TimeArgs, seconds};
+pub use options::{FamilyArgs, FormatArgs, OutputArgs, PlaceArgs, TimeArgs, seconds};
 pub use owners::{OwnerArgs, OwnerHunt, OwnersArg};
 pub use places::Places;
-pub use session::{Purpose, Session};
+pub use session::{Host, Purpose, Session};
 
 use std::fmt;
 

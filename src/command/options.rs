@@ -12,7 +12,7 @@ use crate::render::{Colour, Format, Settings};
 // How the answer is written.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
-pub struct OutputArgs {
+pub struct FormatArgs {
     /// Write the report as this
     #[arg(
         short,
@@ -25,12 +25,6 @@ pub struct OutputArgs {
     /// Write JSON, one object a line (= --output json)
     #[arg(long, conflicts_with = "output")]
     json: bool,
-    /// Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns
-    #[arg(long, value_name = "KEY", allow_hyphen_values = true, value_hint = ValueHint::Other, value_parser = NonEmptyStringValueParser::new())]
-    sort: Option<String>,
-    /// Show no more than the first N rows
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    top: Option<u64>,
     /// Show these columns, separated by commas; `help` lists them
     #[arg(long, value_name = "LIST", value_hint = ValueHint::Other, value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     columns: Option<Vec<String>>,
@@ -48,7 +42,7 @@ pub struct OutputArgs {
     quiet: bool,
 }
 
-impl OutputArgs {
+impl FormatArgs {
     /// What the output needs to know.
     pub fn settings(&self) -> anyhow::Result<Settings> {
         let format = if self.json { Format::Json } else { self.output };
@@ -57,33 +51,60 @@ impl OutputArgs {
                 "--columns and --no-header are for tables and CSV; this format has neither",
             ));
         }
-        if format == Format::Prom && (self.sort.is_some() || self.top.is_some()) {
-            return Err(usage(
-                "--sort and --top are not for Prometheus, which wants all series",
-            ));
-        }
         Ok(Settings {
             format,
             colour: self.color,
             header: !self.no_header,
             quiet: self.quiet,
             verbose: self.verbose,
-            sort: self.sort.clone(),
-            top: self
-                .top
-                .map(|top| usize::try_from(top).unwrap_or(usize::MAX)),
+            sort: None,
+            top: None,
             columns: self.columns.clone(),
         })
     }
 
     /// The list of columns is asked for, not a report.
     pub fn wants_columns(&self) -> bool {
-        let is_help = |text: &String| text == "help";
-        self.sort.as_ref().is_some_and(is_help)
-            || self
-                .columns
-                .as_ref()
-                .is_some_and(|columns| columns.iter().any(is_help))
+        let mut columns = self.columns.iter().flatten();
+        columns.any(|column| column == "help")
+    }
+}
+
+// The same of a report that has an end, and so an order.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    #[command(flatten)]
+    format: FormatArgs,
+    /// Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true, value_hint = ValueHint::Other, value_parser = NonEmptyStringValueParser::new())]
+    sort: Option<String>,
+    /// Show no more than the first N rows
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    top: Option<u64>,
+}
+
+impl OutputArgs {
+    /// What the output needs to know.
+    pub fn settings(&self) -> anyhow::Result<Settings> {
+        let settings = self.format.settings()?;
+        if settings.format == Format::Prom && (self.sort.is_some() || self.top.is_some()) {
+            return Err(usage(
+                "--sort and --top are not for Prometheus, which wants all series",
+            ));
+        }
+        Ok(Settings {
+            sort: self.sort.clone(),
+            top: self
+                .top
+                .map(|top| usize::try_from(top).unwrap_or(usize::MAX)),
+            ..settings
+        })
+    }
+
+    /// The list of columns is asked for, not a report.
+    pub fn wants_columns(&self) -> bool {
+        self.format.wants_columns() || self.sort.as_deref() == Some("help")
     }
 }
 
@@ -222,7 +243,7 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// `250ms`, `10s`, `1h`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "a duration greater than 0 with its unit, as 250ms, 10s or 1h".to_owned();
     let duration: SignedDuration = text.parse().map_err(|_| wrong())?;
     let duration = Duration::try_from(duration).map_err(|_| wrong())?;

@@ -24,18 +24,15 @@ pub enum Purpose {
     Sample,
 }
 
-/// One run of a report: where it goes and when it is made.
-pub struct Session {
-    output: Output,
-    timing: Timing,
-    host: String,
+/// The host that is looked at.
+pub struct Host {
+    name: String,
     kernel: String,
-    view: View,
 }
 
-impl Session {
-    /// Prepares it from the flags.
-    pub fn new(output: &OutputArgs, timing: Timing, view: View) -> anyhow::Result<Self> {
+impl Host {
+    /// This one, if its kernel is not too old.
+    pub fn this() -> anyhow::Result<Self> {
         let system = rustix::system::uname();
         let release = system.release().to_string_lossy();
         // RHEL 8 has 4.18.
@@ -44,6 +41,35 @@ impl Session {
                 "needs Linux 4.18 or later; this is {release}"
             )));
         }
+        Ok(Host {
+            name: system.nodename().to_string_lossy().into_owned(),
+            kernel: release.into_owned(),
+        })
+    }
+
+    /// Now, so long after what is compared with.
+    pub fn moment(&self, elapsed: Option<Duration>) -> Moment {
+        Moment {
+            time: jiff::Timestamp::now(),
+            host: self.name.clone(),
+            kernel: self.kernel.clone(),
+            elapsed,
+        }
+    }
+}
+
+/// One run of a report: where it goes and when it is made.
+pub struct Session {
+    output: Output,
+    timing: Timing,
+    host: Host,
+    view: View,
+}
+
+impl Session {
+    /// Prepares it from the flags.
+    pub fn new(output: &OutputArgs, timing: Timing, view: View) -> anyhow::Result<Self> {
+        let host = Host::this()?;
         let view = View {
             changes: matches!(timing, Timing::Watch { .. } | Timing::Sample { .. }),
             sampled: matches!(timing, Timing::Sample { .. }),
@@ -54,8 +80,7 @@ impl Session {
         Ok(Session {
             output: Output::new(settings),
             timing,
-            host: system.nodename().to_string_lossy().into_owned(),
-            kernel: release.into_owned(),
+            host,
             view,
         })
     }
@@ -167,12 +192,7 @@ impl Session {
         look: &Look,
         head: &str,
     ) -> anyhow::Result<()> {
-        let moment = Moment {
-            time: jiff::Timestamp::now(),
-            host: self.host.clone(),
-            kernel: self.kernel.clone(),
-            elapsed,
-        };
+        let moment = self.host.moment(elapsed);
         self.output
             .report(report, &moment, &self.view, look, head)
             .context("writing the report")
@@ -219,7 +239,7 @@ impl Session {
         };
         format!(
             "{}  {time}  every {every}s  (reading {reading}{quit})",
-            self.host
+            self.host.name
         )
     }
 }

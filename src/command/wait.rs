@@ -2,7 +2,10 @@
 
 use std::{
     io::{self, Read, stdin},
-    os::unix::net::UnixStream,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
     time::{Duration, Instant},
 };
 
@@ -47,6 +50,11 @@ impl Waiter {
             suspend: screen.then(|| on(&[SIGTSTP])).transpose()?,
             keys,
         })
+    }
+
+    /// Becomes readable when it is time to stop.
+    pub fn stop_signal(&self) -> BorrowedFd<'_> {
+        self.stop.as_fd()
     }
 
     /// Waits until then.

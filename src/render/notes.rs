@@ -30,7 +30,8 @@ pub fn fit(lines: Vec<String>, width: Option<usize>) -> Vec<String> {
     }
 }
 
-fn not_seen(missing: &Incomplete) -> String {
+/// Says what could not be seen.
+pub fn not_seen(missing: &Incomplete) -> String {
     let count = missing
         .count
         .map(|count| format!(" ({count})"))

@@ -8,9 +8,11 @@ use std::{
 
 use clap::ValueEnum;
 
+use sockdiag::analysis::Report;
+
 use super::{
-    Cell, Colour, Screen, Tabular, View, csv, json, notes, prom, size,
-    table::{self, Drawing, column, draw},
+    Cell, Colour, Layout, Metric, Screen, Stream, Tabular, View, csv, json, notes, prom, size,
+    table::{self, Column, Drawing, column, draw},
 };
 
 /// How reports are written.
@@ -132,12 +134,7 @@ impl Output {
 
     /// Finds the columns that were named, before anything is read.
     pub fn look<T: Tabular>(&self) -> Result<Look, NoSuchColumn> {
-        let find = |name: &str| {
-            let found = column(T::columns(), name.trim());
-            found
-                .map(|column| column.key)
-                .ok_or_else(|| NoSuchColumn(name.to_owned()))
-        };
+        let find = |name: &str| find(T::columns(), name);
         let sort = match &self.settings.sort {
             None => None,
             Some(key) => Some(match key.strip_prefix('-') {
@@ -145,10 +142,7 @@ impl Output {
                 None => (find(key)?, false),
             }),
         };
-        let columns = match &self.settings.columns {
-            None => None,
-            Some(keys) => Some(keys.iter().map(|key| find(key)).collect::<Result<_, _>>()?),
-        };
+        let columns = chosen(&self.settings, T::columns())?;
         Ok(Look { sort, columns })
     }
 
@@ -163,17 +157,79 @@ impl Output {
     ) -> io::Result<()> {
         self.arrange(&mut report, view, look);
         match self.settings.format {
-            Format::Json => {
-                self.line.clear();
-                json::write(&mut self.line, &report, moment)?;
-                self.out.write_all(&self.line)?;
-            }
+            Format::Json => self.json(&report, moment)?,
             Format::Prom => prom::write(&mut self.out, &report.metrics())?,
             Format::Csv => self.csv(&report, moment, view, look)?,
             Format::Table => self.table(&report, view, look, head)?,
         }
         self.reports += 1;
         self.out.flush()
+    }
+
+    /// Writes what happened, as a line of a stream, and `under` it in a table. Nothing is flushed.
+    pub fn event<T: Report, R>(
+        &mut self,
+        report: &T,
+        row: &R,
+        stream: &mut Stream<R>,
+        moment: &Moment,
+        under: &[String],
+    ) -> io::Result<()> {
+        match self.settings.format {
+            Format::Json => self.json(report, moment)?,
+            Format::Csv => stream.csv(&mut self.out, row, moment, self.reports == 0)?,
+            Format::Table => stream.write(&mut self.out, row, &View::default(), under)?,
+            Format::Prom => {}
+        }
+        self.reports += 1;
+        Ok(())
+    }
+
+    /// Writes what a stream comes to, as lines in a table.
+    pub fn conclusion<T: Report>(
+        &mut self,
+        report: &T,
+        moment: &Moment,
+        lines: Vec<String>,
+        metrics: &[Metric],
+    ) -> io::Result<()> {
+        match self.settings.format {
+            Format::Json => self.json(report, moment)?,
+            Format::Prom => prom::write(&mut self.out, metrics)?,
+            Format::Csv => {}
+            Format::Table => {
+                let missing = report.incomplete().iter().map(notes::not_seen);
+                let lines = lines.into_iter().chain(missing);
+                let width = size().map(|(columns, _)| columns);
+                self.begin(&notes::fit(lines.collect(), width))?;
+            }
+        }
+        self.flush()
+    }
+
+    /// Writes the head of a stream of lines, if it is a table.
+    pub fn begin_stream<R>(&mut self, stream: &mut Stream<R>) -> io::Result<()> {
+        if self.settings.format == Format::Table {
+            stream.begin(&mut self.out)?;
+            self.reports += 1;
+        }
+        self.flush()
+    }
+
+    /// A stream of lines with these columns.
+    pub fn stream<R>(&self, layout: Layout<R>) -> Stream<R> {
+        Stream::new(layout, self.settings.header, self.colour)
+    }
+
+    /// Passes on what was written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn json<T: Report>(&mut self, report: &T, moment: &Moment) -> io::Result<()> {
+        self.line.clear();
+        json::write(&mut self.line, report, moment)?;
+        self.out.write_all(&self.line)
     }
 
     fn arrange<T: Tabular>(&self, report: &mut T, view: &View, look: &Look) {
@@ -306,10 +362,26 @@ impl Output {
     }
 }
 
+/// The columns that were named, if any were.
+pub fn chosen<R>(
+    settings: &Settings,
+    columns: &'static [Column<R>],
+) -> Result<Option<Vec<&'static str>>, NoSuchColumn> {
+    let named = settings.columns.as_ref();
+    let find = |keys: &Vec<String>| keys.iter().map(|key| find(columns, key)).collect();
+    named.map(find).transpose()
+}
+
+fn find<R>(columns: &'static [Column<R>], name: &str) -> Result<&'static str, NoSuchColumn> {
+    let found = column(columns, name.trim());
+    found
+        .map(|column| column.key)
+        .ok_or_else(|| NoSuchColumn(name.to_owned()))
+}
+
 /// What `--columns help` prints: each key, its head and what it holds.
-pub fn help<T: Tabular>() -> String {
-    let line = |column: &table::Column<T::Row>| {
-        format!("{:<14} {:<10} {}\n", column.key, column.title, column.help)
-    };
-    T::columns().iter().map(line).collect()
+pub fn help<R>(columns: &[Column<R>]) -> String {
+    let line =
+        |column: &Column<R>| format!("{:<14} {:<10} {}\n", column.key, column.title, column.help);
+    columns.iter().map(line).collect()
 }

@@ -53,4 +53,16 @@ impl Tone {
             Tone::Quiet => Some(Color::DarkGrey),
         }
     }
+
+    /// The same where no table is drawn.
+    pub fn terminal_color(self) -> Option<crossterm::style::Color> {
+        use crossterm::style::Color;
+        match self {
+            Tone::Plain => None,
+            Tone::Good => Some(Color::DarkGreen),
+            Tone::Warning => Some(Color::DarkYellow),
+            Tone::Bad => Some(Color::DarkRed),
+            Tone::Quiet => Some(Color::DarkGrey),
+        }
+    }
 }

@@ -18,6 +18,19 @@ pub fn duration(milliseconds: u64) -> String {
     }
 }
 
+/// A short time, from its milliseconds: `34µs`, `1.25ms`, `21.4ms`, `214ms`, `1.04s`; from ten
+/// seconds as [`duration`].
+pub fn latency(milliseconds: f64) -> String {
+    match milliseconds {
+        ..0.0995 => format!("{:.0}µs", milliseconds * 1000.0),
+        ..9.995 => format!("{milliseconds:.2}ms"),
+        ..99.95 => format!("{milliseconds:.1}ms"),
+        ..999.5 => format!("{milliseconds:.0}ms"),
+        ..9995.0 => format!("{:.2}s", milliseconds / 1000.0),
+        _ => duration(milliseconds as u64),
+    }
+}
+
 /// Bytes: `512`, `4.0K`, `12M`.
 pub fn bytes(bytes: u64) -> String {
     let mut amount = bytes as f64;
@@ -184,6 +197,17 @@ pub fn shorten(text: &str, columns: usize) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_latency_has_three_digits() {
+        let all = [
+            0.0, 0.0344, 0.2, 1.254, 21.44, 214.4, 999.6, 1042.0, 63_000.0,
+        ];
+        let said = [
+            "0µs", "34µs", "0.20ms", "1.25ms", "21.4ms", "214ms", "1.00s", "1.04s", "63s",
+        ];
+        assert_eq!(all.map(latency), said);
+    }
 
     #[test]
     fn durations() {

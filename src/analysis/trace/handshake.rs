@@ -24,6 +24,8 @@ pub struct Handshake {
     pub started: String,
     /// How it ended.
     pub outcome: Outcome,
+    /// The cause of a failure in words, or the causes that are possible; `null` where none failed.
+    pub reason: Option<&'static str>,
     /// The server took the client's acknowledgement, as something that followed proves.
     pub confirmed: bool,
     /// Which host it was captured on, seen from this handshake; `null` where that is not known.

@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn bars_have_no_gap() {
         let mut bars = Bars::default();
-        [0.9, 1.0, 1.001, 7.0].map(|one| bars.add(one));
+        [0.9, 1.0, 1.001, 7.0].iter().for_each(|one| bars.add(*one));
         let bars = bars.all();
         let told: Vec<_> = bars.iter().map(|bar| (bar.up_to_ms, bar.count)).collect();
         assert_eq!(told, [(1.0, 2), (2.0, 1), (4.0, 0), (8.0, 1)]);

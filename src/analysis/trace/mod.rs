@@ -12,7 +12,9 @@ mod outcome;
 mod pair;
 mod past;
 mod queue;
+mod reason;
 mod report;
+mod rises;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -27,5 +29,6 @@ pub use latency::{Bar, Percentiles};
 pub use outcome::Outcome;
 pub use queue::{QueueSample, Queues};
 pub use report::{Line, TraceReport};
+pub use rises::{Rises, rises};
 pub use summary::{Collector, ListenerSummary, PeerSummary, Summary, Tally};
 pub use tracker::{Event, Shortcomings, Tracker};

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    CapturedOn, Handshake, Outcome, QueueSample,
+    CapturedOn, Handshake, Outcome, QueueSample, Rises,
     latency::{Bar, Bars, Latencies, Percentiles},
 };
 use crate::model::Address;
@@ -54,7 +54,7 @@ pub struct Summary {
     pub undecodable: u64,
     /// What counters of the kernel rose by meanwhile, in the namespace that was captured; `null`
     /// when packets were read from a file.
-    pub counters: Option<BTreeMap<String, u64>>,
+    pub counters: Option<Rises>,
 }
 
 /// What all handshakes with one server come to.
@@ -109,7 +109,7 @@ pub struct Tally {
     /// Unfinished handshakes that were forgotten.
     pub evicted: u64,
     /// What counters rose by.
-    pub counters: Option<BTreeMap<String, u64>>,
+    pub counters: Option<Rises>,
 }
 
 /// Collects handshakes.

@@ -163,13 +163,14 @@ impl Attempt {
         };
         let (syn, answer) = (self.syn.as_ref(), self.syn_ack.as_ref());
         let (asked, answered) = (syn.map(|syn| syn.first), answer.map(|leg| leg.first));
-        Handshake {
+        let mut told = Handshake {
             client: self.client,
             server: self.server,
             interface: None,
             vlan: self.vlan,
             started: written(self.began_ns),
             outcome,
+            reason: None,
             confirmed: self.confirmed,
             captured_on: self.captured_on(),
             syn_retransmits: syn.map_or(0, Leg::retransmits),
@@ -195,7 +196,9 @@ impl Attempt {
             remarks: self.remarks(ending, context, outcome),
             started_ns: self.began_ns,
             interface_index: self.interface,
-        }
+        };
+        told.reason = told.cause();
+        told
     }
 
     fn reset_report(&self, reset: &Reset) -> ResetReport {

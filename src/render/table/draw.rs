@@ -44,6 +44,23 @@ pub fn draw<T: Tabular>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<S
     texts.styled(drawing.colour)
 }
 
+/// The lines of a table of plain texts.
+pub fn lay_out(heads: &[&str], aligns: &[Align], rows: Vec<Vec<String>>) -> Vec<String> {
+    let plain = |text| Painted {
+        text,
+        tone: Tone::Plain,
+        changed: false,
+    };
+    let row = |row: Vec<String>| row.into_iter().map(plain).collect();
+    let texts = Texts {
+        aligns: aligns.to_vec(),
+        heads: heads.iter().map(|head| (*head).to_owned()).collect(),
+        rows: rows.into_iter().map(row).collect(),
+        header: true,
+    };
+    texts.styled(false)
+}
+
 fn keys<T: Tabular>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<&'static str> {
     if let Some(chosen) = drawing.columns {
         return chosen.to_vec();

@@ -10,10 +10,11 @@ pub mod plain;
 pub mod ports;
 pub mod queues;
 pub mod timewait;
+pub mod trace;
 mod who;
 
 pub use cell::{Cell, Value};
-pub use draw::{Drawing, draw};
+pub use draw::{Drawing, draw, lay_out};
 
 use sockdiag::analysis::Report;
 

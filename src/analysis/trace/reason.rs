@@ -1,0 +1,89 @@
+//! Why a handshake failed, as far as its segments and the listener's queue tell.
+
+use super::{CapturedOn, Handshake, Outcome};
+
+impl Handshake {
+    /// The cause in words, or the causes that are possible; `None` where nothing failed.
+    pub fn cause(&self) -> Option<&'static str> {
+        match self.outcome {
+            Outcome::Refused => Some(self.refused()),
+            Outcome::NoReply => Some(self.no_reply()),
+            Outcome::SynAckUnanswered => Some(self.unanswered()),
+            Outcome::AckDropped => Some(self.ack_dropped()),
+            Outcome::ResetByServer => Some(self.reset_by_server()),
+            Outcome::ResetByClient => Some(self.reset_by_client()),
+            Outcome::Established
+            | Outcome::SimultaneousOpen
+            | Outcome::SelfConnect
+            | Outcome::Incomplete => None,
+        }
+    }
+
+    fn server_is_here(&self) -> bool {
+        matches!(
+            self.captured_on,
+            Some(CapturedOn::Server | CapturedOn::Both)
+        )
+    }
+
+    fn queue_is_full(&self) -> Option<bool> {
+        self.listener_queue.map(|queue| queue.is_full())
+    }
+
+    fn refused(&self) -> &'static str {
+        match (self.queue_is_full(), self.server_is_here()) {
+            (Some(_), _) => "somebody listens there, so a firewall rejected it",
+            (None, true) => "nobody listened there",
+            (None, false) => "nobody listens there, or a firewall rejects it",
+        }
+    }
+
+    fn no_reply(&self) -> &'static str {
+        match (self.queue_is_full(), self.server_is_here()) {
+            (Some(true), _) => "the accept queue was full",
+            (Some(false), _) => {
+                "the accept queue had room: a firewall, a full SYN queue, or no route back"
+            }
+            (None, true) => "no listener was seen and no reset was sent: a firewall",
+            (None, false) => "lost on the way, a firewall, or a full accept queue of the server",
+        }
+    }
+
+    fn unanswered(&self) -> &'static str {
+        match self.captured_on {
+            Some(CapturedOn::Client) => "this host did not answer it: a firewall of its own",
+            _ => {
+                "the client did not get it, or never sent the SYN: no route back, a spoofed address"
+            }
+        }
+    }
+
+    fn ack_dropped(&self) -> &'static str {
+        match self.queue_is_full() {
+            Some(true) => "the accept queue was full",
+            Some(false) => {
+                "the accept queue had room again: it was full before, or TCP_DEFER_ACCEPT waits for data"
+            }
+            None => "the server's accept queue was full, or the ACK was lost on the way",
+        }
+    }
+
+    fn reset_by_server(&self) -> &'static str {
+        match self.reset.map(|reset| (reset.with_ack, reset.after_ack)) {
+            Some((false, true)) => {
+                "the ACK was refused: tcp_abort_on_overflow, a bad SYN cookie, or a listener that went"
+            }
+            _ => "closed before anything was sent: the listener went, or closed it at once",
+        }
+    }
+
+    fn reset_by_client(&self) -> &'static str {
+        match self.reset.map(|reset| (reset.with_ack, reset.after_ack)) {
+            Some((false, false)) => {
+                "the client did not want it: a port scan, a spoofed address, or it gave up"
+            }
+            Some((true, false)) => "the client went away before it was open",
+            _ => "the client opened it and threw it away: a health check, or an abort",
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Handshakes as they pass.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, anyhow};
+use sockdiag::{
+    Error,
+    analysis::trace::{Queues, rises},
+    model::{Condition, Counters, Incomplete},
+    source::{Capture, CaptureWriter, Kernel, SockDiag, drop_privileges},
+};
+
+use super::{TraceArgs, clocks::Clocks, intake::Intake, teller::Teller};
+use crate::command::{
+    pace::Pace,
+    usage,
+    wait::{Waiter, Woken},
+    walks::tcp_listeners,
+};
+
+/// How long nothing may happen before it is looked whether something should have.
+const TICK: Duration = Duration::from_millis(200);
+/// A packet may wait so long in the kernel before it is handed over.
+const DELAY_NS: u64 = 100_000_000;
+/// Looking at listeners takes no more than one part in so many of the time.
+const PARTS: u32 = 50;
+
+/// Traces until it is told to stop.
+pub fn run(args: &TraceArgs, condition: &Condition, mut teller: Teller) -> anyhow::Result<()> {
+    let kernel = Kernel::with_proc_root(&args.place.proc_root);
+    enter(args, &kernel)?;
+    let mut waiter = Waiter::new(false).context("watching for signals")?;
+    let mut live = Live::begin(args, condition, &kernel)?;
+    teller.begin()?;
+    tell_capturing(args)?;
+    let end = args.limit.map(|limit| Instant::now() + limit);
+    while live.step(&mut teller)? && !live.is_over(&mut waiter, end)? {}
+    live.finish(teller, &kernel)
+}
+
+/// A trace stays in one namespace, so that the whole process moves there.
+fn enter(args: &TraceArgs, kernel: &Kernel) -> anyhow::Result<()> {
+    match args.place.netns.as_deref() {
+        None => Ok(()),
+        Some("all") => Err(usage("--netns all: a trace captures in one namespace")),
+        Some(name) => Ok(kernel.namespace(name)?.move_into()?),
+    }
+}
+
+struct Live {
+    capture: Capture,
+    writer: Option<CaptureWriter>,
+    diag: SockDiag,
+    intake: Intake,
+    pace: Pace,
+    clocks: Clocks,
+    /// What the kernel had counted when it began.
+    before: Option<Counters>,
+    /// Why listeners could not be looked at.
+    unseen: Option<String>,
+}
+
+impl Live {
+    /// Opens what takes privileges, then gives them up.
+    fn begin(args: &TraceArgs, condition: &Condition, kernel: &Kernel) -> anyhow::Result<Self> {
+        let before = kernel.counters().ok();
+        let capture = Capture::open(
+            &args.interface,
+            condition,
+            args.families(),
+            args.promiscuous,
+        );
+        let capture = capture.map_err(with_way_out)?;
+        let live = Live {
+            capture,
+            writer: args.writer()?,
+            diag: SockDiag::open()?,
+            intake: Intake::new(args, condition),
+            pace: Pace::one_in(PARTS),
+            clocks: Clocks::now(),
+            before,
+            unseen: None,
+        };
+        drop_privileges()?;
+        Ok(live)
+    }
+
+    /// Waits for packets. Whether it is time to stop.
+    fn is_over(&self, waiter: &mut Waiter, end: Option<Instant>) -> anyhow::Result<bool> {
+        let now = Instant::now();
+        let left = end.map_or(TICK, |end| end.saturating_duration_since(now));
+        self.capture.wait(&[waiter.stop_signal()], left.min(TICK))?;
+        let woken = waiter.until(now).context("watching for signals")?;
+        Ok(woken == Woken::Stop || end.is_some_and(|end| Instant::now() >= end))
+    }
+
+    /// Takes what is ready and says what came of it. `false` when enough was said.
+    fn step(&mut self, teller: &mut Teller) -> anyhow::Result<bool> {
+        if let Some(step) = self.clocks.look() {
+            self.intake.tracker.clock_set_by(step);
+        }
+        self.look_at_queues();
+        self.take_packets()?;
+        let lost = self.capture.lost()?;
+        self.intake.tally.lost_by_kernel = Some(lost);
+        self.intake.tracker.has_lost(lost);
+        let passed = self.clocks.packets_ns.saturating_sub(DELAY_NS);
+        self.intake.tracker.pass(passed);
+        let goes_on = teller.tell(&mut self.intake, self.writer.as_mut())?;
+        teller.flush()?;
+        Ok(goes_on)
+    }
+
+    fn take_packets(&mut self) -> anyhow::Result<()> {
+        let mut result = Ok(());
+        self.capture.each_packet(|packet| {
+            if result.is_ok() {
+                result = self.intake.take(packet, self.writer.as_mut());
+            }
+        });
+        Ok(result?)
+    }
+
+    fn look_at_queues(&mut self) {
+        if !self.pace.is_due() {
+            return;
+        }
+        let begun = Instant::now();
+        match tcp_listeners(&mut self.diag) {
+            Ok(listeners) => {
+                let queues = Queues::of(&listeners, self.clocks.packets_ns);
+                self.intake.tracker.look_at(queues);
+            }
+            Err(error) => self.unseen = Some(format!("{:#}", anyhow!(error))),
+        }
+        self.pace.spent(begun.elapsed());
+    }
+
+    fn finish(mut self, mut teller: Teller, kernel: &Kernel) -> anyhow::Result<()> {
+        if self.step(&mut teller)? {
+            self.intake.tracker.finish();
+            teller.tell(&mut self.intake, self.writer.as_mut())?;
+        }
+        let after = kernel.counters().ok();
+        let both = self.before.as_ref().zip(after.as_ref());
+        self.intake.tally.counters = both.map(|(before, after)| rises(before, after));
+        let unseen = self
+            .unseen
+            .map(|why| Incomplete::new("listener_queue", why));
+        if let Some(writer) = self.writer {
+            writer.finish()?;
+        }
+        teller.conclude(self.intake, unseen.into_iter().collect())
+    }
+}
+
+/// Says what helps where packets may not be captured.
+fn with_way_out(error: Error) -> anyhow::Error {
+    let refused = error.io().kind() == io::ErrorKind::PermissionDenied;
+    match error {
+        Error::Capture { .. } if refused => {
+            let program = std::env::current_exe().ok();
+            let program = program
+                .as_deref()
+                .map_or("sockdiag".into(), |path| path.to_string_lossy());
+            anyhow!(
+                "{:#}; it needs CAP_NET_RAW: use sudo, or once: sudo setcap cap_net_raw+ep {program}; \
+                 a capture file needs nothing: sockdiag trace --read FILE",
+                anyhow!(error)
+            )
+        }
+        error => error.into(),
+    }
+}
+
+/// Tells a person that silence is no fault.
+fn tell_capturing(args: &TraceArgs) -> io::Result<()> {
+    let mut stderr = io::stderr();
+    if !stderr.is_terminal() {
+        return Ok(());
+    }
+    let place = match &args.interface[..] {
+        [] => "all devices".to_owned(),
+        names => names.join(", "),
+    };
+    let end = match args.limit {
+        Some(limit) => format!("for {limit:?}"),
+        None => "until Ctrl-C".to_owned(),
+    };
+    writeln!(stderr, "capturing on {place} {end}")
+}

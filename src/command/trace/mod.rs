@@ -1,0 +1,142 @@
+//! `sockdiag trace`.
+
+mod clocks;
+mod devices;
+mod file;
+mod intake;
+mod live;
+mod teller;
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, ValueHint};
+use sockdiag::{
+    analysis::filter::{Filter, FilterError},
+    model::{Comparison, Condition, End},
+    source::{CaptureWriter, Families},
+};
+
+use super::{FamilyArgs, FormatArgs, PlaceArgs, describe, options::duration, usage};
+use crate::render::table::trace::COLUMNS;
+use teller::Teller;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sockdiag trace :8080                       the handshakes of one service, as they end
+  sockdiag trace --failed --for 60s          what failed within a minute
+  sockdiag trace --slow 200ms --interface eth0
+  sockdiag trace --summary --for 10s --json  counts and latencies, for programs
+  sockdiag trace --close dst 10.0.0.0/8      also who closed, and when
+  tcpdump -w - -i eth0 tcp | sockdiag trace --read -
+
+Filter: `:8080`, `sport` and `src` are the server's end, `dport` and `dst` the client's; joined by \
+`and`, `or`, `not` and parentheses.
+
+SYN→SYN-ACK is the time from the first SYN to the first SYN-ACK, →ACK from there to the first ACK: \
+on the server, the first is this host's and the second that of network and client; on the client, \
+the first is that of network and server. A handshake is called established when something confirms \
+it, or when the SYN-ACK was not repeated for 1.5 seconds.")]
+pub struct TraceArgs {
+    /// Show only handshakes that match
+    #[arg(value_name = "FILTER", value_hint = ValueHint::Other)]
+    filter: Vec<String>,
+    /// Capture on this device only (repeatable; default: all there are and that come)
+    #[arg(short, long, value_name = "NAME", value_hint = ValueHint::Other, conflicts_with = "read")]
+    interface: Vec<String>,
+    /// Show only handshakes with a server at this port (repeatable)
+    #[arg(short, long, value_name = "PORT")]
+    port: Vec<u16>,
+    /// Show only handshakes with this host at either end (repeatable)
+    #[arg(long, value_name = "ADDR[/BITS]", value_hint = ValueHint::Other)]
+    host: Vec<String>,
+    #[command(flatten)]
+    family: FamilyArgs,
+    /// Show only handshakes that failed
+    #[arg(long)]
+    failed: bool,
+    /// Show only handshakes that took this long; with --failed, those that failed too
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    slow: Option<Duration>,
+    /// Show when connections end, too: who closed, how, after how long
+    #[arg(long)]
+    close: bool,
+    /// Show the summary only
+    #[arg(long)]
+    summary: bool,
+    /// Stop after so long
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration, conflicts_with = "read")]
+    limit: Option<Duration>,
+    /// Stop after N handshakes were shown
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Read a capture file (pcap, pcapng, also gzip) instead of the network; `-` is standard input
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    read: Option<PathBuf>,
+    /// Save the packets as pcapng, with the verdicts as comments
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    write: Option<PathBuf>,
+    /// Have the devices named by --interface receive what is for others, too
+    #[arg(long, requires = "interface")]
+    promiscuous: bool,
+    /// Show numbers (the default)
+    #[arg(short, long)]
+    numeric: bool,
+    #[command(flatten)]
+    format: FormatArgs,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+/// Runs the subcommand.
+pub fn run(args: &TraceArgs) -> anyhow::Result<()> {
+    if args.format.wants_columns() {
+        return describe::columns_of(COLUMNS);
+    }
+    let condition = args.condition()?;
+    let teller = Teller::new(args)?;
+    match &args.read {
+        Some(path) => file::run(args, path, &condition, teller),
+        None => live::run(args, &condition, teller),
+    }
+}
+
+impl TraceArgs {
+    fn condition(&self) -> anyhow::Result<Condition> {
+        let mut all = Vec::new();
+        if !self.filter.is_empty() {
+            all.push(parsed(&self.filter.join(" "))?);
+        }
+        let port = |port: &u16| Condition::Port {
+            end: End::Server,
+            is: Comparison::Equal,
+            port: *port,
+        };
+        if !self.port.is_empty() {
+            all.push(Condition::Any(self.port.iter().map(port).collect()));
+        }
+        if !self.host.is_empty() {
+            let hosts = self.host.iter().map(|host| either_end(host));
+            all.push(Condition::Any(hosts.collect::<anyhow::Result<_>>()?));
+        }
+        Ok(Condition::All(all))
+    }
+
+    fn families(&self) -> Families {
+        self.family.families()
+    }
+
+    fn writer(&self) -> anyhow::Result<Option<CaptureWriter>> {
+        let create = |path: &PathBuf| CaptureWriter::create(path);
+        Ok(self.write.as_ref().map(create).transpose()?)
+    }
+}
+
+fn either_end(host: &str) -> anyhow::Result<Condition> {
+    let wrong = |error: FilterError| usage(format!("--host {host}: {error}"));
+    Filter::parse_connection(&format!("src {host} or dst {host}")).map_err(wrong)
+}
+
+fn parsed(text: &str) -> anyhow::Result<Condition> {
+    Filter::parse_connection(text).map_err(|error| usage(format!("in the filter: {error}")))
+}

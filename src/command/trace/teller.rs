@@ -1,0 +1,254 @@
+//! Says what the tracker found: chooses, writes, counts, and sums up.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use sockdiag::{
+    analysis::trace::{Close, Collector, Event, Handshake, Line, Shortcomings, Tally, TraceReport},
+    model::{Address, Condition, Incomplete},
+    source::{CaptureWriter, Families},
+};
+
+use super::{TraceArgs, devices::Devices, intake::Intake};
+use crate::{
+    command::{Host, usage},
+    render::{
+        Format, Layout, NoSuchColumn, Output, Settings, Stream, chosen,
+        table::trace::{COLUMNS, NARROWER, SHOWN, SHOWN_WITH_CLOSES, detail, metrics, summary},
+    },
+};
+
+/// Says what happens.
+pub struct Teller {
+    output: Output,
+    stream: Stream<Line>,
+    host: Host,
+    choice: Choice,
+    collector: Collector,
+    shown: u64,
+    verbose: bool,
+}
+
+/// Which handshakes are shown.
+struct Choice {
+    condition: Condition,
+    families: Families,
+    failed: bool,
+    slow: Option<Duration>,
+    /// Nothing but the summary.
+    summary: bool,
+    most: Option<u64>,
+}
+
+impl Teller {
+    /// Prepares it from the flags.
+    pub fn new(args: &TraceArgs) -> anyhow::Result<Self> {
+        let settings = args.format.settings()?;
+        if settings.format == Format::Prom && !args.summary {
+            return Err(usage("-o prom is for a summary: add --summary"));
+        }
+        if settings.format == Format::Csv && args.summary {
+            return Err(usage(
+                "-o csv has a line for each handshake, and no summary",
+            ));
+        }
+        let layout = layout(&settings, args.close)?;
+        let host = Host::this()?;
+        let verbose = settings.verbose;
+        let output = Output::new(settings);
+        Ok(Teller {
+            stream: output.stream(layout),
+            output,
+            host,
+            choice: Choice {
+                condition: args.condition()?,
+                families: args.families(),
+                failed: args.failed,
+                slow: args.slow,
+                summary: args.summary,
+                most: args.count,
+            },
+            collector: Collector::default(),
+            shown: 0,
+            verbose,
+        })
+    }
+
+    /// Shows that it has begun.
+    pub fn begin(&mut self) -> anyhow::Result<()> {
+        if self.choice.summary {
+            return Ok(());
+        }
+        self.output
+            .begin_stream(&mut self.stream)
+            .context("writing the report")
+    }
+
+    /// Says what there is to say, and writes verdicts to the file. `false` when enough was said.
+    pub fn tell(
+        &mut self,
+        intake: &mut Intake,
+        mut writer: Option<&mut CaptureWriter>,
+    ) -> anyhow::Result<bool> {
+        let mut events: Vec<Event> = intake.tracker.events().collect();
+        events.retain(|event| self.choice.covers(event));
+        let devices = &intake.devices;
+        for event in events {
+            if self.is_enough() {
+                return Ok(false);
+            }
+            match event {
+                Event::Handshake(handshake) => {
+                    if let Some(writer) = writer.as_deref_mut() {
+                        writer.comment(handshake.packet, &verdict(&handshake))?;
+                    }
+                    self.handshake(*handshake, devices)?;
+                }
+                Event::Close(close) => {
+                    let interface = devices.name(close.interface_index);
+                    let close = Box::new(Close {
+                        interface,
+                        ..*close
+                    });
+                    self.line(Line::Close(close))?;
+                }
+            }
+        }
+        Ok(!self.is_enough())
+    }
+
+    fn handshake(&mut self, handshake: Handshake, devices: &Devices) -> anyhow::Result<()> {
+        self.collector.add(&handshake);
+        if !self.choice.shows(&handshake) {
+            return Ok(());
+        }
+        self.shown += 1;
+        let interface = devices.name(handshake.interface_index);
+        let handshake = Box::new(Handshake {
+            interface,
+            ..handshake
+        });
+        self.line(Line::Handshake(handshake))
+    }
+
+    fn line(&mut self, line: Line) -> anyhow::Result<()> {
+        if self.choice.summary {
+            return Ok(());
+        }
+        let under = match &line {
+            Line::Handshake(handshake) if self.verbose => detail(handshake),
+            _ => Vec::new(),
+        };
+        let report = TraceReport::new(line, Vec::new());
+        let moment = self.host.moment(None);
+        self.output
+            .event(&report, &report.line, &mut self.stream, &moment, &under)
+            .context("writing the report")
+    }
+
+    /// Passes on what was written.
+    pub fn flush(&mut self) -> anyhow::Result<()> {
+        self.output.flush().context("writing the report")
+    }
+
+    fn is_enough(&self) -> bool {
+        self.choice.most.is_some_and(|most| self.shown >= most)
+    }
+
+    /// Sums up.
+    pub fn conclude(
+        mut self,
+        intake: Intake,
+        mut incomplete: Vec<Incomplete>,
+    ) -> anyhow::Result<()> {
+        let missed = intake.tracker.shortcomings();
+        incomplete.extend(shortcomings(missed));
+        let told = self.collector.summary(Tally {
+            shown: self.shown,
+            evicted: missed.evicted,
+            ..intake.tally
+        });
+        let lines = summary(&told);
+        let metrics = metrics(&told);
+        let report = TraceReport::new(Line::Summary(Box::new(told)), incomplete);
+        let moment = self.host.moment(None);
+        self.output
+            .conclusion(&report, &moment, lines, &metrics)
+            .context("writing the report")
+    }
+}
+
+impl Choice {
+    /// It is about a connection that was asked for.
+    fn covers(&self, event: &Event) -> bool {
+        match event {
+            Event::Handshake(event) => self.covers_ends(&event.client, &event.server),
+            Event::Close(event) => self.covers_ends(&event.client, &event.server),
+        }
+    }
+
+    fn covers_ends(&self, client: &Address, server: &Address) -> bool {
+        let of_family = match server.address.is_ipv4() {
+            true => self.families.v4,
+            false => self.families.v6,
+        };
+        of_family && self.condition.holds(client, server)
+    }
+
+    fn shows(&self, handshake: &Handshake) -> bool {
+        let slow = self.slow.map(|slow| slow.as_secs_f64() * 1000.0);
+        let is_slow = slow.is_some_and(|slow| handshake.total_ms.is_some_and(|ms| ms >= slow));
+        let is_failure = self.failed && handshake.outcome.is_failure();
+        let all = !self.failed && self.slow.is_none();
+        all || is_slow || is_failure
+    }
+}
+
+fn layout(settings: &Settings, closes: bool) -> anyhow::Result<Layout<Line>> {
+    let usual = if closes { SHOWN_WITH_CLOSES } else { SHOWN };
+    let all = || COLUMNS.iter().map(|column| (column.key, 0)).collect();
+    let named = chosen(settings, COLUMNS).map_err(|NoSuchColumn(key)| {
+        usage(format!("no column {key:?}; --columns help lists them"))
+    })?;
+    let (shown, narrower) = match named {
+        Some(keys) => (keys.into_iter().map(|key| (key, 0)).collect(), &[][..]),
+        None if settings.format == Format::Csv => (all(), &[][..]),
+        None => (usual.to_vec(), NARROWER),
+    };
+    Ok(Layout {
+        columns: COLUMNS,
+        shown,
+        narrower,
+    })
+}
+
+/// What a packet's comment says.
+fn verdict(handshake: &Handshake) -> String {
+    let outcome = handshake.outcome.word();
+    match handshake.reason {
+        Some(reason) => format!("{outcome}: {reason}"),
+        None => outcome.to_owned(),
+    }
+}
+
+fn shortcomings(missed: Shortcomings) -> impl Iterator<Item = Incomplete> {
+    let all = [
+        (
+            "handshakes",
+            "forgotten unfinished: too many at once",
+            missed.evicted,
+        ),
+        (
+            "close",
+            "connections forgotten before they ended: too many at once",
+            missed.forgotten,
+        ),
+        (
+            "outcomes",
+            "the SYN-ACK was repeated after its handshake had been called established",
+            missed.contradicted,
+        ),
+    ];
+    let some = all.into_iter().filter(|(_, _, count)| *count > 0);
+    some.map(|(what, why, count)| Incomplete::counted(what, why, count))
+}

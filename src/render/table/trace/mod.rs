@@ -1,0 +1,9 @@
+//! The table of `trace`: a line for each handshake that ended and each connection that closed.
+
+mod columns;
+mod detail;
+mod summary;
+
+pub use columns::{COLUMNS, NARROWER, SHOWN, SHOWN_WITH_CLOSES};
+pub use detail::detail;
+pub use summary::{metrics, summary};

@@ -1,0 +1,238 @@
+//! What a trace says at its end.
+
+use sockdiag::analysis::trace::{Bar, ListenerSummary, Outcome, PeerSummary, Percentiles, Summary};
+
+use super::columns::filled;
+use crate::render::{
+    Kind, Metric,
+    table::{Align, lay_out},
+    text,
+};
+
+/// A service in the report of one host.
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// Lines for people.
+pub fn summary(summary: &Summary) -> Vec<String> {
+    let mut lines = vec![counted(summary)];
+    lines.extend(latencies(summary));
+    lines.extend(table(
+        &[
+            "SERVER",
+            "HANDSHAKES",
+            "FAILED",
+            "p50",
+            "p90",
+            "p99",
+            "MAX",
+            "SYN→SYN-ACK p50",
+            "FULLEST QUEUE",
+        ],
+        summary.listeners.iter().map(listener).collect(),
+    ));
+    lines.extend(more(
+        "servers",
+        summary.listener_count,
+        summary.listeners.len(),
+    ));
+    lines.extend(table(
+        &["CLIENT", "HANDSHAKES", "FAILED", "p50", "p90", "p99", "MAX"],
+        summary.peers.iter().map(peer).collect(),
+    ));
+    lines.extend(more("clients", summary.peer_count, summary.peers.len()));
+    lines.extend(notes(summary));
+    lines
+}
+
+fn counted(summary: &Summary) -> String {
+    let packets = text::grouped(summary.packets);
+    let lost = summary.lost_by_kernel.map(|lost| {
+        let lost = text::grouped(lost);
+        format!(", {lost} lost by the kernel")
+    });
+    let occurred = |(outcome, count): (&Outcome, &u64)| {
+        let count = (*count > 0).then(|| text::grouped(*count))?;
+        Some(format!("{count} {}", outcome.word()))
+    };
+    let mut outcomes: Vec<String> = summary.outcomes.iter().filter_map(occurred).collect();
+    if outcomes.is_empty() {
+        outcomes.push("no handshake".to_owned());
+    }
+    format!(
+        "{packets} packets{}. {}.",
+        lost.unwrap_or_default(),
+        outcomes.join(", ")
+    )
+}
+
+fn latencies(summary: &Summary) -> Option<String> {
+    let all = &summary.latency_ms;
+    let [p50, p90, p99, max] = said(all)?;
+    let bars = drawn(&summary.histogram)?;
+    Some(format!(
+        "latency  p50 {p50}  p90 {p90}  p99 {p99}  max {max}   {bars}"
+    ))
+}
+
+fn said(all: &Percentiles) -> Option<[String; 4]> {
+    let [p50, p90, p99, max] = [all.p50?, all.p90?, all.p99?, all.max?];
+    Some([p50, p90, p99, max].map(text::latency))
+}
+
+/// `▁▂▇▅▂▁▁▂ 0.25ms to 2.05s`
+fn drawn(bars: &[Bar]) -> Option<String> {
+    let (first, last) = (bars.first()?, bars.last()?);
+    let most = bars.iter().map(|bar| bar.count).max()?.max(1);
+    let bar = |bar: &Bar| match bar.count {
+        0 => ' ',
+        count => BARS[((count * 7).div_ceil(most)).min(7) as usize],
+    };
+    let drawn: String = bars.iter().map(bar).collect();
+    let [from, to] = [first.up_to_ms / 2.0, last.up_to_ms].map(text::latency);
+    Some(format!("{drawn}  {from} to {to}"))
+}
+
+fn listener(listener: &ListenerSummary) -> Vec<String> {
+    let name = std::net::SocketAddr::new(listener.address, listener.port);
+    let mut cells = vec![
+        name.to_string(),
+        text::grouped(listener.handshakes),
+        text::grouped(listener.failed),
+    ];
+    cells.extend(percentile_cells(&listener.latency_ms));
+    let answer = listener.syn_to_syn_ack_ms.p50.map(text::latency);
+    cells.push(answer.unwrap_or_else(missing));
+    let queue = listener.queue_max.map(|queue| filled(&queue).value.shown());
+    cells.push(queue.unwrap_or_else(missing));
+    cells
+}
+
+fn peer(peer: &PeerSummary) -> Vec<String> {
+    let mut cells = vec![
+        peer.address.to_string(),
+        text::grouped(peer.handshakes),
+        text::grouped(peer.failed),
+    ];
+    cells.extend(percentile_cells(&peer.latency_ms));
+    cells
+}
+
+fn percentile_cells(all: &Percentiles) -> [String; 4] {
+    said(all).unwrap_or_else(|| std::array::from_fn(|_| missing()))
+}
+
+fn missing() -> String {
+    text::MISSING.to_owned()
+}
+
+fn table(heads: &[&str], rows: Vec<Vec<String>>) -> Vec<String> {
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let aligns: Vec<Align> = (0..heads.len())
+        .map(|index| {
+            if index == 0 {
+                Align::Left
+            } else {
+                Align::Right
+            }
+        })
+        .collect();
+    let mut lines = vec![String::new()];
+    lines.extend(lay_out(heads, &aligns, rows));
+    lines
+}
+
+fn more(what: &str, count: Option<u64>, listed: usize) -> Option<String> {
+    match count {
+        Some(count) if count > listed as u64 => {
+            Some(format!("{} more {what}", count - listed as u64))
+        }
+        Some(_) => None,
+        None => Some(format!("more {what} than are told apart")),
+    }
+}
+
+fn notes(summary: &Summary) -> Vec<String> {
+    let mut lines = Vec::new();
+    let rose = summary.counters.iter().flatten();
+    let rose: Vec<String> = rose
+        .filter(|(_, rise)| **rise > 0)
+        .map(|(name, rise)| format!("{name} +{}", text::grouped(*rise)))
+        .collect();
+    if !rose.is_empty() {
+        lines.push(format!("the kernel counted meanwhile: {}", rose.join(", ")));
+    }
+    if summary.evicted > 0 {
+        let evicted = text::grouped(summary.evicted);
+        lines.push(format!(
+            "{evicted} unfinished handshakes were forgotten: too many at once"
+        ));
+    }
+    if summary.fragments > 0 {
+        lines.push(format!(
+            "{} fragments were not put together",
+            text::grouped(summary.fragments)
+        ));
+    }
+    if summary.undecodable > 0 {
+        lines.push(format!(
+            "{} packets could not be read",
+            text::grouped(summary.undecodable)
+        ));
+    }
+    if !lines.is_empty() {
+        lines.insert(0, String::new());
+    }
+    lines
+}
+
+/// The same for a scraper.
+pub fn metrics(summary: &Summary) -> Vec<Metric> {
+    let mut handshakes = Metric::new(
+        "sockdiag_trace_handshakes",
+        Kind::Gauge,
+        "TCP handshakes that ended while this trace ran, by outcome",
+    );
+    for (outcome, count) in &summary.outcomes {
+        let labels = vec![(
+            "outcome",
+            outcome.word().to_lowercase().replace([' ', '-'], "_"),
+        )];
+        handshakes.add(&labels, *count as f64);
+    }
+    let mut latency = Metric::new(
+        "sockdiag_trace_handshake_seconds",
+        Kind::Gauge,
+        "Percentiles of the time from SYN to ACK, of those established",
+    );
+    let all = &summary.latency_ms;
+    for (quantile, value) in [
+        ("0.5", all.p50),
+        ("0.9", all.p90),
+        ("0.99", all.p99),
+        ("1", all.max),
+    ] {
+        if let Some(milliseconds) = value {
+            latency.add(
+                &vec![("quantile", quantile.to_owned())],
+                milliseconds / 1000.0,
+            );
+        }
+    }
+    let mut packets = Metric::new(
+        "sockdiag_trace_packets",
+        Kind::Gauge,
+        "Packets that were looked at while this trace ran",
+    );
+    packets.add(&Vec::new(), summary.packets as f64);
+    let mut lost = Metric::new(
+        "sockdiag_trace_lost_packets",
+        Kind::Gauge,
+        "Packets that the kernel had no room for while this trace ran",
+    );
+    if let Some(packets) = summary.lost_by_kernel {
+        lost.add(&Vec::new(), packets as f64);
+    }
+    vec![handshakes, latency, packets, lost]
+}
