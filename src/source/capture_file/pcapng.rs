@@ -55,25 +55,25 @@ pub(super) struct Section {
 impl Section {
     /// Finds the next packet, or reads what stands before it.
     pub fn step(&mut self, window: &mut Window, interfaces: &mut Interfaces) -> io::Result<Step> {
-        let &[a, b, c, d, e, f, g, h, i, j, k, l, ..] = window.ask(12)? else {
+        let (&[kind, length_bytes, magic, ..], _) = window.ask(12)?.as_chunks() else {
             return Ok(Step::end(window));
         };
-        if [a, b, c, d] == MAGIC {
-            self.is_big_endian = is_big_endian([i, j, k, l])?;
+        if kind == MAGIC {
+            self.is_big_endian = is_big_endian(magic)?;
         }
-        let kind = self.number([a, b, c, d]);
-        let length = self.number([e, f, g, h]);
+        let length = self.number(length_bytes);
         if length < 12 || !length.is_multiple_of(4) || length > LARGEST_BLOCK_BYTES {
             return Err(corrupt(format!("a block of {length} bytes")));
         }
         let Some(block) = window.ask(length as usize)?.get(..length as usize) else {
             return Ok(Step::Cut);
         };
-        if block[length as usize - TRAILER..] != [e, f, g, h] {
+        if !block.ends_with(&length_bytes) {
             return Err(corrupt(
                 "a block that ends with another length than it begins with",
             ));
         }
+        let kind = self.number(kind);
         match kind {
             SECTION => self.begin(block)?,
             INTERFACE => self.describe(block, interfaces)?,
@@ -125,17 +125,16 @@ impl Section {
     }
 
     fn packet(&mut self, kind: u32, block: &[u8], interfaces: &Interfaces) -> io::Result<Found> {
-        let Some(header) = block[..block.len() - TRAILER].first_chunk::<DATA>() else {
+        let (&[_, _, place, high, low, captured, wire, _, ..], _) = block.as_chunks() else {
             return Err(corrupt("a packet block without room for its header"));
         };
-        let number = |at| self.number([header[at], header[at + 1], header[at + 2], header[at + 3]]);
         let place = match (kind, self.is_big_endian) {
-            (ENHANCED_PACKET, _) => number(8),
-            (_, true) => number(8) >> 16,
-            (_, false) => number(8) & 0xffff,
+            (ENHANCED_PACKET, _) => self.number(place),
+            (_, true) => self.number(place) >> 16,
+            (_, false) => self.number(place) & 0xffff,
         };
         let (interface, described) = self.interface(place, interfaces)?;
-        let captured = number(20);
+        let captured = self.number(captured);
         let rest = block[DATA..block.len() - TRAILER].split_at_checked(captured as usize);
         let Some((_, padded_options)) = rest else {
             return Err(corrupt(format!(
@@ -144,13 +143,13 @@ impl Section {
             )));
         };
         let padding = (captured as usize).next_multiple_of(4) - captured as usize;
-        let ticks = u64::from(number(12)) << 32 | u64::from(number(16));
+        let ticks = u64::from(self.number(high)) << 32 | u64::from(self.number(low));
         self.time_ns = described.clock.time_ns(ticks);
         Ok(Found {
             block_bytes: block.len(),
             at: DATA,
             bytes: captured as usize,
-            wire_bytes: self.number([header[24], header[25], header[26], header[27]]),
+            wire_bytes: self.number(wire),
             time_ns: self.time_ns,
             interface,
             direction: self.direction(padded_options.get(padding..).unwrap_or_default()),
@@ -160,10 +159,10 @@ impl Section {
     /// A packet of the first interface, without a time: that of the packet before stands for it.
     fn simple_packet(&self, block: &[u8], interfaces: &Interfaces) -> io::Result<Found> {
         let (interface, described) = self.interface(0, interfaces)?;
-        let Some(room) = block.len().checked_sub(SIMPLE_DATA + TRAILER) else {
+        let (&[_, _, wire, _, ..], _) = block.as_chunks() else {
             return Err(corrupt("a simple packet block without room for its header"));
         };
-        let wire_bytes = self.number([block[8], block[9], block[10], block[11]]);
+        let wire_bytes = self.number(wire);
         let captured = match described.snap_bytes {
             0 => wire_bytes,
             limit => wire_bytes.min(limit),
@@ -171,7 +170,7 @@ impl Section {
         Ok(Found {
             block_bytes: block.len(),
             at: SIMPLE_DATA,
-            bytes: room.min(captured as usize),
+            bytes: (captured as usize).min(block.len() - SIMPLE_DATA - TRAILER),
             wire_bytes,
             time_ns: self.time_ns,
             interface,
