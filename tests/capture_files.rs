@@ -122,9 +122,7 @@ fn wireshark_reads_what_is_written() {
         let mut original = CaptureFile::open(capture(name)).expect("a capture file");
         let mut writer = CaptureWriter::create(&path).expect("a temporary file");
         while let Some(packet) = original.next_packet().expect("no error") {
-            writer
-                .write(&packet, Some("eth0"))
-                .expect("room on the disk");
+            writer.write(&packet).expect("room on the disk");
         }
         writer.finish().expect("room on the disk");
         assert_eq!(segments(&path).0, segments(&capture(name)).0, "{name}");
@@ -200,7 +198,13 @@ fn write_live(path: &Path) {
         ..syn
     };
     let mut writer = CaptureWriter::create(path).expect("a temporary file");
-    let mut write = |packet: &Packet<'_>, name| writer.write(packet, Some(name)).expect("room");
+    let mut write = |packet: &Packet<'_>, name| {
+        let named = Packet {
+            interface_name: Some(name),
+            ..*packet
+        };
+        writer.write(&named).expect("room");
+    };
     write(&live(1, 3, None, Direction::Incoming), "eth0");
     write(&live(2, 4, Some(42), Direction::Outgoing), "eth1");
     write(&live(3, 3, None, Direction::Incoming), "eth0");

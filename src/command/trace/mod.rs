@@ -3,6 +3,7 @@
 mod clocks;
 mod devices;
 mod file;
+mod input;
 mod intake;
 mod live;
 mod teller;

@@ -9,7 +9,7 @@ use crate::render::{
     text,
 };
 
-/// A service in the report of one host.
+/// From few to many.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Lines for people.
@@ -56,7 +56,7 @@ fn counted(summary: &Summary) -> String {
     };
     let mut outcomes: Vec<String> = summary.outcomes.iter().filter_map(occurred).collect();
     if outcomes.is_empty() {
-        outcomes.push("no handshake".to_owned());
+        outcomes.push("No handshakes".to_owned());
     }
     format!(
         "{packets} packets{}. {}.",
