@@ -65,7 +65,7 @@ fn a_capture_of_all_devices_is_read() {
     assert!(
         segments
             .iter()
-            .all(|s| s.direction == Some(Direction::Incoming))
+            .all(|s| s.direction == Some(Direction::Internal))
     );
     let syn = segments[0].options;
     assert_eq!((syn.mss, syn.window_scale), (Some(65495), Some(10)));
