@@ -1,18 +1,19 @@
 //! A table that grows line by line and has no end: its columns are made wider as wider cells come,
 //! and its head is written again once it has scrolled away.
 
-use std::io::{self, Write};
+use std::{
+    collections::HashMap,
+    io::{self, Write},
+};
 
 use crossterm::style::Stylize;
 
 use super::{
-    Cell, Moment, Tone, View, csv, size,
-    table::{Align, Column, Narrower, column},
+    Moment, Tone, View, csv, size,
+    table::{Align, Column, GAP, Narrower, column, fit},
     text,
 };
 
-/// Two spaces between columns.
-const GAP: usize = 2;
 /// A last column of words is not shortened to less.
 const NARROWEST_LAST: usize = 12;
 
@@ -20,8 +21,10 @@ const NARROWEST_LAST: usize = 12;
 pub struct Layout<R: 'static> {
     /// Every column there is.
     pub columns: &'static [Column<R>],
-    /// The ones that are shown, and how wide they usually are.
-    pub shown: Vec<(&'static str, usize)>,
+    /// The ones that are shown.
+    pub shown: Vec<&'static str>,
+    /// How wide some of them usually are, so that they need not grow.
+    pub usual: &'static [(&'static str, usize)],
     /// What gives way on a narrow terminal, first to last.
     pub narrower: &'static [Narrower],
 }
@@ -31,24 +34,33 @@ pub struct Stream<R: 'static> {
     layout: Layout<R>,
     header: bool,
     colour: bool,
+    widths: HashMap<&'static str, usize>,
     /// The keys of what fits.
     fitting: Vec<&'static str>,
     terminal: Option<(usize, usize)>,
     lines_since_head: usize,
-    is_begun: bool,
+    has_head: bool,
 }
 
 impl<R> Stream<R> {
     /// One without lines yet.
     pub fn new(layout: Layout<R>, header: bool, colour: bool) -> Self {
+        let title = |column: &Column<R>| (column.key, text::width(column.title));
+        let mut widths: HashMap<_, _> = layout.columns.iter().map(title).collect();
+        for (key, usual) in layout.usual {
+            widths
+                .entry(key)
+                .and_modify(|width| *width = (*width).max(*usual));
+        }
         Stream {
+            fitting: layout.shown.clone(),
             layout,
             header,
             colour,
-            fitting: Vec::new(),
+            widths,
             terminal: None,
             lines_since_head: 0,
-            is_begun: false,
+            has_head: false,
         }
     }
 
@@ -60,14 +72,9 @@ impl<R> Stream<R> {
         view: &View,
         under: &[String],
     ) -> io::Result<()> {
-        let cells = self.cells(row, view);
-        let has_grown = self.grow(&cells);
-        let terminal = size();
-        if !self.is_begun || has_grown || terminal != self.terminal {
-            self.fit(terminal);
-        }
+        self.make_room(row, view);
         self.head(out)?;
-        let line = self.line(&cells);
+        let line = self.line(row, view);
         writeln!(out, "{line}")?;
         for line in under {
             writeln!(out, "    {line}")?;
@@ -78,7 +85,7 @@ impl<R> Stream<R> {
 
     /// Writes the head before anything has happened, so that a person sees that it has begun.
     pub fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        self.fit(size());
+        self.fit();
         self.head(out)
     }
 
@@ -90,83 +97,69 @@ impl<R> Stream<R> {
         moment: &Moment,
         is_first: bool,
     ) -> io::Result<()> {
-        let shown = self.layout.shown.iter();
-        let columns = shown.filter_map(|(key, _)| column(self.layout.columns, key));
-        let columns: Vec<_> = columns.collect();
+        let view = View::default();
+        let columns: Vec<_> = self.columns(&self.layout.shown).collect();
+        let cells = columns.iter().map(|column| (column.cell)(row, &view));
         let header = self.header && is_first;
-        csv::write(
-            out,
-            &columns,
-            &[self.cells(row, &View::default())],
-            moment,
-            header,
-        )
+        csv::write(out, &columns, &[cells.collect()], moment, header)
     }
 
-    fn cells(&self, row: &R, view: &View) -> Vec<Cell> {
-        let shown = self.layout.shown.iter();
-        let columns = shown.filter_map(|(key, _)| column(self.layout.columns, key));
-        columns.map(|column| (column.cell)(row, view)).collect()
-    }
-
-    fn grow(&mut self, cells: &[Cell]) -> bool {
-        let mut has_grown = false;
-        for ((_, width), cell) in self.layout.shown.iter_mut().zip(cells) {
-            let needed = text::width(&cell.value.shown());
-            has_grown |= needed > *width;
+    /// Makes columns as wide as a row's cells are, and leaves out what does not fit then.
+    fn make_room(&mut self, row: &R, view: &View) {
+        self.fit();
+        let shown = self.columns(&self.fitting);
+        let needed = shown.map(|column| {
+            let cell = (column.cell)(row, view);
+            (column.key, text::width(&cell.value.shown()))
+        });
+        let needed: Vec<_> = needed.collect();
+        for (key, needed) in needed {
+            let width = self.widths.entry(key).or_default();
             *width = needed.max(*width);
         }
-        has_grown
+        self.fit();
     }
 
-    fn fit(&mut self, terminal: Option<(usize, usize)>) {
-        self.terminal = terminal;
-        self.fitting = self.layout.shown.iter().map(|(key, _)| *key).collect();
-        for step in self.layout.narrower {
-            let Some((width, _)) = terminal else { return };
-            if self.narrowest() <= width {
-                return;
-            }
-            match step {
-                Narrower::Drop(key) | Narrower::LastResort(key) => {
-                    self.fitting.retain(|shown| shown != key);
-                }
-                Narrower::Join([_, gone], _) => self.fitting.retain(|shown| shown != gone),
-            }
-        }
-    }
-
-    /// How wide it is with its last column cut as short as may be.
-    fn narrowest(&self) -> usize {
-        let widths: Vec<usize> = self.shown().map(|(_, _, width)| width).collect();
-        let Some((last, others)) = widths.split_last() else {
-            return 0;
+    fn fit(&mut self) {
+        self.terminal = size();
+        let Some((available, _)) = self.terminal else {
+            return;
         };
-        let others: usize = others.iter().map(|width| width + GAP).sum();
-        others + (*last).min(NARROWEST_LAST)
+        let width_of = |key: &str| self.widths.get(key).copied().unwrap_or(0);
+        let shown = self.layout.shown.clone();
+        let fitting = fit(
+            shown,
+            self.layout.narrower,
+            available,
+            NARROWEST_LAST,
+            width_of,
+        );
+        self.has_head &= fitting == self.fitting;
+        self.fitting = fitting;
     }
 
-    /// Each column that fits: where its cell is, itself, and how wide.
-    fn shown(&self) -> impl Iterator<Item = (usize, &'static Column<R>, usize)> + '_ {
-        let all = self.layout.shown.iter().enumerate();
-        let fitting = all.filter(|(_, (key, _))| self.fitting.contains(key));
-        fitting.filter_map(|(index, (key, width))| {
-            let column = column(self.layout.columns, key)?;
-            Some((index, column, (*width).max(text::width(column.title))))
-        })
+    fn columns(&self, keys: &[&'static str]) -> impl Iterator<Item = &'static Column<R>> {
+        let columns = self.layout.columns;
+        keys.iter().filter_map(|key| column(columns, key))
+    }
+
+    /// Each column that fits, and how wide it is.
+    fn shown(&self) -> impl Iterator<Item = (&'static Column<R>, usize)> + '_ {
+        let width = |column: &'static Column<R>| (column, self.widths[column.key]);
+        self.columns(&self.fitting).map(width)
     }
 
     fn head(&mut self, out: &mut dyn Write) -> io::Result<()> {
         let rows = self.terminal.map(|(_, rows)| rows.saturating_sub(1).max(5));
         let is_gone = rows.is_some_and(|rows| self.lines_since_head + 1 >= rows);
-        if self.is_begun && !is_gone {
+        if self.has_head && !is_gone {
             return Ok(());
         }
-        (self.is_begun, self.lines_since_head) = (true, 0);
+        (self.has_head, self.lines_since_head) = (true, 0);
         if !self.header {
             return Ok(());
         }
-        let heads = self.shown().map(|(_, column, width)| {
+        let heads = self.shown().map(|(column, width)| {
             let head = aligned(column.title, column.align, width);
             match self.colour {
                 true => head.bold().to_string(),
@@ -177,10 +170,10 @@ impl<R> Stream<R> {
         writeln!(out, "{}", heads.join(&" ".repeat(GAP)).trim_end())
     }
 
-    fn line(&self, cells: &[Cell]) -> String {
+    fn line(&self, row: &R, view: &View) -> String {
         let mut left = self.terminal.map(|(width, _)| width);
-        let parts = self.shown().map(|(index, column, width)| {
-            let cell = &cells[index];
+        let parts = self.shown().map(|(column, width)| {
+            let cell = (column.cell)(row, view);
             let mut text = cell.value.shown();
             if let (Some(left), Align::Left) = (left, column.align) {
                 text = text::shorten(&text, left.max(1));

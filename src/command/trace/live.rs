@@ -34,8 +34,8 @@ pub fn run(args: &TraceArgs, condition: &Condition, mut teller: Teller) -> anyho
     enter(args, &kernel)?;
     let mut waiter = Waiter::new(false).context("watching for signals")?;
     let mut live = Live::begin(args, condition, &kernel)?;
-    teller.begin()?;
     tell_capturing(args)?;
+    teller.begin()?;
     let end = args.limit.map(|limit| Instant::now() + limit);
     while live.step(&mut teller)? && !live.is_over(&mut waiter, end)? {}
     live.finish(teller, &kernel)

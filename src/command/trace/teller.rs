@@ -13,8 +13,8 @@ use super::{TraceArgs, devices::Devices, intake::Intake};
 use crate::{
     command::{Host, usage},
     render::{
-        Format, Layout, NoSuchColumn, Output, Settings, Stream, chosen,
-        table::trace::{COLUMNS, NARROWER, SHOWN, SHOWN_WITH_CLOSES, detail, metrics, summary},
+        Format, Layout, NoSuchColumn, Output, Settings, Stream, chosen, size,
+        table::trace::{COLUMNS, NARROWER, USUAL, detail, metrics, shown, summary},
     },
 };
 
@@ -168,7 +168,7 @@ impl Teller {
             evicted: missed.evicted,
             ..intake.tally
         });
-        let lines = summary(&told);
+        let lines = summary(&told, size().map(|(columns, _)| columns));
         let metrics = metrics(&told);
         let report = TraceReport::new(Line::Summary(Box::new(told)), incomplete);
         let moment = self.host.moment(None);
@@ -205,19 +205,19 @@ impl Choice {
 }
 
 fn layout(settings: &Settings, closes: bool) -> anyhow::Result<Layout<Line>> {
-    let usual = if closes { SHOWN_WITH_CLOSES } else { SHOWN };
-    let all = || COLUMNS.iter().map(|column| (column.key, 0)).collect();
     let named = chosen(settings, COLUMNS).map_err(|NoSuchColumn(key)| {
         usage(format!("no column {key:?}; --columns help lists them"))
     })?;
+    let all = || COLUMNS.iter().map(|column| column.key).collect();
     let (shown, narrower) = match named {
-        Some(keys) => (keys.into_iter().map(|key| (key, 0)).collect(), &[][..]),
+        Some(keys) => (keys, &[][..]),
         None if settings.format == Format::Csv => (all(), &[][..]),
-        None => (usual.to_vec(), NARROWER),
+        None => (shown(closes), NARROWER),
     };
     Ok(Layout {
         columns: COLUMNS,
         shown,
+        usual: USUAL,
         narrower,
     })
 }

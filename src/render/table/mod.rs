@@ -15,6 +15,7 @@ mod who;
 
 pub use cell::{Cell, Value};
 pub use draw::{Drawing, draw, lay_out};
+pub use fit::{GAP, fit};
 
 use sockdiag::analysis::Report;
 

@@ -9,40 +9,45 @@ use sockdiag::{
 use super::super::{Align::*, Cell, Column, Narrower, Rising::*, Value, View};
 use crate::render::{Tone, text};
 
-/// The columns of a trace, and how wide they usually are.
-pub const SHOWN: &[(&str, usize)] = &[
-    ("started", 12),
-    ("client", 21),
-    ("server", 18),
-    ("outcome", 15),
-    ("syn_to_syn_ack", 11),
-    ("syn_ack_to_ack", 8),
-    ("retransmits", 7),
-    ("queue", 8),
-    ("note", 20),
-];
+/// The columns of a trace; the end of a connection has one more.
+pub fn shown(closes: bool) -> Vec<&'static str> {
+    let all = [
+        "started",
+        "client",
+        "server",
+        "outcome",
+        "syn_to_syn_ack",
+        "syn_ack_to_ack",
+        "retransmits",
+        "lived",
+        "queue",
+        "note",
+    ];
+    let mut shown = all.to_vec();
+    shown.retain(|key| closes || *key != "lived");
+    shown
+}
 
-/// The same where ends of connections are shown.
-pub const SHOWN_WITH_CLOSES: &[(&str, usize)] = &[
+/// How wide they usually are.
+pub const USUAL: &[(&str, usize)] = &[
     ("started", 12),
-    ("client", 21),
-    ("server", 18),
-    ("outcome", 16),
-    ("syn_to_syn_ack", 11),
-    ("syn_ack_to_ack", 8),
-    ("retransmits", 7),
-    ("lived", 8),
+    ("client", 17),
+    ("server", 14),
+    ("outcome", 11),
+    ("syn_ack_to_ack", 6),
+    ("total", 6),
+    ("lived", 6),
     ("queue", 8),
     ("note", 20),
 ];
 
 /// What gives way, first to last.
 pub const NARROWER: &[Narrower] = &[
+    Narrower::Join(["syn_to_syn_ack", "syn_ack_to_ack"], "total"),
     Narrower::Drop("note"),
     Narrower::Drop("queue"),
-    Narrower::Drop("syn_ack_to_ack"),
-    Narrower::Drop("syn_to_syn_ack"),
     Narrower::Drop("retransmits"),
+    Narrower::Drop("total"),
     Narrower::Drop("lived"),
     Narrower::Drop("started"),
     Narrower::LastResort("client"),

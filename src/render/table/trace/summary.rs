@@ -12,8 +12,18 @@ use crate::render::{
 /// From few to many.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
+/// Columns that go where a terminal is narrow, first to last.
+const GOING: [&str; 6] = [
+    "SYN→SYN-ACK p50",
+    "p90",
+    "p99",
+    "FULLEST QUEUE",
+    "MAX",
+    "p50",
+];
+
 /// Lines for people.
-pub fn summary(summary: &Summary) -> Vec<String> {
+pub fn summary(summary: &Summary, width: Option<usize>) -> Vec<String> {
     let mut lines = vec![counted(summary)];
     lines.extend(latencies(summary));
     lines.extend(table(
@@ -29,6 +39,7 @@ pub fn summary(summary: &Summary) -> Vec<String> {
             "FULLEST QUEUE",
         ],
         summary.listeners.iter().map(listener).collect(),
+        width,
     ));
     lines.extend(more(
         "servers",
@@ -38,6 +49,7 @@ pub fn summary(summary: &Summary) -> Vec<String> {
     lines.extend(table(
         &["CLIENT", "HANDSHAKES", "FAILED", "p50", "p90", "p99", "MAX"],
         summary.peers.iter().map(peer).collect(),
+        width,
     ));
     lines.extend(more("clients", summary.peer_count, summary.peers.len()));
     lines.extend(notes(summary));
@@ -125,22 +137,36 @@ fn missing() -> String {
     text::MISSING.to_owned()
 }
 
-fn table(heads: &[&str], rows: Vec<Vec<String>>) -> Vec<String> {
+/// A table without the columns that go before it would be wider than the terminal.
+fn table(heads: &[&str], rows: Vec<Vec<String>>, width: Option<usize>) -> Vec<String> {
     if rows.is_empty() {
         return Vec::new();
     }
-    let aligns: Vec<Align> = (0..heads.len())
-        .map(|index| {
-            if index == 0 {
-                Align::Left
-            } else {
-                Align::Right
-            }
-        })
-        .collect();
-    let mut lines = vec![String::new()];
-    lines.extend(lay_out(heads, &aligns, rows));
-    lines
+    let mut kept: Vec<usize> = (0..heads.len()).collect();
+    let mut going = GOING.iter();
+    let lines = loop {
+        let lines = lines(heads, &rows, &kept);
+        let widest = lines.iter().map(|line| text::width(line)).max();
+        if width.is_none_or(|width| widest.unwrap_or(0) <= width) {
+            break lines;
+        }
+        let Some(gone) = going.next() else {
+            break lines;
+        };
+        kept.retain(|column| heads[*column] != *gone);
+    };
+    std::iter::once(String::new()).chain(lines).collect()
+}
+
+fn lines(heads: &[&str], rows: &[Vec<String>], kept: &[usize]) -> Vec<String> {
+    let chosen: Vec<&str> = kept.iter().map(|column| heads[*column]).collect();
+    let align = |column: &usize| match column {
+        0 => Align::Left,
+        1.. => Align::Right,
+    };
+    let aligns: Vec<Align> = kept.iter().map(align).collect();
+    let row = |row: &Vec<String>| kept.iter().map(|column| row[*column].clone()).collect();
+    lay_out(&chosen, &aligns, rows.iter().map(row).collect())
 }
 
 fn more(what: &str, count: Option<u64>, listed: usize) -> Option<String> {
