@@ -4,6 +4,7 @@
 //! Every test file is a crate of its own and uses only part of this.
 #![allow(dead_code, unused_imports)]
 
+mod captured;
 mod clients;
 mod closed;
 mod namespace;
@@ -23,6 +24,7 @@ use std::io::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use captured::*;
 pub use clients::*;
 pub use closed::*;
 pub use namespace::*;
