@@ -4,6 +4,7 @@ mod support;
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sockdiag::model::{Comparison, Condition, Direction, End};
@@ -106,6 +107,26 @@ fn a_condition_too_long_for_the_kernel_lets_everything_pass() {
         || {
             lo_up();
             let ports = (10_000..14_000).map(server_port_is).collect();
+            let mut capture = capture_of(&[], &Condition::Any(ports));
+            last_syn("127.0.0.1");
+            take_until_syn_to(&mut capture, 9);
+        },
+    );
+}
+
+#[test]
+fn a_condition_too_large_for_the_kernels_memory_lets_everything_pass() {
+    in_netns(
+        "a_condition_too_large_for_the_kernels_memory_lets_everything_pass",
+        || {
+            lo_up();
+            let limit = "net/core/optmem_max";
+            if !Path::new("/proc/sys").join(limit).exists() {
+                return skipped("net.core.optmem_max is not a namespace's own on this kernel");
+            }
+            // What it was before Linux 6.7.
+            sysctl(limit, 20480);
+            let ports = (10_000..10_250).map(server_port_is).collect();
             let mut capture = capture_of(&[], &Condition::Any(ports));
             last_syn("127.0.0.1");
             take_until_syn_to(&mut capture, 9);

@@ -15,6 +15,8 @@ const TAG_BYTES: usize = 4;
 const MOST_TAGS: usize = 2;
 /// The low bits of a tag (IEEE 802.1Q).
 const VLAN_ID: u16 = 0x0fff;
+/// The tag only tells a priority.
+const NO_VLAN: u16 = 0;
 
 /// When the packet of which the header is here passed, in nanoseconds since 1970.
 pub fn time(block: &[u8], at: usize) -> Option<u64> {
@@ -57,7 +59,10 @@ pub fn packet(block: &[u8], at: usize, number: u64) -> Option<Packet<'_>> {
             half(address, offset_of!(sockaddr_ll, sll_hatype))?,
             (*address.get(offset_of!(sockaddr_ll, sll_pkttype))?).into(),
         ),
-        vlan: outer.or(inner).map(|tag| tag & VLAN_ID),
+        vlan: outer
+            .or(inner)
+            .map(|tag| tag & VLAN_ID)
+            .filter(|id| *id != NO_VLAN),
         link: LinkType::Raw,
         bytes,
         wire_bytes: wire_bytes.saturating_sub((tags * TAG_BYTES) as u32),
@@ -172,6 +177,12 @@ mod tests {
             assert_eq!(packet.wire_bytes, 1500 - 4 * tags);
             assert_eq!(packet.cooked.unwrap().protocol, 0x0800);
         }
+    }
+
+    #[test]
+    fn a_tag_that_only_tells_a_priority_is_no_vlan() {
+        let block = frame(libc::TP_STATUS_VLAN_VALID, 0xe000, 0x0800, 0, &IP);
+        assert_eq!(packet(&block, 0, 1).unwrap().vlan, None);
     }
 
     #[test]

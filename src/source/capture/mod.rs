@@ -25,10 +25,9 @@ use self::{
 use super::{packet::Packet, sock_diag::Families};
 use crate::{Error, Result, model::Condition};
 
-/// For all rings together; what comes while the process has to wait for a processor.
-const MOST_BYTES: usize = 16 << 20;
-/// For all of them, while the kernel is short of memory.
-const LEAST_BYTES: usize = 1 << 20;
+/// For all rings together: what comes within about a second of 100,000 packets, should the process
+/// have to wait for a processor.
+const RING_BYTES: usize = 16 << 20;
 /// How often a device is looked for by its name.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -154,7 +153,7 @@ struct Tap {
 
 impl Tap {
     fn open(socket: PacketSocket, device: Option<Device>, taps: usize) -> Result<Self> {
-        let ring = Ring::new(&socket, MOST_BYTES / taps, LEAST_BYTES / taps)?;
+        let ring = Ring::new(&socket, RING_BYTES / taps)?;
         match &device {
             Some(device) => {
                 let bound = device.bind(&socket, device.index);

@@ -22,6 +22,8 @@ use crate::{Result, source::packet::Packet};
 
 /// Small, for a slow trickle uses up a block each time one's time is over.
 const BLOCK_BYTES: usize = 128 * 1024;
+/// A megabyte; less is not worth to begin with.
+const FEWEST_BLOCKS: usize = 8;
 /// When a block that is not full is handed over: what somebody who watches takes for at once.
 const BLOCK_MILLISECONDS: u32 = 20;
 /// The kernel wants one, though packets are laid one behind the other, as long as they are.
@@ -53,19 +55,19 @@ struct Place {
 }
 
 impl Ring {
-    /// Gives a socket a ring of `most_bytes`, or of half of that, and so on down to `least_bytes`
-    /// while the kernel has not as much memory.
-    pub fn new(socket: &PacketSocket, most_bytes: usize, least_bytes: usize) -> Result<Self> {
+    /// Gives a socket a ring of so many bytes, or of half of that, and so on while the kernel has
+    /// not as much memory.
+    pub fn new(socket: &PacketSocket, bytes: usize) -> Result<Self> {
         let version = libc::tpacket_versions::TPACKET_V3 as u32;
         set_option(socket, libc::SOL_PACKET, libc::PACKET_VERSION, &version)
             .map_err(|cause| failed("asking for a ring of packets", cause))?;
-        let mut blocks = most_bytes / BLOCK_BYTES;
+        let mut blocks = FEWEST_BLOCKS.max(bytes / BLOCK_BYTES);
         while let Err(cause) = ask(socket, blocks) {
             let is_short = cause.raw_os_error() == Some(libc::ENOMEM);
-            if !is_short || blocks / 2 * BLOCK_BYTES < least_bytes {
+            if !is_short || blocks == FEWEST_BLOCKS {
                 return Err(failed("making room for packets", cause));
             }
-            blocks /= 2;
+            blocks = FEWEST_BLOCKS.max(blocks / 2);
         }
         let memory = Mapping::new(socket, blocks)
             .map_err(|cause| failed("mapping the ring of packets", cause))?;
@@ -99,10 +101,13 @@ impl Ring {
     /// Goes on to the packet after it.
     pub fn advance(&mut self) {
         let Some(place) = &mut self.place else { return };
-        let block = self.memory.block(self.block);
-        let next = frame::next(block, place.at).unwrap_or(block.len());
-        place.at += next;
-        place.packets_left = place.packets_left.saturating_sub(1);
+        match frame::next(self.memory.block(self.block), place.at) {
+            Some(distance) => {
+                place.at += distance;
+                place.packets_left = place.packets_left.saturating_sub(1);
+            }
+            None => place.packets_left = 0,
+        }
     }
 
     /// Where the next packet is in the block, after giving back those that have been read.
