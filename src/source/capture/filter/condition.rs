@@ -14,7 +14,6 @@ use crate::model::{Comparison, Condition, End, Family, Network};
 const MAPPED: u128 = 0xffff << 32;
 
 /// What must hold of a packet, as the kernel can test it.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Test {
     Known(bool),
     Any(Vec<Test>),
@@ -99,9 +98,8 @@ impl View {
 /// The first `bits` of the address that begins in this memory are those of `address`.
 fn prefix(memory: u32, address: u128, bits: u8) -> Test {
     let mask = u128::MAX.checked_shl(128 - u32::from(bits.min(128)));
-    let words = [mask.unwrap_or(0), address].map(|number| {
-        [96, 64, 32, 0].map(|shift| (number >> shift) as u32) // the low 32 bits of each
-    });
+    let words = [mask.unwrap_or(0), address]
+        .map(|number| [96, 64, 32, 0].map(|shift| (number >> shift) as u32));
     let [masks, values] = words;
     all((0..4).map(|word| match masks[word] {
         0 => Test::Known(true),
@@ -120,7 +118,6 @@ fn all(parts: impl Iterator<Item = Test>) -> Test {
         match part {
             Test::Known(true) => {}
             Test::Known(false) => return part,
-            part if left.contains(&part) => {}
             part => left.push(part),
         }
     }
