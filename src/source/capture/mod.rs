@@ -130,6 +130,12 @@ impl Capture {
         }
         Ok(self.lost)
     }
+
+    /// What the device of this index is called, or was when it went; `None` when it went before
+    /// this was asked.
+    pub fn interface_name(&mut self, index: u32) -> Option<&str> {
+        self.names.name(index)
+    }
 }
 
 /// The ring with the packet that passed first.
