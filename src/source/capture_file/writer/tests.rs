@@ -83,7 +83,11 @@ fn live(number: u64) -> Packet<'static> {
 fn a_live_packet_gets_a_cooked_header() {
     let file = Nameless::new();
     let mut writer = file.writer();
-    writer.write(&live(1)).unwrap();
+    let named = Packet {
+        interface_name: Some("eth0"),
+        ..live(1)
+    };
+    writer.write(&named).unwrap();
     writer.finish().unwrap();
     let header = [
         0x08, 0x00, // IPv4
