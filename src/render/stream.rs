@@ -145,7 +145,12 @@ impl<R> Stream<R> {
 
     /// Each column that fits, and how wide it is.
     fn shown(&self) -> impl Iterator<Item = (&'static Column<R>, usize)> + '_ {
-        let width = |column: &'static Column<R>| (column, self.widths[column.key]);
+        let last = self.fitting.last().copied();
+        let width = move |column: &'static Column<R>| match column.align {
+            // Nothing stands behind it that would have to be aligned.
+            Align::Left if last == Some(column.key) => (column, 0),
+            _ => (column, self.widths[column.key]),
+        };
         self.columns(&self.fitting).map(width)
     }
 

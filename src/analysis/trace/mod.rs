@@ -30,5 +30,5 @@ pub use outcome::Outcome;
 pub use queue::{QueueSample, Queues};
 pub use report::{Line, TraceReport};
 pub use rises::{Rises, rises};
-pub use summary::{Collector, ListenerSummary, PeerSummary, Summary, Tally};
+pub use summary::{Collector, Failure, ListenerSummary, PeerSummary, Summary, Tally};
 pub use tracker::{Event, Shortcomings, Tracker};

@@ -37,6 +37,8 @@ pub struct Summary {
     pub latency_ms: Percentiles,
     /// The same as bars.
     pub histogram: Vec<Bar>,
+    /// Why handshakes failed, the most frequent first.
+    pub failures: Vec<Failure>,
     /// By server, those with most failures first; at most 20.
     pub listeners: Vec<ListenerSummary>,
     /// By client, those with most failures first; at most 20.
@@ -55,6 +57,17 @@ pub struct Summary {
     /// What counters of the kernel rose by meanwhile, in the namespace that was captured; `null`
     /// when packets were read from a file.
     pub counters: Option<Rises>,
+}
+
+/// Handshakes that failed for the same reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Failure {
+    /// How they ended.
+    pub outcome: Outcome,
+    /// Why, in words.
+    pub reason: &'static str,
+    /// How many.
+    pub count: u64,
 }
 
 /// What all handshakes with one server come to.
@@ -117,6 +130,7 @@ pub struct Tally {
 pub struct Collector {
     all: Group,
     bars: Bars,
+    failures: HashMap<(Outcome, &'static str), u64>,
     listeners: Groups<Address>,
     peers: Groups<IpAddr>,
 }
@@ -155,6 +169,10 @@ impl Collector {
         latency(handshake)
             .into_iter()
             .for_each(|ms| self.bars.add(ms));
+        if let Some(reason) = handshake.reason {
+            let key = (handshake.outcome, reason);
+            *self.failures.entry(key).or_default() += 1;
+        }
         self.listeners.add(handshake.server, handshake);
         self.peers.add(handshake.client.address, handshake);
     }
@@ -162,6 +180,17 @@ impl Collector {
     /// How many there are so far.
     pub fn handshakes(&self) -> u64 {
         self.all.handshakes
+    }
+
+    fn failures(&self) -> Vec<Failure> {
+        let failure = |((outcome, reason), count): (&(Outcome, &'static str), &u64)| Failure {
+            outcome: *outcome,
+            reason,
+            count: *count,
+        };
+        let mut all: Vec<Failure> = self.failures.iter().map(failure).collect();
+        all.sort_by(|a, b| b.count.cmp(&a.count).then(a.reason.cmp(b.reason)));
+        all
     }
 
     /// What they come to.
@@ -180,6 +209,7 @@ impl Collector {
             lost_by_kernel: tally.lost_by_kernel,
             latency_ms: self.all.total.percentiles(),
             histogram: self.bars.all(),
+            failures: self.failures(),
             listeners: listeners.into_iter().map(listener).collect(),
             peers: peers.into_iter().map(peer).collect(),
             listener_count: self.listeners.count(),

@@ -7,7 +7,8 @@ use crate::render::text;
 /// Lines about options, numbers and times.
 pub fn detail(handshake: &Handshake) -> Vec<String> {
     let options = &handshake.options;
-    let mut lines = vec![legs(handshake)];
+    let mut lines: Vec<String> = handshake.reason.map(str::to_owned).into_iter().collect();
+    lines.push(legs(handshake));
     lines.extend(
         options
             .client

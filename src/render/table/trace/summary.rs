@@ -1,6 +1,8 @@
 //! What a trace says at its end.
 
-use sockdiag::analysis::trace::{Bar, ListenerSummary, Outcome, PeerSummary, Percentiles, Summary};
+use sockdiag::analysis::trace::{
+    Bar, Failure, ListenerSummary, Outcome, PeerSummary, Percentiles, Summary,
+};
 
 use super::columns::filled;
 use crate::render::{
@@ -25,6 +27,7 @@ const GOING: [&str; 6] = [
 /// Lines for people.
 pub fn summary(summary: &Summary, width: Option<usize>) -> Vec<String> {
     let mut lines = vec![counted(summary)];
+    lines.extend(summary.failures.iter().map(failure));
     lines.extend(latencies(summary));
     lines.extend(table(
         &[
@@ -75,6 +78,11 @@ fn counted(summary: &Summary) -> String {
         lost.unwrap_or_default(),
         outcomes.join(", ")
     )
+}
+
+fn failure(failure: &Failure) -> String {
+    let (count, outcome) = (text::grouped(failure.count), failure.outcome.word());
+    format!("{count} × {outcome}: {}", failure.reason)
 }
 
 fn latencies(summary: &Summary) -> Option<String> {
