@@ -216,6 +216,14 @@ impl Output {
         self.flush()
     }
 
+    /// Lets the next line begin where a terminal has written `^C`.
+    pub fn begin_line(&mut self) -> io::Result<()> {
+        match self.settings.format == Format::Table && size().is_some() {
+            true => self.out.write_all(b"\r"),
+            false => Ok(()),
+        }
+    }
+
     /// A stream of lines with these columns.
     pub fn stream<R>(&self, layout: Layout<R>) -> Stream<R> {
         Stream::new(layout, self.settings.header, self.colour)

@@ -45,6 +45,11 @@ pub struct Handshake {
     pub syn_ack_to_ack_ms: Option<f64>,
     /// From the first SYN to the first ACK.
     pub total_ms: Option<f64>,
+    /// The half that was spent on the host it was captured on; `null` where that is neither end,
+    /// both, or not known.
+    pub host_ms: Option<f64>,
+    /// The other half: the network, and the peer behind it.
+    pub network_ms: Option<f64>,
     /// What both ends offered.
     pub options: Options,
     /// How many bytes of data in the SYN the SYN-ACK acknowledged (RFC 7413); `null` when it

@@ -180,6 +180,8 @@ impl Attempt {
             syn_to_syn_ack_ms: between(asked, answered),
             syn_ack_to_ack_ms: between(answered, self.ack),
             total_ms: between(asked, self.ack),
+            host_ms: None,
+            network_ms: None,
             options: Options {
                 client: syn.map(|leg| Offer::of(&leg.segment)),
                 server: answer.map(|leg| Offer::of(&leg.segment)),
@@ -198,6 +200,7 @@ impl Attempt {
             interface_index: self.interface,
         };
         told.reason = told.cause();
+        (told.host_ms, told.network_ms) = told.halves();
         told
     }
 
@@ -222,6 +225,18 @@ impl Attempt {
     /// Keeps what the listener's queue was when it mattered.
     pub fn look_at_queue(&mut self, sample: Option<QueueSample>) {
         self.queue = sample.or(self.queue);
+    }
+}
+
+impl Handshake {
+    /// This host's part of its time, and the rest.
+    fn halves(&self) -> (Option<f64>, Option<f64>) {
+        let (answer, ack) = (self.syn_to_syn_ack_ms, self.syn_ack_to_ack_ms);
+        match self.captured_on {
+            Some(CapturedOn::Server) => (answer, ack),
+            Some(CapturedOn::Client) => (ack, answer),
+            Some(CapturedOn::Both | CapturedOn::Between) | None => (None, None),
+        }
     }
 }
 

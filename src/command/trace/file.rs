@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::MetadataExt, path::Path, time::Instant};
 use anyhow::Context;
 use sockdiag::{
     model::{Condition, Incomplete},
-    source::{CaptureFile, CaptureWriter},
+    source::{CaptureFile, CaptureWriter, drop_privileges},
 };
 
 use super::{TraceArgs, input::Input, intake::Intake, teller::Teller};
@@ -34,6 +34,7 @@ pub fn run(
         waiter,
         is_stopped: false,
     };
+    drop_privileges()?;
     let ended = reading.all(&mut teller)?;
     reading.conclude(teller)?;
     Ok(ended?)

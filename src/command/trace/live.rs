@@ -140,6 +140,7 @@ impl Live {
     }
 
     fn finish(mut self, mut teller: Teller, kernel: &Kernel) -> anyhow::Result<()> {
+        teller.begin_line()?;
         if self.step(&mut teller)? {
             self.intake.tracker.finish();
             teller.tell(&mut self.intake, self.writer.as_mut())?;

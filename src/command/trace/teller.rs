@@ -146,6 +146,11 @@ impl Teller {
             .context("writing the report")
     }
 
+    /// Goes on after a key that stopped it.
+    pub fn begin_line(&mut self) -> anyhow::Result<()> {
+        self.output.begin_line().context("writing the report")
+    }
+
     /// Passes on what was written.
     pub fn flush(&mut self) -> anyhow::Result<()> {
         self.output.flush().context("writing the report")

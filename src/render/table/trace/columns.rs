@@ -105,6 +105,22 @@ pub const COLUMNS: &[Column<Line>] = &[
         "first SYN to first ACK",
     ),
     Column::new(
+        "host",
+        "HOST",
+        Right,
+        Bad,
+        host,
+        "the half of it that was spent on the host it was captured on",
+    ),
+    Column::new(
+        "network",
+        "NETWORK",
+        Right,
+        Bad,
+        network,
+        "the other half: the network, and the peer behind it",
+    ),
+    Column::new(
         "retransmits",
         "RETRANS",
         Left,
@@ -298,6 +314,14 @@ fn total(row: &Line, _: &View) -> Cell {
     of(row, |handshake| latency(handshake.total_ms))
 }
 
+fn host(row: &Line, _: &View) -> Cell {
+    of(row, |handshake| latency(handshake.host_ms))
+}
+
+fn network(row: &Line, _: &View) -> Cell {
+    of(row, |handshake| latency(handshake.network_ms))
+}
+
 fn reused_after(row: &Line, _: &View) -> Cell {
     of(row, |handshake| latency(handshake.reused_after_ms))
 }
@@ -389,7 +413,10 @@ fn note(row: &Line, _: &View) -> Cell {
     of(row, |handshake| {
         let reason = handshake.reason.into_iter();
         let remarks = handshake.remarks.iter().map(|remark| said(*remark));
-        let all: Vec<&str> = reason.chain(remarks).collect();
+        let mut all: Vec<String> = reason.chain(remarks).map(str::to_owned).collect();
+        if let Some(after) = handshake.reused_after_ms {
+            all.push(format!("ports used again after {}", text::latency(after)));
+        }
         match all.is_empty() {
             true => Value::Missing.into(),
             false => Cell::text(all.join("; ")),

@@ -27,12 +27,6 @@ pub fn detail(handshake: &Handshake) -> Vec<String> {
             "fast open: {bytes} bytes of the SYN's data were taken"
         ));
     }
-    if let Some(after) = handshake.reused_after_ms {
-        let after = text::latency(after);
-        lines.push(format!(
-            "the connection before with these ports ended {after} earlier"
-        ));
-    }
     lines
 }
 
