@@ -207,8 +207,8 @@ always\t'Always'
 never\t'Never'"
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, the number of the namespace, or `all`' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l proc-root -d 'Read this instead of /proc' -r -F
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s 4 -l ipv4 -d 'Show IPv4 sockets only'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s 6 -l ipv6 -d 'Show IPv6 sockets only (dual-stack ones serve IPv4 clients too)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s 4 -l ipv4 -d 'Show handshakes over IPv4 only'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s 6 -l ipv6 -d 'Show handshakes over IPv6 only'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l failed -d 'Show only handshakes that failed'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l close -d 'Show when connections end, too: who closed, how, after how long'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l summary -d 'Show the summary only'

@@ -17,7 +17,7 @@ use sockdiag::{
     source::{CaptureWriter, Families},
 };
 
-use super::{FamilyArgs, FormatArgs, PlaceArgs, describe, options::duration, usage};
+use super::{FormatArgs, PlaceArgs, describe, options::duration, usage};
 use crate::render::table::trace::COLUMNS;
 use teller::Teller;
 
@@ -51,8 +51,12 @@ pub struct TraceArgs {
     /// Show only handshakes with this host at either end (repeatable)
     #[arg(long, value_name = "ADDR[/BITS]", value_hint = ValueHint::Other)]
     host: Vec<String>,
-    #[command(flatten)]
-    family: FamilyArgs,
+    /// Show handshakes over IPv4 only
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    ipv4: bool,
+    /// Show handshakes over IPv6 only
+    #[arg(short = '6', long)]
+    ipv6: bool,
     /// Show only handshakes that failed
     #[arg(long)]
     failed: bool,
@@ -124,7 +128,10 @@ impl TraceArgs {
     }
 
     fn families(&self) -> Families {
-        self.family.families()
+        Families {
+            v4: !self.ipv6,
+            v6: !self.ipv4,
+        }
     }
 
     fn writer(&self) -> anyhow::Result<Option<CaptureWriter>> {

@@ -217,7 +217,7 @@ fn layout(settings: &Settings, closes: bool) -> anyhow::Result<Layout<Line>> {
     let (shown, narrower) = match named {
         Some(keys) => (keys, &[][..]),
         None if settings.format == Format::Csv => (all(), &[][..]),
-        None => (shown(closes), NARROWER),
+        None => (shown(closes, settings.verbose), NARROWER),
     };
     Ok(Layout {
         columns: COLUMNS,

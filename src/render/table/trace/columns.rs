@@ -9,8 +9,9 @@ use sockdiag::{
 use super::super::{Align::*, Cell, Column, Narrower, Rising::*, Value, View};
 use crate::render::{Tone, text};
 
-/// The columns of a trace; the end of a connection has one more.
-pub fn shown(closes: bool) -> Vec<&'static str> {
+/// The columns of a trace. The end of a connection has one more; what is noted stands under the
+/// line where more is told there.
+pub fn shown(closes: bool, verbose: bool) -> Vec<&'static str> {
     let all = [
         "started",
         "client",
@@ -25,6 +26,7 @@ pub fn shown(closes: bool) -> Vec<&'static str> {
     ];
     let mut shown = all.to_vec();
     shown.retain(|key| closes || *key != "lived");
+    shown.retain(|key| !verbose || *key != "note");
     shown
 }
 
@@ -411,17 +413,20 @@ fn packet(row: &Line, _: &View) -> Cell {
 
 fn note(row: &Line, _: &View) -> Cell {
     of(row, |handshake| {
-        let reason = handshake.reason.into_iter();
-        let remarks = handshake.remarks.iter().map(|remark| said(*remark));
-        let mut all: Vec<String> = reason.chain(remarks).map(str::to_owned).collect();
-        if let Some(after) = handshake.reused_after_ms {
-            all.push(format!("ports used again after {}", text::latency(after)));
-        }
-        match all.is_empty() {
-            true => Value::Missing.into(),
-            false => Cell::text(all.join("; ")),
-        }
+        let said = noted(handshake);
+        said.map_or(Value::Missing.into(), Cell::text)
     })
+}
+
+/// Why it failed, and what else must be known.
+pub fn noted(handshake: &Handshake) -> Option<String> {
+    let reason = handshake.reason.into_iter();
+    let remarks = handshake.remarks.iter().map(|remark| said(*remark));
+    let mut all: Vec<String> = reason.chain(remarks).map(str::to_owned).collect();
+    if let Some(after) = handshake.reused_after_ms {
+        all.push(format!("ports used again after {}", text::latency(after)));
+    }
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 fn said(remark: Remark) -> &'static str {

@@ -2,12 +2,13 @@
 
 use sockdiag::analysis::trace::{CapturedOn, FastOpen, Handshake, Offer};
 
+use super::columns::noted;
 use crate::render::text;
 
 /// Lines about options, numbers and times.
 pub fn detail(handshake: &Handshake) -> Vec<String> {
     let options = &handshake.options;
-    let mut lines: Vec<String> = handshake.reason.map(str::to_owned).into_iter().collect();
+    let mut lines: Vec<String> = noted(handshake).into_iter().collect();
     lines.push(legs(handshake));
     lines.extend(
         options
