@@ -45,24 +45,22 @@ pub enum Tone {
 impl Tone {
     /// One of the eight colours every terminal has, in its own palette.
     pub fn color(self) -> Option<Color> {
-        match self {
-            Tone::Plain => None,
-            Tone::Good => Some(Color::DarkGreen),
-            Tone::Warning => Some(Color::DarkYellow),
-            Tone::Bad => Some(Color::DarkRed),
-            Tone::Quiet => Some(Color::DarkGrey),
-        }
+        self.palette().map(|(in_tables, _)| in_tables)
     }
 
     /// The same where no table is drawn.
     pub fn terminal_color(self) -> Option<crossterm::style::Color> {
-        use crossterm::style::Color;
+        self.palette().map(|(_, in_lines)| in_lines)
+    }
+
+    fn palette(self) -> Option<(Color, crossterm::style::Color)> {
+        use crossterm::style::Color as Plain;
         match self {
             Tone::Plain => None,
-            Tone::Good => Some(Color::DarkGreen),
-            Tone::Warning => Some(Color::DarkYellow),
-            Tone::Bad => Some(Color::DarkRed),
-            Tone::Quiet => Some(Color::DarkGrey),
+            Tone::Good => Some((Color::DarkGreen, Plain::DarkGreen)),
+            Tone::Warning => Some((Color::DarkYellow, Plain::DarkYellow)),
+            Tone::Bad => Some((Color::DarkRed, Plain::DarkRed)),
+            Tone::Quiet => Some((Color::DarkGrey, Plain::DarkGrey)),
         }
     }
 }
