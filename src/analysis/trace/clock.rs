@@ -48,7 +48,7 @@ impl Clock {
             self.correct(now - at);
             at = now;
         }
-        let at = u64::try_from(at).unwrap_or(0);
+        let at = at.clamp(0, i128::from(u64::MAX)) as u64;
         self.now = self.now.max(at);
         at
     }

@@ -46,13 +46,20 @@ pub struct Context {
 impl Attempt {
     /// When no more is to be expected: a segment would have been repeated by then.
     pub fn deadline(&self) -> u64 {
-        let patience = |leg: &Leg| leg.last + FIRST_WAIT_NS.max(2 * leg.spacing + SECOND_NS);
+        let twice = |leg: &Leg| leg.spacing.saturating_mul(2);
+        let patience = |leg: &Leg| {
+            let wait = FIRST_WAIT_NS.max(twice(leg).saturating_add(SECOND_NS));
+            leg.last.saturating_add(wait)
+        };
         let answered = self.syn_ack.as_ref();
         match (self.ack, answered) {
-            (Some(ack), None) => ack + HOLD_NS,
-            (Some(_), Some(answer)) if answer.count == 1 => answer.last + HOLD_NS,
-            (Some(_), Some(answer)) => answer.last + 2 * answer.spacing + SECOND_NS / 2,
-            (None, Some(answer)) if self.confirmed => answer.last + HOLD_NS,
+            (Some(ack), None) => ack.saturating_add(HOLD_NS),
+            (Some(_), Some(answer)) if answer.count == 1 => answer.last.saturating_add(HOLD_NS),
+            (Some(_), Some(answer)) => {
+                let wait = twice(answer).saturating_add(SECOND_NS / 2);
+                answer.last.saturating_add(wait)
+            }
+            (None, Some(answer)) if self.confirmed => answer.last.saturating_add(HOLD_NS),
             (None, Some(answer)) => patience(answer),
             (None, None) => self.syn.as_ref().map_or(self.first, patience),
         }

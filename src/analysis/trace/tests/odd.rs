@@ -275,29 +275,13 @@ fn which_side_it_was_captured_on_is_told_by_the_way_of_the_syn() {
 }
 
 #[test]
-fn on_the_server_the_answer_is_the_hosts_and_the_rest_the_networks() {
-    for (syn, answer, halves) in [
-        (
-            Direction::Incoming,
-            Direction::Outgoing,
-            (Some(1.0), Some(20.0)),
-        ),
-        (
-            Direction::Outgoing,
-            Direction::Incoming,
-            (Some(20.0), Some(1.0)),
-        ),
-        (Direction::Internal, Direction::Internal, (None, None)),
-    ] {
-        let mut script = Script::new();
-        script.on(2, Some(syn)).at(0.0).client("S", C, 0);
-        script.on(2, Some(answer)).at(1.0).server("SA", S, C + 1);
-        script
-            .on(2, Some(syn))
-            .at(21.0)
-            .client("A", C + 1, after(S));
-        script.on(2, Some(answer)).server("A", after(S), C + 1);
-        let found = script.one();
-        assert_eq!((found.host_ms, found.network_ms), halves);
+fn times_at_the_end_of_their_range_make_nothing_fail() {
+    let mut script = Script::new();
+    for time_ns in [0, u64::MAX, 5, u64::MAX / 2, u64::MAX] {
+        script.like.time_ns = time_ns;
+        script.client("S", C, 0).server("SA", S, C + 1);
+        script.client("A", C + 1, after(S));
     }
+    script.tracker.finish();
+    assert!(!script.handshakes().is_empty());
 }
