@@ -99,7 +99,7 @@ impl Past {
             is_connection,
             since,
             first_fin: None,
-            ended: (!is_connection).then_some(since),
+            ended: attempt.reset.is_some().then_some(since),
             serial: 0,
         }
     }

@@ -168,6 +168,20 @@ fn a_port_that_is_used_again_tells_since_when_it_was_free() {
 }
 
 #[test]
+fn an_attempt_that_came_to_nothing_is_no_connection_that_ended() {
+    let mut script = Script::new();
+    script.at(0.0).client("S", C, 0);
+    assert_eq!(script.one_by(4000.0).outcome, Outcome::NoReply);
+    let (second, third) = (C + 1_000_000, C + 2_000_000);
+    script.at(5000.0).client("S", second, 0);
+    script.at(5200.0).client("S", third, 0);
+    script.server("RA", 0, third + 1);
+    let found = script.handshakes();
+    let reused: Vec<_> = found.iter().map(|found| found.reused_after_ms).collect();
+    assert_eq!(reused, [None, None]);
+}
+
+#[test]
 fn a_server_that_still_has_an_old_connection_challenges() {
     let mut script = Script::new();
     script
