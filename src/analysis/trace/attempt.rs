@@ -6,6 +6,10 @@ use super::{
 };
 use crate::model::{Address, End, Flags, Segment};
 
+/// More data does not pass before a bare acknowledgement of it does: a number further ahead is that
+/// of an old connection, or made up.
+const MOST_UNSEEN: u32 = 1 << 24;
+
 /// What was seen of a handshake so far.
 #[derive(Debug, Clone)]
 pub struct Attempt {
@@ -122,9 +126,14 @@ impl Attempt {
         }
     }
 
+    /// The client has acknowledged the SYN-ACK, seen or unseen.
+    pub fn is_acknowledged(&self) -> bool {
+        self.ack.is_some() || self.opened
+    }
+
     /// The client has a connection.
     pub fn is_open(&self) -> bool {
-        self.ack.is_some() || self.opened || self.confirmed
+        self.is_acknowledged() || self.confirmed
     }
 
     /// Client and server are the same socket.
@@ -160,7 +169,7 @@ impl Attempt {
     /// Takes one segment with the same four numbers.
     pub fn take(&mut self, segment: &Segment, at: u64) -> Taken {
         let flags = segment.flags;
-        if flags.has(Flags::FIN) {
+        if flags.has(Flags::FIN) && self.may_have_sent(segment) {
             self.fin.get_or_insert_with(|| Box::new((*segment, at)));
         }
         let taken = if flags.has(Flags::RST) {
@@ -236,7 +245,7 @@ impl Attempt {
                 }
                 self.sequence_changed |= first.sequence() != segment.sequence;
                 first.segment.sequence = segment.sequence;
-                self.repeated_after_ack += u32::from(self.ack.is_some());
+                self.repeated_after_ack += u32::from(self.is_acknowledged());
                 Taken::Noted
             }
         }
@@ -264,24 +273,37 @@ impl Attempt {
         }
     }
 
+    /// Its number is one that its sender can have come to by now.
+    fn may_have_sent(&self, segment: &Segment) -> bool {
+        let (sender, number) = match self.is_from_client(segment) {
+            true => (self.client_sequence(), segment.sequence),
+            false => match self.server_sequence() {
+                None => (self.client_sequence(), segment.acknowledgement),
+                sender => (sender, segment.sequence),
+            },
+        };
+        sender.is_some_and(|sender| is_soon_after(number, sender))
+    }
+
     fn take_client_ack(&mut self, segment: &Segment, at: u64) -> Taken {
         let Some(own) = self.client_sequence() else {
             return Taken::Ignored;
         };
-        if !is_at_or_after(segment.sequence, own.wrapping_add(1)) {
-            return Taken::Ignored;
-        }
-        let beyond = match self.server_sequence() {
+        let sent = segment.sequence.wrapping_sub(own.wrapping_add(1));
+        let taken = match self.server_sequence() {
             // Its SYN-ACK was not seen, but was there to be acknowledged.
             None => 0,
-            Some(sequence) => distance(sequence.wrapping_add(1), segment.acknowledgement),
+            Some(sequence) => {
+                let first = sequence.wrapping_add(1);
+                segment.acknowledgement.wrapping_sub(first)
+            }
         };
-        if beyond < 0 {
+        if sent > MOST_UNSEEN || taken > MOST_UNSEEN {
             return Taken::Ignored;
         }
-        let is_first = self.ack.is_none();
-        self.ack.get_or_insert(at);
-        self.confirmed |= beyond > 0;
+        let is_first = !self.is_acknowledged();
+        self.acknowledged(sent, at);
+        self.confirmed |= taken > 0;
         match (self.confirmed, is_first) {
             (true, _) => Taken::Decided,
             (false, true) => Taken::Noted,
@@ -289,21 +311,30 @@ impl Attempt {
         }
     }
 
+    /// With so many bytes sent before. A client may acknowledge the SYN-ACK together with data; if
+    /// that passed unseen, a later acknowledgement does not tell when.
+    fn acknowledged(&mut self, sent: u32, at: u64) {
+        match sent <= self.syn_payload() {
+            true => _ = self.ack.get_or_insert(at),
+            false => self.opened = true,
+        }
+    }
+
     fn take_server_ack(&mut self, segment: &Segment) -> Taken {
         let Some(own) = self.client_sequence() else {
             return Taken::Ignored;
         };
-        let acknowledges = distance(own.wrapping_add(1), segment.acknowledgement) >= 0;
-        let follows = self.syn_ack.as_ref().is_none_or(|answer| {
-            is_at_or_after(segment.sequence, answer.sequence().wrapping_add(1))
-        });
+        let acknowledges = is_soon_after(segment.acknowledgement, own);
+        let answer = self.syn_ack.as_ref();
+        let follows =
+            answer.is_none_or(|answer| is_soon_after(segment.sequence, answer.sequence()));
         if !acknowledges || self.syn_ack.is_none() && segment.acknowledgement != self.after_syn() {
             self.challenge_ack |= self.syn_ack.is_none();
             return Taken::Ignored;
         }
         self.confirmed |= follows;
         // With TCP Fast Open the server speaks before the client has acknowledged.
-        self.once(follows && self.ack.is_some())
+        self.once(follows && self.is_acknowledged())
     }
 
     /// What acknowledges the SYN and its data.
@@ -344,7 +375,7 @@ impl Attempt {
 
     /// The server took more from the client than its SYN.
     fn takes_data(&self, segment: &Segment) -> bool {
-        segment.flags.has(Flags::ACK) && distance(self.after_syn(), segment.acknowledgement) > 0
+        segment.flags.has(Flags::ACK) && is_soon_after(segment.acknowledgement, self.after_syn())
     }
 
     /// A reset behind data that passed unseen: the connection was there.
@@ -353,8 +384,7 @@ impl Attempt {
             End::Client => self.client_sequence(),
             End::Server => self.server_sequence(),
         };
-        let sent_data =
-            own.is_some_and(|own| is_at_or_after(segment.sequence, own.wrapping_add(2)));
+        let sent_data = own.is_some_and(|own| is_soon_after(segment.sequence, own.wrapping_add(1)));
         let took_data = by == End::Server && self.takes_data(segment);
         if !(sent_data || took_data) || self.syn_ack.is_none() {
             return Taken::Ignored;
@@ -409,6 +439,7 @@ pub fn distance(from: u32, to: u32) -> i32 {
     to.wrapping_sub(from).cast_signed()
 }
 
-fn is_at_or_after(sequence: u32, other: u32) -> bool {
-    distance(other, sequence) >= 0
+/// A number is behind another, and not so far that something must have been seen between.
+fn is_soon_after(number: u32, other: u32) -> bool {
+    number.wrapping_sub(other.wrapping_add(1)) <= MOST_UNSEEN
 }

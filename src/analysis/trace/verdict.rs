@@ -52,16 +52,15 @@ impl Attempt {
             leg.last.saturating_add(wait)
         };
         let answered = self.syn_ack.as_ref();
-        match (self.ack, answered) {
-            (Some(ack), None) => ack.saturating_add(HOLD_NS),
-            (Some(_), Some(answer)) if answer.count == 1 => answer.last.saturating_add(HOLD_NS),
-            (Some(_), Some(answer)) => {
+        match (self.is_open(), answered, self.ack) {
+            (true, Some(answer), _) if answer.count == 1 => answer.last.saturating_add(HOLD_NS),
+            (true, Some(answer), _) => {
                 let wait = twice(answer).saturating_add(SECOND_NS / 2);
                 answer.last.saturating_add(wait)
             }
-            (None, Some(answer)) if self.confirmed => answer.last.saturating_add(HOLD_NS),
-            (None, Some(answer)) => patience(answer),
-            (None, None) => self.syn.as_ref().map_or(self.first, patience),
+            (false, Some(answer), _) => patience(answer),
+            (true, None, Some(ack)) => ack.saturating_add(HOLD_NS),
+            (_, None, _) => self.syn.as_ref().map_or(self.first, patience),
         }
     }
 
@@ -215,7 +214,7 @@ impl Attempt {
         ResetReport {
             by: reset.by.into(),
             with_ack: reset.with_ack,
-            after_ack: self.ack.is_some(),
+            after_ack: self.is_acknowledged(),
         }
     }
 

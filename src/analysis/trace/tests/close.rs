@@ -92,3 +92,20 @@ fn a_fin_before_the_verdict_is_not_forgotten() {
         (Side::Client, Some(3.0))
     );
 }
+
+#[test]
+fn a_fin_of_the_connection_before_ends_nothing() {
+    let mut script = Script::new();
+    script.at(0.0).client("S", C, 0);
+    script.server("FA", 77_777, 99_999_999);
+    script.opened(1.0).server("A", after(S), C + 2);
+    script.at(20.0).client("FA", C + 2, after(S));
+    script.at(50.0).server("FA", after(S), C + 3);
+    let [close] = &closes(&mut script)[..] else {
+        panic!("one ends");
+    };
+    assert_eq!(
+        (close.closed_by, close.half_closed_ms),
+        (Side::Client, Some(30.0))
+    );
+}

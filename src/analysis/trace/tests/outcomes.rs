@@ -73,6 +73,48 @@ fn an_acknowledgement_that_came_with_unseen_data_is_told_by_what_follows() {
 }
 
 #[test]
+fn an_acknowledgement_behind_unseen_data_does_not_tell_how_long_it_took() {
+    let mut script = Script::new();
+    script.at(0.0).client("S", C, 0);
+    script.at(1.0).server("SA", S, C + 1);
+    script.at(900.0).client("A", C + 101, after(S) + 500);
+    let found = script.one();
+    assert_eq!(
+        (found.outcome, found.confirmed),
+        (Outcome::Established, true)
+    );
+    assert_eq!((found.syn_ack_to_ack_ms, found.total_ms), (None, None));
+}
+
+#[test]
+fn an_acknowledgement_behind_unseen_data_was_dropped_too_when_the_syn_ack_comes_again() {
+    let mut script = Script::new();
+    script.at(0.0).client("S", C, 0);
+    script.at(1.0).server("SA", S, C + 1);
+    script.at(2.0).client("A", C + 101, after(S));
+    script.at(1001.0).server("SA", S, C + 1);
+    assert_eq!(script.one_by(4000.0).outcome, Outcome::AckDropped);
+}
+
+#[test]
+fn numbers_of_another_connection_decide_nothing() {
+    let far = 1_000_000_000;
+    let mut script = Script::new();
+    script.at(0.0).client("S", C, 0);
+    script.at(1.0).server("SA", S, C + 1);
+    script
+        .client("A", C + far, S.wrapping_add(far))
+        .client("R", C + far, 0)
+        .server("R", S.wrapping_add(far), 0)
+        .server("A", S.wrapping_add(far), C + far);
+    let found = script.one_by(3600.0);
+    assert_eq!(
+        (found.outcome, found.confirmed),
+        (Outcome::SynAckUnanswered, false)
+    );
+}
+
+#[test]
 fn a_reset_that_acknowledges_the_syn_refuses_it() {
     let mut script = Script::new();
     script
