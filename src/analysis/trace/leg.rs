@@ -56,7 +56,7 @@ impl Leg {
     pub fn see(&mut self, segment: &Segment, at: u64) -> Sighting {
         let place = |segment: &Segment| (segment.interface, segment.vlan);
         if place(segment) != place(&self.segment) && at.saturating_sub(self.last) < COPY_NS {
-            self.forwarded |= segment.direction != self.segment.direction;
+            self.pass_on(segment.direction);
             return Sighting::Copy;
         }
         self.spacing = at.saturating_sub(self.last);
@@ -67,6 +67,18 @@ impl Leg {
             self.again.push(at.saturating_sub(self.first));
         }
         Sighting::Again
+    }
+
+    /// It is here for this host when any device says so: a port of a bridge takes what is for the
+    /// bridge to be for another.
+    fn pass_on(&mut self, direction: Option<Direction>) {
+        match (self.segment.direction, direction) {
+            (Some(Direction::Passing), Some(Direction::Incoming)) => {
+                self.segment.direction = direction;
+            }
+            (Some(Direction::Incoming | Direction::Outgoing), Some(Direction::Passing)) => {}
+            (first, then) => self.forwarded |= first != then,
+        }
     }
 
     /// How often it was sent again.

@@ -77,11 +77,13 @@ impl Tracker {
         };
         let due = attempt.deadline();
         let taken = attempt.take(segment, at);
+        // A copy may be the first to tell that the server is here.
+        let matters = taken != Taken::Ignored || attempt.queue.is_none();
+        if matters && attempt.server_is_here() {
+            attempt.look_at_queue(self.queues.serving(&attempt.server, segment));
+        }
         if taken == Taken::Ignored {
             return;
-        }
-        if attempt.server_is_here() {
-            attempt.look_at_queue(self.queues.serving(&attempt.server, segment));
         }
         let is_broken_off = attempt.reset.is_some();
         if attempt.deadline() < due {

@@ -168,6 +168,31 @@ fn a_port_that_is_used_again_tells_since_when_it_was_free() {
 }
 
 #[test]
+fn what_a_port_of_a_bridge_takes_in_for_the_bridge_is_for_this_host() {
+    let mut script = Script::new();
+    script.at(0.0).on(2, Some(Direction::Passing));
+    script.client("S", C, 0);
+    script.on(3, Some(Direction::Incoming)).client("S", C, 0);
+    script.on(3, Some(Direction::Outgoing));
+    script.server("SA", S, C + 1);
+    script.on(2, Some(Direction::Outgoing));
+    script.server("SA", S, C + 1);
+    script.on(2, Some(Direction::Passing));
+    script.client("R", C + 1, 0);
+    assert_eq!(script.one().captured_on, Some(CapturedOn::Server));
+}
+
+#[test]
+fn what_a_bridge_passes_from_port_to_port_is_between() {
+    let mut script = Script::new();
+    script.at(0.0).on(2, Some(Direction::Passing));
+    script.client("S", C, 0);
+    script.on(3, Some(Direction::Outgoing)).client("S", C, 0);
+    script.server("RA", 0, C + 1);
+    assert_eq!(script.one().captured_on, Some(CapturedOn::Between));
+}
+
+#[test]
 fn an_attempt_that_came_to_nothing_is_no_connection_that_ended() {
     let mut script = Script::new();
     script.at(0.0).client("S", C, 0);
