@@ -75,6 +75,9 @@ pub struct Handshake {
     /// The device's index.
     #[serde(skip)]
     pub interface_index: u32,
+    /// Without a queue, nobody listened on this host.
+    #[serde(skip)]
+    pub knows_listeners: bool,
 }
 
 /// Where a handshake was captured: which part of its time is whose.

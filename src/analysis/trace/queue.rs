@@ -64,6 +64,11 @@ impl Queues {
         }
     }
 
+    /// There was such a dump.
+    pub fn are_known(&self) -> bool {
+        self.taken_ns > 0
+    }
+
     /// That of the listener which a packet for this address reaches, or came from.
     pub fn serving(&self, server: &Address, packet: &Segment) -> Option<QueueSample> {
         let local = |family, address| Endpoint {

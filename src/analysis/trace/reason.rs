@@ -26,12 +26,17 @@ impl Handshake {
         )
     }
 
+    /// A capture file tells nothing of listeners.
+    fn nobody_listened(&self) -> bool {
+        self.server_is_here() && self.knows_listeners && self.listener_queue.is_none()
+    }
+
     fn queue_is_full(&self) -> Option<bool> {
         self.listener_queue.map(|queue| queue.is_full())
     }
 
     fn refused(&self) -> &'static str {
-        match (self.queue_is_full(), self.server_is_here()) {
+        match (self.queue_is_full(), self.nobody_listened()) {
             (Some(_), _) => "somebody listens there, so a firewall rejected it",
             (None, true) => "nobody listened there",
             (None, false) => "nobody listens there, or a firewall rejects it",
@@ -39,12 +44,15 @@ impl Handshake {
     }
 
     fn no_reply(&self) -> &'static str {
-        match (self.queue_is_full(), self.server_is_here()) {
+        match (self.queue_is_full(), self.nobody_listened()) {
             (Some(true), _) => "the accept queue was full",
             (Some(false), _) => {
                 "the accept queue had room: a firewall, a full SYN queue, or no route back"
             }
             (None, true) => "no listener was seen and no reset was sent: a firewall",
+            (None, false) if self.server_is_here() => {
+                "a firewall, a full accept queue, a full SYN queue, or no route back"
+            }
             (None, false) => "lost on the way, a firewall, or a full accept queue of the server",
         }
     }

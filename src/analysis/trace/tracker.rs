@@ -231,6 +231,7 @@ impl Tracker {
             now: self.clock.now(),
             clock_steps: self.clock.steps(),
             lost: self.lost,
+            knows_listeners: self.queues.are_known(),
         }
     }
 

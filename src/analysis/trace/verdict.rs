@@ -41,6 +41,8 @@ pub struct Context {
     pub clock_steps: u32,
     /// Packets that the kernel lost so far.
     pub lost: u64,
+    /// It has looked at this host's listeners.
+    pub knows_listeners: bool,
 }
 
 impl Attempt {
@@ -204,6 +206,7 @@ impl Attempt {
             remarks: self.remarks(ending, context, outcome),
             started_ns: self.began_ns,
             interface_index: self.interface,
+            knows_listeners: context.knows_listeners,
         };
         told.reason = told.cause();
         (told.host_ms, told.network_ms) = told.halves();

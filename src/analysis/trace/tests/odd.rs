@@ -324,3 +324,16 @@ fn times_at_the_end_of_their_range_make_nothing_fail() {
     script.tracker.finish();
     assert!(!script.handshakes().is_empty());
 }
+
+#[test]
+fn a_capture_file_does_not_tell_that_nobody_listened() {
+    let reason = |script: &mut Script| {
+        script.on(2, Some(Direction::Incoming)).at(0.0);
+        script.client("S", C, 0).pass(4000.0);
+        script.one().reason.unwrap()
+    };
+    assert!(reason(&mut Script::new()).contains("a full accept queue"));
+    let mut live = Script::new();
+    live.tracker.look_at(Queues::of(&[], START_NS));
+    assert!(reason(&mut live).contains("no listener was seen"));
+}
