@@ -158,7 +158,7 @@ impl Tracker {
 
     fn without_attempt(&mut self, pair: Pair, segment: &Segment, at: u64) {
         let flags = segment.flags;
-        if flags.has(Flags::SYN) {
+        if flags.has(Flags::SYN) && !flags.has(Flags::RST) {
             if self.is_of_the_past(&pair, segment, at) {
                 return;
             }

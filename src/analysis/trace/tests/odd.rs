@@ -38,10 +38,11 @@ fn a_syn_that_is_read_after_its_answer_is_still_its_syn() {
 }
 
 #[test]
-fn acknowledgements_of_nothing_make_no_handshake() {
+fn acknowledgements_and_resets_of_nothing_make_no_handshake() {
     let mut script = Script::new();
     script
         .at(0.0)
+        .client("SR", C, 0)
         .client("A", C, S)
         .server("FA", S, C)
         .client("RA", C, S);
