@@ -338,3 +338,31 @@ fn a_capture_file_does_not_tell_that_nobody_listened() {
     live.tracker.look_at(Queues::of(&[], START_NS));
     assert!(reason(&mut live).contains("no listener was seen"));
 }
+
+#[test]
+fn on_the_server_the_answer_is_the_hosts_and_the_rest_the_networks() {
+    for (syn, answer, halves) in [
+        (
+            Direction::Incoming,
+            Direction::Outgoing,
+            (Some(1.0), Some(20.0)),
+        ),
+        (
+            Direction::Outgoing,
+            Direction::Incoming,
+            (Some(20.0), Some(1.0)),
+        ),
+        (Direction::Internal, Direction::Internal, (None, None)),
+    ] {
+        let mut script = Script::new();
+        script.on(2, Some(syn)).at(0.0).client("S", C, 0);
+        script.on(2, Some(answer)).at(1.0).server("SA", S, C + 1);
+        script
+            .on(2, Some(syn))
+            .at(21.0)
+            .client("A", C + 1, after(S));
+        script.on(2, Some(answer)).server("A", after(S), C + 1);
+        let found = script.one();
+        assert_eq!((found.host_ms, found.network_ms), halves);
+    }
+}
