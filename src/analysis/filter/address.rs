@@ -23,8 +23,8 @@ fn wrong<'a>(part: &'a str, why: impl Into<String>) -> Wrong<'a> {
     }
 }
 
-/// `ADDR`, `ADDR:PORT`, `ADDR/BITS:PORT`, `:PORT`, `*:PORT`; an IPv6 address with a port or bits
-/// stands in brackets.
+/// `ADDR`, `ADDR:PORT`, `ADDR/BITS:PORT`, `:PORT`, `*:PORT`; an IPv6 address with a port and no bits
+/// stands in brackets, with bits it may.
 pub fn address(word: &str, end: End) -> Result<Expression, Wrong<'_>> {
     if let Ok(address) = word.parse::<IpAddr>() {
         return Ok(Expression::Address {
@@ -38,7 +38,10 @@ pub fn address(word: &str, end: End) -> Result<Expression, Wrong<'_>> {
         .and_then(|inside| inside.split_once(']'))
     {
         Some(split) => split,
-        None => word.split_at(word.find(['/', ':']).unwrap_or(word.len())),
+        None => {
+            let end = word.find('/').or_else(|| word.find(':'));
+            word.split_at(end.unwrap_or(word.len()))
+        }
     };
     let (bits, port) = match rest.split_once(':') {
         Some((bits, port)) => (bits, Some(port)),

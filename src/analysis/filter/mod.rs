@@ -168,6 +168,10 @@ mod tests {
         assert!(!accepts("10.0.0.0/8", "11.0.0.1", 1));
         assert!(accepts("0.0.0.0/0:443", "11.0.0.1", 443));
         assert!(accepts("[2001:db8::]/32", "2001:db8:1::1", 1));
+        assert!(accepts("2001:db8::/32", "2001:db8:1::1", 1));
+        assert!(!accepts("2001:db8::/32", "2001:db9::1", 1));
+        assert!(accepts("2001:db8::/32:443", "2001:db8:1::1", 443));
+        assert!(!accepts("2001:db8::/32:443", "2001:db8:1::1", 80));
         assert!(accepts("10.0.0.1", "::ffff:10.0.0.1", 1));
     }
 
