@@ -110,7 +110,7 @@ impl Attempt {
         if self.is_to_itself() && self.syn_ack.is_some() {
             return Outcome::SelfConnect;
         }
-        if self.crossing.is_some() && is_open && self.syn_ack.is_some() {
+        if self.crossing.is_some() && is_open {
             return Outcome::SimultaneousOpen;
         }
         if self.unexplained_repeats() > 0 {
