@@ -38,6 +38,8 @@ impl Intake {
     ) -> sockdiag::Result<()> {
         self.tally.packets += 1;
         self.devices.see(packet);
+        // For handshakes, time passes with every packet, also with those that are none of theirs.
+        self.tracker.pass(packet.time_ns);
         match packet.decode() {
             Decoded::Segment(segment) if self.may_hold(&segment) => self.tracker.segment(&segment),
             Decoded::Segment(_) => return Ok(()),
