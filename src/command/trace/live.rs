@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IsTerminal, Write},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -141,6 +142,8 @@ impl Live {
 
     fn finish(mut self, mut teller: Teller, kernel: &Kernel) -> anyhow::Result<()> {
         teller.begin_line()?;
+        // What arrived before the end may still be the kernel's.
+        thread::sleep(Duration::from_nanos(DELAY_NS));
         if self.step(&mut teller)? {
             self.intake.tracker.finish();
             teller.tell(&mut self.intake, self.writer.as_mut())?;
