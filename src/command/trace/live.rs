@@ -26,7 +26,8 @@ use crate::command::{
 const TICK: Duration = Duration::from_millis(200);
 /// A packet may wait so long in the kernel before it is handed over.
 const DELAY_NS: u64 = 100_000_000;
-/// Looking at listeners takes no more than one part in so many of the time.
+/// Looking at listeners, and writing what was captured, take no more than one part in so many of the
+/// time.
 const PARTS: u32 = 50;
 
 /// Traces until it is told to stop.
@@ -56,7 +57,10 @@ struct Live {
     writer: Option<CaptureWriter>,
     diag: SockDiag,
     intake: Intake,
+    /// Of looking at listeners.
     pace: Pace,
+    /// Of writing what was captured.
+    saving: Pace,
     clocks: Clocks,
     /// What the kernel had counted when it began.
     before: Option<Counters>,
@@ -81,6 +85,7 @@ impl Live {
             diag: SockDiag::open()?,
             intake: Intake::new(args, condition),
             pace: Pace::one_in(PARTS),
+            saving: Pace::one_in(PARTS),
             clocks: Clocks::now(),
             before,
             unseen: None,
@@ -112,7 +117,19 @@ impl Live {
         self.intake.tracker.pass(passed);
         let goes_on = teller.tell(&mut self.intake, self.writer.as_mut())?;
         teller.flush()?;
+        self.save()?;
         Ok(goes_on)
+    }
+
+    /// Leaves little unwritten, should the trace be killed.
+    fn save(&mut self) -> anyhow::Result<()> {
+        let Some(writer) = self.writer.as_mut().filter(|_| self.saving.is_due()) else {
+            return Ok(());
+        };
+        let begun = Instant::now();
+        writer.flush()?;
+        self.saving.spent(begun.elapsed());
+        Ok(())
     }
 
     fn take_packets(&mut self) -> anyhow::Result<()> {
