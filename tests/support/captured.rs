@@ -13,6 +13,7 @@ use super::{PATIENCE, run, wait_until};
 pub const BOTH: Families = Families { v4: true, v6: true };
 pub const EVERYTHING: Condition = Condition::All(Vec::new());
 pub const SYN: u8 = 0x02;
+pub const RST: u8 = 0x04;
 pub const SYN_ACK: u8 = 0x12;
 pub const ACK: u8 = 0x10;
 
@@ -139,7 +140,12 @@ impl Frames {
         let protocol: u16 = if packet[0] >> 4 == 4 { 0x0800 } else { 0x86dd };
         frame.extend(protocol.to_be_bytes());
         frame.extend(packet);
-        let sent = self.0.send_to(&frame, None).expect("it is a raw channel");
+        self.send_whole(&frame);
+    }
+
+    /// Sends a frame that has all its headers.
+    pub fn send_whole(&mut self, frame: &[u8]) {
+        let sent = self.0.send_to(frame, None).expect("it is a raw channel");
         sent.expect("a frame is sent");
     }
 }

@@ -91,7 +91,8 @@ pub fn end_of(mut socket: &Socket) {
 /// What `/proc/net/sockstat` calls `tw`: TIME_WAITs and those FIN_WAIT2 that are kept alike, of
 /// both families.
 pub fn time_waits_of_namespace() -> usize {
-    let text = fs::read_to_string("/proc/net/sockstat").expect("/proc/net/sockstat");
+    let text = fs::read_to_string("/proc/thread-self/net/sockstat")
+        .expect("/proc/thread-self/net/sockstat");
     let line = text.lines().find_map(|line| line.strip_prefix("TCP: "));
     let mut words = line.expect("a line of TCP").split_whitespace();
     words.find(|word| *word == "tw").expect("tw N");

@@ -4,40 +4,60 @@
 //! Every test file is a crate of its own and uses only part of this.
 #![allow(dead_code, unused_imports)]
 
+mod capture_file;
 mod captured;
 mod clients;
 mod closed;
+mod forged;
+mod handshakes;
+mod host;
+mod link;
 mod namespace;
+mod processes;
 mod program;
 pub mod readings;
 mod roles;
+mod scenes;
 mod screen;
 mod sockets;
 mod syn;
+mod tcpdump;
 mod terminal;
 mod tools;
+mod tracing;
 mod tree;
 mod tuples;
 mod users;
+mod witnesses;
 
 use std::io::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use capture_file::*;
 pub use captured::*;
 pub use clients::*;
 pub use closed::*;
+pub use forged::*;
+pub use handshakes::*;
+pub use host::*;
+pub use link::*;
 pub use namespace::*;
+pub use processes::*;
 pub use program::*;
 pub use roles::*;
+pub use scenes::*;
 pub use screen::*;
 pub use sockets::*;
 pub use syn::*;
+pub use tcpdump::*;
 pub use terminal::*;
 pub use tools::*;
+pub use tracing::*;
 pub use tree::*;
 pub use tuples::*;
 pub use users::*;
+pub use witnesses::*;
 
 /// How long anything may take before a test gives up on it. Far longer than all of it needs, so
 /// that a busy machine does not fail a test.

@@ -44,6 +44,16 @@ pub fn in_netns_of_root(test: &str, body: impl FnOnce()) {
     }
 }
 
+/// As [`in_netns`], but root stays the real root where there is one: tcpdump begins by giving up
+/// groups, which no other root may.
+pub fn in_netns_for_tcpdump(test: &str, body: impl FnOnce()) {
+    if rustix::process::geteuid().is_root() {
+        inside(test, &["--net"], body);
+    } else {
+        in_netns(test, body);
+    }
+}
+
 fn inside(test: &str, flags: &[&str], body: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
         if !play_role_if_cast() {

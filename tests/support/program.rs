@@ -81,6 +81,18 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("UTF-8 on stderr")
 }
 
+/// Asserts that a run failed with `code`, said nothing on stdout and one thing on stderr.
+#[track_caller]
+pub fn assert_failed(output: &Output, code: i32, reasons: &[&str]) {
+    let said = stderr(output);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert!(output.stdout.is_empty(), "it wrote on stdout");
+    assert!(said.starts_with("sockdiag: "), "{said}");
+    for reason in reasons {
+        assert!(said.contains(reason), "it does not say {reason}: {said}");
+    }
+}
+
 /// Every reading of a run with `--json`.
 #[track_caller]
 pub fn readings(args: &[&str]) -> Vec<Value> {

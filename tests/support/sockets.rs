@@ -71,6 +71,11 @@ pub fn half_open(port: u16) -> usize {
         .count()
 }
 
+/// Sockets of `port`, in whatever state.
+pub fn rows_of(port: u16) -> usize {
+    rows().iter().filter(|row| row.port == port).count()
+}
+
 /// Queued connections of `port` whose client has hung up.
 pub fn close_wait(port: u16) -> usize {
     rows()
@@ -103,7 +108,7 @@ pub fn inode(socket: impl AsFd) -> u64 {
 /// What the kernel says a UDP socket dropped: the last column of /proc/net/udp.
 #[track_caller]
 pub fn udp_drops(port: u16) -> u64 {
-    let text = fs::read_to_string("/proc/net/udp").expect("/proc/net/udp");
+    let text = fs::read_to_string("/proc/thread-self/net/udp").expect("/proc/thread-self/net/udp");
     let local = format!(":{port:04X}");
     text.lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>())
@@ -128,8 +133,8 @@ struct Row {
 
 /// Both families: `sl local rem st tx:rx tr:when retrnsmt uid timeout inode …`.
 fn rows() -> Vec<Row> {
-    let tcp = fs::read_to_string("/proc/net/tcp").expect("/proc/net/tcp");
-    let tcp6 = fs::read_to_string("/proc/net/tcp6").unwrap_or_default();
+    let tcp = fs::read_to_string("/proc/thread-self/net/tcp").expect("/proc/thread-self/net/tcp");
+    let tcp6 = fs::read_to_string("/proc/thread-self/net/tcp6").unwrap_or_default();
     let lines = tcp.lines().chain(tcp6.lines());
     lines.filter_map(row).collect()
 }

@@ -71,7 +71,8 @@ pub fn segments_in() -> u64 {
 
 #[track_caller]
 fn kernel_counter(file: &str, table: &str, name: &str) -> u64 {
-    let text = fs::read_to_string(format!("/proc/net/{file}")).expect("a file of /proc/net");
+    let text =
+        fs::read_to_string(format!("/proc/thread-self/net/{file}")).expect("a file of /proc/net");
     let mut lines = text
         .lines()
         .filter_map(|line| line.strip_prefix(table)?.strip_prefix(':'));
