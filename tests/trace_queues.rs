@@ -1,0 +1,135 @@
+//! `sockdiag trace`: handshakes with a listener whose queue is full, and with one that waits in vain.
+
+mod support;
+
+use serde_json::json as object;
+use support::*;
+
+#[test]
+fn an_ack_that_finds_the_queue_full_is_dropped() {
+    in_netns_for_tcpdump("an_ack_that_finds_the_queue_full_is_dropped", || {
+        let link = Link::new();
+        let witnesses = Witnesses::call(&["--host", "10.7.0.12"]);
+        let _scene = late(&link, || ());
+        until_repeated_here(1);
+        let testimony = witnesses.testify(&["--host", "10.7.0.12"]);
+        let handshake = testimony.handshake();
+        assert_has(
+            handshake,
+            object!({
+                "client": {"address": "10.7.0.12", "port": 5001},
+                "outcome": "ack_dropped",
+                "confirmed": false,
+                "listener_queue": {"length": 3, "limit": 2, "members": 1},
+                "reset": null,
+            }),
+        );
+        assert!(count(&handshake["syn_ack_retransmits"]) >= 1);
+        assert_latency_adds_up(handshake);
+    });
+}
+
+#[test]
+fn a_dropped_ack_is_told_also_when_the_connection_succeeds_in_the_end() {
+    let test = "a_dropped_ack_is_told_also_when_the_connection_succeeds_in_the_end";
+    in_netns_for_tcpdump(test, || {
+        let link = Link::new();
+        let mut witnesses = Witnesses::call(&["--host", "10.7.0.12"]);
+        let scene = late(&link, || ());
+        let _room = scene.listener.accept().expect("three are there");
+        // The kernel repeats its SYN-ACK, and this time the ACK is welcome.
+        wait_until("the late client is queued", || {
+            accept_queue(&scene.listener) == 3
+        });
+        let servers: Vec<_> = (0..3).map(|_| scene.listener.accept()).collect();
+        let (server, _) = servers.into_iter().last().expect("three").expect("queued");
+        talk(&(scene.client, server));
+        witnesses.handshake();
+        let testimony = witnesses.testify(&["--host", "10.7.0.12"]);
+        let handshake = testimony.handshake();
+        assert_has(
+            handshake,
+            object!({"outcome": "ack_dropped", "confirmed": true}),
+        );
+        assert!(count(&handshake["syn_ack_retransmits"]) >= 1);
+        assert_latency_adds_up(handshake);
+    });
+}
+
+#[test]
+fn a_syn_that_finds_the_queue_full_has_no_reply_and_the_queue_tells_why() {
+    let test = "a_syn_that_finds_the_queue_full_has_no_reply_and_the_queue_tells_why";
+    in_netns_for_tcpdump(test, || {
+        let link = Link::new();
+        let listener = listen(SERVER, 0);
+        let _queued = crowd(&link, &listener, 1);
+        let witnesses = Witnesses::call(&[]);
+        let client = knock_from_there(&link, CLIENT, SERVER);
+        until_repeated_there(&link, &client);
+        wait_until("the SYNs are dropped", || tcp_ext("ListenOverflows") >= 2);
+        let testimony = witnesses.testify(&[]);
+        let handshake = testimony.handshake();
+        assert_has(
+            handshake,
+            object!({
+                "outcome": "no_reply",
+                "listener_queue": {"length": 1, "limit": 0, "members": 1},
+            }),
+        );
+        assert!(number(&handshake["listener_queue"]["sampled_after_ms"]) >= 0.0);
+        let overflows = &testimony.live.summary["counters"]["ListenOverflows"];
+        assert!(count(overflows) >= 2, "{overflows}");
+    });
+}
+
+#[test]
+fn a_syn_that_is_taken_at_the_second_try_is_established_late() {
+    let test = "a_syn_that_is_taken_at_the_second_try_is_established_late";
+    in_netns_for_tcpdump(test, || {
+        let link = Link::new();
+        let listener = listen(SERVER, 0);
+        let _queued = crowd(&link, &listener, 1);
+        let mut witnesses = Witnesses::call(&[]);
+        let client = knock_from_there(&link, CLIENT, SERVER);
+        wait_until("the SYN is dropped", || tcp_ext("ListenOverflows") == 1);
+        let _first = listener.accept().expect("a client is queued");
+        let (server, _) = listener.accept().expect("the second SYN is taken");
+        talk(&(client, server));
+        witnesses.handshake();
+        let testimony = witnesses.testify(&[]);
+        let handshake = testimony.handshake();
+        assert_has(
+            handshake,
+            object!({"outcome": "established", "confirmed": true}),
+        );
+        assert!(count(&handshake["syn_retransmits"]) >= 1);
+        assert_after_a_second(&handshake["syn_after_ms"]);
+        // From the first SYN on: that is how long the client waited.
+        assert!(number(&handshake["syn_to_syn_ack_ms"]) >= 900.0);
+        assert_latency_adds_up(handshake);
+    });
+}
+
+#[test]
+fn a_server_that_aborts_on_overflow_resets_without_an_ack() {
+    let test = "a_server_that_aborts_on_overflow_resets_without_an_ack";
+    in_netns_for_tcpdump(test, || {
+        let link = Link::new();
+        sysctl("net/ipv4/tcp_abort_on_overflow", 1);
+        let mut witnesses = Witnesses::call(&["--host", "10.7.0.12"]);
+        let _scene = late(&link, || ());
+        witnesses.handshake();
+        let testimony = witnesses.testify(&["--host", "10.7.0.12"]);
+        let handshake = testimony.handshake();
+        assert_has(
+            handshake,
+            object!({
+                "outcome": "reset_by_server",
+                "confirmed": false,
+                "reset": {"by": "server", "with_ack": false, "after_ack": true},
+                "listener_queue": {"length": 3, "limit": 2},
+            }),
+        );
+        assert_latency_adds_up(handshake);
+    });
+}
