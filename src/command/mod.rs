@@ -18,7 +18,7 @@ mod walks;
 
 pub use options::{FamilyArgs, FormatArgs, OutputArgs, PlaceArgs, TimeArgs, seconds};
 pub use owners::{OwnerArgs, OwnerHunt, OwnersArg};
-pub use places::Places;
+pub use places::{Places, with_way_in};
 pub use session::{Host, Purpose, Session};
 
 use std::fmt;

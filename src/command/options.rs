@@ -34,12 +34,6 @@ pub struct FormatArgs {
     /// Colour the table
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
     color: Colour,
-    /// Explain the columns under the table
-    #[arg(short, long)]
-    verbose: bool,
-    /// Leave out the notes under the table
-    #[arg(short, long, conflicts_with = "verbose")]
-    quiet: bool,
 }
 
 impl FormatArgs {
@@ -55,8 +49,8 @@ impl FormatArgs {
             format,
             colour: self.color,
             header: !self.no_header,
-            quiet: self.quiet,
-            verbose: self.verbose,
+            quiet: false,
+            verbose: false,
             sort: None,
             top: None,
             columns: self.columns.clone(),
@@ -82,6 +76,12 @@ pub struct OutputArgs {
     /// Show no more than the first N rows
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     top: Option<u64>,
+    /// Explain the columns under the table
+    #[arg(short, long)]
+    verbose: bool,
+    /// Leave out the notes under the table
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
 }
 
 impl OutputArgs {
@@ -94,6 +94,8 @@ impl OutputArgs {
             ));
         }
         Ok(Settings {
+            quiet: self.quiet,
+            verbose: self.verbose,
             sort: self.sort.clone(),
             top: self
                 .top

@@ -111,7 +111,7 @@ fn has_ended(error: &anyhow::Error) -> bool {
 }
 
 /// Says what helps where the namespace may not be entered.
-fn with_way_in(error: anyhow::Error) -> anyhow::Error {
+pub fn with_way_in(error: anyhow::Error) -> anyhow::Error {
     let refused = match error.downcast_ref() {
         Some(error @ sockdiag::Error::Namespace { .. }) => {
             error.io().kind() == io::ErrorKind::PermissionDenied

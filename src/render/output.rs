@@ -7,12 +7,14 @@ use std::{
 };
 
 use clap::ValueEnum;
+use crossterm::terminal::{Clear, ClearType};
 
 use sockdiag::analysis::Report;
 
 use super::{
     Cell, Colour, Layout, Metric, Screen, Stream, Tabular, View, csv, json, notes, prom, size,
     table::{self, Column, Drawing, column, draw},
+    text,
 };
 
 /// How reports are written.
@@ -173,7 +175,7 @@ impl Output {
         row: &R,
         stream: &mut Stream<R>,
         moment: &Moment,
-        under: &[String],
+        under: Vec<String>,
     ) -> io::Result<()> {
         match self.settings.format {
             Format::Json => self.json(report, moment)?,
@@ -216,10 +218,14 @@ impl Output {
         self.flush()
     }
 
-    /// Lets the next line begin where a terminal has written `^C`.
-    pub fn begin_line(&mut self) -> io::Result<()> {
-        match self.settings.format == Format::Table && size().is_some() {
-            true => self.out.write_all(b"\r"),
+    /// Shows a line that the next one, or an empty one, takes the place of; on a terminal only.
+    pub fn status(&mut self, line: &str) -> io::Result<()> {
+        let Some((width, _)) = size().filter(|_| self.settings.format == Format::Table) else {
+            return Ok(());
+        };
+        let line = text::shorten(line, width.saturating_sub(1));
+        match super::terminal_can_move() {
+            true => write!(self.out, "\r{}{line}", Clear(ClearType::UntilNewLine)),
             false => Ok(()),
         }
     }
@@ -389,7 +395,12 @@ fn find<R>(columns: &'static [Column<R>], name: &str) -> Result<&'static str, No
 
 /// What `--columns help` prints: each key, its head and what it holds.
 pub fn help<R>(columns: &[Column<R>]) -> String {
-    let line =
-        |column: &Column<R>| format!("{:<14} {:<10} {}\n", column.key, column.title, column.help);
+    let widest = |of: fn(&Column<R>) -> &str| columns.iter().map(of).map(text::width).max();
+    let keys = widest(|column| column.key).unwrap_or(0);
+    let heads = widest(|column| column.title).unwrap_or(0);
+    let line = |column: &Column<R>| {
+        let (key, head) = (column.key, column.title);
+        format!("{key:<keys$}  {head:<heads$}  {}\n", column.help)
+    };
     columns.iter().map(line).collect()
 }

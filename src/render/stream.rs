@@ -9,13 +9,17 @@ use std::{
 use crossterm::style::Stylize;
 
 use super::{
-    Moment, Tone, View, csv, size,
-    table::{Align, Column, GAP, Narrower, column, fit},
+    Moment, Tone, View, csv, notes, size,
+    table::{Align, Column, GAP, Narrower, Value, column, fit},
     text,
 };
 
 /// A last column of words is not shortened to less.
-const NARROWEST_LAST: usize = 12;
+const NARROWEST_LAST: usize = 4;
+/// Before what stands under a line.
+const INDENT: &str = "    ";
+/// The head comes again after so many lines at the earliest.
+const FEWEST_ROWS: usize = 12;
 
 /// What such a table is made of.
 pub struct Layout<R: 'static> {
@@ -27,6 +31,8 @@ pub struct Layout<R: 'static> {
     pub usual: &'static [(&'static str, usize)],
     /// What gives way on a narrow terminal, first to last.
     pub narrower: &'static [Narrower],
+    /// A last column that stands under the line where it does not fit behind it.
+    pub note: Option<&'static str>,
 }
 
 /// A table that is written line by line.
@@ -70,14 +76,19 @@ impl<R> Stream<R> {
         out: &mut dyn Write,
         row: &R,
         view: &View,
-        under: &[String],
+        under: Vec<String>,
     ) -> io::Result<()> {
         self.make_room(row, view);
+        let note = self.note_below(row, view);
         self.head(out)?;
         let line = self.line(row, view);
         writeln!(out, "{line}")?;
-        for line in under {
-            writeln!(out, "    {line}")?;
+        let room = self
+            .terminal
+            .map(|(width, _)| width.saturating_sub(INDENT.len()));
+        let under = notes::fit(note.into_iter().chain(under).collect(), room);
+        for line in &under {
+            writeln!(out, "{INDENT}{line}")?;
         }
         self.lines_since_head += 1 + under.len();
         Ok(())
@@ -104,6 +115,21 @@ impl<R> Stream<R> {
         csv::write(out, &columns, &[cells.collect()], moment, header)
     }
 
+    /// What does not fit behind the line.
+    fn note_below(&self, row: &R, view: &View) -> Option<String> {
+        let column = column(self.layout.columns, self.layout.note?)?;
+        let shown = (column.cell)(row, view).value;
+        let text = shown.shown();
+        let before: usize = self
+            .shown()
+            .filter(|(shown, _)| shown.key != column.key)
+            .map(|(_, width)| width + GAP)
+            .sum();
+        let (available, _) = self.terminal?;
+        let fits = self.fitting.contains(&column.key) && before + text::width(&text) <= available;
+        (!fits && shown != Value::Missing).then_some(text)
+    }
+
     /// Makes columns as wide as a row's cells are, and leaves out what does not fit then.
     fn make_room(&mut self, row: &R, view: &View) {
         self.fit();
@@ -114,8 +140,12 @@ impl<R> Stream<R> {
         });
         let needed: Vec<_> = needed.collect();
         for (key, needed) in needed {
+            let is_note = self.layout.note == Some(key);
             let width = self.widths.entry(key).or_default();
-            *width = needed.max(*width);
+            if needed > *width && !is_note {
+                *width = needed;
+                self.has_head &= self.terminal.is_none();
+            }
         }
         self.fit();
     }
@@ -155,7 +185,9 @@ impl<R> Stream<R> {
     }
 
     fn head(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        let rows = self.terminal.map(|(_, rows)| rows.saturating_sub(1).max(5));
+        let rows = self
+            .terminal
+            .map(|(_, rows)| rows.saturating_sub(1).max(FEWEST_ROWS));
         let is_gone = rows.is_some_and(|rows| self.lines_since_head + 1 >= rows);
         if self.has_head && !is_gone {
             return Ok(());
@@ -177,9 +209,13 @@ impl<R> Stream<R> {
 
     fn line(&self, row: &R, view: &View) -> String {
         let mut left = self.terminal.map(|(width, _)| width);
+        let is_noted = self.note_below(row, view).is_some();
         let parts = self.shown().map(|(column, width)| {
             let cell = (column.cell)(row, view);
-            let mut text = cell.value.shown();
+            let mut text = match is_noted && self.layout.note == Some(column.key) {
+                true => "↓".to_owned(),
+                false => cell.value.shown(),
+            };
             if let (Some(left), Align::Left) = (left, column.align) {
                 text = text::shorten(&text, left.max(1));
             }

@@ -14,12 +14,15 @@ pub struct Wrong<'a> {
     pub part: &'a str,
     /// The reason.
     pub why: String,
+    /// It is a word that means nothing here.
+    pub is_word: bool,
 }
 
 fn wrong<'a>(part: &'a str, why: impl Into<String>) -> Wrong<'a> {
     Wrong {
         part,
         why: why.into(),
+        is_word: false,
     }
 }
 
@@ -62,9 +65,7 @@ pub fn address(word: &str, end: End) -> Result<Expression, Wrong<'_>> {
 }
 
 fn network<'a>(place: &'a str, bits: &'a str) -> Result<Network, Wrong<'a>> {
-    let address: IpAddr = place
-        .parse()
-        .map_err(|_| wrong(place, not_an_address(place)))?;
+    let address: IpAddr = place.parse().map_err(|_| not_an_address(place))?;
     let whole = whole(address);
     if bits.is_empty() {
         return Ok(whole);
@@ -81,12 +82,14 @@ fn network<'a>(place: &'a str, bits: &'a str) -> Result<Network, Wrong<'a>> {
     }
 }
 
-fn not_an_address(word: &str) -> String {
-    match word.parse::<u16>() {
-        Ok(port) => format!("not an address; a port is written :{port}"),
-        Err(_) => "not an address, nor a word of the filter language; \
-                   a process is chosen with --process"
-            .to_owned(),
+fn not_an_address(word: &str) -> Wrong<'_> {
+    if let Ok(port) = word.parse::<u16>() {
+        let why = format!("not an address; a port is written :{port}");
+        return wrong(word, why);
+    }
+    Wrong {
+        is_word: true,
+        ..wrong(word, "not an address, nor a word of the filter language")
     }
 }
 

@@ -197,9 +197,13 @@ impl<'a> Parser<'a> {
                 return Err(self.fail("a unix socket's path: its connections are on no network"));
             }
             _ if word.starts_with(['/', '@']) => Expression::Path(word.to_owned()),
-            _ => address(word, end).map_err(|Wrong { part, why }| {
+            _ => address(word, end).map_err(|Wrong { part, why, is_word }| {
                 let inside = part.as_ptr().addr() - word.as_ptr().addr();
-                let error = self.fail(why);
+                let hint = match is_word && self.subject == Subject::Listener {
+                    true => "; a process is chosen with --process",
+                    false => "",
+                };
+                let error = self.fail(why + hint);
                 FilterError {
                     at: error.at + inside,
                     ..error

@@ -1,7 +1,7 @@
 //! One handshake while it lasts: what was seen of it, segment by segment (RFC 9293, section 3.5).
 
 use super::{
-    QueueSample,
+    Listening,
     leg::{Leg, Sighting},
 };
 use crate::model::{Address, End, Flags, Segment};
@@ -57,8 +57,8 @@ pub struct Attempt {
     pub sequence_changed: bool,
     /// Nanoseconds since the connection before with the same four numbers ended.
     pub reused_after: Option<u64>,
-    /// The server's accept queue, when that mattered last.
-    pub queue: Option<QueueSample>,
+    /// Who listened at the server's address; `None` where that is not known.
+    pub listening: Option<Listening>,
     /// Which packet tells the outcome, so far.
     pub packet: u64,
 }
@@ -121,7 +121,7 @@ impl Attempt {
             challenge_ack: false,
             sequence_changed: false,
             reused_after: None,
-            queue: None,
+            listening: None,
             packet: segment.number,
         }
     }

@@ -21,6 +21,8 @@ pub struct Close {
     pub closed_by: Side,
     /// How it ended.
     pub how: How,
+    /// Who reset it; `null` when nobody did.
+    pub reset_by: Option<Side>,
     /// When the last FIN or the RST was seen: RFC 3339, UTC.
     pub ended: String,
     /// Milliseconds since the SYN; `null` when that was not seen.

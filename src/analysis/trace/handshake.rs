@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Outcome, QueueSample};
+use super::{Listening, Outcome, QueueSample};
 use crate::model::{Address, Flags, Segment};
 
 /// One handshake, and how it ended.
@@ -24,7 +24,8 @@ pub struct Handshake {
     pub started: String,
     /// How it ended.
     pub outcome: Outcome,
-    /// The cause of a failure in words, or the causes that are possible; `null` where none failed.
+    /// The cause of a failure or of a delay in words, or the causes that are possible; `null` where
+    /// there is neither.
     pub reason: Option<&'static str>,
     /// The server took the client's acknowledgement, as something that followed proves.
     pub confirmed: bool,
@@ -75,9 +76,9 @@ pub struct Handshake {
     /// The device's index.
     #[serde(skip)]
     pub interface_index: u32,
-    /// Without a queue, nobody listened on this host.
+    /// Who listened at the server's address; `None` where that is not known.
     #[serde(skip)]
-    pub knows_listeners: bool,
+    pub listening: Option<Listening>,
 }
 
 /// Where a handshake was captured: which part of its time is whose.

@@ -59,8 +59,8 @@ impl Latencies {
             return Percentiles::default();
         };
         let at = |quantile| {
-            let middle = seen.median_equivalent(seen.value_at_quantile(quantile));
-            Some((middle as f64 / 1000.0).min(self.max))
+            let upper = seen.value_at_quantile(quantile) as f64 / 1000.0;
+            Some(upper.min(self.max))
         };
         Percentiles {
             p50: at(0.5),

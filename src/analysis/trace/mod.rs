@@ -20,6 +20,7 @@ mod summary;
 mod tests;
 mod tracker;
 mod verdict;
+mod waiting;
 
 pub use close::{Close, How};
 pub use handshake::{
@@ -27,8 +28,9 @@ pub use handshake::{
 };
 pub use latency::{Bar, Percentiles};
 pub use outcome::Outcome;
-pub use queue::{QueueSample, Queues};
+pub use queue::{Listening, QueueSample, Queues};
 pub use report::{Line, TraceReport};
 pub use rises::{Rises, rises};
-pub use summary::{Collector, Failure, ListenerSummary, PeerSummary, Summary, Tally};
+pub use summary::{Closes, Collector, Failure, ListenerSummary, PeerSummary, Summary, Tally};
 pub use tracker::{Event, Shortcomings, Tracker};
+pub use waiting::Waiting;

@@ -186,6 +186,7 @@ impl Past {
             interface: None,
             closed_by,
             how,
+            reset_by: (how == How::Reset).then(|| self.side(&segment.source)),
             ended: written(segment.time_ns),
             lived_ms: self.began.map(since),
             half_closed_ms: self.first_fin.map(|fin| since(fin.at)),

@@ -28,6 +28,17 @@ impl QueueSample {
     }
 }
 
+/// Whether somebody listens at a server's address and port.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Listening {
+    /// Somebody, with this queue.
+    There(QueueSample),
+    /// Somebody at that port, but not for that address.
+    Elsewhere,
+    /// Nobody.
+    Nowhere,
+}
+
 /// All of them.
 #[derive(Debug, Default)]
 pub struct Queues {
@@ -64,13 +75,19 @@ impl Queues {
         }
     }
 
-    /// There was such a dump.
-    pub fn are_known(&self) -> bool {
-        self.taken_ns > 0
+    /// Who listens where a packet for this address goes to, or came from; `None` before any dump.
+    pub fn listening(&self, server: &Address, packet: &Segment) -> Option<Listening> {
+        if self.taken_ns == 0 {
+            return None;
+        }
+        Some(match self.serving(server, packet) {
+            Some(sample) => Listening::There(sample),
+            None if self.places.ports().any(|port| port == server.port) => Listening::Elsewhere,
+            None => Listening::Nowhere,
+        })
     }
 
-    /// That of the listener which a packet for this address reaches, or came from.
-    pub fn serving(&self, server: &Address, packet: &Segment) -> Option<QueueSample> {
+    fn serving(&self, server: &Address, packet: &Segment) -> Option<QueueSample> {
         let local = |family, address| Endpoint {
             family,
             address,

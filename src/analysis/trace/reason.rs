@@ -1,22 +1,27 @@
 //! Why a handshake failed, as far as its segments and the listener's queue tell.
 
-use super::{CapturedOn, Handshake, Outcome};
+use super::{CapturedOn, Handshake, Listening, Outcome};
 
 impl Handshake {
-    /// The cause in words, or the causes that are possible; `None` where nothing failed.
+    /// The cause in words, or the causes that are possible; `None` where nothing failed or was late.
     pub fn cause(&self) -> Option<&'static str> {
         match self.outcome {
+            Outcome::Established => self.delayed(),
             Outcome::Refused => Some(self.refused()),
             Outcome::NoReply => Some(self.no_reply()),
             Outcome::SynAckUnanswered => Some(self.unanswered()),
             Outcome::AckDropped => Some(self.ack_dropped()),
             Outcome::ResetByServer => Some(self.reset_by_server()),
             Outcome::ResetByClient => Some(self.reset_by_client()),
-            Outcome::Established
-            | Outcome::SimultaneousOpen
-            | Outcome::SelfConnect
-            | Outcome::Incomplete => None,
+            Outcome::SimultaneousOpen | Outcome::SelfConnect | Outcome::Incomplete => None,
         }
+    }
+
+    /// There is no connection, or it came late. Who opens one and throws it away at once did not
+    /// fail.
+    pub fn has_failed(&self) -> bool {
+        let was_open = self.reset.is_some_and(|reset| reset.after_ack);
+        self.outcome.is_failure() && !(self.outcome == Outcome::ResetByClient && was_open)
     }
 
     fn server_is_here(&self) -> bool {
@@ -26,34 +31,41 @@ impl Handshake {
         )
     }
 
-    /// A capture file tells nothing of listeners.
-    fn nobody_listened(&self) -> bool {
-        self.server_is_here() && self.knows_listeners && self.listener_queue.is_none()
-    }
-
     fn queue_is_full(&self) -> Option<bool> {
         self.listener_queue.map(|queue| queue.is_full())
     }
 
+    fn delayed(&self) -> Option<&'static str> {
+        if self.syn_retransmits == 0 {
+            return None;
+        }
+        Some(match (self.queue_is_full(), self.server_is_here()) {
+            (Some(true), _) => "late: the accept queue was full",
+            (_, true) => "late: a SYN before was not answered, as when the accept queue is full",
+            (_, false) => "late: a SYN before, or its answer, was lost",
+        })
+    }
+
     fn refused(&self) -> &'static str {
-        match (self.queue_is_full(), self.nobody_listened()) {
-            (Some(_), _) => "somebody listens there, so a firewall rejected it",
-            (None, true) => "nobody listened there",
-            (None, false) => "nobody listens there, or a firewall rejects it",
+        match self.listening {
+            Some(Listening::There(_)) => "somebody listens there, so a firewall rejected it",
+            Some(Listening::Elsewhere) => "at that port somebody listens on another address only",
+            Some(Listening::Nowhere) => "nobody listened there",
+            None => "nobody listens there, or a firewall rejects it",
         }
     }
 
     fn no_reply(&self) -> &'static str {
-        match (self.queue_is_full(), self.nobody_listened()) {
-            (Some(true), _) => "the accept queue was full",
-            (Some(false), _) => {
-                "the accept queue had room: a firewall, a full SYN queue, or no route back"
+        match (self.listening, self.queue_is_full()) {
+            (_, Some(true)) => "the accept queue was full",
+            (_, Some(false)) => {
+                "a firewall, a full SYN queue, or no route back; the accept queue had room"
             }
-            (None, true) => "no listener was seen and no reset was sent: a firewall",
-            (None, false) if self.server_is_here() => {
+            (Some(_), None) => "a firewall: nobody listens there, and no reset was sent",
+            (None, None) if self.server_is_here() => {
                 "a firewall, a full accept queue, a full SYN queue, or no route back"
             }
-            (None, false) => "lost on the way, a firewall, or a full accept queue of the server",
+            (None, None) => "lost on the way, a firewall, or a full accept queue of the server",
         }
     }
 
@@ -69,9 +81,7 @@ impl Handshake {
     fn ack_dropped(&self) -> &'static str {
         match self.queue_is_full() {
             Some(true) => "the accept queue was full",
-            Some(false) => {
-                "the accept queue had room again: it was full before, or TCP_DEFER_ACCEPT waits for data"
-            }
+            Some(false) => "the accept queue was full before, or TCP_DEFER_ACCEPT waits for data",
             None => "the server's accept queue was full, or the ACK was lost on the way",
         }
     }

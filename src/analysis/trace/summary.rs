@@ -1,6 +1,7 @@
 //! What all handshakes come to.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, HashMap},
     hash::Hash,
     net::IpAddr,
@@ -10,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    CapturedOn, Handshake, Outcome, QueueSample, Rises,
+    CapturedOn, Close, Handshake, How, Outcome, QueueSample, Rises, Side,
     latency::{Bar, Bars, Latencies, Percentiles},
 };
 use crate::model::Address;
@@ -29,6 +30,8 @@ pub struct Summary {
     pub handshakes: u64,
     /// How many of them were shown.
     pub shown: u64,
+    /// How long the trace took, in milliseconds; of a file, from its first packet to its last.
+    pub duration_ms: f64,
     /// Packets that were looked at.
     pub packets: u64,
     /// Packets that the kernel had no room for; `null` when they were read from a file.
@@ -39,9 +42,11 @@ pub struct Summary {
     pub histogram: Vec<Bar>,
     /// Why handshakes failed, the most frequent first.
     pub failures: Vec<Failure>,
+    /// Who ended connections first, and how; `null` when that was not followed.
+    pub closes: Option<Closes>,
     /// By server, those with most failures first; at most 20.
     pub listeners: Vec<ListenerSummary>,
-    /// By client, those with most failures first; at most 20.
+    /// By client, those with most failures first, then the slowest; at most 20.
     pub peers: Vec<PeerSummary>,
     /// How many servers there are; `null` when they were too many to be told apart.
     pub listener_count: Option<u64>,
@@ -68,6 +73,19 @@ pub struct Failure {
     pub reason: &'static str,
     /// How many.
     pub count: u64,
+}
+
+/// How connections ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
+pub struct Closes {
+    /// Both ends sent FIN, the client first.
+    pub by_client: u64,
+    /// Both ends sent FIN, the server first.
+    pub by_server: u64,
+    /// FINs crossed each other.
+    pub by_both: u64,
+    /// An end sent RST.
+    pub reset: u64,
 }
 
 /// What all handshakes with one server come to.
@@ -117,6 +135,10 @@ pub struct Tally {
     pub fragments: u64,
     /// Packets that should be TCP and could not be read.
     pub undecodable: u64,
+    /// How long the trace took, in milliseconds.
+    pub duration_ms: f64,
+    /// Ends of connections were followed.
+    pub follows_closes: bool,
     /// Handshakes that were shown.
     pub shown: u64,
     /// Unfinished handshakes that were forgotten.
@@ -131,6 +153,7 @@ pub struct Collector {
     all: Group,
     bars: Bars,
     failures: HashMap<(Outcome, &'static str), u64>,
+    closes: Closes,
     listeners: Groups<Address>,
     peers: Groups<IpAddr>,
 }
@@ -169,7 +192,7 @@ impl Collector {
         latency(handshake)
             .into_iter()
             .for_each(|ms| self.bars.add(ms));
-        if let Some(reason) = handshake.reason {
+        if let Some(reason) = handshake.reason.filter(|_| handshake.has_failed()) {
             let key = (handshake.outcome, reason);
             *self.failures.entry(key).or_default() += 1;
         }
@@ -177,9 +200,15 @@ impl Collector {
         self.peers.add(handshake.client.address, handshake);
     }
 
-    /// How many there are so far.
-    pub fn handshakes(&self) -> u64 {
-        self.all.handshakes
+    /// Takes the end of a connection.
+    pub fn add_close(&mut self, close: &Close) {
+        let count = match (close.how, close.closed_by) {
+            (How::Reset, _) => &mut self.closes.reset,
+            (How::Fin, Side::Client) => &mut self.closes.by_client,
+            (How::Fin, Side::Server) => &mut self.closes.by_server,
+            (How::Fin, Side::Both) => &mut self.closes.by_both,
+        };
+        *count += 1;
     }
 
     fn failures(&self) -> Vec<Failure> {
@@ -199,17 +228,21 @@ impl Collector {
             let count = self.all.outcomes.get(&outcome);
             (outcome, count.copied().unwrap_or(0))
         });
-        let listeners = self.listeners.worst();
-        let peers = self.peers.worst();
+        let listeners = self.listeners.worst(|group| group.handshakes);
+        // Positive numbers are in the order of their bits.
+        let slowness = |group: &Group| group.total.percentiles().p90.map_or(0, f64::to_bits);
+        let peers = self.peers.worst(slowness);
         Summary {
             outcomes: outcomes.into(),
             handshakes: self.all.handshakes,
             shown: tally.shown,
+            duration_ms: tally.duration_ms,
             packets: tally.packets,
             lost_by_kernel: tally.lost_by_kernel,
             latency_ms: self.all.total.percentiles(),
             histogram: self.bars.all(),
             failures: self.failures(),
+            closes: tally.follows_closes.then_some(self.closes),
             listeners: listeners.into_iter().map(listener).collect(),
             peers: peers.into_iter().map(peer).collect(),
             listener_count: self.listeners.count(),
@@ -238,10 +271,10 @@ impl<K: Eq + Hash + Ord + Copy> Groups<K> {
         (!self.is_full).then_some(self.known.len() as u64)
     }
 
-    fn worst(&self) -> Vec<(&K, &Group)> {
+    /// Those with most failures, and among equals those of the highest rank.
+    fn worst(&self, rank: impl Fn(&Group) -> u64) -> Vec<(&K, &Group)> {
         let mut all: Vec<_> = self.known.iter().collect();
-        let rank = |group: &Group| (group.failed, group.handshakes);
-        all.sort_by(|(one, a), (other, b)| rank(b).cmp(&rank(a)).then(one.cmp(other)));
+        all.sort_by_cached_key(|(key, group)| Reverse((group.failed, rank(group), Reverse(**key))));
         all.truncate(LISTED);
         all
     }
@@ -251,7 +284,7 @@ impl Group {
     fn add(&mut self, handshake: &Handshake) {
         let is_first = self.handshakes == 0;
         self.handshakes += 1;
-        self.failed += u64::from(handshake.outcome.is_failure());
+        self.failed += u64::from(handshake.has_failed());
         *self.outcomes.entry(handshake.outcome).or_default() += 1;
         if handshake.outcome == Outcome::Established {
             handshake

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Close, Handshake, Queues,
+    Close, Handshake, Queues, Waiting,
     attempt::{Attempt, Taken},
     clock::Clock,
     pair::Pair,
@@ -20,6 +20,8 @@ use crate::model::{Flags, Segment};
 const MOST: usize = 65_536;
 /// A SYN-ACK that comes so much later than its handshake's end is not a copy of one seen before.
 const LATE_NS: u64 = 100_000_000;
+/// An answer takes less, unless something is wrong.
+const WAITING_NS: u64 = 1_000_000_000;
 
 /// What the tracker has to say.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,9 +80,9 @@ impl Tracker {
         let due = attempt.deadline();
         let taken = attempt.take(segment, at);
         // A copy may be the first to tell that the server is here.
-        let matters = taken != Taken::Ignored || attempt.queue.is_none();
+        let matters = taken != Taken::Ignored || attempt.listening.is_none();
         if matters && attempt.server_is_here() {
-            attempt.look_at_queue(self.queues.serving(&attempt.server, segment));
+            attempt.look_at(self.queues.listening(&attempt.server, segment));
         }
         if taken == Taken::Ignored {
             return;
@@ -142,6 +144,19 @@ impl Tracker {
         self.events.drain(..)
     }
 
+    /// Handshakes without an answer to what was sent more than a second ago.
+    pub fn waiting(&self) -> Waiting {
+        let now = self.clock.now();
+        let mut waiting = Waiting::default();
+        for attempt in self.attempts.values().filter(|attempt| !attempt.is_open()) {
+            let waited = now.saturating_sub(attempt.first);
+            if waited > WAITING_NS {
+                waiting.add(attempt.server, waited);
+            }
+        }
+        waiting
+    }
+
     /// What it could not follow so far.
     pub fn shortcomings(&self) -> Shortcomings {
         Shortcomings {
@@ -193,7 +208,7 @@ impl Tracker {
         attempt.lost_before = self.lost;
         attempt.reused_after = past.map(|ended| at.saturating_sub(ended));
         if attempt.server_is_here() {
-            attempt.look_at_queue(self.queues.serving(&attempt.server, segment));
+            attempt.look_at(self.queues.listening(&attempt.server, segment));
         }
         let deadline = Reverse((attempt.deadline(), attempt.serial, pair));
         self.deadlines.push(deadline);
@@ -231,7 +246,6 @@ impl Tracker {
             now: self.clock.now(),
             clock_steps: self.clock.steps(),
             lost: self.lost,
-            knows_listeners: self.queues.are_known(),
         }
     }
 

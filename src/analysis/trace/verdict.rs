@@ -1,7 +1,7 @@
 //! What an attempt came to, and when that can be said.
 
 use super::{
-    Outcome, QueueSample,
+    Listening, Outcome,
     attempt::{Attempt, Reset},
     handshake::{
         CapturedOn, Handshake, Offer, Options, Remark, ResetReport, Sequence, Side, milliseconds,
@@ -41,8 +41,6 @@ pub struct Context {
     pub clock_steps: u32,
     /// Packets that the kernel lost so far.
     pub lost: u64,
-    /// It has looked at this host's listeners.
-    pub knows_listeners: bool,
 }
 
 impl Attempt {
@@ -199,14 +197,17 @@ impl Attempt {
                 client_isn: self.client_sequence(),
                 server_isn: self.server_sequence(),
             },
-            listener_queue: self.queue,
+            listener_queue: match self.listening {
+                Some(Listening::There(queue)) => Some(queue),
+                Some(Listening::Elsewhere | Listening::Nowhere) | None => None,
+            },
             reset: self.reset.map(|reset| self.reset_report(&reset)),
             reused_after_ms: self.reused_after.map(milliseconds),
             packet: self.packet,
             remarks: self.remarks(ending, context, outcome),
             started_ns: self.began_ns,
             interface_index: self.interface,
-            knows_listeners: context.knows_listeners,
+            listening: self.listening,
         };
         told.reason = told.cause();
         (told.host_ms, told.network_ms) = told.halves();
@@ -231,9 +232,12 @@ impl Attempt {
         Some(answer.segment.acknowledgement.wrapping_sub(first))
     }
 
-    /// Keeps what the listener's queue was when it mattered.
-    pub fn look_at_queue(&mut self, sample: Option<QueueSample>) {
-        self.queue = sample.or(self.queue);
+    /// Keeps who listened when that mattered last, and what told most: a queue that was full.
+    pub fn look_at(&mut self, seen: Option<Listening>) {
+        let was_full = matches!(self.listening, Some(Listening::There(queue)) if queue.is_full());
+        if !was_full {
+            self.listening = seen.or(self.listening);
+        }
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Intake {
     /// Names of devices.
     pub devices: Devices,
     condition: Condition,
+    /// The time of the first packet.
+    first_ns: Option<u64>,
 }
 
 impl Intake {
@@ -24,7 +26,11 @@ impl Intake {
     pub fn new(args: &TraceArgs, condition: &Condition) -> Self {
         Intake {
             tracker: Tracker::new(args.close),
-            tally: Tally::default(),
+            tally: Tally {
+                follows_closes: args.close,
+                ..Tally::default()
+            },
+            first_ns: None,
             devices: Devices::default(),
             condition: condition.clone(),
         }
@@ -38,6 +44,9 @@ impl Intake {
     ) -> sockdiag::Result<()> {
         self.tally.packets += 1;
         self.devices.see(packet);
+        let first = *self.first_ns.get_or_insert(packet.time_ns);
+        let since = packet.time_ns.saturating_sub(first) as f64 / 1_000_000.0;
+        self.tally.duration_ms = self.tally.duration_ms.max(since);
         // For handshakes, time passes with every packet, also with those that are none of theirs.
         self.tracker.pass(packet.time_ns);
         match packet.decode() {

@@ -20,6 +20,7 @@ use crate::command::{
     usage,
     wait::{Waiter, Woken},
     walks::tcp_listeners,
+    with_way_in,
 };
 
 /// How long nothing may happen before it is looked whether something should have.
@@ -48,7 +49,12 @@ fn enter(args: &TraceArgs, kernel: &Kernel) -> anyhow::Result<()> {
     match args.place.netns.as_deref() {
         None => Ok(()),
         Some("all") => Err(usage("--netns all: a trace captures in one namespace")),
-        Some(name) => Ok(kernel.namespace(name)?.move_into()?),
+        Some(name) => {
+            let namespace = kernel.namespace(name)?;
+            namespace
+                .move_into()
+                .map_err(|error| with_way_in(error.into()))
+        }
     }
 }
 
@@ -66,6 +72,9 @@ struct Live {
     before: Option<Counters>,
     /// Why listeners could not be looked at.
     unseen: Option<String>,
+    /// Somebody looks on.
+    watched: bool,
+    begun: Instant,
 }
 
 impl Live {
@@ -89,6 +98,8 @@ impl Live {
             clocks: Clocks::now(),
             before,
             unseen: None,
+            watched: io::stdout().is_terminal(),
+            begun: Instant::now(),
         };
         drop_privileges()?;
         Ok(live)
@@ -116,6 +127,9 @@ impl Live {
         let passed = self.clocks.packets_ns.saturating_sub(DELAY_NS);
         self.intake.tracker.pass(passed);
         let goes_on = teller.tell(&mut self.intake, self.writer.as_mut())?;
+        if self.watched {
+            teller.status(&self.intake.tracker.waiting())?;
+        }
         teller.flush()?;
         self.save()?;
         Ok(goes_on)
@@ -158,7 +172,6 @@ impl Live {
     }
 
     fn finish(mut self, mut teller: Teller, kernel: &Kernel) -> anyhow::Result<()> {
-        teller.begin_line()?;
         // What arrived before the end may still be the kernel's.
         thread::sleep(Duration::from_nanos(DELAY_NS));
         if self.step(&mut teller)? {
@@ -168,6 +181,7 @@ impl Live {
         let after = kernel.counters().ok();
         let both = self.before.as_ref().zip(after.as_ref());
         self.intake.tally.counters = both.map(|(before, after)| rises(before, after));
+        self.intake.tally.duration_ms = self.begun.elapsed().as_secs_f64() * 1000.0;
         let unseen = self
             .unseen
             .map(|why| Incomplete::new("listener_queue", why));

@@ -8,7 +8,10 @@ mod intake;
 mod live;
 mod teller;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, ValueHint};
 use sockdiag::{
@@ -31,6 +34,11 @@ Examples:
   sockdiag trace --close dst 10.0.0.0/8      also who closed, and when
   tcpdump -w - -i eth0 tcp | sockdiag trace --read -
 
+Outcomes: established; refused (RST to the SYN); no reply (no answer, and the client has given up); \
+SYN-ACK unanswered; ACK dropped (the SYN-ACK came again after the ACK: accept queue full); reset by \
+client or server (before it sent anything); simultaneous open; self-connect; incomplete (the capture \
+ended first).
+
 Filter: `:8080`, `sport` and `src` are the server's end, `dport` and `dst` the client's; joined by \
 `and`, `or`, `not` and parentheses.
 
@@ -46,7 +54,7 @@ pub struct TraceArgs {
     #[arg(short, long, value_name = "NAME", value_hint = ValueHint::Other, conflicts_with = "read")]
     interface: Vec<String>,
     /// Show only handshakes with a server at this port (repeatable)
-    #[arg(short, long, value_name = "PORT")]
+    #[arg(short, long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     port: Vec<u16>,
     /// Show only handshakes with this host at either end (repeatable)
     #[arg(long, value_name = "ADDR[/BITS]", value_hint = ValueHint::Other)]
@@ -64,11 +72,17 @@ pub struct TraceArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     slow: Option<Duration>,
     /// Show when connections end, too: who closed, how, after how long
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["failed", "slow"])]
     close: bool,
     /// Show the summary only
     #[arg(long)]
     summary: bool,
+    /// Tell sequence numbers, options, and when segments were sent again under each line
+    #[arg(short, long)]
+    verbose: bool,
+    /// Leave out the summary
+    #[arg(short, long, conflicts_with_all = ["verbose", "summary"])]
+    quiet: bool,
     /// Stop after so long
     #[arg(long = "for", value_name = "DURATION", value_parser = duration, conflicts_with = "read")]
     limit: Option<Duration>,
@@ -98,6 +112,7 @@ pub fn run(args: &TraceArgs) -> anyhow::Result<()> {
     if args.format.wants_columns() {
         return describe::columns_of(COLUMNS);
     }
+    args.check()?;
     let condition = args.condition()?;
     let teller = Teller::new(args)?;
     match &args.read {
@@ -134,6 +149,21 @@ impl TraceArgs {
         }
     }
 
+    /// What only shows when flags are seen together.
+    fn check(&self) -> anyhow::Result<()> {
+        if self.write.as_deref() == Some(Path::new("-")) {
+            return Err(usage(
+                "--write -: standard output has the report; name a file",
+            ));
+        }
+        if self.read.is_some() && self.place.netns.is_some() {
+            return Err(usage(
+                "--netns: a file that is read has no network namespace",
+            ));
+        }
+        Ok(())
+    }
+
     fn writer(&self) -> anyhow::Result<Option<CaptureWriter>> {
         let create = |path: &PathBuf| CaptureWriter::create(path);
         Ok(self.write.as_ref().map(create).transpose()?)
@@ -141,10 +171,18 @@ impl TraceArgs {
 }
 
 fn either_end(host: &str) -> anyhow::Result<Condition> {
-    let wrong = |error: FilterError| usage(format!("--host {host}: {error}"));
+    let wrong = |_| {
+        usage(format!(
+            "--host {host}: an address, as 10.0.0.1 or 10.0.0.0/8; names are not looked up"
+        ))
+    };
     Filter::parse_connection(&format!("src {host} or dst {host}")).map_err(wrong)
 }
 
 fn parsed(text: &str) -> anyhow::Result<Condition> {
-    Filter::parse_connection(text).map_err(|error| usage(format!("in the filter: {error}")))
+    let wrong = |error: FilterError| match Path::new(text).is_file() {
+        true => usage(format!("{text}: a file is read with --read {text}")),
+        false => usage(format!("in the filter: {error}")),
+    };
+    Filter::parse_connection(text).map_err(wrong)
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use sockdiag::{
-    analysis::trace::{Close, Collector, Event, Handshake, Line, Shortcomings, Tally, TraceReport},
+    analysis::trace::{
+        Close, Collector, Event, Handshake, Line, Shortcomings, Summary, Tally, TraceReport,
+        Waiting,
+    },
     model::{Address, Condition, Incomplete},
     source::{CaptureWriter, Families},
 };
@@ -14,7 +17,8 @@ use crate::{
     command::{Host, usage},
     render::{
         Format, Layout, NoSuchColumn, Output, Settings, Stream, chosen, size,
-        table::trace::{COLUMNS, NARROWER, USUAL, detail, metrics, shown, summary},
+        table::trace::{COLUMNS, NARROWER, USUAL, detail, metrics, shown, single, summary},
+        text,
     },
 };
 
@@ -26,6 +30,9 @@ pub struct Teller {
     choice: Choice,
     collector: Collector,
     shown: u64,
+    /// Handshakes that ended and were not asked for.
+    others: u64,
+    quiet: bool,
     verbose: bool,
 }
 
@@ -43,7 +50,11 @@ struct Choice {
 impl Teller {
     /// Prepares it from the flags.
     pub fn new(args: &TraceArgs) -> anyhow::Result<Self> {
-        let settings = args.format.settings()?;
+        let settings = Settings {
+            quiet: args.quiet,
+            verbose: args.verbose,
+            ..args.format.settings()?
+        };
         if settings.format == Format::Prom && !args.summary {
             return Err(usage("-o prom is for a summary: add --summary"));
         }
@@ -54,7 +65,7 @@ impl Teller {
         }
         let layout = layout(&settings, args.close)?;
         let host = Host::this()?;
-        let verbose = settings.verbose;
+        let (quiet, verbose) = (settings.quiet, settings.verbose);
         let output = Output::new(settings);
         Ok(Teller {
             stream: output.stream(layout),
@@ -70,6 +81,8 @@ impl Teller {
             },
             collector: Collector::default(),
             shown: 0,
+            others: 0,
+            quiet,
             verbose,
         })
     }
@@ -91,7 +104,9 @@ impl Teller {
         mut writer: Option<&mut CaptureWriter>,
     ) -> anyhow::Result<bool> {
         let mut events: Vec<Event> = intake.tracker.events().collect();
+        let all = events.len();
         events.retain(|event| self.choice.covers(event));
+        self.others += (all - events.len()) as u64;
         let devices = &intake.devices;
         for event in events {
             if self.is_enough() {
@@ -110,6 +125,7 @@ impl Teller {
                         interface,
                         ..*close
                     });
+                    self.collector.add_close(&close);
                     self.line(Line::Close(close))?;
                 }
             }
@@ -141,19 +157,28 @@ impl Teller {
         };
         let report = TraceReport::new(line, Vec::new());
         let moment = self.host.moment(None);
+        self.output.status("")?;
         self.output
-            .event(&report, &report.line, &mut self.stream, &moment, &under)
+            .event(&report, &report.line, &mut self.stream, &moment, under)
             .context("writing the report")
     }
 
-    /// Goes on after a key that stopped it.
-    pub fn begin_line(&mut self) -> anyhow::Result<()> {
-        self.output.begin_line().context("writing the report")
+    /// Shows what is not decided yet, where somebody looks on.
+    pub fn status(&mut self, waiting: &Waiting) -> anyhow::Result<()> {
+        let line = pending(waiting).unwrap_or_default();
+        self.output.status(&line).context("writing the report")
     }
 
     /// Passes on what was written.
     pub fn flush(&mut self) -> anyhow::Result<()> {
         self.output.flush().context("writing the report")
+    }
+
+    /// A filter that nothing meets may mean the other end.
+    fn unasked(&self, told: &Summary) -> Option<Incomplete> {
+        let why = "did not match; src and sport are the server's end, dst and dport the client's";
+        let missed = told.handshakes == 0 && self.others > 0;
+        missed.then(|| Incomplete::counted("handshakes", why, self.others))
     }
 
     fn is_enough(&self) -> bool {
@@ -173,10 +198,16 @@ impl Teller {
             evicted: missed.evicted,
             ..intake.tally
         });
+        let duration = Duration::from_secs_f64(told.duration_ms / 1000.0);
+        incomplete.extend(self.unasked(&told));
         let lines = summary(&told, size().map(|(columns, _)| columns));
         let metrics = metrics(&told);
         let report = TraceReport::new(Line::Summary(Box::new(told)), incomplete);
-        let moment = self.host.moment(None);
+        if self.quiet {
+            return self.flush();
+        }
+        let moment = self.host.moment(Some(duration));
+        self.output.status("")?;
         self.output
             .conclusion(&report, &moment, lines, &metrics)
             .context("writing the report")
@@ -203,7 +234,7 @@ impl Choice {
     fn shows(&self, handshake: &Handshake) -> bool {
         let slow = self.slow.map(|slow| slow.as_secs_f64() * 1000.0);
         let is_slow = slow.is_some_and(|slow| handshake.total_ms.is_some_and(|ms| ms >= slow));
-        let is_failure = self.failed && handshake.outcome.is_failure();
+        let is_failure = self.failed && handshake.has_failed();
         let all = !self.failed && self.slow.is_none();
         all || is_slow || is_failure
     }
@@ -213,18 +244,27 @@ fn layout(settings: &Settings, closes: bool) -> anyhow::Result<Layout<Line>> {
     let named = chosen(settings, COLUMNS).map_err(|NoSuchColumn(key)| {
         usage(format!("no column {key:?}; --columns help lists them"))
     })?;
-    let all = || COLUMNS.iter().map(|column| column.key).collect();
     let (shown, narrower) = match named {
         Some(keys) => (keys, &[][..]),
-        None if settings.format == Format::Csv => (all(), &[][..]),
-        None => (shown(closes, settings.verbose), NARROWER),
+        None if settings.format == Format::Csv => (single(), &[][..]),
+        None => (shown(closes), NARROWER),
     };
     Ok(Layout {
         columns: COLUMNS,
         shown,
         usual: USUAL,
         narrower,
+        note: Some("note"),
     })
+}
+
+/// `3 without an answer, the longest for 12s: 10.0.0.5:5432`
+fn pending(waiting: &Waiting) -> Option<String> {
+    let (server, longest) = waiting.longest?;
+    let (count, longest) = (waiting.count, text::duration(longest / 1_000_000));
+    Some(format!(
+        "{count} without an answer, the longest for {longest}: {server}"
+    ))
 }
 
 /// What a packet's comment says.

@@ -336,7 +336,7 @@ fn a_capture_file_does_not_tell_that_nobody_listened() {
     assert!(reason(&mut Script::new()).contains("a full accept queue"));
     let mut live = Script::new();
     live.tracker.look_at(Queues::of(&[], START_NS));
-    assert!(reason(&mut live).contains("no listener was seen"));
+    assert!(reason(&mut live).contains("nobody listens there"));
 }
 
 #[test]

@@ -9,9 +9,8 @@ use sockdiag::{
 use super::super::{Align::*, Cell, Column, Narrower, Rising::*, Value, View};
 use crate::render::{Tone, text};
 
-/// The columns of a trace. The end of a connection has one more; what is noted stands under the
-/// line where more is told there.
-pub fn shown(closes: bool, verbose: bool) -> Vec<&'static str> {
+/// The columns of a trace; the end of a connection has one more.
+pub fn shown(closes: bool) -> Vec<&'static str> {
     let all = [
         "started",
         "client",
@@ -26,8 +25,14 @@ pub fn shown(closes: bool, verbose: bool) -> Vec<&'static str> {
     ];
     let mut shown = all.to_vec();
     shown.retain(|key| closes || *key != "lived");
-    shown.retain(|key| !verbose || *key != "note");
     shown
+}
+
+/// Every column that holds one value, for programs.
+pub fn single() -> Vec<&'static str> {
+    let all = COLUMNS.iter().map(|column| column.key);
+    all.filter(|key| !["retransmits", "queue"].contains(key))
+        .collect()
 }
 
 /// How wide they usually are.
@@ -35,12 +40,11 @@ pub const USUAL: &[(&str, usize)] = &[
     ("started", 12),
     ("client", 17),
     ("server", 14),
-    ("outcome", 11),
+    ("outcome", 15),
     ("syn_ack_to_ack", 6),
     ("total", 6),
     ("lived", 6),
     ("queue", 8),
-    ("note", 20),
 ];
 
 /// What gives way, first to last.
@@ -49,8 +53,8 @@ pub const NARROWER: &[Narrower] = &[
     Narrower::Drop("note"),
     Narrower::Drop("queue"),
     Narrower::Drop("retransmits"),
-    Narrower::Drop("total"),
     Narrower::Drop("lived"),
+    Narrower::Drop("total"),
     Narrower::Drop("started"),
     Narrower::LastResort("client"),
 ];
@@ -131,12 +135,44 @@ pub const COLUMNS: &[Column<Line>] = &[
         "how often the SYN and the SYN-ACK were sent again",
     ),
     Column::new(
+        "syn_retransmits",
+        "SYN RETRANS",
+        Right,
+        Bad,
+        syn_retransmits,
+        "how often the SYN was sent again",
+    ),
+    Column::new(
+        "syn_ack_retransmits",
+        "SYN-ACK RETRANS",
+        Right,
+        Bad,
+        syn_ack_retransmits,
+        "how often the SYN-ACK was sent again",
+    ),
+    Column::new(
         "queue",
         "QUEUE",
         Left,
         Neutral,
         queue,
-        "the listener's accept queue and its limit at that moment",
+        "the listener's accept queue and its limit, looked at some milliseconds later",
+    ),
+    Column::new(
+        "queue_length",
+        "QUEUE LENGTH",
+        Right,
+        Neutral,
+        queue_length,
+        "connections that waited in the listener's accept queue",
+    ),
+    Column::new(
+        "queue_limit",
+        "QUEUE LIMIT",
+        Right,
+        Neutral,
+        queue_limit,
+        "its limit; it is full when the length is greater",
     ),
     Column::new(
         "lived",
@@ -269,13 +305,13 @@ fn key(word: &impl serde::Serialize) -> String {
 }
 
 fn ending(close: &Close) -> (&'static str, &'static str) {
-    match (close.how, close.closed_by) {
+    match (close.how, close.reset_by.unwrap_or(close.closed_by)) {
         (How::Fin, Side::Client) => ("client closed", "closed_by_client"),
         (How::Fin, Side::Server) => ("server closed", "closed_by_server"),
         (How::Fin, Side::Both) => ("both closed", "closed_by_both"),
-        (How::Reset, Side::Client) => ("client reset", "reset_by_client"),
-        (How::Reset, Side::Server) => ("server reset", "reset_by_server"),
-        (How::Reset, Side::Both) => ("reset", "reset"),
+        (How::Reset, Side::Client) => ("client reset", "aborted_by_client"),
+        (How::Reset, Side::Server) => ("server reset", "aborted_by_server"),
+        (How::Reset, Side::Both) => ("reset", "aborted"),
     }
 }
 
@@ -357,6 +393,32 @@ fn retransmits(row: &Line, _: &View) -> Cell {
             rank: Some(f64::from(syns) + f64::from(answers)),
         };
         Cell::from(both).tone(Tone::Warning)
+    })
+}
+
+fn syn_retransmits(row: &Line, _: &View) -> Cell {
+    of(row, |handshake| {
+        Cell::count(Some(handshake.syn_retransmits))
+    })
+}
+
+fn syn_ack_retransmits(row: &Line, _: &View) -> Cell {
+    of(row, |handshake| {
+        Cell::count(Some(handshake.syn_ack_retransmits))
+    })
+}
+
+fn queue_length(row: &Line, _: &View) -> Cell {
+    let length = |queue: QueueSample| queue.length;
+    of(row, |handshake| {
+        Cell::count(handshake.listener_queue.map(length))
+    })
+}
+
+fn queue_limit(row: &Line, _: &View) -> Cell {
+    let limit = |queue: QueueSample| queue.limit;
+    of(row, |handshake| {
+        Cell::count(handshake.listener_queue.map(limit))
     })
 }
 

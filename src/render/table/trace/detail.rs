@@ -1,15 +1,13 @@
 //! What `-v` tells under a handshake.
 
-use sockdiag::analysis::trace::{CapturedOn, FastOpen, Handshake, Offer};
+use sockdiag::analysis::trace::{FastOpen, Handshake, Offer};
 
-use super::columns::noted;
 use crate::render::text;
 
 /// Lines about options, numbers and times.
 pub fn detail(handshake: &Handshake) -> Vec<String> {
     let options = &handshake.options;
-    let mut lines: Vec<String> = noted(handshake).into_iter().collect();
-    lines.push(legs(handshake));
+    let mut lines = vec![legs(handshake)];
     lines.extend(
         options
             .client
@@ -22,7 +20,6 @@ pub fn detail(handshake: &Handshake) -> Vec<String> {
     );
     lines.extend(again("SYN", &handshake.syn_after_ms));
     lines.extend(again("SYN-ACK", &handshake.syn_ack_after_ms));
-    lines.extend(handshake.captured_on.map(halves));
     if let Some(bytes) = handshake.fast_open_bytes {
         lines.push(format!(
             "fast open: {bytes} bytes of the SYN's data were taken"
@@ -76,20 +73,4 @@ fn offered(offer: &Offer) -> String {
 fn again(what: &str, times: &[f64]) -> Option<String> {
     let times: Vec<String> = times.iter().map(|time| text::latency(*time)).collect();
     (!times.is_empty()).then(|| format!("{what} again after {}", times.join(", ")))
-}
-
-fn halves(place: CapturedOn) -> String {
-    let told = match place {
-        CapturedOn::Server => {
-            "on the server: SYN→SYN-ACK is this host, →ACK the network and the client"
-        }
-        CapturedOn::Client => {
-            "on the client: SYN→SYN-ACK is the network and the server, →ACK this host"
-        }
-        CapturedOn::Both => "on both ends: there is no network between them",
-        CapturedOn::Between => {
-            "between them: SYN→SYN-ACK is the server's side, →ACK the client's, each with its network"
-        }
-    };
-    format!("captured {told}")
 }

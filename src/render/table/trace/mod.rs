@@ -4,6 +4,6 @@ mod columns;
 mod detail;
 mod summary;
 
-pub use columns::{COLUMNS, NARROWER, USUAL, shown};
+pub use columns::{COLUMNS, NARROWER, USUAL, shown, single};
 pub use detail::detail;
 pub use summary::{metrics, summary};

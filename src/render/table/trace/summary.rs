@@ -1,7 +1,7 @@
 //! What a trace says at its end.
 
 use sockdiag::analysis::trace::{
-    Bar, Failure, ListenerSummary, Outcome, PeerSummary, Percentiles, Summary,
+    Bar, CapturedOn, Closes, Failure, ListenerSummary, Outcome, PeerSummary, Percentiles, Summary,
 };
 
 use super::columns::filled;
@@ -28,7 +28,9 @@ const GOING: [&str; 6] = [
 pub fn summary(summary: &Summary, width: Option<usize>) -> Vec<String> {
     let mut lines = vec![counted(summary)];
     lines.extend(summary.failures.iter().map(failure));
+    lines.extend(summary.closes.map(closed));
     lines.extend(latencies(summary));
+    lines.extend(halves(summary));
     lines.extend(table(
         &[
             "SERVER",
@@ -73,8 +75,9 @@ fn counted(summary: &Summary) -> String {
     if outcomes.is_empty() {
         outcomes.push("No handshakes".to_owned());
     }
+    let duration = text::latency(summary.duration_ms);
     format!(
-        "{packets} packets{}. {}.",
+        "{packets} packets in {duration}{}. {}.",
         lost.unwrap_or_default(),
         outcomes.join(", ")
     )
@@ -85,13 +88,31 @@ fn failure(failure: &Failure) -> String {
     format!("{count} × {outcome}: {}", failure.reason)
 }
 
-fn latencies(summary: &Summary) -> Option<String> {
-    let all = &summary.latency_ms;
-    let [p50, p90, p99, max] = said(all)?;
-    let bars = drawn(&summary.histogram)?;
-    Some(format!(
-        "latency  p50 {p50}  p90 {p90}  p99 {p99}  max {max}   {bars}"
-    ))
+fn closed(closes: Closes) -> String {
+    let all = [
+        (closes.by_client, "by the client"),
+        (closes.by_server, "by the server"),
+        (closes.by_both, "by both at once"),
+        (closes.reset, "by a reset"),
+    ];
+    let some = all.iter().filter(|(count, _)| *count > 0);
+    let said: Vec<String> = some
+        .map(|(count, by)| format!("{} {by}", text::grouped(*count)))
+        .collect();
+    match said.is_empty() {
+        true => "closed: none".to_owned(),
+        false => format!("closed: {}", said.join(", ")),
+    }
+}
+
+/// Percentiles, and a picture with its scale below them.
+fn latencies(summary: &Summary) -> Vec<String> {
+    let told = said(&summary.latency_ms).zip(drawn(&summary.histogram));
+    let Some(([p50, p90, p99, max], bars)) = told else {
+        return Vec::new();
+    };
+    let percentiles = format!("latency  p50 {p50}  p90 {p90}  p99 {p99}  max {max}");
+    vec![percentiles, format!("         {bars}")]
 }
 
 fn said(all: &Percentiles) -> Option<[String; 4]> {
@@ -99,7 +120,7 @@ fn said(all: &Percentiles) -> Option<[String; 4]> {
     Some([p50, p90, p99, max].map(text::latency))
 }
 
-/// `▁▂▇▅▂▁▁▂ 0.25ms to 2.05s`
+/// `0.25ms ▁▂▇▅▂▁▁▂ 2.05s`
 fn drawn(bars: &[Bar]) -> Option<String> {
     let (first, last) = (bars.first()?, bars.last()?);
     let most = bars.iter().map(|bar| bar.count).max()?.max(1);
@@ -109,7 +130,32 @@ fn drawn(bars: &[Bar]) -> Option<String> {
     };
     let drawn: String = bars.iter().map(bar).collect();
     let [from, to] = [first.up_to_ms / 2.0, last.up_to_ms].map(text::latency);
-    Some(format!("{drawn}  {from} to {to}"))
+    Some(format!("{from} {drawn} {to}"))
+}
+
+/// Whose half of the times is whose, where all were captured alike.
+fn halves(summary: &Summary) -> Option<String> {
+    let mut places = summary
+        .listeners
+        .iter()
+        .map(|listener| listener.captured_on);
+    let place = places.next()??;
+    if !places.all(|other| other == Some(place)) {
+        return None;
+    }
+    let told = match place {
+        CapturedOn::Server => {
+            "on the server: SYN→SYN-ACK is this host, →ACK the network and the client"
+        }
+        CapturedOn::Client => {
+            "on the client: SYN→SYN-ACK is the network and the server, →ACK this host"
+        }
+        CapturedOn::Both => "on both ends: there is no network between them",
+        CapturedOn::Between => {
+            "between them: SYN→SYN-ACK is the server's side, →ACK the client's, each with its network"
+        }
+    };
+    Some(format!("captured {told}"))
 }
 
 fn listener(listener: &ListenerSummary) -> Vec<String> {
