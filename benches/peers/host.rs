@@ -1,4 +1,4 @@
-//! The machine and the load, as far as they explain the numbers.
+//! The machine and its load, as far as they explain the numbers.
 
 use std::fs;
 use std::process::Command;
@@ -7,42 +7,30 @@ use anyhow::Context;
 
 use crate::format;
 use crate::load::Load;
+use crate::machine::Machine;
 use crate::measure;
 
 /// The limits are promised for this many.
 const PROMISED_SOCKETS: u32 = 1_000_000;
 
 pub struct Host {
-    kernel: String,
-    cores: usize,
+    machine: Machine,
     /// TCP sockets of the namespace as the kernel counts them, listeners included.
     sockets: u64,
     listeners: usize,
     /// `None` where the kernel does not tell cheaply.
     descriptors: Option<u64>,
-    /// How busy the machine was in the minute before the first round. Making the load is part of
-    /// that.
-    load_average: String,
     iproute2: String,
 }
 
 impl Host {
     pub fn read(load: &Load) -> anyhow::Result<Self> {
-        let load_average = fs::read_to_string("/proc/loadavg").context("reading /proc/loadavg")?;
         Ok(Self {
-            kernel: fs::read_to_string("/proc/sys/kernel/osrelease")
-                .context("reading osrelease")?
-                .trim()
-                .to_owned(),
-            cores: std::thread::available_parallelism()?.get(),
+            // Making the load is part of what it was busy with.
+            machine: Machine::read()?,
             sockets: sockets_in_use()?,
             listeners: load.listeners().count(),
             descriptors: load.descriptors(),
-            load_average: load_average
-                .split(' ')
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
             iproute2: iproute2_version(),
         })
     }
@@ -52,13 +40,11 @@ impl Host {
             .descriptors
             .map_or("an unknown number of".to_owned(), format::count);
         Ok(format!(
-            "Linux {}, {} cores, load average {} at the start; {} TCP sockets ({} listen), \
+            "{}; {} TCP sockets ({} listen), \
              {descriptors} open descriptors in {} processes; {}; {rounds} rounds, \
              ratios are medians of the rounds' ratios; lsof has one round and is stopped after {}. \
              Peak memory is that of the largest process; below {} it may not be seen.",
-            self.kernel,
-            self.cores,
-            self.load_average,
+            self.machine,
             format::count(self.sockets),
             self.listeners,
             self.listeners,

@@ -4,10 +4,12 @@
 use std::time::Duration;
 
 use crate::agreement::Agreement;
-use crate::cases::{self, Row, Watch, series};
+use crate::cases::{self, Watch};
 use crate::format;
+use crate::limit::{Limit, faster, small};
 use crate::owners::Found;
 use crate::pipelines;
+use crate::row::{Row, series};
 
 const BARE_WALL: Duration = Duration::from_millis(10);
 const BARE_PEAK_BYTES: u64 = 12_000_000;
@@ -27,14 +29,6 @@ const RATIOS: [(&str, f64, &str); 8] = [
     (cases::PORTS_NO_OWNERS, 1.0, pipelines::SS_PORTS),
     (cases::TIMEWAIT, 1.0, pipelines::SS_TIMEWAIT),
 ];
-
-/// A promise and how it stands.
-pub struct Limit {
-    pub command: &'static str,
-    pub limit: String,
-    /// `None` when it, or what it is set against, could not be measured.
-    pub measured: Option<(String, bool)>,
-}
 
 pub fn judge(
     rows: &[Row],
@@ -74,29 +68,6 @@ fn within(rows: &[Row], command: &'static str, most: Duration) -> Limit {
         limit: format::duration(most),
         measured: wall.map(|wall| (format::duration(wall), wall <= most)),
     }
-}
-
-fn small(rows: &[Row], command: &'static str, most: u64) -> Limit {
-    let peak = series(rows, command).map(|series| series.peak_bytes());
-    Limit {
-        command,
-        limit: format::bytes(most),
-        measured: peak.map(|peak| (format::bytes(peak), peak <= most)),
-    }
-}
-
-fn faster(rows: &[Row], command: &'static str, most: f64, other: &str) -> Limit {
-    let ratio = ratio(rows, command, other);
-    Limit {
-        command,
-        limit: format!("{} {}", format::times(most), format::code(other)),
-        measured: ratio.map(|ratio| (format::times(ratio), ratio <= most)),
-    }
-}
-
-/// How many times the other's time on the wall.
-pub fn ratio(rows: &[Row], command: &str, other: &str) -> Option<f64> {
-    Some(series(rows, command)?.ratio_to(series(rows, other)?))
 }
 
 fn all_found(found: &Found) -> Limit {

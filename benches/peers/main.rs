@@ -13,21 +13,35 @@
 // A bench talks to people; nothing in it passes through the program's render module.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+#[path = "../common/format.rs"]
+mod format;
+#[path = "../common/limit.rs"]
+mod limit;
+#[path = "../common/machine.rs"]
+mod machine;
+#[path = "../common/measure.rs"]
+mod measure;
+#[path = "../common/namespace.rs"]
+mod namespace;
+#[path = "../common/row.rs"]
+mod row;
+#[path = "../common/series.rs"]
+mod series;
+#[path = "../common/table.rs"]
+mod table;
+
 mod agreement;
 mod cases;
 mod closed;
 mod crowd;
-mod format;
 mod holder;
 mod host;
 mod limits;
 mod load;
-mod measure;
-mod namespace;
 mod owners;
 mod pipelines;
 mod raw_dump;
-mod table;
+mod watches;
 
 use std::process::ExitCode;
 
@@ -93,24 +107,26 @@ fn bench(options: &Options) -> anyhow::Result<()> {
     namespace::raise_loopback()?;
     let load = load::Load::make(options.sockets)?;
     let host = host::Host::read(&load)?;
-    let mut rows = cases::measure(options.rounds, &cases::LISTENERS);
+    let mut rows = row::measure(options.rounds, &cases::LISTENERS);
     let watches = cases::watch();
     let owners = owners::find(&load);
-    rows.extend(cases::measure(options.rounds, &cases::TUPLES));
+    rows.extend(row::measure(options.rounds, &cases::TUPLES));
     closed::make()?;
-    rows.extend(cases::measure(options.rounds, &cases::CLOSED));
+    rows.extend(row::measure(options.rounds, &cases::CLOSED));
     let mut agreements = vec![agreement::of_ports(), agreement::of_time_waits()];
     let crowd = crowd::Crowd::gather(CROWD)?;
-    rows.extend(cases::measure(options.rounds, &cases::DESCRIPTORS));
-    let (lsof, by_lsof) = cases::measure_once(pipelines::LSOF, agreement::read_counts);
+    rows.extend(row::measure(options.rounds, &cases::DESCRIPTORS));
+    let (lsof, by_lsof) = row::measure_once(pipelines::LSOF, agreement::read_counts);
     rows.push(lsof);
     agreements.extend(agreement::of_descriptors(&load, by_lsof.flatten()));
     drop(crowd);
 
     println!("{}\n", host.describe(options.rounds)?);
-    println!("{}\n", table::commands(&rows, &watches));
+    let mut costs = table::commands(&rows);
+    watches::add(&mut costs, &watches);
+    println!("{costs}\n");
     let limits = limits::judge(&rows, &watches, &owners, &agreements);
-    println!("{}\n", table::limits(&limits));
+    println!("{}\n", limit::limits(&limits));
     println!("{}", pipelines::describe());
     host.remark(options.sockets);
     drop(load);
@@ -119,7 +135,7 @@ fn bench(options: &Options) -> anyhow::Result<()> {
 
 /// The exit code tells of commands that failed, never of limits that do not hold: this measures, it
 /// does not test.
-fn ensure_measured(rows: &[cases::Row], watches: &[cases::Watch]) -> anyhow::Result<()> {
+fn ensure_measured(rows: &[row::Row], watches: &[cases::Watch]) -> anyhow::Result<()> {
     let rows = rows.iter().map(|row| (row.name, row.failure()));
     let watches = watches.iter().map(|watch| (watch.name, watch.failure()));
     let failures = rows
