@@ -73,7 +73,9 @@ pub fn count_lines(stdout: ChildStdout) -> usize {
     lines.map_while(Result::ok).count()
 }
 
-fn finish(mut child: Child, started: Instant) -> anyhow::Result<Cost> {
+/// Waits until the command has ended, and tells what it cost. One that fails or takes too long is an
+/// error.
+pub fn finish(mut child: Child, started: Instant) -> anyhow::Result<Cost> {
     let in_time = ends_within(&child, TIME_TO_RUN)?;
     let wall = started.elapsed();
     if !in_time {
