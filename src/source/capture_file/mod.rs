@@ -153,8 +153,6 @@ impl CaptureFile {
         }
         let interface = self.interfaces.find(packet.interface);
         packet.interface_name = interface.and_then(|interface| interface.name.as_deref());
-        let interface = self.interfaces.find(packet.interface);
-        packet.interface_name = interface.and_then(|interface| interface.name.as_deref());
         Ok(Some(packet))
     }
 
