@@ -47,7 +47,8 @@ pub struct Shortcomings {
 #[derive(Debug, Default)]
 pub struct Tracker {
     clock: Clock,
-    attempts: HashMap<Pair, Attempt>,
+    /// In boxes: a table keeps room for more than it holds, and moves all when it grows.
+    attempts: HashMap<Pair, Box<Attempt>>,
     /// Deadlines, some of them out of date: each is looked at again when it comes.
     deadlines: BinaryHeap<Reverse<(u64, u64, Pair)>>,
     pasts: Pasts,
@@ -202,7 +203,7 @@ impl Tracker {
     fn begin(&mut self, pair: Pair, segment: &Segment, at: u64) {
         let past = self.pasts.remove(&pair).and_then(|past| past.ended);
         self.serial += 1;
-        let mut attempt = Attempt::new(segment, at);
+        let mut attempt = Box::new(Attempt::new(segment, at));
         attempt.serial = self.serial;
         attempt.clock_steps = self.clock.steps();
         attempt.lost_before = self.lost;
