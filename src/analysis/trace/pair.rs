@@ -14,7 +14,11 @@ pub struct Pair(Address, Address);
 impl Pair {
     /// The ends of a segment.
     pub fn of(segment: &Segment) -> Self {
-        let (one, other) = (segment.source, segment.destination);
+        Self::between(segment.source, segment.destination)
+    }
+
+    /// These two ends.
+    pub fn between(one: Address, other: Address) -> Self {
         Pair(one.min(other), one.max(other))
     }
 }

@@ -11,8 +11,9 @@ use super::{
 };
 use crate::model::{Address, End, Flags, Segment};
 
-/// How many are remembered; the oldest go first.
-pub const MOST: usize = 131_072;
+/// How many of those that ended last are remembered: a table of 2^18 is half full with them, and
+/// one that is fuller grows when entries come and go.
+const MOST: usize = 114_688;
 
 /// One of them.
 #[derive(Debug, Clone)]
@@ -32,12 +33,11 @@ pub struct Past {
     first_fin: Option<Fin>,
     /// When it ended.
     pub ended: Option<u64>,
-    serial: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Fin {
-    by: Address,
+    by: End,
     at: u64,
     /// What acknowledges it.
     after: u32,
@@ -46,9 +46,12 @@ struct Fin {
 /// All of them.
 #[derive(Debug, Default)]
 pub struct Pasts {
-    known: HashMap<Pair, Past>,
-    order: VecDeque<(u64, Pair)>,
-    serial: u64,
+    /// Which each is, counted from the first that ever was.
+    places: HashMap<Pair, u64>,
+    /// Those that are remembered, in the order in which they came; `None` where one was taken out.
+    kept: VecDeque<Option<Past>>,
+    /// How many came before those.
+    gone: u64,
     /// How many live connections were forgotten for want of room.
     pub forgotten: u64,
 }
@@ -56,33 +59,39 @@ pub struct Pasts {
 impl Pasts {
     /// The one with these four numbers.
     pub fn find(&mut self, pair: &Pair) -> Option<&mut Past> {
-        self.known.get_mut(pair)
+        let place = *self.places.get(pair)?;
+        self.at(place)?.as_mut()
     }
 
     /// Remembers one in the place of another with the same numbers.
     pub fn insert(&mut self, pair: Pair, past: Past) {
-        self.serial += 1;
-        let serial = self.serial;
-        self.known.insert(pair, Past { serial, ..past });
-        self.order.push_back((serial, pair));
-        while self.known.len() > MOST || self.order.len() > 2 * MOST {
-            let Some((serial, pair)) = self.order.pop_front() else {
-                return;
-            };
-            if self
-                .known
-                .get(&pair)
-                .is_some_and(|past| past.serial == serial)
-                && let Some(gone) = self.known.remove(&pair)
-            {
-                self.forgotten += u64::from(gone.is_connection && gone.ended.is_none());
-            }
+        self.remove(&pair);
+        let place = self.gone + self.kept.len() as u64;
+        self.places.insert(pair, place);
+        self.kept.push_back(Some(past));
+        if self.kept.len() > MOST {
+            self.forget_oldest();
         }
     }
 
     /// Takes out the one with these four numbers.
     pub fn remove(&mut self, pair: &Pair) -> Option<Past> {
-        self.known.remove(pair)
+        let place = self.places.remove(pair)?;
+        self.at(place)?.take()
+    }
+
+    fn at(&mut self, place: u64) -> Option<&mut Option<Past>> {
+        let index = usize::try_from(place - self.gone).ok()?;
+        self.kept.get_mut(index)
+    }
+
+    fn forget_oldest(&mut self) {
+        let oldest = self.kept.pop_front().flatten();
+        self.gone += 1;
+        if let Some(past) = oldest {
+            self.places.remove(&Pair::between(past.client, past.server));
+            self.forgotten += u64::from(past.is_connection && past.ended.is_none());
+        }
     }
 }
 
@@ -100,7 +109,6 @@ impl Past {
             since,
             first_fin: None,
             ended: attempt.reset.is_some().then_some(since),
-            serial: 0,
         }
     }
 
@@ -123,7 +131,6 @@ impl Past {
             since: at,
             first_fin: None,
             ended: None,
-            serial: 0,
         }
     }
 
@@ -144,25 +151,25 @@ impl Past {
         if self.ended.is_some() || !self.is_connection {
             return None;
         }
+        let sender = self.sender(segment);
         if segment.flags.has(Flags::RST) {
-            let first = self.first_fin;
-            let by = first.map_or(segment.source, |fin| fin.by);
-            return Some(self.ends(segment, at, How::Reset, self.side(&by)));
+            let by = self.first_fin.map_or(sender, |fin| fin.by);
+            return Some(self.ends(segment, at, How::Reset, by.into()));
         }
         match self.first_fin {
             None => {
                 self.first_fin = Some(Fin {
-                    by: segment.source,
+                    by: sender,
                     at,
                     after: after(segment),
                 });
                 None
             }
-            Some(fin) if fin.by == segment.source && self.client != self.server => None,
+            Some(fin) if fin.by == sender && self.client != self.server => None,
             Some(fin) => {
                 let answers = distance(fin.after, segment.acknowledgement) >= 0;
                 let by = match answers {
-                    true => self.side(&fin.by),
+                    true => fin.by.into(),
                     false => Side::Both,
                 };
                 Some(self.ends(segment, at, How::Fin, by))
@@ -170,10 +177,10 @@ impl Past {
         }
     }
 
-    fn side(&self, end: &Address) -> Side {
-        match *end == self.client {
-            true => End::Client.into(),
-            false => End::Server.into(),
+    fn sender(&self, segment: &Segment) -> End {
+        match segment.source == self.client {
+            true => End::Client,
+            false => End::Server,
         }
     }
 
