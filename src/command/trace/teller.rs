@@ -5,8 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use sockdiag::{
     analysis::trace::{
-        Close, Collector, Event, Handshake, Line, Shortcomings, Summary, Tally, TraceReport,
-        Waiting,
+        Collector, Event, Handshake, Line, Shortcomings, Summary, Tally, TraceReport, Waiting,
     },
     model::{Address, Condition, Incomplete},
     source::{CaptureWriter, Families},
@@ -117,14 +116,10 @@ impl Teller {
                     if let Some(writer) = writer.as_deref_mut() {
                         writer.comment(handshake.packet, &verdict(&handshake))?;
                     }
-                    self.handshake(*handshake, devices)?;
+                    self.handshake(handshake, devices)?;
                 }
-                Event::Close(close) => {
-                    let interface = devices.name(close.interface_index);
-                    let close = Box::new(Close {
-                        interface,
-                        ..*close
-                    });
+                Event::Close(mut close) => {
+                    close.interface = devices.name(close.interface_index);
                     self.collector.add_close(&close);
                     self.line(Line::Close(close))?;
                 }
@@ -133,17 +128,17 @@ impl Teller {
         Ok(!self.is_enough())
     }
 
-    fn handshake(&mut self, handshake: Handshake, devices: &Devices) -> anyhow::Result<()> {
+    fn handshake(
+        &mut self,
+        mut handshake: Box<Handshake>,
+        devices: &Devices,
+    ) -> anyhow::Result<()> {
         self.collector.add(&handshake);
         if !self.choice.shows(&handshake) {
             return Ok(());
         }
         self.shown += 1;
-        let interface = devices.name(handshake.interface_index);
-        let handshake = Box::new(Handshake {
-            interface,
-            ..handshake
-        });
+        handshake.interface = devices.name(handshake.interface_index);
         self.line(Line::Handshake(handshake))
     }
 
