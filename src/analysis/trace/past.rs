@@ -65,9 +65,11 @@ impl Pasts {
 
     /// Remembers one in the place of another with the same numbers.
     pub fn insert(&mut self, pair: Pair, past: Past) {
-        self.remove(&pair);
         let place = self.gone + self.kept.len() as u64;
-        self.places.insert(pair, place);
+        let before = self.places.insert(pair, place);
+        if let Some(replaced) = before.and_then(|before| self.at(before)) {
+            *replaced = None;
+        }
         self.kept.push_back(Some(past));
         if self.kept.len() > MOST {
             self.forget_oldest();
