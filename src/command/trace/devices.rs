@@ -1,12 +1,12 @@
 //! What the devices are called that packets were seen on.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use sockdiag::source::Packet;
 
 /// Names by the index that a capture has for each.
 #[derive(Debug, Default)]
-pub struct Devices(HashMap<u32, Arc<str>>);
+pub struct Devices(BTreeMap<u32, Arc<str>>);
 
 impl Devices {
     /// Keeps the name of a packet's device.

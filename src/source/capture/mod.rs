@@ -108,6 +108,7 @@ impl Capture {
     /// Once a second at least it must be called, also when nothing is ready: it looks after devices
     /// that were deleted and have come again.
     pub fn each_packet(&mut self, mut each: impl FnMut(&Packet<'_>)) {
+        self.names.begin();
         for tap in &mut self.taps {
             tap.look_after();
             tap.ring.begin();

@@ -2,7 +2,7 @@
 //! network namespace, whichever the calling thread's is.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     os::fd::OwnedFd,
     time::{Duration, Instant},
 };
@@ -18,7 +18,9 @@ const NEW: Duration = Duration::from_secs(1);
 /// Names of devices by their index, also of those that have gone.
 pub struct Names {
     socket: OwnedFd,
-    known: HashMap<u32, Known>,
+    /// Mostly of one device or a few: found sooner than hashed.
+    known: BTreeMap<u32, Known>,
+    now: Instant,
 }
 
 struct Known {
@@ -37,13 +39,19 @@ impl Names {
         );
         Ok(Names {
             socket: socket.map_err(|errno| failed("opening a socket", errno.into()))?,
-            known: HashMap::new(),
+            known: BTreeMap::new(),
+            now: Instant::now(),
         })
+    }
+
+    /// Looks at the clock, for all packets that are ready.
+    pub fn begin(&mut self) {
+        self.now = Instant::now();
     }
 
     /// A device's name, or the last one it had. `None` when it went before its name was asked for.
     pub fn name(&mut self, index: u32) -> Option<&str> {
-        let asked = Instant::now();
+        let asked = self.now;
         let known = self.known.entry(index).or_insert_with(|| Known {
             name: index_to_name(&self.socket, index).ok(),
             asked,
