@@ -136,16 +136,10 @@ impl Past {
         }
     }
 
-    /// A SYN that is only another copy of the one that it began with.
-    pub fn is_same_syn(&self, segment: &Segment) -> bool {
+    /// A SYN or SYN-ACK that is one of those it began with.
+    pub fn began_with(&self, segment: &Segment) -> bool {
         segment.source == self.client && self.client_sequence == Some(segment.sequence)
             || segment.source == self.server && self.server_sequence == Some(segment.sequence)
-    }
-
-    /// A SYN-ACK that it was ended without.
-    pub fn is_same_answer(&self, segment: &Segment) -> bool {
-        segment.source == self.server && self.server_sequence == Some(segment.sequence)
-            || segment.source == self.client && self.client_sequence == Some(segment.sequence)
     }
 
     /// Takes a FIN or RST. Gives what is to be said when that ends it.
@@ -195,7 +189,7 @@ impl Past {
             interface: None,
             closed_by,
             how,
-            reset_by: (how == How::Reset).then(|| self.side(&segment.source)),
+            reset_by: (how == How::Reset).then(|| self.sender(segment).into()),
             ended: written(segment.time_ns),
             lived_ms: self.began.map(since),
             half_closed_ms: self.first_fin.map(|fin| since(fin.at)),

@@ -191,10 +191,7 @@ impl Tracker {
         };
         let is_answer = segment.flags.has(Flags::ACK);
         let is_late = at.saturating_sub(past.since) > LATE_NS;
-        let is_same = match is_answer {
-            true => past.is_same_answer(segment),
-            false => past.is_same_syn(segment),
-        };
+        let is_same = past.began_with(segment);
         let contradicts = is_same && is_answer && past.is_connection && is_late;
         self.contradicted += u64::from(contradicts);
         is_same
