@@ -41,7 +41,7 @@ pub struct Attempt {
     pub syns_before_answer: u32,
     /// When the client's acknowledgement passed.
     pub ack: Option<u64>,
-    /// SYN-ACKs that came although the client had acknowledged one.
+    /// SYN-ACKs that were sent although the client's acknowledgement had come.
     pub repeated_after_ack: u32,
     /// The client took the SYN-ACK, as something that followed proves.
     pub opened: bool,
@@ -245,9 +245,23 @@ impl Attempt {
                 }
                 self.sequence_changed |= first.sequence() != segment.sequence;
                 first.segment.sequence = segment.sequence;
-                self.repeated_after_ack += u32::from(self.is_acknowledged());
+                self.repeated_after_ack += u32::from(self.is_sent_after_ack(at));
                 Taken::Noted
             }
+        }
+    }
+
+    /// A SYN-ACK that passes now left the server after the ACK had come there. To a server elsewhere
+    /// and back it takes no longer than it took from the SYN to its answer.
+    fn is_sent_after_ack(&self, at: u64) -> bool {
+        let round_trip = || {
+            let answered = self.syn_ack.as_ref()?.first;
+            Some(answered.saturating_sub(self.syn.as_ref()?.first))
+        };
+        match self.ack {
+            Some(_) if self.server_is_here() => true,
+            Some(ack) => at.saturating_sub(ack) > round_trip().unwrap_or(0),
+            None => self.opened,
         }
     }
 

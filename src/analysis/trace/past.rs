@@ -30,6 +30,8 @@ pub struct Past {
     pub is_connection: bool,
     /// When its handshake ended.
     pub since: u64,
+    /// Its SYN-ACK came again after that.
+    pub is_contradicted: bool,
     first_fin: Option<Fin>,
     /// When it ended.
     pub ended: Option<u64>,
@@ -109,6 +111,7 @@ impl Past {
             server_sequence: attempt.server_sequence(),
             is_connection,
             since,
+            is_contradicted: false,
             first_fin: None,
             ended: attempt.reset.is_some().then_some(since),
         }
@@ -131,6 +134,7 @@ impl Past {
             server_sequence: None,
             is_connection: true,
             since: at,
+            is_contradicted: false,
             first_fin: None,
             ended: None,
         }

@@ -192,8 +192,10 @@ impl Tracker {
         let is_answer = segment.flags.has(Flags::ACK);
         let is_late = at.saturating_sub(past.since) > LATE_NS;
         let is_same = past.began_with(segment);
-        let contradicts = is_same && is_answer && past.is_connection && is_late;
-        self.contradicted += u64::from(contradicts);
+        if is_same && is_answer && past.is_connection && is_late && !past.is_contradicted {
+            past.is_contradicted = true;
+            self.contradicted += 1;
+        }
         is_same
     }
 

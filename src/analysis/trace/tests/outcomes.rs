@@ -239,6 +239,22 @@ fn a_syn_that_was_sent_again_explains_a_second_syn_ack() {
 }
 
 #[test]
+fn a_syn_ack_that_was_on_its_way_before_the_ack_came_contradicts_nothing() {
+    let mut script = Script::new();
+    script.at(0.0).client("S", C, 0);
+    script.at(1000.0).client("S", C, 0);
+    script.at(1200.0).server("SA", S, C + 1);
+    script.client("A", C + 1, after(S));
+    for at in [2200.0, 2201.0] {
+        script.at(at).server("SA", S, C + 1);
+        script.client("A", C + 1, after(S));
+    }
+    let found = script.one_by(10_000.0);
+    assert_eq!(found.outcome, Outcome::Established);
+    assert_eq!((found.syn_retransmits, found.syn_ack_retransmits), (1, 2));
+}
+
+#[test]
 fn on_the_server_a_syn_before_the_first_syn_ack_explains_nothing() {
     let mut script = Script::new();
     script
