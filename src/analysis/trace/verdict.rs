@@ -169,6 +169,8 @@ impl Attempt {
         };
         let (syn, answer) = (self.syn.as_ref(), self.syn_ack.as_ref());
         let (asked, answered) = (syn.map(|syn| syn.first), answer.map(|leg| leg.first));
+        // SYN-ACKs that cross acknowledge each other; the later one opens.
+        let opened = self.ack.map(|ack| ack.max(answered.unwrap_or(ack)));
         let mut told = Handshake {
             client: self.client,
             server: self.server,
@@ -185,7 +187,7 @@ impl Attempt {
             syn_ack_after_ms: repetitions(answer, is_timed),
             syn_to_syn_ack_ms: between(asked, answered),
             syn_ack_to_ack_ms: between(answered, self.ack),
-            total_ms: between(asked, self.ack),
+            total_ms: between(asked, opened),
             host_ms: None,
             network_ms: None,
             options: Options {

@@ -336,6 +336,7 @@ fn syns_that_cross_and_are_both_acknowledged_open_together() {
     let found = script.one();
     assert_eq!(found.outcome, Outcome::SimultaneousOpen);
     assert_eq!(found.syn_retransmits, 0);
+    assert_eq!(found.total_ms, found.syn_to_syn_ack_ms, "both are open");
 }
 
 #[test]
