@@ -122,7 +122,7 @@ fn wireshark_reads_what_is_written() {
         let mut original = CaptureFile::open(capture(name)).expect("a capture file");
         let mut writer = CaptureWriter::create(&path).expect("a temporary file");
         while let Some(packet) = original.next_packet().expect("no error") {
-            writer.write(&packet).expect("room on the disk");
+            writer.write(&packet, true).expect("room on the disk");
         }
         writer.finish().expect("room on the disk");
         assert_eq!(segments(&path).0, segments(&capture(name)).0, "{name}");
@@ -203,7 +203,7 @@ fn write_live(path: &Path) {
             interface_name: Some(name),
             ..*packet
         };
-        writer.write(&named).expect("room");
+        writer.write(&named, true).expect("room");
     };
     write(&live(1, 3, None, Direction::Incoming), "eth0");
     write(&live(2, 4, Some(42), Direction::Outgoing), "eth1");

@@ -70,8 +70,8 @@ impl Tracker {
         }
     }
 
-    /// Takes a segment.
-    pub fn segment(&mut self, segment: &Segment) {
+    /// Takes a segment. Whether it may be the one that tells a handshake's outcome.
+    pub fn segment(&mut self, segment: &Segment) -> bool {
         let at = self.clock.at(segment.time_ns);
         self.end_overdue();
         let pair = Pair::of(segment);
@@ -86,7 +86,7 @@ impl Tracker {
             attempt.look_at(self.queues.listening(&attempt.server, segment));
         }
         if taken == Taken::Ignored {
-            return;
+            return false;
         }
         let is_broken_off = attempt.reset.is_some();
         if attempt.deadline() < due {
@@ -106,6 +106,7 @@ impl Tracker {
             }
             Taken::Noted | Taken::Ignored => {}
         }
+        true
     }
 
     /// Time passes without packets, by the clock that gives packets their times.
@@ -172,16 +173,19 @@ impl Tracker {
         self.deadlines.len()
     }
 
-    fn without_attempt(&mut self, pair: Pair, segment: &Segment, at: u64) {
+    fn without_attempt(&mut self, pair: Pair, segment: &Segment, at: u64) -> bool {
         let flags = segment.flags;
         if flags.has(Flags::SYN) && !flags.has(Flags::RST) {
-            if self.is_of_the_past(&pair, segment, at) {
-                return;
+            let is_new = !self.is_of_the_past(&pair, segment, at);
+            if is_new {
+                self.begin(pair, segment, at);
             }
-            self.begin(pair, segment, at);
-        } else if closes(segment) {
+            return is_new;
+        }
+        if closes(segment) {
             self.close(pair, segment, at);
         }
+        false
     }
 
     /// A SYN or SYN-ACK of a handshake that has ended is no other handshake.

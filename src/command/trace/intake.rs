@@ -49,14 +49,17 @@ impl Intake {
         self.tally.duration_ms = self.tally.duration_ms.max(since);
         // For handshakes, time passes with every packet, also with those that are none of theirs.
         self.tracker.pass(packet.time_ns);
+        let mut may_tell = false;
         match packet.decode() {
-            Decoded::Segment(segment) if self.may_hold(&segment) => self.tracker.segment(&segment),
+            Decoded::Segment(segment) if self.may_hold(&segment) => {
+                may_tell = self.tracker.segment(&segment);
+            }
             Decoded::Segment(_) => return Ok(()),
             Decoded::Fragment => self.tally.fragments += 1,
             Decoded::Undecodable => self.tally.undecodable += 1,
             Decoded::Other => {}
         }
-        writer.map_or(Ok(()), |writer| writer.write(packet))
+        writer.map_or(Ok(()), |writer| writer.write(packet, may_tell))
     }
 
     /// Which end is the client one segment does not tell.

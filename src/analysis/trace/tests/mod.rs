@@ -26,6 +26,8 @@ fn address(address: &str, port: u16) -> Address {
 struct Script {
     tracker: Tracker,
     sent: u64,
+    /// The last segment may be the one that tells an outcome.
+    told: bool,
     client: Address,
     server: Address,
     /// What the next segments have in common.
@@ -42,6 +44,7 @@ impl Script {
         Script {
             tracker,
             sent: 0,
+            told: false,
             client,
             server,
             like: Segment {
@@ -94,7 +97,7 @@ impl Script {
             true => (self.client, self.server),
             false => (self.server, self.client),
         };
-        self.tracker.segment(&Segment {
+        self.told = self.tracker.segment(&Segment {
             number: self.sent,
             source,
             destination,

@@ -55,6 +55,18 @@ fn what_follows_confirms_it_at_once() {
 }
 
 #[test]
+fn what_tells_an_outcome_is_known_when_it_passes() {
+    let mut script = Script::new();
+    script.at(0.0).client("S", C, 0);
+    assert!(script.told);
+    script.opened(0.0).data(false, "A", after(S), C + 1, 10);
+    assert!(script.told, "data of the server confirms");
+    assert_eq!(script.one().packet, script.sent);
+    script.data(true, "A", C + 1, after(S) + 10, 10);
+    assert!(!script.told, "all was said");
+}
+
+#[test]
 fn an_acknowledgement_that_came_with_unseen_data_is_told_by_what_follows() {
     let mut script = Script::new();
     script

@@ -20,8 +20,7 @@ use rooms::Rooms;
 
 use crate::{
     Error, Result,
-    model::{Flags, Segment},
-    source::{Decoded, LinkType, Packet},
+    source::{LinkType, Packet},
 };
 
 /// How much is kept before it is written.
@@ -62,10 +61,11 @@ impl CaptureWriter {
         Ok(writer)
     }
 
-    /// Appends a packet. Live ones get the header that a cooked capture of libpcap would have.
-    pub fn write(&mut self, packet: &Packet<'_>) -> Result<()> {
+    /// Appends a packet, with room for a comment if it may get one. Live ones get the header that a
+    /// cooked capture of libpcap would have.
+    pub fn write(&mut self, packet: &Packet<'_>, with_room: bool) -> Result<()> {
         let interface = self.interface(packet);
-        let has_room = self.rooms.is_some() && may_decide(packet);
+        let has_room = self.rooms.is_some() && with_room;
         let room = blocks::packet(&mut self.pending, interface, packet, has_room);
         if let (Some(room), Some(rooms)) = (room, &mut self.rooms) {
             rooms.add(packet.number, self.written_bytes + room as u64);
@@ -125,21 +125,6 @@ impl CaptureWriter {
             blocks::interface(&mut self.pending, key.1, name);
             next
         })
-    }
-}
-
-/// Whether a packet may be the one that decides a handshake's outcome.
-fn may_decide(packet: &Packet<'_>) -> bool {
-    match packet.decode() {
-        Decoded::Segment(Segment {
-            flags,
-            payload_bytes,
-            ..
-        }) => {
-            let is_marked = [Flags::SYN, Flags::FIN, Flags::RST].map(|flag| flags.has(flag));
-            is_marked.contains(&true) || flags.has(Flags::ACK) && payload_bytes == 0
-        }
-        _ => false,
     }
 }
 

@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     model::Direction,
     source::{
-        CaptureFile, Cooked,
+        CaptureFile, Cooked, Decoded,
         packet::samples::{SYN_V4, packet},
     },
 };
@@ -87,7 +87,7 @@ fn a_live_packet_gets_a_cooked_header() {
         interface_name: Some("eth0"),
         ..live(1)
     };
-    writer.write(&named).unwrap();
+    writer.write(&named, true).unwrap();
     writer.finish().unwrap();
     let header = [
         0x08, 0x00, // IPv4
@@ -116,7 +116,7 @@ fn a_tag_that_the_kernel_took_off_is_put_back() {
         direction: Some(Direction::Passing),
         ..live(1)
     };
-    writer.write(&tagged).unwrap();
+    writer.write(&tagged, true).unwrap();
     writer.finish().unwrap();
     let mut read = file.read();
     let found = read.next_packet().unwrap().unwrap();
@@ -137,13 +137,13 @@ fn a_comment_is_put_into_its_packet_before_and_after_it_is_written() {
         let file = Nameless::new();
         let mut writer = file.writer();
         for number in [5, 6] {
-            writer.write(&live(number)).unwrap();
+            writer.write(&live(number), true).unwrap();
         }
         if is_flushed {
             writer.flush().unwrap();
         }
         writer.comment(5, "refused").unwrap();
-        writer.write(&live(7)).unwrap();
+        writer.write(&live(7), true).unwrap();
         writer.comment(5, "refused, after all").unwrap();
         assert_eq!(writer.uncommented(), 0);
         writer.finish().unwrap();
@@ -158,7 +158,7 @@ fn a_comment_is_put_into_its_packet_before_and_after_it_is_written() {
 fn a_long_comment_is_cut_between_characters() {
     let file = Nameless::new();
     let mut writer = file.writer();
-    writer.write(&live(1)).unwrap();
+    writer.write(&live(1), true).unwrap();
     writer.comment(1, &"€".repeat(40)).unwrap();
     writer.finish().unwrap();
     assert_eq!(file.comments(), ["€".repeat(32)]);
@@ -168,15 +168,8 @@ fn a_long_comment_is_cut_between_characters() {
 fn a_comment_without_room_is_counted() {
     let file = Nameless::new();
     let mut writer = file.writer();
-    let mut with_data = [&SYN_V4[..], b"data"].concat();
-    with_data[3] += 4;
-    with_data[33] = Flags::ACK.and(Flags::PSH).0;
-    let with_data = Packet {
-        bytes: &with_data,
-        ..live(1)
-    };
-    writer.write(&with_data).unwrap();
-    writer.comment(1, "data").unwrap();
+    writer.write(&live(1), false).unwrap();
+    writer.comment(1, "no room").unwrap();
     writer.comment(2, "not written").unwrap();
     assert_eq!(writer.uncommented(), 2);
 }
@@ -187,7 +180,7 @@ fn what_a_pipe_takes_cannot_be_commented_on() {
     let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
     let mut writer = CaptureWriter::create(path).unwrap();
     drop(pipe);
-    writer.write(&live(1)).unwrap();
+    writer.write(&live(1), true).unwrap();
     writer.comment(1, "lost").unwrap();
     assert_eq!(writer.uncommented(), 1);
     writer.finish().unwrap();
@@ -208,9 +201,9 @@ fn what_was_flushed_is_a_whole_file() {
         assert_eq!((read.packets(), read.is_truncated()), (wanted, false));
     };
     read(0);
-    writer.write(&live(1)).unwrap();
+    writer.write(&live(1), true).unwrap();
     writer.flush().unwrap();
-    writer.write(&live(2)).unwrap();
+    writer.write(&live(2), true).unwrap();
     read(1);
 }
 
@@ -271,7 +264,7 @@ proptest! {
                 wire_bytes: bytes.len() as u32 + u32::from(*cut),
                 ..packet(*link, bytes)
             };
-            writer.write(&packet).unwrap();
+            writer.write(&packet, true).unwrap();
             writer.comment(number, &comment).unwrap();
             if !places.contains(&(*interface, *link)) {
                 places.push((*interface, *link));
