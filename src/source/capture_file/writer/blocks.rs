@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// What comments there is room for, in bytes of UTF-8.
-const LONGEST_COMMENT_BYTES: usize = 96;
+const LONGEST_COMMENT_BYTES: usize = 128;
 /// The room for one: an option's code and length, and its text.
 pub(super) const ROOM_BYTES: usize = 4 + LONGEST_COMMENT_BYTES;
 /// The code of an option that fills what room is left. Codes from here on are everybody's own;

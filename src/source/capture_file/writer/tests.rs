@@ -159,9 +159,9 @@ fn a_long_comment_is_cut_between_characters() {
     let file = Nameless::new();
     let mut writer = file.writer();
     writer.write(&live(1), true).unwrap();
-    writer.comment(1, &"€".repeat(40)).unwrap();
+    writer.comment(1, &"€".repeat(50)).unwrap();
     writer.finish().unwrap();
-    assert_eq!(file.comments(), ["€".repeat(32)]);
+    assert_eq!(file.comments(), ["€".repeat(42)]);
 }
 
 #[test]
