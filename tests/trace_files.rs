@@ -35,6 +35,7 @@ fn assert_equal(live: &[Value], read: &[Value]) {
         for handshake in &mut all {
             let handshake = handshake.as_object_mut().expect("an object");
             handshake.remove("listener_queue");
+            // It speaks of listeners.
             handshake.remove("reason");
         }
         all
