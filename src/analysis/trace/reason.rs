@@ -82,7 +82,9 @@ impl Handshake {
         match self.queue_is_full() {
             Some(true) => "the accept queue was full",
             Some(false) => "the accept queue was full before, or TCP_DEFER_ACCEPT waits for data",
-            None => "the server's accept queue was full, or the ACK was lost on the way",
+            None => {
+                "the server's accept queue was full, the ACK was lost, or TCP_DEFER_ACCEPT waits for data"
+            }
         }
     }
 
