@@ -114,7 +114,21 @@ pub fn man_pages(mut root: Command) -> io::Result<Vec<(String, Vec<u8>)>> {
             let title = command.clone().display_name(name.clone());
             let mut page = Vec::new();
             clap_mangen::Man::new(title).render(&mut page)?;
-            Ok((format!("{name}.1"), page))
+            let page = String::from_utf8(page).map_err(io::Error::other)?;
+            Ok((format!("{name}.1"), with_examples(page).into_bytes()))
         })
         .collect()
+}
+
+/// Gives examples a section of their own, in which lines stay lines.
+fn with_examples(page: String) -> String {
+    let Some((before, after)) = page.split_once(".SH EXTRA\nExamples:\n") else {
+        return page;
+    };
+    match after.split_once("\n\n") {
+        Some((examples, notes)) => {
+            format!("{before}.SH EXAMPLES\n.nf\n{examples}\n.fi\n.SH NOTES\n{notes}")
+        }
+        None => format!("{before}.SH EXAMPLES\n.nf\n{after}\n.fi\n"),
+    }
 }

@@ -298,7 +298,7 @@ fn outcome(row: &Line, _: &View) -> Cell {
 }
 
 /// A word of an enum as JSON has it.
-fn key(word: &impl serde::Serialize) -> String {
+pub fn key(word: &impl serde::Serialize) -> String {
     let json = serde_json::to_value(word).ok();
     let text = json.as_ref().and_then(|json| json.as_str());
     text.unwrap_or_default().to_owned()

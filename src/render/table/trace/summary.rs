@@ -1,10 +1,12 @@
 //! What a trace says at its end.
 
+use std::net::SocketAddr;
+
 use sockdiag::analysis::trace::{
     Bar, CapturedOn, Closes, Failure, ListenerSummary, Outcome, PeerSummary, Percentiles, Summary,
 };
 
-use super::columns::filled;
+use super::columns::{filled, key};
 use crate::render::{
     Kind, Metric,
     table::{Align, lay_out},
@@ -159,7 +161,7 @@ fn halves(summary: &Summary) -> Option<String> {
 }
 
 fn listener(listener: &ListenerSummary) -> Vec<String> {
-    let name = std::net::SocketAddr::new(listener.address, listener.port);
+    let name = SocketAddr::new(listener.address, listener.port);
     let mut cells = vec![
         name.to_string(),
         text::grouped(listener.handshakes),
@@ -275,11 +277,17 @@ pub fn metrics(summary: &Summary) -> Vec<Metric> {
         "TCP handshakes that ended while this trace ran, by outcome",
     );
     for (outcome, count) in &summary.outcomes {
-        let labels = vec![(
-            "outcome",
-            outcome.word().to_lowercase().replace([' ', '-'], "_"),
-        )];
+        let labels = vec![("outcome", key(outcome))];
         handshakes.add(&labels, *count as f64);
+    }
+    let mut failed = Metric::new(
+        "sockdiag_trace_failed_handshakes",
+        Kind::Gauge,
+        "TCP handshakes that failed while this trace ran, of the servers with most failures",
+    );
+    for server in &summary.listeners {
+        let name = SocketAddr::new(server.address, server.port).to_string();
+        failed.add(&vec![("server", name)], server.failed as f64);
     }
     let mut latency = Metric::new(
         "sockdiag_trace_handshake_seconds",
@@ -314,5 +322,5 @@ pub fn metrics(summary: &Summary) -> Vec<Metric> {
     if let Some(packets) = summary.lost_by_kernel {
         lost.add(&Vec::new(), packets as f64);
     }
-    vec![handshakes, latency, packets, lost]
+    vec![handshakes, failed, latency, packets, lost]
 }
