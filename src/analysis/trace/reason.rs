@@ -36,7 +36,8 @@ impl Handshake {
     }
 
     fn delayed(&self) -> Option<&'static str> {
-        if self.syn_retransmits == 0 {
+        let again = self.syn_after_ms.first()?;
+        if self.syn_to_syn_ack_ms? < *again {
             return None;
         }
         Some(match (self.queue_is_full(), self.server_is_here()) {

@@ -55,6 +55,28 @@ fn what_follows_confirms_it_at_once() {
 }
 
 #[test]
+fn only_a_syn_that_was_sent_again_before_its_answer_makes_it_late() {
+    for (again, answered, is_late) in [(10.0, 1.0, false), (1000.0, 1001.0, true)] {
+        let mut script = Script::new();
+        script.at(0.0).client("S", C, 0);
+        if is_late {
+            script.at(again).client("S", C, 0);
+        }
+        script.at(answered).server("SA", S, C + 1);
+        if !is_late {
+            script.at(again).client("S", C, 0);
+        }
+        script.client("A", C + 1, after(S));
+        script.server("A", after(S), C + 1);
+        let found = script.one();
+        assert_eq!(
+            (found.syn_retransmits, found.reason.is_some()),
+            (1, is_late)
+        );
+    }
+}
+
+#[test]
 fn what_tells_an_outcome_is_known_when_it_passes() {
     let mut script = Script::new();
     script.at(0.0).client("S", C, 0);
