@@ -171,12 +171,18 @@ impl TraceArgs {
 }
 
 fn either_end(host: &str) -> anyhow::Result<Condition> {
-    let wrong = |_| {
+    let wrong = |()| {
         usage(format!(
             "--host {host}: an address, as 10.0.0.1 or 10.0.0.0/8; names are not looked up"
         ))
     };
-    Filter::parse_connection(&format!("src {host} or dst {host}")).map_err(wrong)
+    match host.contains(char::is_whitespace) {
+        true => Err(wrong(())),
+        false => {
+            let either = format!("src {host} or dst {host}");
+            Filter::parse_connection(&either).map_err(|_| wrong(()))
+        }
+    }
 }
 
 fn parsed(text: &str) -> anyhow::Result<Condition> {
