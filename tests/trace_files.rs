@@ -27,7 +27,8 @@ fn a_bit_of_everything(link: &Link) -> impl Sized {
     (listener, used, over_6)
 }
 
-/// Of a live trace and of the same read from a file, by everything that a file can tell.
+/// Of a live trace and of the same read from a file, by everything that a file can tell: nothing of
+/// the host's listeners.
 #[track_caller]
 fn assert_equal(live: &[Value], read: &[Value]) {
     let known = |handshakes: &[Value]| -> Vec<Value> {

@@ -135,6 +135,7 @@ impl Capture {
     /// What the device of this index is called, or was when it went; `None` when it went before
     /// this was asked.
     pub fn interface_name(&mut self, index: u32) -> Option<&str> {
+        self.names.begin();
         self.names.name(index)
     }
 }
