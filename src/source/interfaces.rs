@@ -10,3 +10,10 @@ pub fn interfaces() -> HashMap<u32, String> {
         .map(|device| (device.index, device.name))
         .collect()
 }
+
+/// Whether one of them is up.
+pub fn any_interface_is_up() -> bool {
+    pnet::datalink::interfaces()
+        .iter()
+        .any(|device| device.is_up())
+}

@@ -11,7 +11,9 @@ use sockdiag::{
     Error,
     analysis::trace::{Queues, rises},
     model::{Condition, Counters, Incomplete},
-    source::{Capture, CaptureWriter, Kernel, SockDiag, drop_privileges},
+    source::{
+        Capture, CaptureWriter, Kernel, SockDiag, any_interface_is_up, drop_privileges, interfaces,
+    },
 };
 
 use super::{TraceArgs, clocks::Clocks, intake::Intake, teller::Teller};
@@ -185,10 +187,12 @@ impl Live {
         let unseen = self
             .unseen
             .map(|why| Incomplete::new("listener_queue", why));
+        let is_deaf = self.intake.tally.packets == 0 && !any_interface_is_up();
+        let deaf = is_deaf.then(|| Incomplete::new("packets", "no network device is up here"));
         if let Some(writer) = self.writer {
             writer.finish()?;
         }
-        teller.conclude(self.intake, unseen.into_iter().collect())
+        teller.conclude(self.intake, unseen.into_iter().chain(deaf).collect())
     }
 }
 
@@ -206,6 +210,11 @@ fn with_way_out(error: Error) -> anyhow::Error {
                  a capture file needs nothing: sockdiag trace --read FILE",
                 anyhow!(error)
             )
+        }
+        Error::Interface { .. } => {
+            let mut names: Vec<String> = interfaces().into_values().collect();
+            names.sort();
+            anyhow!("{:#}; there are {}", anyhow!(error), names.join(", "))
         }
         error => error.into(),
     }
