@@ -29,6 +29,43 @@ fn an_ack_that_finds_the_queue_full_is_dropped() {
     });
 }
 
+/// With SYN cookies the SYN-ACK does not come again, so that the wire shows nothing amiss.
+#[test]
+fn an_ack_that_is_dropped_behind_a_syn_cookie_is_told_by_the_kernel() {
+    let test = "an_ack_that_is_dropped_behind_a_syn_cookie_is_told_by_the_kernel";
+    in_netns(test, || {
+        let link = Link::new();
+        sysctl("net/ipv4/tcp_syncookies", 2);
+        let listener = listen(SERVER, 2);
+        let mut live = Tracing::start(&[]);
+        let _late = knock_from_there(&link, "10.7.0.12:5001", SERVER);
+        wait_until("the SYN is answered", || tcp_ext("SyncookiesSent") == 1);
+        let _queued = crowd(&link, &listener, 3);
+        link.reveal_there();
+        wait_until("the ACK finds no room", || tcp_ext("ListenOverflows") == 1);
+        let handshakes = live.handshakes(4);
+        live.end();
+        let of = |port: u16| {
+            let mut all = handshakes.iter();
+            let found = all.find(|one| one["client"]["port"] == port);
+            found.expect("it has ended").clone()
+        };
+        assert_has(
+            &of(5001),
+            object!({
+                "outcome": "ack_dropped",
+                "confirmed": false,
+                "syn_ack_retransmits": 0,
+                "listener_queue": {"length": 3, "limit": 2, "members": 1},
+            }),
+        );
+        let queued = handshakes
+            .iter()
+            .filter(|one| one["outcome"] == "established");
+        assert_eq!(queued.filter(|one| one["confirmed"] == true).count(), 3);
+    });
+}
+
 #[test]
 fn a_dropped_ack_is_told_also_when_the_connection_succeeds_in_the_end() {
     let test = "a_dropped_ack_is_told_also_when_the_connection_succeeds_in_the_end";

@@ -73,6 +73,11 @@ impl<'a> Row<'a> {
         })
     }
 
+    /// The state of a connection; `None` for a socket that is none.
+    pub fn state(&self) -> Option<State> {
+        State::from_number(self.header.state)
+    }
+
     /// A TCP socket in LISTEN.
     pub fn listener(&self) -> Listener {
         let queue = Queue::Accept {

@@ -64,7 +64,7 @@ impl Channel {
         each: Each<'_>,
     ) -> io::Result<DumpEnd> {
         self.sequence = self.sequence.wrapping_add(1);
-        let request = request(message, attribute, self.sequence);
+        let request = request(message, attribute, NLM_F_DUMP, self.sequence);
         retry(|| self.socket.send(&request, 0))?;
         let mut end = DumpEnd::default();
         loop {
@@ -78,6 +78,30 @@ impl Channel {
             *self = Self::open()?;
         }
         Ok(end)
+    }
+
+    /// Asks for one socket and hands out the answer's payload. What is not there is ENOENT.
+    pub fn get(
+        &mut self,
+        message: SockDiagMessage,
+        each: &mut dyn FnMut(&[u8]) -> Result<(), Undecodable>,
+    ) -> io::Result<()> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let request = request(message, None, 0, self.sequence);
+        retry(|| self.socket.send(&request, 0))?;
+        let mut end = DumpEnd::default();
+        while !end.stopped {
+            let length = self.receive()?;
+            let mut only = |payload: &[u8]| each(payload).map(|()| ControlFlow::Break(()));
+            let over = walk(&self.buffer[..length], self.sequence, &mut only, &mut end)?;
+            if end.undecodable > 0 {
+                return Err(broken("an answer could not be decoded"));
+            }
+            if over.is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn receive(&mut self) -> io::Result<usize> {
@@ -137,9 +161,14 @@ fn status(payload: &[u8]) -> io::Result<()> {
 
 /// The request's bytes. The crate knows no attributes in requests, so one is appended by hand and
 /// the length put right.
-fn request(message: SockDiagMessage, attribute: Option<(u16, &[u8])>, sequence: u32) -> Vec<u8> {
+fn request(
+    message: SockDiagMessage,
+    attribute: Option<(u16, &[u8])>,
+    flags: u16,
+    sequence: u32,
+) -> Vec<u8> {
     let mut header = NetlinkHeader::default();
-    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+    header.flags = NLM_F_REQUEST | flags;
     header.sequence_number = sequence;
     let mut message = NetlinkMessage::new(header, message.into());
     message.finalize();

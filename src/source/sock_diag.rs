@@ -6,6 +6,7 @@
 
 use std::{
     io,
+    net::IpAddr,
     ops::{ControlFlow, RangeInclusive},
 };
 
@@ -24,7 +25,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    model::{Connection, Family, Holder, Listener, RequestSocket, Waiting},
+    model::{Address, Connection, Family, Holder, Listener, RequestSocket, State, Waiting},
 };
 
 /// `INET_DIAG_REQ_BYTECODE`
@@ -90,6 +91,40 @@ impl SockDiag {
             found.push(row.listener());
             ControlFlow::Continue(())
         })
+    }
+
+    /// The state of the connection between these ends, as one device receives it; `None` when there
+    /// is none. No walk: the kernel looks it up as it does for a packet, and then finds a listener
+    /// where there is no connection (`inet_diag_find_one_icsk`, net/ipv4/inet_diag.c).
+    pub fn connection(
+        &mut self,
+        local: &Address,
+        peer: &Address,
+        interface: u32,
+    ) -> Result<Option<State>> {
+        let family = match local.address {
+            IpAddr::V4(_) => Family::V4,
+            IpAddr::V6(_) => Family::V6,
+        };
+        let mut request = request(family, TCP, ExtensionFlags::empty(), StateFlags::all());
+        request.socket_id = SocketId {
+            source_port: local.port,
+            destination_port: peer.port,
+            source_address: local.address,
+            destination_address: peer.address,
+            interface_id: interface,
+            cookie: [0xff; 8],
+        };
+        let mut state = None;
+        let mut decode = |payload: &[u8]| Row::decode(payload).map(|row| state = row.state());
+        let message = SockDiagMessage::InetRequest(request);
+        match self.channel.get(message, &mut decode) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                let request = "a connection";
+                Err(Error::Netlink { request, cause })
+            }
+            Ok(()) | Err(_) => Ok(state),
+        }
     }
 
     /// Every UDP socket of one family that anyone may send to.

@@ -5,6 +5,7 @@
 mod attempt;
 mod clock;
 mod close;
+mod doubt;
 mod handshake;
 mod latency;
 mod leg;

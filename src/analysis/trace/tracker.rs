@@ -141,6 +141,16 @@ impl Tracker {
         }
     }
 
+    /// Of what there is to say, the handshakes that look established and that only the server's
+    /// kernel can judge; see [`Handshake::judge`].
+    pub fn doubtful(&mut self) -> impl Iterator<Item = &mut Handshake> {
+        let handshakes = self.events.iter_mut().filter_map(|event| match event {
+            Event::Handshake(handshake) => Some(&mut **handshake),
+            Event::Close(_) => None,
+        });
+        handshakes.filter(|handshake| handshake.is_doubtful())
+    }
+
     /// What there is to say since it was asked last.
     pub fn events(&mut self) -> impl Iterator<Item = Event> + '_ {
         self.events.drain(..)

@@ -128,6 +128,7 @@ impl Live {
         self.intake.tracker.has_lost(lost);
         let passed = self.clocks.packets_ns.saturating_sub(DELAY_NS);
         self.intake.tracker.pass(passed);
+        self.ask_the_kernel()?;
         let goes_on = teller.tell(&mut self.intake, self.writer.as_mut())?;
         if self.watched {
             teller.status(&self.intake.tracker.waiting())?;
@@ -135,6 +136,18 @@ impl Live {
         teller.flush()?;
         self.save()?;
         Ok(goes_on)
+    }
+
+    /// What the wire does not tell of this host's own connections.
+    fn ask_the_kernel(&mut self) -> sockdiag::Result<()> {
+        for handshake in self.intake.tracker.doubtful() {
+            let (local, peer) = (&handshake.server, &handshake.client);
+            let state = self
+                .diag
+                .connection(local, peer, handshake.interface_index)?;
+            handshake.judge(state);
+        }
+        Ok(())
     }
 
     /// Leaves little unwritten, should the trace be killed.
@@ -178,6 +191,7 @@ impl Live {
         thread::sleep(Duration::from_nanos(DELAY_NS));
         if self.step(&mut teller)? {
             self.intake.tracker.finish();
+            self.ask_the_kernel()?;
             teller.tell(&mut self.intake, self.writer.as_mut())?;
         }
         let after = kernel.counters().ok();

@@ -1,6 +1,7 @@
 //! Handshakes scripted segment by segment.
 
 mod close;
+mod doubt;
 mod flood;
 mod odd;
 mod outcomes;
