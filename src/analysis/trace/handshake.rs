@@ -95,6 +95,13 @@ pub enum CapturedOn {
     Between,
 }
 
+impl CapturedOn {
+    /// The server is on this host.
+    pub fn has_server(self) -> bool {
+        matches!(self, CapturedOn::Server | CapturedOn::Both)
+    }
+}
+
 /// What both ends offered in their SYNs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Options {

@@ -25,10 +25,7 @@ impl Handshake {
     }
 
     fn server_is_here(&self) -> bool {
-        matches!(
-            self.captured_on,
-            Some(CapturedOn::Server | CapturedOn::Both)
-        )
+        self.captured_on.is_some_and(CapturedOn::has_server)
     }
 
     fn queue_is_full(&self) -> Option<bool> {

@@ -66,10 +66,7 @@ impl Attempt {
 
     /// Whose accept queue matters: that of a server on this host.
     pub fn server_is_here(&self) -> bool {
-        matches!(
-            self.captured_on(),
-            Some(CapturedOn::Server | CapturedOn::Both)
-        )
+        self.captured_on().is_some_and(CapturedOn::has_server)
     }
 
     fn captured_on(&self) -> Option<CapturedOn> {
