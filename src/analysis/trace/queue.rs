@@ -24,7 +24,12 @@ pub struct QueueSample {
 impl QueueSample {
     /// It takes no more.
     pub fn is_full(&self) -> bool {
-        self.length > self.limit
+        self.room() < 0
+    }
+
+    /// How many more may wait, less one.
+    pub fn room(&self) -> i64 {
+        i64::from(self.limit) - i64::from(self.length)
     }
 }
 
@@ -57,16 +62,18 @@ impl Queues {
             else {
                 continue;
             };
-            let sample = samples.entry(place).or_insert(QueueSample {
+            let own = QueueSample {
                 length,
                 limit,
                 members: 0,
                 sampled_after_ms: 0.0,
-            });
-            sample.members += 1;
-            if room(length, limit) < room(sample.length, sample.limit) {
-                (sample.length, sample.limit) = (length, limit);
+            };
+            let fullest = samples.entry(place).or_insert(own);
+            let members = fullest.members + 1;
+            if own.room() < fullest.room() {
+                *fullest = own;
             }
+            fullest.members = members;
         }
         Queues {
             taken_ns,
@@ -109,8 +116,4 @@ impl Queues {
             ..sample
         })
     }
-}
-
-fn room(length: u32, limit: u32) -> i64 {
-    i64::from(limit) - i64::from(length)
 }

@@ -306,8 +306,8 @@ fn latency(handshake: &Handshake) -> Option<f64> {
 }
 
 fn fuller(one: Option<QueueSample>, other: Option<QueueSample>) -> Option<QueueSample> {
-    let rank = |sample: &QueueSample| i64::from(sample.length) - i64::from(sample.limit);
-    one.into_iter().chain(other).max_by_key(rank)
+    let room = |sample: &QueueSample| Reverse(sample.room());
+    one.into_iter().chain(other).max_by_key(room)
 }
 
 fn listener((server, group): (&Address, &Group)) -> ListenerSummary {
