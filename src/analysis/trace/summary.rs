@@ -189,9 +189,9 @@ impl Collector {
     /// Takes one.
     pub fn add(&mut self, handshake: &Handshake) {
         self.all.add(handshake);
-        latency(handshake)
-            .into_iter()
-            .for_each(|ms| self.bars.add(ms));
+        if let Some(milliseconds) = latency(handshake) {
+            self.bars.add(milliseconds);
+        }
         if let Some(reason) = handshake.reason.filter(|_| handshake.has_failed()) {
             let key = (handshake.outcome, reason);
             *self.failures.entry(key).or_default() += 1;
@@ -286,20 +286,19 @@ impl Group {
         self.handshakes += 1;
         self.failed += u64::from(handshake.has_failed());
         *self.outcomes.entry(handshake.outcome).or_default() += 1;
-        if handshake.outcome == Outcome::Established {
-            handshake
-                .total_ms
-                .into_iter()
-                .for_each(|ms| self.total.add(ms));
+        if let Some(milliseconds) = latency(handshake) {
+            self.total.add(milliseconds);
         }
-        let answer = handshake.syn_to_syn_ack_ms;
-        answer.into_iter().for_each(|ms| self.answer.add(ms));
+        if let Some(milliseconds) = handshake.syn_to_syn_ack_ms {
+            self.answer.add(milliseconds);
+        }
         self.queue_max = fuller(self.queue_max, handshake.listener_queue);
         self.is_mixed |= !is_first && self.captured_on != handshake.captured_on;
         self.captured_on = handshake.captured_on.filter(|_| !self.is_mixed);
     }
 }
 
+/// From SYN to ACK, of one established.
 fn latency(handshake: &Handshake) -> Option<f64> {
     let is_established = handshake.outcome == Outcome::Established;
     handshake.total_ms.filter(|_| is_established)
