@@ -237,7 +237,8 @@ impl Attempt {
             None => {
                 self.syn_ack = Some(Leg::new(segment, at));
                 self.syns_before_answer = self.syn.as_ref().map_or(0, |syn| syn.count);
-                self.once(self.is_to_itself() || self.crossing.is_some() && self.ack.is_some())
+                let has_crossed = self.crossing.is_some() && self.ack.is_some();
+                decided_if(self.is_to_itself() || has_crossed)
             }
             Some(first) => {
                 if first.see(segment, at) == Sighting::Copy {
@@ -277,7 +278,7 @@ impl Attempt {
         self.crossing
             .get_or_insert_with(|| Box::new(unseen(segment, at)));
         self.ack = Some(at);
-        self.once(self.syn_ack.is_some())
+        decided_if(self.syn_ack.is_some())
     }
 
     fn take_ack(&mut self, segment: &Segment, at: u64) -> Taken {
@@ -338,17 +339,20 @@ impl Attempt {
         let Some(own) = self.client_sequence() else {
             return Taken::Ignored;
         };
-        let acknowledges = is_soon_after(segment.acknowledgement, own);
-        let answer = self.syn_ack.as_ref();
-        let follows =
-            answer.is_none_or(|answer| is_soon_after(segment.sequence, answer.sequence()));
-        if !acknowledges || self.syn_ack.is_none() && segment.acknowledgement != self.after_syn() {
+        let (acknowledges, follows) = match &self.syn_ack {
+            Some(answer) => (
+                is_soon_after(segment.acknowledgement, own),
+                is_soon_after(segment.sequence, answer.sequence()),
+            ),
+            None => (segment.acknowledgement == self.after_syn(), true),
+        };
+        if !acknowledges {
             self.challenge_ack |= self.syn_ack.is_none();
             return Taken::Ignored;
         }
         self.confirmed |= follows;
         // With TCP Fast Open the server speaks before the client has acknowledged.
-        self.once(follows && self.is_acknowledged())
+        decided_if(follows && self.is_acknowledged())
     }
 
     /// What acknowledges the SYN and its data.
@@ -365,11 +369,11 @@ impl Attempt {
         let valid = match (by, &self.syn_ack) {
             (End::Server, None) => segment.flags.has(Flags::ACK) && self.answers_syn(segment),
             (End::Server, Some(answer)) => {
-                self.resets(segment, answer.sequence(), 0) && !self.takes_data(segment)
+                has_sent_only_syn(segment, answer.sequence(), 0) && !self.takes_data(segment)
             }
             (End::Client, _) => self
                 .client_sequence()
-                .is_some_and(|own| self.resets(segment, own, self.syn_payload())),
+                .is_some_and(|own| has_sent_only_syn(segment, own, self.syn_payload())),
         };
         if !valid {
             return self.take_late_reset(segment, by);
@@ -379,12 +383,6 @@ impl Attempt {
             with_ack: segment.flags.has(Flags::ACK),
         });
         Taken::Decided
-    }
-
-    /// The sender had sent nothing but its SYN, and what that carried.
-    fn resets(&self, segment: &Segment, sequence: u32, payload: u32) -> bool {
-        let sent = segment.sequence.wrapping_sub(sequence.wrapping_add(1));
-        sent <= payload
     }
 
     /// The server took more from the client than its SYN.
@@ -415,13 +413,19 @@ impl Attempt {
             None => self.client_sequence() == Some(segment.acknowledgement.wrapping_sub(1)),
         }
     }
+}
 
-    fn once(&self, decided: bool) -> Taken {
-        match decided {
-            true => Taken::Decided,
-            false => Taken::Noted,
-        }
+fn decided_if(decided: bool) -> Taken {
+    match decided {
+        true => Taken::Decided,
+        false => Taken::Noted,
     }
+}
+
+/// The sender has sent nothing but its SYN, and what that carried.
+fn has_sent_only_syn(segment: &Segment, sequence: u32, payload: u32) -> bool {
+    let sent = segment.sequence.wrapping_sub(sequence.wrapping_add(1));
+    sent <= payload
 }
 
 fn noted(sighting: Sighting) -> Taken {
