@@ -3,6 +3,7 @@
 //! [`Tracker::events`] gives what came of it.
 
 mod attempt;
+mod breaking;
 mod clock;
 mod close;
 mod doubt;
@@ -16,7 +17,9 @@ mod queue;
 mod reason;
 mod report;
 mod rises;
+mod sequence;
 mod summary;
+mod taking;
 #[cfg(test)]
 mod tests;
 mod tracker;

@@ -5,9 +5,10 @@ use std::collections::{HashMap, VecDeque};
 
 use super::{
     Close, How, Side,
-    attempt::{Attempt, distance},
+    attempt::Attempt,
     handshake::{milliseconds, written},
     pair::Pair,
+    sequence::distance,
 };
 use crate::model::{Address, End, Flags, Segment};
 

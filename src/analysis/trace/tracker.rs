@@ -8,10 +8,11 @@ use std::{
 
 use super::{
     Close, Handshake, Queues, Waiting,
-    attempt::{Attempt, Taken},
+    attempt::Attempt,
     clock::Clock,
     pair::Pair,
     past::{Past, Pasts},
+    taking::Taken,
     verdict::{Context, Ending},
 };
 use crate::model::{Flags, Segment};
