@@ -13,6 +13,7 @@ mod window;
 mod writer;
 
 use std::{
+    fs::File,
     io::{self, ErrorKind, Read},
     path::{Path, PathBuf},
 };
@@ -87,17 +88,11 @@ struct Found {
 }
 
 impl CaptureFile {
-    /// Opens a file, or standard input for `-`.
+    /// Opens a file.
     pub fn open(path: impl AsRef<Path>) -> Result<CaptureFile> {
         let path = path.as_ref();
-        let name = match path.to_str() {
-            Some("-") => PathBuf::from("standard input"),
-            _ => path.to_owned(),
-        };
-        match Window::open(path) {
-            Ok(window) => CaptureFile::begin(name, window),
-            Err(cause) => Err(Error::file(name)(cause)),
-        }
+        let file = File::open(path).map_err(Error::file(path))?;
+        CaptureFile::from_reader(path, file)
     }
 
     /// Reads from anything else; errors will call it `name`.

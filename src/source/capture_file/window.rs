@@ -1,10 +1,6 @@
 //! What of a stream is in memory: a stretch that moves forward and is never longer than it must be.
 
-use std::{
-    fs::File,
-    io::{self, ErrorKind, Read},
-    path::Path,
-};
+use std::io::{self, ErrorKind, Read};
 
 use flate2::read::MultiGzDecoder;
 
@@ -26,15 +22,6 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Looks at a file, or at standard input for `-`.
-    pub fn open(path: &Path) -> io::Result<Window> {
-        if path == Path::new("-") {
-            Window::new(io::stdin())
-        } else {
-            Window::new(File::open(path)?)
-        }
-    }
-
     /// Looks at a stream, or into it where it is compressed by gzip.
     pub fn new(mut input: impl Read + Send + 'static) -> io::Result<Window> {
         let mut head = Vec::with_capacity(GZIP_MAGIC.len());
