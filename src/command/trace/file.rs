@@ -8,7 +8,7 @@ use sockdiag::{
     source::{CaptureFile, CaptureWriter, drop_privileges},
 };
 
-use super::{TraceArgs, input::Input, intake::Intake, teller::Teller};
+use super::{TraceArgs, finish, input::Input, intake::Intake, teller::Teller};
 use crate::command::{
     usage,
     wait::{Waiter, Woken},
@@ -81,10 +81,8 @@ impl Reading {
     fn conclude(mut self, mut teller: Teller) -> anyhow::Result<()> {
         self.intake.tracker.finish();
         teller.tell(&mut self.intake, self.writer.as_mut())?;
-        let incomplete = self.unread();
-        if let Some(writer) = self.writer {
-            writer.finish()?;
-        }
+        let mut incomplete = self.unread();
+        incomplete.extend(finish(self.writer)?);
         teller.conclude(self.intake, incomplete)
     }
 

@@ -16,7 +16,7 @@ use sockdiag::{
     },
 };
 
-use super::{TraceArgs, clocks::Clocks, intake::Intake, teller::Teller};
+use super::{TraceArgs, clocks::Clocks, finish, intake::Intake, teller::Teller};
 use crate::command::{
     pace::Pace,
     usage,
@@ -203,10 +203,9 @@ impl Live {
             .map(|why| Incomplete::new("listener_queue", why));
         let is_deaf = self.intake.tally.packets == 0 && !any_interface_is_up();
         let deaf = is_deaf.then(|| Incomplete::new("packets", "no network device is up here"));
-        if let Some(writer) = self.writer {
-            writer.finish()?;
-        }
-        teller.conclude(self.intake, unseen.into_iter().chain(deaf).collect())
+        let uncommented = finish(self.writer)?;
+        let incomplete = unseen.into_iter().chain(deaf).chain(uncommented);
+        teller.conclude(self.intake, incomplete.collect())
     }
 }
 

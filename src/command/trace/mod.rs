@@ -16,7 +16,7 @@ use std::{
 use clap::{Args, ValueHint};
 use sockdiag::{
     analysis::filter::{Filter, FilterError},
-    model::{Comparison, Condition, End},
+    model::{Comparison, Condition, End, Incomplete},
     source::{CaptureWriter, Families},
 };
 
@@ -168,6 +168,17 @@ impl TraceArgs {
         let create = |path: &PathBuf| CaptureWriter::create(path);
         Ok(self.write.as_ref().map(create).transpose()?)
     }
+}
+
+/// Ends the file that is written, and tells how many verdicts did not get into it.
+fn finish(writer: Option<CaptureWriter>) -> anyhow::Result<Option<Incomplete>> {
+    let Some(writer) = writer else {
+        return Ok(None);
+    };
+    let uncommented = writer.uncommented();
+    writer.finish()?;
+    let why = "their packets were written long before, or into a pipe";
+    Ok((uncommented > 0).then(|| Incomplete::counted("comments", why, uncommented)))
 }
 
 fn either_end(host: &str) -> anyhow::Result<Condition> {
