@@ -60,7 +60,7 @@ pub struct Summary {
     /// Packets that should be TCP and could not be read.
     pub undecodable: u64,
     /// What counters of the kernel rose by meanwhile, in the namespace that was captured; `null`
-    /// when packets were read from a file.
+    /// when packets were read from a file, or the counters could not be.
     pub counters: Option<Rises>,
 }
 

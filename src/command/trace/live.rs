@@ -66,12 +66,12 @@ struct Live {
     diag: SockDiag,
     intake: Intake,
     /// Of looking at listeners.
-    pace: Pace,
+    looking: Pace,
     /// Of writing what was captured.
     saving: Pace,
     clocks: Clocks,
     /// What the kernel had counted when it began.
-    before: Option<Counters>,
+    before: sockdiag::Result<Counters>,
     /// Why listeners could not be looked at.
     unseen: Option<String>,
     /// Somebody looks on.
@@ -82,7 +82,7 @@ struct Live {
 impl Live {
     /// Opens what takes privileges, then gives them up.
     fn begin(args: &TraceArgs, condition: &Condition, kernel: &Kernel) -> anyhow::Result<Self> {
-        let before = kernel.counters().ok();
+        let before = kernel.counters();
         let capture = Capture::open(
             &args.interface,
             condition,
@@ -95,7 +95,7 @@ impl Live {
             writer: args.writer()?,
             diag: SockDiag::open()?,
             intake: Intake::new(args, condition),
-            pace: Pace::one_in(PARTS),
+            looking: Pace::one_in(PARTS),
             saving: Pace::one_in(PARTS),
             clocks: Clocks::now(),
             before,
@@ -172,7 +172,7 @@ impl Live {
     }
 
     fn look_at_queues(&mut self) {
-        if !self.pace.is_due() {
+        if !self.looking.is_due() {
             return;
         }
         let begun = Instant::now();
@@ -181,9 +181,9 @@ impl Live {
                 let queues = Queues::of(&listeners, self.clocks.packets_ns);
                 self.intake.tracker.look_at(queues);
             }
-            Err(error) => self.unseen = Some(format!("{:#}", anyhow!(error))),
+            Err(error) => self.unseen = Some(in_full(error)),
         }
-        self.pace.spent(begun.elapsed());
+        self.looking.spent(begun.elapsed());
     }
 
     fn finish(mut self, mut teller: Teller, kernel: &Kernel) -> anyhow::Result<()> {
@@ -194,19 +194,26 @@ impl Live {
             self.ask_the_kernel()?;
             teller.tell(&mut self.intake, self.writer.as_mut())?;
         }
-        let after = kernel.counters().ok();
-        let both = self.before.as_ref().zip(after.as_ref());
-        self.intake.tally.counters = both.map(|(before, after)| rises(before, after));
         self.intake.tally.duration_ms = self.begun.elapsed().as_secs_f64() * 1000.0;
-        let unseen = self
-            .unseen
-            .map(|why| Incomplete::new("listener_queue", why));
-        let is_deaf = self.intake.tally.packets == 0 && !any_interface_is_up();
-        let deaf = is_deaf.then(|| Incomplete::new("packets", "no network device is up here"));
-        let uncommented = finish(self.writer)?;
-        let incomplete = unseen.into_iter().chain(deaf).chain(uncommented);
-        teller.conclude(self.intake, incomplete.collect())
+        let mut incomplete = Vec::new();
+        let rose = |before| Ok(rises(&before, &kernel.counters()?));
+        match self.before.and_then(rose) {
+            Ok(rises) => self.intake.tally.counters = Some(rises),
+            Err(error) => incomplete.push(Incomplete::new("counters", in_full(error))),
+        }
+        let unseen = self.unseen;
+        incomplete.extend(unseen.map(|why| Incomplete::new("listener_queue", why)));
+        if self.intake.tally.packets == 0 && !any_interface_is_up() {
+            incomplete.push(Incomplete::new("packets", "no network device is up here"));
+        }
+        incomplete.extend(finish(self.writer)?);
+        teller.conclude(self.intake, incomplete)
     }
+}
+
+/// An error with all of its causes.
+fn in_full(error: Error) -> String {
+    format!("{:#}", anyhow!(error))
 }
 
 /// Says what helps where packets may not be captured.
@@ -219,15 +226,15 @@ fn with_way_out(error: Error) -> anyhow::Error {
                 .as_deref()
                 .map_or("sockdiag".into(), |path| path.to_string_lossy());
             anyhow!(
-                "{:#}; it needs CAP_NET_RAW: use sudo, or once: sudo setcap cap_net_raw+ep {program}; \
+                "{}; it needs CAP_NET_RAW: use sudo, or once: sudo setcap cap_net_raw+ep {program}; \
                  a capture file needs nothing: sockdiag trace --read FILE",
-                anyhow!(error)
+                in_full(error)
             )
         }
         Error::Interface { .. } => {
             let mut names: Vec<String> = interfaces().into_values().collect();
             names.sort();
-            anyhow!("{:#}; there are {}", anyhow!(error), names.join(", "))
+            anyhow!("{}; there are {}", in_full(error), names.join(", "))
         }
         error => error.into(),
     }
