@@ -5,7 +5,8 @@ use std::time::Duration;
 use anyhow::Context;
 use sockdiag::{
     analysis::trace::{
-        Collector, Event, Handshake, Line, Shortcomings, Summary, Tally, TraceReport, Waiting,
+        Close, Collector, Event, Handshake, Line, Shortcomings, Summary, Tally, TraceReport,
+        Waiting,
     },
     model::{Address, Condition, Incomplete},
     source::{CaptureWriter, Families},
@@ -102,27 +103,23 @@ impl Teller {
         intake: &mut Intake,
         mut writer: Option<&mut CaptureWriter>,
     ) -> anyhow::Result<bool> {
-        let mut events: Vec<Event> = intake.tracker.events().collect();
-        let all = events.len();
-        events.retain(|event| self.choice.covers(event));
-        self.others += (all - events.len()) as u64;
         let devices = &intake.devices;
-        for event in events {
+        for event in intake.tracker.events() {
             if self.is_enough() {
                 return Ok(false);
             }
             match event {
+                Event::Handshake(told) if !self.choice.covers(&told.client, &told.server) => {
+                    self.others += 1;
+                }
                 Event::Handshake(handshake) => {
                     if let Some(writer) = writer.as_deref_mut() {
                         writer.comment(handshake.packet, &verdict(&handshake))?;
                     }
                     self.handshake(handshake, devices)?;
                 }
-                Event::Close(mut close) => {
-                    close.interface = devices.name(close.interface_index);
-                    self.collector.add_close(&close);
-                    self.line(Line::Close(close))?;
-                }
+                Event::Close(told) if !self.choice.covers(&told.client, &told.server) => {}
+                Event::Close(close) => self.close(close, devices)?,
             }
         }
         Ok(!self.is_enough())
@@ -140,6 +137,12 @@ impl Teller {
         self.shown += 1;
         handshake.interface = devices.name(handshake.interface_index);
         self.line(Line::Handshake(handshake))
+    }
+
+    fn close(&mut self, mut close: Box<Close>, devices: &Devices) -> anyhow::Result<()> {
+        self.collector.add_close(&close);
+        close.interface = devices.name(close.interface_index);
+        self.line(Line::Close(close))
     }
 
     fn line(&mut self, line: Line) -> anyhow::Result<()> {
@@ -211,14 +214,7 @@ impl Teller {
 
 impl Choice {
     /// It is about a connection that was asked for.
-    fn covers(&self, event: &Event) -> bool {
-        match event {
-            Event::Handshake(event) => self.covers_ends(&event.client, &event.server),
-            Event::Close(event) => self.covers_ends(&event.client, &event.server),
-        }
-    }
-
-    fn covers_ends(&self, client: &Address, server: &Address) -> bool {
+    fn covers(&self, client: &Address, server: &Address) -> bool {
         let of_family = match server.address.is_ipv4() {
             true => self.families.v4,
             false => self.families.v6,
