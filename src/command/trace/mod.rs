@@ -114,7 +114,7 @@ pub fn run(args: &TraceArgs) -> anyhow::Result<()> {
     }
     args.check()?;
     let condition = args.condition()?;
-    let teller = Teller::new(args)?;
+    let teller = Teller::new(args, &condition)?;
     match &args.read {
         Some(path) => file::run(args, path, &condition, teller),
         None => live::run(args, &condition, teller),
@@ -182,18 +182,16 @@ fn finish(writer: Option<CaptureWriter>) -> anyhow::Result<Option<Incomplete>> {
 }
 
 fn either_end(host: &str) -> anyhow::Result<Condition> {
-    let wrong = |()| {
+    let wrong = || {
         usage(format!(
             "--host {host}: an address, as 10.0.0.1 or 10.0.0.0/8; names are not looked up"
         ))
     };
-    match host.contains(char::is_whitespace) {
-        true => Err(wrong(())),
-        false => {
-            let either = format!("src {host} or dst {host}");
-            Filter::parse_connection(&either).map_err(|_| wrong(()))
-        }
+    if host.contains(char::is_whitespace) {
+        return Err(wrong());
     }
+    let either = format!("src {host} or dst {host}");
+    Filter::parse_connection(&either).map_err(|_| wrong())
 }
 
 fn parsed(text: &str) -> anyhow::Result<Condition> {

@@ -48,8 +48,8 @@ struct Choice {
 }
 
 impl Teller {
-    /// Prepares it from the flags.
-    pub fn new(args: &TraceArgs) -> anyhow::Result<Self> {
+    /// Prepares it from the flags, and from what handshakes must meet.
+    pub fn new(args: &TraceArgs, condition: &Condition) -> anyhow::Result<Self> {
         let settings = Settings {
             quiet: args.quiet,
             verbose: args.verbose,
@@ -72,7 +72,7 @@ impl Teller {
             output,
             host,
             choice: Choice {
-                condition: args.condition()?,
+                condition: condition.clone(),
                 families: args.families(),
                 failed: args.failed,
                 slow: args.slow,
