@@ -55,7 +55,8 @@ impl Attempt {
             // Two devices are read one after the other, so that the answer may come first.
             None if answered.is_some_and(|answer| acknowledges(&answer.segment, segment)) => {
                 self.syn = Some(Leg::new(segment, at.min(self.first)));
-                (self.began_ns, self.interface) = (segment.time_ns, segment.interface);
+                (self.began_ns, self.interface, self.vlan) =
+                    (segment.time_ns, segment.interface, segment.vlan);
                 Taken::Noted
             }
             None => Taken::Superseded,
