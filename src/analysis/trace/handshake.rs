@@ -54,12 +54,12 @@ pub struct Handshake {
     /// What both ends offered.
     pub options: Options,
     /// How many bytes of data in the SYN the SYN-ACK acknowledged (RFC 7413); `null` when it
-    /// carried none.
+    /// carried none, or no SYN-ACK was seen.
     pub fast_open_bytes: Option<u32>,
     /// Initial sequence numbers.
     pub sequence: Sequence,
-    /// The listener's accept queue at that moment; `null` when it is not on this host or was not
-    /// looked at.
+    /// The listener's accept queue when the handshake was last seen, or when it was full before;
+    /// `null` when the server is not on this host, nobody listened there, or nobody looked.
     pub listener_queue: Option<QueueSample>,
     /// How it was broken off; `null` when it was not.
     pub reset: Option<ResetReport>,

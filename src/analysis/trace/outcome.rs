@@ -7,16 +7,17 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// SYN, SYN-ACK and ACK were seen, and nothing contradicts.
+    /// The SYN-ACK was acknowledged, as was seen or as what followed proves, and nothing
+    /// contradicts.
     Established,
     /// The SYN was answered by a reset: nobody listens there.
     Refused,
-    /// No SYN was answered.
+    /// Neither a SYN-ACK nor a reset answered a SYN.
     NoReply,
     /// The SYN-ACK was not acknowledged.
     SynAckUnanswered,
-    /// The SYN-ACK was acknowledged and came again: the accept queue was full, or the ACK was lost
-    /// on the way.
+    /// The SYN-ACK was acknowledged and came again: the accept queue was full, the ACK was lost on
+    /// the way, or the server waits for data (`TCP_DEFER_ACCEPT`).
     AckDropped,
     /// The client broke it off before it sent anything.
     ResetByClient,

@@ -1,4 +1,4 @@
-//! The accept queues of this host's listeners, as they were at a moment.
+//! The accept queues of the listeners of this host, as they were at a moment.
 
 use std::{collections::HashMap, net::IpAddr};
 
@@ -17,7 +17,8 @@ pub struct QueueSample {
     pub limit: u32,
     /// Sockets that share the address by SO_REUSEPORT; this is the fullest of them.
     pub members: u32,
-    /// When it was looked at, in milliseconds after the packet that made it matter.
+    /// When it was looked at, in milliseconds after the packet that made it matter; negative when
+    /// before.
     pub sampled_after_ms: f64,
 }
 

@@ -17,8 +17,7 @@ impl Handshake {
         }
     }
 
-    /// There is no connection, or it came late. Who opens one and throws it away at once did not
-    /// fail.
+    /// Its outcome is a failure. Who opens a connection and throws it away at once did not fail.
     pub fn has_failed(&self) -> bool {
         let was_open = self.reset.is_some_and(|reset| reset.after_ack);
         self.outcome.is_failure() && !(self.outcome == Outcome::ResetByClient && was_open)

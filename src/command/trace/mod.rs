@@ -35,9 +35,9 @@ Examples:
   tcpdump -w - -i eth0 tcp | sockdiag trace --read -
 
 Outcomes: established; refused (RST to the SYN); no reply (no answer, and the client has given up); \
-SYN-ACK unanswered; ACK dropped (the SYN-ACK came again after the ACK: accept queue full); reset by \
-client or server (before it sent anything); simultaneous open; self-connect; incomplete (the capture \
-ended first).
+SYN-ACK unanswered; ACK dropped (the SYN-ACK came again after the ACK, as when the accept queue is \
+full); reset by client or server (before it sent anything); simultaneous open; self-connect; \
+incomplete (the capture ended first).
 
 Filter: `:8080`, `sport` and `src` are the server's end, `dport` and `dst` the client's; joined by \
 `and`, `or`, `not` and parentheses.

@@ -154,7 +154,7 @@ pub const COLUMNS: &[Column<Line>] = &[
         Left,
         Neutral,
         queue,
-        "the listener's accept queue and its limit, looked at some milliseconds later",
+        "the listener's accept queue and its limit, looked at within some milliseconds",
     ),
     Column::new(
         "queue_length",
