@@ -81,7 +81,7 @@ impl<R> Stream<R> {
         self.make_room(row, view);
         let note = self.note_below(row, view);
         self.head(out)?;
-        let line = self.line(row, view);
+        let line = self.line(row, view, note.is_some());
         writeln!(out, "{line}")?;
         let room = self
             .terminal
@@ -207,12 +207,11 @@ impl<R> Stream<R> {
         writeln!(out, "{}", heads.join(&" ".repeat(GAP)).trim_end())
     }
 
-    fn line(&self, row: &R, view: &View) -> String {
+    fn line(&self, row: &R, view: &View, has_note_below: bool) -> String {
         let mut left = self.terminal.map(|(width, _)| width);
-        let is_noted = self.note_below(row, view).is_some();
         let parts = self.shown().map(|(column, width)| {
             let cell = (column.cell)(row, view);
-            let mut text = match is_noted && self.layout.note == Some(column.key) {
+            let mut text = match has_note_below && self.layout.note == Some(column.key) {
                 true => "↓".to_owned(),
                 false => cell.value.shown(),
             };
