@@ -6,7 +6,9 @@ mod attempt;
 mod breaking;
 mod clock;
 mod close;
+mod collector;
 mod doubt;
+mod group;
 mod handshake;
 mod latency;
 mod leg;
@@ -27,6 +29,7 @@ mod verdict;
 mod waiting;
 
 pub use close::{Close, How};
+pub use collector::Collector;
 pub use handshake::{
     CapturedOn, FastOpen, Handshake, Offer, Options, Remark, ResetReport, Sequence, Side,
 };
@@ -35,6 +38,6 @@ pub use outcome::Outcome;
 pub use queue::{Listening, QueueSample, Queues};
 pub use report::{Line, TraceReport};
 pub use rises::{Rises, rises};
-pub use summary::{Closes, Collector, Failure, ListenerSummary, PeerSummary, Summary, Tally};
+pub use summary::{Closes, Failure, ListenerSummary, PeerSummary, Summary, Tally};
 pub use tracker::{Event, Shortcomings, Tracker};
 pub use waiting::Waiting;
