@@ -1,6 +1,6 @@
 //! Collects what becomes of handshakes and connections into a summary.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{cmp::Reverse, collections::HashMap, net::IpAddr};
 
 use super::{
     Close, Closes, Failure, Handshake, How, ListenerSummary, Outcome, PeerSummary, Side, Summary,
@@ -54,7 +54,7 @@ impl Collector {
             count: *count,
         };
         let mut all: Vec<Failure> = self.failures.iter().map(failure).collect();
-        all.sort_by(|a, b| b.count.cmp(&a.count).then(a.reason.cmp(b.reason)));
+        all.sort_by_key(|failure| (Reverse(failure.count), failure.reason, failure.outcome));
         all
     }
 
