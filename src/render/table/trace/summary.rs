@@ -244,12 +244,6 @@ fn notes(summary: &Summary) -> Vec<String> {
     if !rose.is_empty() {
         lines.push(format!("the kernel counted meanwhile: {}", rose.join(", ")));
     }
-    if summary.evicted > 0 {
-        let evicted = text::grouped(summary.evicted);
-        lines.push(format!(
-            "{evicted} unfinished handshakes were forgotten: too many at once"
-        ));
-    }
     if summary.fragments > 0 {
         lines.push(format!(
             "{} fragments were not put together",
