@@ -59,14 +59,14 @@ pub struct Tracker {
     lost: u64,
     evicted: u64,
     contradicted: u64,
-    closes: bool,
+    follows_closes: bool,
 }
 
 impl Tracker {
-    /// One that has seen nothing. It tells also how connections end if `closes` is set.
-    pub fn new(closes: bool) -> Self {
+    /// One that has seen nothing. It tells also how connections end if `follows_closes` is set.
+    pub fn new(follows_closes: bool) -> Self {
         Tracker {
-            closes,
+            follows_closes,
             ..Self::default()
         }
     }
@@ -82,14 +82,12 @@ impl Tracker {
         let due = attempt.deadline();
         let taken = attempt.take(segment, at);
         // A copy may be the first to tell that the server is here.
-        let matters = taken != Taken::Ignored || attempt.listening.is_none();
-        if matters && attempt.server_is_here() {
-            attempt.look_at(self.queues.listening(&attempt.server, segment));
+        if taken != Taken::Ignored || attempt.listening.is_none() {
+            attempt.look_at(&self.queues, segment);
         }
         if taken == Taken::Ignored {
             return false;
         }
-        let is_broken_off = attempt.reset.is_some();
         if attempt.deadline() < due {
             let earlier = (attempt.deadline(), attempt.serial, pair);
             self.deadlines.push(Reverse(earlier));
@@ -101,7 +99,7 @@ impl Tracker {
             }
             Taken::Decided => {
                 self.end(pair, Ending::Decided);
-                if !is_broken_off && closes(segment) {
+                if closes(segment) {
                     self.close(pair, segment, at);
                 }
             }
@@ -222,9 +220,7 @@ impl Tracker {
         attempt.clock_steps = self.clock.steps();
         attempt.lost_before = self.lost;
         attempt.reused_after = past.map(|ended| at.saturating_sub(ended));
-        if attempt.server_is_here() {
-            attempt.look_at(self.queues.listening(&attempt.server, segment));
-        }
+        attempt.look_at(&self.queues, segment);
         let deadline = Reverse((attempt.deadline(), attempt.serial, pair));
         self.deadlines.push(deadline);
         self.attempts.insert(pair, attempt);
@@ -246,12 +242,12 @@ impl Tracker {
     }
 
     fn close(&mut self, pair: Pair, segment: &Segment, at: u64) {
-        if self.closes && self.pasts.find(&pair).is_none() {
+        if self.follows_closes && self.pasts.find(&pair).is_none() {
             self.pasts.insert(pair, Past::unseen(segment, at));
         }
         let past = self.pasts.find(&pair);
         let close = past.and_then(|past| past.close(segment, at));
-        let told = close.filter(|_| self.closes);
+        let told = close.filter(|_| self.follows_closes);
         self.events
             .extend(told.map(|close| Event::Close(Box::new(close))));
     }

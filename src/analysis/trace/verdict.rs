@@ -1,7 +1,7 @@
 //! What an attempt came to, and when that can be said.
 
 use super::{
-    Listening, Outcome,
+    Listening, Outcome, Queues,
     attempt::{Attempt, Reset},
     handshake::{
         CapturedOn, Handshake, Offer, Options, Remark, ResetReport, Sequence, Side, milliseconds,
@@ -9,7 +9,7 @@ use super::{
     },
     leg::Leg,
 };
-use crate::model::{Direction, End};
+use crate::model::{Direction, End, Segment};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// Systems wait for up to three seconds before they repeat an unanswered segment for the first
@@ -231,10 +231,11 @@ impl Attempt {
         Some(answer.segment.acknowledgement.wrapping_sub(first))
     }
 
-    /// Keeps who listened when that mattered last, and what told most: a queue that was full.
-    pub fn look_at(&mut self, seen: Option<Listening>) {
+    /// Keeps who listens where the server is here: now, unless a queue that was full has told more.
+    pub fn look_at(&mut self, queues: &Queues, packet: &Segment) {
         let was_full = matches!(self.listening, Some(Listening::There(queue)) if queue.is_full());
-        if !was_full {
+        if !was_full && self.server_is_here() {
+            let seen = queues.listening(&self.server, packet);
             self.listening = seen.or(self.listening);
         }
     }
