@@ -23,6 +23,8 @@ pub use session::{Host, Purpose, Session};
 
 use std::fmt;
 
+use crate::render::NoSuchColumn;
+
 /// Wrong usage that only shows once the command line is understood: exit code 2.
 #[derive(Debug)]
 pub struct Usage(pub String);
@@ -38,4 +40,9 @@ impl std::error::Error for Usage {}
 /// An error of wrong usage.
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
     Usage(message.into()).into()
+}
+
+/// The same of a column that was named and is none.
+pub fn no_such_column(NoSuchColumn(key): NoSuchColumn) -> anyhow::Error {
+    usage(format!("no column {key:?}; --columns help lists them"))
 }

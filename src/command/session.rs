@@ -9,11 +9,12 @@ use anyhow::Context;
 use sockdiag::{analysis::Sampling, source::is_at_least};
 
 use super::{
+    no_such_column,
     options::{OutputArgs, Timing},
     usage,
     wait::{Waiter, Woken, suspend},
 };
-use crate::render::{Look, Moment, NoSuchColumn, Output, Tabular, View};
+use crate::render::{Look, Moment, Output, Tabular, View};
 
 /// What a reading is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,9 +180,7 @@ impl Session {
 
     /// Finds the columns that were named.
     pub fn look<R: Tabular>(&self) -> anyhow::Result<Look> {
-        self.output.look::<R>().map_err(|NoSuchColumn(key)| {
-            usage(format!("no column {key:?}; --columns help lists them"))
-        })
+        self.output.look::<R>().map_err(no_such_column)
     }
 
     /// Writes one report.

@@ -14,9 +14,9 @@ use sockdiag::{
 
 use super::{TraceArgs, devices::Devices, intake::Intake};
 use crate::{
-    command::{Host, usage},
+    command::{Host, no_such_column, usage},
     render::{
-        Format, Layout, NoSuchColumn, Output, Settings, Stream, chosen, size,
+        Format, Layout, Output, Settings, Stream, chosen, size,
         table::trace::{COLUMNS, NARROWER, USUAL, detail, metrics, shown, single, summary},
         text,
     },
@@ -232,9 +232,7 @@ impl Choice {
 }
 
 fn layout(settings: &Settings, closes: bool) -> anyhow::Result<Layout<Line>> {
-    let named = chosen(settings, COLUMNS).map_err(|NoSuchColumn(key)| {
-        usage(format!("no column {key:?}; --columns help lists them"))
-    })?;
+    let named = chosen(settings, COLUMNS).map_err(no_such_column)?;
     let (shown, narrower) = match named {
         Some(keys) => (keys, &[][..]),
         None if settings.format == Format::Csv => (single(), &[][..]),
