@@ -73,14 +73,17 @@ impl Attempt {
         if self.client.address.is_loopback() && self.server.address.is_loopback() {
             return Some(CapturedOn::Both);
         }
-        let syn = self.syn.as_ref().and_then(Leg::direction);
-        let answer = || self.syn_ack.as_ref().and_then(Leg::direction);
-        Some(match (syn, syn.is_none().then(answer).flatten()) {
-            (Some(Direction::Internal), _) | (_, Some(Direction::Internal)) => CapturedOn::Both,
-            (Some(Direction::Passing), _) | (_, Some(Direction::Passing)) => CapturedOn::Between,
-            (Some(Direction::Incoming), _) | (_, Some(Direction::Outgoing)) => CapturedOn::Server,
-            (Some(Direction::Outgoing), _) | (_, Some(Direction::Incoming)) => CapturedOn::Client,
-            (None, None) => return None,
+        let to_server = self.syn.as_ref().and_then(Leg::direction);
+        let from_server = || self.syn_ack.as_ref().and_then(Leg::direction);
+        let (direction, incoming, outgoing) = match to_server {
+            Some(direction) => (direction, CapturedOn::Server, CapturedOn::Client),
+            None => (from_server()?, CapturedOn::Client, CapturedOn::Server),
+        };
+        Some(match direction {
+            Direction::Internal => CapturedOn::Both,
+            Direction::Passing => CapturedOn::Between,
+            Direction::Incoming => incoming,
+            Direction::Outgoing => outgoing,
         })
     }
 
