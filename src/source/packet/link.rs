@@ -6,28 +6,31 @@ use pnet::packet::{ethernet::EthernetPacket, sll::SLLPacket, sll2::SLL2Packet, v
 use super::{LinkType, Packet};
 use crate::model::Direction;
 
-/// `LINKTYPE_`…; what is not here cannot be decoded.
-const NUMBERS: [(u32, LinkType); 10] = [
-    (0, LinkType::BsdNull),
-    (1, LinkType::Ethernet),
-    (12, LinkType::Raw), // DLT_RAW of most systems, in files of old programs
-    (14, LinkType::Raw), // DLT_RAW of OpenBSD
-    (101, LinkType::Raw),
-    (108, LinkType::BsdLoop),
-    (113, LinkType::CookedV1),
-    (228, LinkType::Ipv4),
-    (229, LinkType::Ipv6),
-    (276, LinkType::CookedV2),
+/// What is not here cannot be decoded.
+pub(super) const LINKS: [LinkType; 8] = [
+    LinkType::BsdNull,
+    LinkType::Ethernet,
+    LinkType::Raw,
+    LinkType::BsdLoop,
+    LinkType::CookedV1,
+    LinkType::Ipv4,
+    LinkType::Ipv6,
+    LinkType::CookedV2,
 ];
+/// DLT_RAW of most systems and of OpenBSD, in files of old programs.
+const OLD_RAW: [u32; 2] = [12, 14];
 
 impl LinkType {
     /// The one of that number, unless it is none that can be decoded.
     pub fn from_number(number: u32) -> Option<LinkType> {
-        let (_, link) = NUMBERS.iter().find(|(known, _)| *known == number)?;
-        Some(*link)
+        let mut links = LINKS.into_iter();
+        match OLD_RAW.contains(&number) {
+            true => Some(LinkType::Raw),
+            false => links.find(|link| u32::from(link.number()) == number),
+        }
     }
 
-    /// Its number in a capture file.
+    /// Its number in a capture file (`LINKTYPE_`…).
     pub const fn number(self) -> u16 {
         match self {
             LinkType::BsdNull => 0,
@@ -372,13 +375,13 @@ mod tests {
 
     #[test]
     fn link_types_have_the_numbers_of_capture_files() {
-        for (number, link) in NUMBERS {
-            assert_eq!(LinkType::from_number(number), Some(link));
-            assert_eq!(
-                LinkType::from_number(link.number().into()),
-                Some(link),
-                "{number}"
-            );
+        let numbers = [0, 1, 101, 108, 113, 228, 229, 276];
+        for (number, link) in numbers.into_iter().zip(LINKS) {
+            assert_eq!(link.number(), number);
+            assert_eq!(LinkType::from_number(number.into()), Some(link));
+        }
+        for old in OLD_RAW {
+            assert_eq!(LinkType::from_number(old), Some(LinkType::Raw));
         }
         assert_eq!(LinkType::from_number(105), None); // 802.11
     }

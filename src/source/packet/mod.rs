@@ -112,19 +112,8 @@ mod tests {
     };
     use proptest::prelude::*;
 
-    use super::{samples::*, *};
+    use super::{link::LINKS, samples::*, *};
     use crate::model::Flags;
-
-    const LINKS: [LinkType; 8] = [
-        LinkType::BsdNull,
-        LinkType::Ethernet,
-        LinkType::Raw,
-        LinkType::BsdLoop,
-        LinkType::CookedV1,
-        LinkType::Ipv4,
-        LinkType::Ipv6,
-        LinkType::CookedV2,
-    ];
 
     fn link() -> impl Strategy<Value = LinkType> {
         proptest::sample::select(LINKS.to_vec())
