@@ -135,14 +135,15 @@ impl Attempt {
 
     fn remarks(&self, ending: Ending, context: &Context, outcome: Outcome) -> Vec<Remark> {
         let is_open_question = !self.confirmed && self.reset.is_none();
+        let is_overdue = context.now >= self.deadline();
         let answer = self.syn_ack.as_ref();
         let waited_in_vain = outcome == Outcome::SynAckUnanswered
-            && ending == Ending::TimedOut
+            && (ending == Ending::TimedOut && is_overdue)
             && answer.is_some_and(|answer| answer.count == 1);
         let all = [
             (self.syn.is_none(), Remark::BegunBefore),
             (
-                ending == Ending::CaptureEnds && context.now < self.deadline(),
+                ending == Ending::CaptureEnds && !is_overdue,
                 Remark::EndedEarly,
             ),
             (

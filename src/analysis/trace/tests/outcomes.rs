@@ -231,6 +231,16 @@ fn a_syn_ack_that_was_not_repeated_is_remarked() {
 }
 
 #[test]
+fn a_syn_ack_that_a_new_syn_did_not_leave_time_to_repeat_is_not_remarked() {
+    let mut script = Script::new();
+    script.at(0.0).client("S", C, 0).server("SA", S, C + 1);
+    script.at(10.0).client("S", C + 7000, 0);
+    let found = script.one();
+    assert_eq!(found.outcome, Outcome::SynAckUnanswered);
+    assert_eq!(found.remarks, []);
+}
+
+#[test]
 fn a_syn_ack_after_the_ack_says_that_the_ack_was_dropped() {
     let mut script = Script::new();
     script.opened(0.0).at(1001.0).server("SA", S, C + 1);
