@@ -156,9 +156,10 @@ impl TraceArgs {
                 "--write -: standard output has the report; name a file",
             ));
         }
-        if self.read.is_some() && self.place.netns.is_some() {
+        let is_elsewhere = self.place.netns.is_some() || self.place.proc_root != Path::new("/proc");
+        if self.read.is_some() && is_elsewhere {
             return Err(usage(
-                "--netns: a file that is read has no network namespace",
+                "--netns and --proc-root: a file that is read belongs to no host",
             ));
         }
         Ok(())
