@@ -219,20 +219,8 @@ fn write_live(path: &Path) {
 /// Some fields of the packets that a filter of Wireshark wants, where it is installed.
 fn tshark(path: &Path, filter: &str, fields: &[&str]) -> Option<Vec<String>> {
     let path = path.to_str().expect("a path in UTF-8");
-    let mut args = vec![
-        "-n",
-        "-r",
-        path,
-        "-Y",
-        filter,
-        "-T",
-        "fields",
-        "-E",
-        "separator=|",
-    ];
-    args.extend(fields.iter().flat_map(|field| ["-e", field]));
-    let text = tool("tshark", &args)?;
-    Some(text.lines().map(str::to_owned).collect())
+    let text = tshark_fields(path, filter, fields)?;
+    Some(text.lines().map(|line| line.replace('\t', "|")).collect())
 }
 
 /// Asserts that Wireshark finds the same segments in a file, where it is installed.
