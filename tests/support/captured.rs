@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sockdiag::model::{Condition, Direction};
 use sockdiag::source::{Capture, Families, Packet};
 
-use super::{PATIENCE, run, wait_until};
+use super::{PATIENCE, run, until_it_sends, wait_until};
 
 pub const BOTH: Families = Families { v4: true, v6: true };
 pub const EVERYTHING: Condition = Condition::All(Vec::new());
@@ -111,6 +111,8 @@ pub fn devices(near: &str, far: &str) {
     for device in [near, far] {
         run("ip", &["link", "set", device, "up"]);
     }
+    until_it_sends(near);
+    until_it_sends(far);
 }
 
 /// Sends frames as they are on a device.

@@ -80,6 +80,16 @@ pub fn cable(near: &Plug, there: &Host, far: &Plug) {
     run("ip", &[&first[..], &second, &third].concat());
     plug_in(near);
     there.run(|| plug_in(far));
+    until_it_sends(near.device);
+    there.run(|| until_it_sends(far.device));
+}
+
+/// A device whose cable was plugged in after it came up drops what is sent until the kernel gets
+/// round to noticing (net/core/link_watch.c).
+pub fn until_it_sends(device: &str) {
+    wait_until("the device sends", || {
+        run("ip", &["link", "show", device]).contains(" state UP ")
+    });
 }
 
 /// Gives a device its addresses and brings it up.
