@@ -71,6 +71,12 @@ fn inside(test: &str, flags: &[&str], body: impl FnOnce()) {
         .expect("unshare(1) is part of util-linux");
     let said = String::from_utf8_lossy(&again.stdout);
     let errors = String::from_utf8_lossy(&again.stderr);
+    assert!(
+        !errors.starts_with("unshare: "),
+        "the tests need namespaces of their own, which `unshare {}` cannot make here: {}",
+        flags.join(" "),
+        errors.trim_end(),
+    );
     for line in errors.lines() {
         if let Some(what) = line.strip_prefix("SKIPPED: ") {
             skipped(what);
