@@ -82,8 +82,10 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Says on the real stderr, which the test harness does not capture, what was not tested and why.
+/// Says on the real stderr, which the test harness does not capture, what was not tested and why, on
+/// one line.
 pub fn skipped(what: &str) {
+    let what = what.trim_end().replace('\n', "; ");
     let line = format!("SKIPPED: {what}\n");
     std::io::stderr()
         .write_all(line.as_bytes())

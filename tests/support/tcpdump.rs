@@ -85,15 +85,15 @@ fn until_listening(tcpdump: &mut Child) -> Result<(), String> {
             let _ = sender.send(line);
         }
     });
-    let mut all = String::new();
+    let mut all = Vec::new();
     while let Ok(line) = said.recv_timeout(PATIENCE) {
         // The filter is attached by then.
         if line.contains("listening on") {
             return Ok(());
         }
-        all += &line;
+        all.push(line);
     }
-    Err(all)
+    Err(all.join("\n"))
 }
 
 /// A capture that is over; the file is removed when dropped.
