@@ -102,8 +102,8 @@ impl Capture {
         }
     }
 
-    /// Hands out the packets that are ready, numbered from 1 on. Those of several devices come in
-    /// order of time, as far as all are ready.
+    /// Hands out the packets that are ready when it is called, numbered from 1 on. Those of several
+    /// devices come in order of time; one that is ready only the next time may be older.
     ///
     /// Once a second at least it must be called, also when nothing is ready: it looks after devices
     /// that were deleted and have come again.

@@ -79,10 +79,14 @@ impl Ring {
         })
     }
 
-    /// Lets as many blocks be read as there are, no more: packets may come faster than they are
-    /// read.
+    /// Lets the blocks be read that are ours already, no more: packets may come faster than they are
+    /// read, and one that comes meanwhile may be older than what was read of another ring.
     pub fn begin(&mut self) {
-        self.blocks_left = self.memory.blocks;
+        let count = self.memory.blocks;
+        let blocks = (0..count).map(|ahead| (self.block + ahead) % count);
+        self.blocks_left = blocks
+            .take_while(|block| self.memory.is_ours(*block))
+            .count();
     }
 
     /// When the next packet passed, in nanoseconds since 1970; `None` when none is ready.
