@@ -9,22 +9,25 @@ const NOTHING_KEPT: &str =
     "the accept queue was full: the server kept nothing, the client believes it is connected";
 
 impl Handshake {
-    /// Nothing has shown that the server took the ACK, and its accept queue was full.
+    /// Nothing has shown that the listener on this host took the ACK.
     pub fn is_doubtful(&self) -> bool {
-        let is_full = matches!(self.listening, Some(Listening::There(queue)) if queue.is_full());
-        self.outcome == Outcome::Established && !self.confirmed && is_full
+        let is_here = matches!(self.listening, Some(Listening::There(_)));
+        self.outcome == Outcome::Established && !self.confirmed && is_here
     }
 
     /// Takes the word of the server's kernel: the state of the connection there, if there is one.
-    pub fn judge(&mut self, state: Option<State>) {
+    /// That there is none says something only where a queue overflowed meanwhile: the socket may
+    /// be in another network namespace, which shares the address.
+    pub fn judge(&mut self, state: Option<State>, has_overflowed: bool) {
         match state {
             // The request waits for an ACK that is taken.
             Some(State::SynRecv) => {}
             Some(_) => self.confirmed = true,
-            None => {
+            None if has_overflowed => {
                 self.outcome = Outcome::AckDropped;
                 self.reason = Some(NOTHING_KEPT);
             }
+            None => {}
         }
     }
 }

@@ -31,19 +31,19 @@ const TICK: Duration = Duration::from_millis(200);
 const DELAY_NS: u64 = 100_000_000;
 /// Looking at listeners, and writing what was captured, take no more than one part in so many of the
 /// time.
-const PARTS: u32 = 50;
+const PARTS: u32 = 20;
 
 /// Traces until it is told to stop.
 pub fn run(args: &TraceArgs, condition: &Condition, mut teller: Teller) -> anyhow::Result<()> {
     let kernel = Kernel::with_proc_root(&args.place.proc_root);
     enter(args, &kernel)?;
     let mut waiter = Waiter::new(false).context("watching for signals")?;
-    let mut live = Live::begin(args, condition, &kernel)?;
+    let mut live = Live::begin(args, condition, kernel)?;
     tell_capturing(args)?;
     teller.begin()?;
     let end = args.limit.map(|limit| Instant::now() + limit);
     while live.step(&mut teller)? && !live.is_over(&mut waiter, end)? {}
-    live.finish(teller, &kernel)
+    live.finish(teller)
 }
 
 /// A trace stays in one namespace, so that the whole process moves there.
@@ -70,7 +70,8 @@ struct Live {
     /// Of writing what was captured.
     saving: Pace,
     clocks: Clocks,
-    /// What the kernel had counted when it began.
+    kernel: Kernel,
+    /// What it had counted when the trace began.
     before: sockdiag::Result<Counters>,
     /// Why listeners could not be looked at.
     unseen: Option<String>,
@@ -81,7 +82,7 @@ struct Live {
 
 impl Live {
     /// Opens what takes privileges, then gives them up.
-    fn begin(args: &TraceArgs, condition: &Condition, kernel: &Kernel) -> anyhow::Result<Self> {
+    fn begin(args: &TraceArgs, condition: &Condition, kernel: Kernel) -> anyhow::Result<Self> {
         let before = kernel.counters();
         let capture = Capture::open(
             &args.interface,
@@ -99,6 +100,7 @@ impl Live {
             saving: Pace::one_in(PARTS),
             clocks: Clocks::now(),
             before,
+            kernel,
             unseen: None,
             watched: io::stdout().is_terminal(),
             begun: Instant::now(),
@@ -145,7 +147,9 @@ impl Live {
             let state = self
                 .diag
                 .connection(local, peer, handshake.interface_index)?;
-            handshake.judge(state);
+            let has_overflowed =
+                state.is_none() && has_overflowed(&self.kernel, self.before.as_ref().ok());
+            handshake.judge(state, has_overflowed);
         }
         Ok(())
     }
@@ -186,7 +190,7 @@ impl Live {
         self.looking.spent(begun.elapsed());
     }
 
-    fn finish(mut self, mut teller: Teller, kernel: &Kernel) -> anyhow::Result<()> {
+    fn finish(mut self, mut teller: Teller) -> anyhow::Result<()> {
         // What arrived before the end may still be the kernel's.
         thread::sleep(Duration::from_nanos(DELAY_NS));
         if self.step(&mut teller)? {
@@ -196,7 +200,7 @@ impl Live {
         }
         self.intake.tally.duration_ms = self.begun.elapsed().as_secs_f64() * 1000.0;
         let mut incomplete = Vec::new();
-        let rose = |before| Ok(rises(&before, &kernel.counters()?));
+        let rose = |before| Ok(rises(&before, &self.kernel.counters()?));
         match self.before.and_then(rose) {
             Ok(rises) => self.intake.tally.counters = Some(rises),
             Err(error) => incomplete.push(Incomplete::new("counters", in_full(error))),
@@ -214,6 +218,14 @@ impl Live {
 /// An error with all of its causes.
 fn in_full(error: Error) -> String {
     format!("{:#}", anyhow!(error))
+}
+
+/// Whether an accept queue has overflowed since; not known is no.
+fn has_overflowed(kernel: &Kernel, before: Option<&Counters>) -> bool {
+    const NAME: &str = "ListenOverflows";
+    let before = before.and_then(|before| before.value("TcpExt", NAME));
+    let now = kernel.counter("netstat", "TcpExt", NAME).ok().flatten();
+    before.zip(now).is_some_and(|(before, now)| now > before)
 }
 
 /// Says what helps where packets may not be captured.

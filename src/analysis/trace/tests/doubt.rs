@@ -1,10 +1,10 @@
 //! What only the server's kernel can tell.
 
 use super::*;
-use crate::model::{Endpoint, Family, Listener, Queue, State};
+use crate::model::{Endpoint, Family, Listener, State};
 
-/// Established by the wire, at a listener with such a queue; what the kernel makes of it.
-fn judged(length: u32, state: Option<State>) -> Handshake {
+/// Established by the wire, at a listener here; what the kernel makes of it.
+fn judged(state: Option<State>, has_overflowed: bool) -> Handshake {
     let mut script = Script::new();
     let local = Endpoint {
         family: Family::V4,
@@ -12,22 +12,19 @@ fn judged(length: u32, state: Option<State>) -> Handshake {
         port: script.server.port,
         interface: 0,
     };
-    let listener = Listener {
-        queue: Queue::Accept { length, limit: 2 },
-        ..Listener::idle(local, 1)
-    };
+    let listener = Listener::idle(local, 1);
     script.tracker.look_at(Queues::of(&[listener], START_NS));
     script.on(2, Some(Direction::Incoming));
     script.opened(0.0).pass(2000.0);
     for handshake in script.tracker.doubtful() {
-        handshake.judge(state);
+        handshake.judge(state, has_overflowed);
     }
     script.one()
 }
 
 #[test]
 fn a_connection_that_the_kernel_does_not_know_was_dropped() {
-    let found = judged(3, None);
+    let found = judged(None, true);
     assert_eq!(found.outcome, Outcome::AckDropped);
     assert!(found.reason.unwrap().contains("kept nothing"));
     assert!(found.has_failed());
@@ -35,7 +32,7 @@ fn a_connection_that_the_kernel_does_not_know_was_dropped() {
 
 #[test]
 fn one_that_it_knows_is_confirmed() {
-    let found = judged(3, Some(State::Established));
+    let found = judged(Some(State::Established), true);
     assert_eq!(
         (found.outcome, found.confirmed),
         (Outcome::Established, true)
@@ -44,7 +41,7 @@ fn one_that_it_knows_is_confirmed() {
 
 #[test]
 fn a_request_is_neither() {
-    let found = judged(3, Some(State::SynRecv));
+    let found = judged(Some(State::SynRecv), true);
     assert_eq!(
         (found.outcome, found.confirmed),
         (Outcome::Established, false)
@@ -52,8 +49,8 @@ fn a_request_is_neither() {
 }
 
 #[test]
-fn where_the_queue_had_room_there_is_no_doubt() {
-    let found = judged(2, None);
+fn one_that_it_does_not_know_may_be_elsewhere_where_no_queue_overflowed() {
+    let found = judged(None, false);
     assert_eq!(
         (found.outcome, found.confirmed),
         (Outcome::Established, false)
