@@ -27,7 +27,8 @@ pub struct Handshake {
     /// The cause of a failure or of a delay in words, or the causes that are possible; `null` where
     /// there is neither.
     pub reason: Option<&'static str>,
-    /// The server took the client's acknowledgement, as something that followed proves.
+    /// The server took the client's acknowledgement, as something that followed proves, or this
+    /// host's kernel says.
     pub confirmed: bool,
     /// Which host it was captured on, seen from this handshake; `null` where that is not known.
     pub captured_on: Option<CapturedOn>,

@@ -218,7 +218,7 @@ pub const COLUMNS: &[Column<Line>] = &[
         Left,
         Neutral,
         confirmed,
-        "something later proves that the server took the ACK",
+        "something later, or this kernel, proves that the server took the ACK",
     ),
     Column::new(
         "reused_after",
