@@ -94,7 +94,7 @@ impl Tracker {
         }
         match taken {
             Taken::Superseded => {
-                self.end(pair, Ending::TimedOut);
+                self.end(pair, Ending::Superseded);
                 self.begin(pair, segment, at);
             }
             Taken::Decided => {

@@ -24,8 +24,10 @@ const HOLD_NS: u64 = 1_500_000_000;
 pub enum Ending {
     /// Its segments tell it.
     Decided,
-    /// Nothing more came in time, or a new one with the same four numbers did.
+    /// Nothing more came in time.
     TimedOut,
+    /// A new one with the same four numbers came.
+    Superseded,
     /// The capture ends.
     CaptureEnds,
     /// Its room was wanted.
@@ -119,7 +121,8 @@ impl Attempt {
         }
         let waited = now.saturating_sub(self.first) >= SECOND_NS;
         match &self.syn_ack {
-            _ if ending == Ending::CaptureEnds && !waited => Outcome::Incomplete,
+            // An answer could still have come.
+            _ if !waited && ending != Ending::TimedOut => Outcome::Incomplete,
             Some(_) => Outcome::SynAckUnanswered,
             None => Outcome::NoReply,
         }

@@ -138,15 +138,25 @@ fn another_initial_number_is_another_handshake() {
     script
         .at(0.0)
         .client("S", C, 0)
-        .at(400.0)
+        .at(1100.0)
         .client("S", C + 77_777, 0);
     let first = script.one();
     assert_eq!(
         (first.outcome, first.sequence.client_isn),
         (Outcome::NoReply, Some(C))
     );
-    let second = script.one_by(4000.0);
+    let second = script.one_by(5000.0);
     assert_eq!(second.sequence.client_isn, Some(C + 77_777));
+}
+
+#[test]
+fn one_that_another_replaces_at_once_may_still_have_been_answered() {
+    let mut script = Script::new();
+    script.at(0.0).client("S", C, 0);
+    script.at(20.0).client("S", C + 77_777, 0);
+    let first = script.one();
+    assert_eq!(first.outcome, Outcome::Incomplete);
+    assert!(!first.has_failed());
 }
 
 #[test]
