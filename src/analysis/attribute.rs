@@ -37,6 +37,11 @@ impl Places {
         self.by_port.keys().copied()
     }
 
+    /// Whether somebody listens at a port, on whichever address.
+    pub fn has_port(&self, port: u16) -> bool {
+        self.by_port.contains_key(&port)
+    }
+
     /// A v6only and a dual-stack socket share the address, and which of them gets an IPv6 client
     /// the kernel does not tell.
     pub fn contested(&self, place: &Place) -> bool {

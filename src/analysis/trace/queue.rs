@@ -90,7 +90,7 @@ impl Queues {
         }
         Some(match self.serving(server, packet) {
             Some(sample) => Listening::There(sample),
-            None if self.places.ports().any(|port| port == server.port) => Listening::Elsewhere,
+            None if self.places.has_port(server.port) => Listening::Elsewhere,
             None => Listening::Nowhere,
         })
     }

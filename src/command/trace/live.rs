@@ -1,6 +1,7 @@
 //! Handshakes as they pass.
 
 use std::{
+    cell::LazyCell,
     io::{self, IsTerminal, Write},
     thread,
     time::{Duration, Instant},
@@ -29,8 +30,8 @@ use crate::command::{
 const TICK: Duration = Duration::from_millis(200);
 /// A packet may wait so long in the kernel before it is handed over.
 const DELAY_NS: u64 = 100_000_000;
-/// Looking at listeners, and writing what was captured, take no more than one part in so many of the
-/// time.
+/// Looking at listeners, writing what was captured and counting what waits take each no more than one
+/// part in so many of the time.
 const PARTS: u32 = 20;
 
 /// Traces until it is told to stop.
@@ -69,6 +70,8 @@ struct Live {
     looking: Pace,
     /// Of writing what was captured.
     saving: Pace,
+    /// Of counting what waits.
+    counting: Pace,
     clocks: Clocks,
     kernel: Kernel,
     /// What it had counted when the trace began.
@@ -98,6 +101,7 @@ impl Live {
             intake: Intake::new(args, condition),
             looking: Pace::one_in(PARTS),
             saving: Pace::one_in(PARTS),
+            counting: Pace::one_in(PARTS),
             clocks: Clocks::now(),
             before,
             kernel,
@@ -124,32 +128,46 @@ impl Live {
             self.intake.tracker.clock_set_by(step);
         }
         self.look_at_queues();
+        // Before the packets that are ready: what begins with them has lost nothing yet.
+        self.look_at_losses()?;
         self.take_packets()?;
-        let lost = self.capture.lost()?;
-        self.intake.tally.lost_by_kernel = Some(lost);
-        self.intake.tracker.has_lost(lost);
         let passed = self.clocks.packets_ns.saturating_sub(DELAY_NS);
         self.intake.tracker.pass(passed);
         self.ask_the_kernel()?;
         let goes_on = teller.tell(&mut self.intake, self.writer.as_mut())?;
-        if self.watched {
-            teller.status(&self.intake.tracker.waiting())?;
-        }
+        self.tell_waiting(teller)?;
         teller.flush()?;
         self.save()?;
         Ok(goes_on)
     }
 
+    fn look_at_losses(&mut self) -> sockdiag::Result<()> {
+        let lost = self.capture.lost()?;
+        self.intake.tally.lost_by_kernel = Some(lost);
+        self.intake.tracker.has_lost(lost);
+        Ok(())
+    }
+
+    /// In a flood it takes long to look at all that wait.
+    fn tell_waiting(&mut self, teller: &mut Teller) -> anyhow::Result<()> {
+        if !self.watched || !self.counting.is_due() {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        teller.status(&self.intake.tracker.waiting())?;
+        self.counting.spent(begun.elapsed());
+        Ok(())
+    }
+
     /// What the wire does not tell of this host's own connections.
     fn ask_the_kernel(&mut self) -> sockdiag::Result<()> {
+        let before = self.before.as_ref().ok();
+        let overflow = LazyCell::new(|| has_overflowed(&self.kernel, before));
         for handshake in self.intake.tracker.doubtful() {
             let (local, peer) = (&handshake.server, &handshake.client);
-            let state = self
-                .diag
-                .connection(local, peer, handshake.interface_index)?;
-            let has_overflowed =
-                state.is_none() && has_overflowed(&self.kernel, self.before.as_ref().ok());
-            handshake.judge(state, has_overflowed);
+            let device = handshake.interface_index;
+            let state = self.diag.connection(local, peer, device)?;
+            handshake.judge(state, state.is_none() && *overflow);
         }
         Ok(())
     }
@@ -194,6 +212,7 @@ impl Live {
         // What arrived before the end may still be the kernel's.
         thread::sleep(Duration::from_nanos(DELAY_NS));
         if self.step(&mut teller)? {
+            self.look_at_losses()?;
             self.intake.tracker.finish();
             self.ask_the_kernel()?;
             teller.tell(&mut self.intake, self.writer.as_mut())?;
