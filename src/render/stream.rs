@@ -14,8 +14,8 @@ use super::{
     text,
 };
 
-/// A last column of words is not shortened to less.
-const NARROWEST_LAST: usize = 4;
+/// A last column of words is not shortened: what does not fit stands under the line.
+const NARROWEST_LAST: usize = usize::MAX;
 /// Before what stands under a line.
 const INDENT: &str = "    ";
 /// The head comes again after so many lines at the earliest.
@@ -196,8 +196,14 @@ impl<R> Stream<R> {
         if !self.header {
             return Ok(());
         }
+        let mut left = self.terminal.map(|(width, _)| width);
         let heads = self.shown().map(|(column, width)| {
-            let head = aligned(column.title, column.align, width);
+            let title = match left {
+                Some(left) => text::shorten(column.title, left.max(1)),
+                None => column.title.to_owned(),
+            };
+            left = left.map(|left| left.saturating_sub(width + GAP));
+            let head = aligned(&title, column.align, width);
             match self.colour {
                 true => head.bold().to_string(),
                 false => head,

@@ -36,7 +36,7 @@ pub fn single() -> Vec<&'static str> {
 /// How wide they usually are.
 pub const USUAL: &[(&str, usize)] = &[
     ("started", 12),
-    ("client", 17),
+    ("client", 16),
     ("server", 14),
     ("outcome", 15),
     ("syn_ack_to_ack", 6),
