@@ -167,10 +167,11 @@ pub fn shorten_middle(text: &str, columns: usize) -> String {
     let head = shorten(text, half + 1);
     let mut tail = String::new();
     for character in text.chars().rev() {
-        if width(&tail) + character.width().unwrap_or(0) > half {
+        tail.insert(0, character);
+        if width(&tail) > half {
+            tail.remove(0);
             break;
         }
-        tail.insert(0, character);
     }
     format!("{head}{tail}")
 }
@@ -180,13 +181,14 @@ pub fn shorten(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
     }
-    let (mut taken, mut used) = (String::new(), 1);
+    // Some characters change the width of the one before.
+    let mut taken = String::new();
     for character in text.chars() {
-        used += character.width().unwrap_or(0);
-        if used > columns {
+        taken.push(character);
+        if width(&taken) + 1 > columns {
+            taken.pop();
             break;
         }
-        taken.push(character);
     }
     taken.truncate(taken.trim_end().len());
     taken.push('…');
@@ -277,6 +279,12 @@ mod tests {
             ["extraordinarily", "  long"]
         );
         assert_eq!(wrap("", 5), [""]);
+    }
+
+    #[test]
+    fn a_character_may_widen_the_one_before() {
+        let shortened = shorten("0\u{fe0f}0 A", 2);
+        assert!(width(&shortened) <= 2, "{shortened:?}");
     }
 
     #[test]
