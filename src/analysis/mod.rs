@@ -5,6 +5,7 @@ mod countdown;
 pub mod counters;
 pub mod fds;
 pub mod filter;
+pub mod finding;
 mod glob;
 mod holders;
 pub mod ports;
@@ -15,6 +16,7 @@ pub mod timewait;
 pub mod trace;
 mod unit;
 
+pub use finding::{Finding, Severity};
 pub use rate::{change, per_second, wrapping_change};
 pub use sampling::{Distribution, Sampling, Spread, Spreads};
 pub use unit::unit_of;
@@ -28,4 +30,7 @@ pub trait Report: serde::Serialize + schemars::JsonSchema {
 
     /// What is missing from this report.
     fn incomplete(&self) -> &[Incomplete];
+
+    /// What it concludes, the worst first.
+    fn findings(&self) -> &[Finding];
 }

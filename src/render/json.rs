@@ -3,7 +3,10 @@
 use std::io;
 
 use serde::Serialize;
-use sockdiag::{analysis::Report, model::Incomplete};
+use sockdiag::{
+    analysis::{Finding, Report},
+    model::Incomplete,
+};
 
 use super::Moment;
 
@@ -22,6 +25,8 @@ pub struct Envelope<'a, R> {
     elapsed_ms: Option<u64>,
     /// What could not be seen.
     incomplete: &'a [Incomplete],
+    /// What the report concludes, the worst first.
+    findings: &'a [Finding],
     #[serde(flatten)]
     report: &'a R,
 }
@@ -35,6 +40,7 @@ pub fn write<R: Report>(out: &mut Vec<u8>, report: &R, moment: &Moment) -> io::R
         kernel: &moment.kernel,
         elapsed_ms: moment.elapsed.map(|elapsed| elapsed.as_millis() as u64),
         incomplete: report.incomplete(),
+        findings: report.findings(),
         report,
     };
     serde_json::to_writer(&mut *out, &envelope).map_err(io::Error::from)?;

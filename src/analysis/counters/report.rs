@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Entry, Kind, NamespaceCounters, Reading, Scope, Selection, Why, catalogue, why::why};
 use crate::{
-    analysis::{Report, change, per_second},
+    analysis::{Finding, Report, change, per_second},
     model::{CounterId, Incomplete, Netns, kernel_name},
 };
 
@@ -17,6 +17,9 @@ pub struct CountersReport {
     /// What could not be seen.
     #[serde(skip)]
     pub incomplete: Vec<Incomplete>,
+    /// What it concludes, the worst first.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
     /// One element for each counter and namespace.
     pub counters: Vec<CounterReport>,
     /// Why listeners dropped, one element for each namespace (`--why`); empty when not asked for.
@@ -28,6 +31,10 @@ impl Report for CountersReport {
 
     fn incomplete(&self) -> &[Incomplete] {
         &self.incomplete
+    }
+
+    fn findings(&self) -> &[Finding] {
+        &self.findings
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{Reading, Why, why::why};
 use crate::{
-    analysis::{Report, Spread, per_second, unit_of},
+    analysis::{Finding, Report, Spread, per_second, unit_of},
     model::{FdLimits, FdTypes, Incomplete, ProcessFds},
 };
 
@@ -24,6 +24,9 @@ pub struct FdsReport {
     /// What could not be seen.
     #[serde(skip)]
     pub incomplete: Vec<Incomplete>,
+    /// What it concludes, the worst first.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
     /// How many processes there are, shown or not.
     #[serde(skip)]
     pub there: usize,
@@ -39,6 +42,10 @@ impl Report for FdsReport {
 
     fn incomplete(&self) -> &[Incomplete] {
         &self.incomplete
+    }
+
+    fn findings(&self) -> &[Finding] {
+        &self.findings
     }
 }
 
@@ -139,6 +146,7 @@ pub fn report(now: &Reading, before: Option<(&Reading, Duration)>) -> FdsReport 
     FdsReport {
         incomplete: incomplete.chain(unknown(now)).collect(),
         there: now.there,
+        findings: Vec::new(),
         system: system(now),
         processes,
     }

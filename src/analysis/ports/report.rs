@@ -14,7 +14,7 @@ use super::{
     process::by_process,
 };
 use crate::{
-    analysis::{Report, change, per_second},
+    analysis::{Finding, Report, change, per_second},
     model::{Incomplete, Netns, Owner, Owners},
 };
 
@@ -24,6 +24,9 @@ pub struct PortsReport {
     /// What could not be seen.
     #[serde(skip)]
     pub incomplete: Vec<Incomplete>,
+    /// What it concludes, the worst first.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
     /// What makes a line.
     pub by: By,
     /// The ports that clients may be given; `null` where several namespaces were asked.
@@ -87,6 +90,10 @@ impl Report for PortsReport {
 
     fn incomplete(&self) -> &[Incomplete] {
         &self.incomplete
+    }
+
+    fn findings(&self) -> &[Finding] {
+        &self.findings
     }
 }
 

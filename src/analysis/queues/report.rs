@@ -10,7 +10,7 @@ use super::{
     join::{Earlier, Join},
 };
 use crate::{
-    analysis::{Report, holders::unfound},
+    analysis::{Finding, Report, holders::unfound},
     model::Incomplete,
 };
 
@@ -20,6 +20,9 @@ pub struct QueueReport {
     /// What could not be seen.
     #[serde(skip)]
     pub incomplete: Vec<Incomplete>,
+    /// What it concludes, the worst first.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
     /// How many listeners there are, shown or not.
     #[serde(skip)]
     pub there: usize,
@@ -34,6 +37,10 @@ impl Report for QueueReport {
 
     fn incomplete(&self) -> &[Incomplete] {
         &self.incomplete
+    }
+
+    fn findings(&self) -> &[Finding] {
+        &self.findings
     }
 }
 
@@ -82,6 +89,7 @@ pub fn report(
             .chain(owners)
             .chain(unknown)
             .collect(),
+        findings: Vec::new(),
         there: now
             .namespaces
             .iter()

@@ -11,7 +11,7 @@ use super::{
     tally::Kept,
 };
 use crate::{
-    analysis::{Report, Spread, change, holders::unfound},
+    analysis::{Finding, Report, Spread, change, holders::unfound},
     model::{Address, Family, Incomplete, Netns},
 };
 
@@ -27,6 +27,9 @@ pub struct TimewaitReport {
     /// What could not be seen.
     #[serde(skip)]
     pub incomplete: Vec<Incomplete>,
+    /// What it concludes, the worst first.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
     /// What makes a line.
     pub by: By,
     /// Timewait sockets: in TIME_WAIT, or in FIN_WAIT2 without an owner (sockstat `tw`).
@@ -105,6 +108,10 @@ impl Report for TimewaitReport {
 
     fn incomplete(&self) -> &[Incomplete] {
         &self.incomplete
+    }
+
+    fn findings(&self) -> &[Finding] {
+        &self.findings
     }
 }
 

@@ -4,7 +4,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Close, Handshake, Summary};
-use crate::{analysis::Report, model::Incomplete};
+use crate::{
+    analysis::{Finding, Report},
+    model::Incomplete,
+};
 
 /// One line of a trace.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -14,6 +17,8 @@ pub struct TraceReport {
     pub line: Line,
     #[serde(skip)]
     incomplete: Vec<Incomplete>,
+    #[serde(skip)]
+    findings: Vec<Finding>,
 }
 
 /// What a line tells.
@@ -31,7 +36,11 @@ pub enum Line {
 impl TraceReport {
     /// One line.
     pub fn new(line: Line, incomplete: Vec<Incomplete>) -> Self {
-        TraceReport { line, incomplete }
+        TraceReport {
+            line,
+            incomplete,
+            findings: Vec::new(),
+        }
     }
 }
 
@@ -40,5 +49,9 @@ impl Report for TraceReport {
 
     fn incomplete(&self) -> &[Incomplete] {
         &self.incomplete
+    }
+
+    fn findings(&self) -> &[Finding] {
+        &self.findings
     }
 }
