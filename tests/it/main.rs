@@ -1,0 +1,88 @@
+//! The integration tests, as one crate so that they are linked once: a module for each subcommand.
+
+mod support;
+
+mod cli;
+mod fixtures;
+mod formats;
+mod hostile_names;
+mod privilege;
+mod vanishing;
+
+mod capture {
+    mod files;
+    mod interfaces;
+    mod packets;
+}
+
+mod counters {
+    mod kernel;
+    mod reports;
+}
+
+mod fds {
+    mod formats;
+    mod limits;
+    mod places;
+    mod why;
+}
+
+mod ports {
+    mod bind;
+    mod capacity;
+    mod families;
+    mod formats;
+    mod groups;
+    mod in_use;
+    mod netns;
+    mod watch;
+    mod window;
+}
+
+mod queues {
+    mod accept;
+    mod drops;
+    mod filter;
+    mod folding;
+    mod groups;
+    mod metrics;
+    mod netns;
+    mod owners;
+    mod reports;
+    mod syn;
+    mod unix_udp;
+    mod waiting;
+}
+
+mod terminal {
+    mod screen;
+    mod style;
+}
+
+mod timewait {
+    mod counts;
+    mod formats;
+    mod groups;
+    mod watch;
+}
+
+mod trace {
+    mod bad_files;
+    mod closes;
+    mod files;
+    mod formats;
+    mod headers;
+    mod interfaces;
+    mod options;
+    mod outcomes;
+    mod partial;
+    mod queues;
+    mod rare;
+    mod resets;
+    mod rights;
+    mod selection;
+    mod sides;
+    mod summary;
+    mod tables;
+    mod usage;
+}

@@ -1,0 +1,203 @@
+//! `sockdiag queues [FILTER]`: which listeners are shown, and in which order.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::support::helper_process::{process_name, spawn_cat};
+use crate::support::netns::{in_netns, in_netns_of_root, in_sealed_netns, lo_up};
+use crate::support::program::{count, json, listener, listeners, ports, text};
+use crate::support::skipped::report_skipped;
+use crate::support::sockets::{fill_accept_queue, listen};
+use crate::support::unanswered::unanswered_syns;
+use crate::support::wait::wait_until;
+use rustix::fs::{Gid, Uid};
+
+#[test]
+fn a_bare_port_and_an_address_with_port_select_listeners() {
+    in_netns(|| {
+        unanswered_syns();
+        let _listeners = [
+            listen("127.0.0.1:8080", 5),
+            listen("10.9.0.1:8080", 5),
+            listen("127.0.0.1:8081", 5),
+            listen("[::1]:8080", 5),
+            listen("[::]:8082", 5),
+        ];
+        let addresses = |filter: &str| {
+            let report = json(&["queues", filter]);
+            let mut found: Vec<_> = listeners(&report)
+                .iter()
+                .map(|listener| {
+                    let local = &listener["local"];
+                    let address = local["address"].as_str().expect("an address");
+                    format!("{address} {}", local["port"])
+                })
+                .collect();
+            found.sort();
+            found
+        };
+        assert_eq!(
+            addresses(":8080"),
+            ["10.9.0.1 8080", "127.0.0.1 8080", "::1 8080"]
+        );
+        assert_eq!(addresses("127.0.0.1:8080"), ["127.0.0.1 8080"]);
+        assert_eq!(addresses("[::1]:8080"), ["::1 8080"]);
+        assert_eq!(addresses("[::]:8082"), [":: 8082"]);
+        assert_eq!(addresses(":9999"), [] as [&str; 0]);
+        assert_eq!(addresses("10.9.0.2:8080"), [] as [&str; 0]);
+    });
+}
+
+#[test]
+fn process_selects_by_the_name_or_the_id_of_an_owner() {
+    in_sealed_netns(|| {
+        lo_up();
+        let shared = listen("127.0.0.1:8080", 5);
+        shared.set_cloexec(false).expect("FD_CLOEXEC");
+        let cat = spawn_cat();
+        shared.set_cloexec(true).expect("FD_CLOEXEC");
+        wait_until("it is a cat", || cat.name() == "cat");
+        let _mine = listen("127.0.0.1:8081", 5);
+
+        let of = |process: &str| ports(&json(&["queues", "--process", process]));
+        assert_eq!(of("cat"), [8080]);
+        assert_eq!(of(&cat.pid().to_string()), [8080]);
+        assert_eq!(of(&process_name(std::process::id())), [8080, 8081]);
+        assert_eq!(of(&std::process::id().to_string()), [8080, 8081]);
+    });
+}
+
+#[test]
+fn user_selects_by_name_or_number() {
+    in_netns_of_root(|| {
+        lo_up();
+        let _of_root = listen("127.0.0.1:8080", 5);
+        let of_nobody = listen("127.0.0.1:8081", 5);
+        let owner = (Uid::from_raw(65534), Gid::from_raw(65534));
+        rustix::fs::fchown(&of_nobody, Some(owner.0), Some(owner.1)).expect("root may");
+
+        let of = |user: &str| ports(&json(&["queues", "--user", user]));
+        assert_eq!(of("0"), [8080]);
+        assert_eq!(of("root"), [8080]);
+        assert_eq!(of("65534"), [8081]);
+        assert_eq!(of("4242"), [] as [u64; 0]);
+        let report = json(&["queues"]);
+        assert_eq!(listener(&report, "127.0.0.1:8081")["uid"], 65534);
+    });
+}
+
+/// A cgroup named as systemd names that of a service, with this process in it.
+struct Service {
+    folder: PathBuf,
+    home: PathBuf,
+}
+
+impl Service {
+    fn start(name: &str) -> Option<Service> {
+        let mounts = fs::read_to_string("/proc/mounts").expect("/proc/mounts");
+        let mount = mounts
+            .lines()
+            .map(|line| line.split(' ').collect::<Vec<_>>())
+            .find(|columns| columns[2] == "cgroup2")?[1]
+            .to_owned();
+        let cgroups = fs::read_to_string("/proc/self/cgroup").expect("/proc/self/cgroup");
+        let ours = cgroups.lines().find_map(|line| line.strip_prefix("0::/"))?;
+        let service = Service {
+            folder: PathBuf::from(&mount).join(name),
+            home: PathBuf::from(&mount).join(ours),
+        };
+        fs::create_dir(&service.folder).ok()?;
+        service.move_to(&service.folder).ok()?;
+        Some(service)
+    }
+
+    fn move_to(&self, folder: &std::path::Path) -> std::io::Result<()> {
+        fs::write(folder.join("cgroup.procs"), std::process::id().to_string())
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Nobody is left in it then, so it can go.
+        let _ = self.move_to(&self.home);
+        let _ = fs::remove_dir(&self.folder);
+    }
+}
+
+#[test]
+fn unit_selects_by_the_cgroup_that_the_listener_was_made_in() {
+    in_netns_of_root(|| {
+        lo_up();
+        let name = format!("sockdiag-test-{}.service", std::process::id());
+        let _outside = listen("127.0.0.1:8080", 5);
+        let Some(service) = Service::start(&name) else {
+            return report_skipped("--unit: no cgroup of version 2 can be made here");
+        };
+        let _inside = listen("127.0.0.1:8081", 5);
+
+        let report = json(&["queues"]);
+        let found = listener(&report, "127.0.0.1:8081");
+        assert_eq!(found["unit"], *name, "{found:#}");
+        let cgroup = found["cgroup"].as_str().expect("a path");
+        assert!(cgroup.ends_with(&name), "{cgroup}");
+        // Without its owner, a socket is of the group it was made in; with it, of the one that
+        // the owner is in now.
+        let made = json(&["queues", "--no-owners"]);
+        assert_eq!(listener(&made, "127.0.0.1:8081")["unit"], *name);
+        assert_ne!(listener(&made, "127.0.0.1:8080")["unit"], *name);
+        assert_eq!(listener(&report, "127.0.0.1:8080")["unit"], *name);
+
+        let of = |unit: &str| ports(&json(&["queues", "--no-owners", "--unit", unit]));
+        assert_eq!(of(&name), [8081]);
+        // As systemctl does, without the ending.
+        assert_eq!(of(name.trim_end_matches(".service")), [8081]);
+        assert_eq!(of("no-such.service"), [] as [u64; 0]);
+        drop(service);
+    });
+}
+
+#[test]
+fn sort_orders_and_top_limits() {
+    in_netns(|| {
+        lo_up();
+        let sockets = [
+            listen("127.0.0.1:8081", 9),
+            listen("127.0.0.1:8082", 9),
+            listen("127.0.0.1:8083", 99),
+        ];
+        let _clients = (
+            fill_accept_queue(&sockets[0], 1),
+            fill_accept_queue(&sockets[1], 9),
+            fill_accept_queue(&sockets[2], 20),
+        );
+        let order = |args: &[&str]| {
+            let report = json(&[&["queues"], args].concat());
+            let order: Vec<_> = listeners(&report)
+                .iter()
+                .map(|listener| count(&listener["local"]["port"]))
+                .collect();
+            order
+        };
+        // By fill: 9 of 10, 20 of 100, 1 of 10.
+        assert_eq!(order(&["--sort", "fill"]), [8082, 8083, 8081]);
+        assert_eq!(order(&["--sort", "fill", "--top", "2"]), [8082, 8083]);
+        assert_eq!(order(&["--top", "1"]), [8082]);
+        assert_eq!(order(&["--sort", "-fill"]), [8081, 8083, 8082]);
+        assert_eq!(order(&["--sort", "-fill", "--top", "1"]), [8081]);
+    });
+}
+
+#[test]
+fn columns_are_chosen_by_name_and_listed_on_request() {
+    in_netns(|| {
+        lo_up();
+        let _server = listen("127.0.0.1:8080", 5);
+        let help = text(&["queues", "--columns", "help"]);
+        for column in ["state", "local", "drops"] {
+            assert!(help.contains(column), "{help}");
+        }
+        let table = text(&["queues", "--columns", "local,state", "--no-header"]);
+        let words: Vec<_> = table.split_whitespace().take(2).collect();
+        assert_eq!(words, ["127.0.0.1:8080", "idle"]);
+    });
+}

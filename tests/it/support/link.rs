@@ -1,0 +1,106 @@
+//! Two hosts on one cable: this namespace with the device `near`, another with `far`.
+//!
+//! They never ask for hardware addresses: most are written down, and a packet to one that is not
+//! waits until it is. So a test can hold a packet back as long as it likes, without a clock.
+
+use super::host::{Host, VethEnd, connect_by_veth};
+use super::netns::{lo_up, run, sysctl};
+use super::wait::wait_until;
+
+/// The address of this host, and that of the one at the other end.
+pub const HERE: &str = "10.7.0.1";
+pub const THERE: &str = "10.7.0.2";
+pub const HERE6: &str = "fd00:7::1";
+pub const THERE6: &str = "fd00:7::2";
+/// Nobody has this address, but packets for it are sent to the other end, which ignores them.
+pub const NOBODY: &str = "10.7.0.9";
+/// A second address of each host, which the other cannot send to before [`Link::reveal_here`] and
+/// [`Link::reveal_there`].
+pub const HIDDEN_HERE: &str = "10.7.0.11";
+pub const HIDDEN_THERE: &str = "10.7.0.12";
+
+const NEAR: VethEnd = VethEnd {
+    device: "near",
+    hardware: 1,
+    addresses: &["10.7.0.1/24", "10.7.0.11/24", "fd00:7::1/64"],
+};
+const FAR: VethEnd = VethEnd {
+    device: "far",
+    hardware: 2,
+    addresses: &["10.7.0.2/24", "10.7.0.12/24", "fd00:7::2/64"],
+};
+
+/// The other host, and the cable to it.
+pub struct Link {
+    /// The other host.
+    pub there: Host,
+}
+
+impl Link {
+    /// Both ends are up, and each host knows the other.
+    pub fn new() -> Link {
+        lo_up();
+        let link = Link { there: Host::new() };
+        link.create_veth();
+        link
+    }
+
+    /// Lays it anew where it was taken away.
+    pub fn create_veth(&self) {
+        connect_by_veth(&NEAR, &self.there, &FAR);
+        wait_until_routed(HERE6);
+        self.there.run(|| wait_until_routed(THERE6));
+        self.add_neighbours();
+    }
+
+    /// Tells each host of the other, also after a device was down, which makes it forget.
+    pub fn add_neighbours(&self) {
+        add_neighbours(&NEAR, &[THERE, NOBODY], &FAR);
+        self.there
+            .run(|| add_neighbours(&FAR, &[HERE, NOBODY], &NEAR));
+    }
+
+    /// From now on nothing is sent to the second addresses again.
+    pub fn hide(&self) {
+        delete_neighbour(&NEAR, HIDDEN_THERE);
+        self.there.run(|| delete_neighbour(&FAR, HIDDEN_HERE));
+    }
+
+    /// Lets go of what waits here for [`HIDDEN_THERE`].
+    pub fn reveal_there(&self) {
+        add_neighbour(&NEAR, HIDDEN_THERE, &FAR);
+    }
+
+    /// Lets go of what waits there for [`HIDDEN_HERE`].
+    pub fn reveal_here(&self) {
+        self.there.run(|| add_neighbour(&FAR, HIDDEN_HERE, &NEAR));
+    }
+}
+
+/// Writes down that these addresses are at the other end, and answers no questions.
+fn add_neighbours(own: &VethEnd, addresses: &[&str], other: &VethEnd) {
+    sysctl("net/ipv4/conf/all/arp_ignore", 8);
+    let asked = format!("net/ipv4/neigh/{}/mcast_solicit", own.device);
+    sysctl(&asked, 1000);
+    for address in addresses {
+        add_neighbour(own, address, other);
+    }
+}
+
+/// The kernel puts off the route to an IPv6 address of its own.
+fn wait_until_routed(address: &str) {
+    wait_until("an IPv6 address is there", || {
+        run("ip", &["-6", "route", "get", address]).starts_with("local")
+    });
+}
+
+fn add_neighbour(own: &VethEnd, address: &str, other: &VethEnd) {
+    let hardware = other.hardware_address();
+    let entry = ["neigh", "replace", address, "lladdr", &hardware];
+    let device = ["dev", own.device, "nud", "permanent"];
+    run("ip", &[&entry[..], &device].concat());
+}
+
+fn delete_neighbour(own: &VethEnd, address: &str) {
+    run("ip", &["neigh", "delete", address, "dev", own.device]);
+}
