@@ -22,18 +22,18 @@ pub fn client(to: &str) -> Socket {
     connect(to).unwrap_or_else(|error| panic!("connecting to {to}: {error}"))
 }
 
-/// So many of them.
+/// `count` connections to `to`.
 #[track_caller]
 pub fn clients(to: &str, count: usize) -> Vec<Socket> {
     (0..count).map(|_| client(to)).collect()
 }
 
-/// The same, where it may fail.
+/// As [`client`], where it may fail.
 pub fn connect(to: &str) -> io::Result<Socket> {
     connect_with(to, |_| Ok(()))
 }
 
-/// The same with something done between socket() and connect(). An IPv6 destination makes an IPv6
+/// As [`connect`], with `before` called between socket() and connect(). An IPv6 destination makes an IPv6
 /// socket, also where it stands for an IPv4 one.
 pub fn connect_with(
     to: &str,
@@ -80,7 +80,7 @@ pub fn bind(address: &str) -> Socket {
     bind_with(address, |_| Ok(()))
 }
 
-/// The same with options that must be set before.
+/// As [`bind`], with options that must be set before.
 #[track_caller]
 pub fn bind_with(address: &str, before: impl FnOnce(&Socket) -> io::Result<()>) -> Socket {
     let at = socket_address(address);
@@ -98,7 +98,7 @@ pub fn exhaust_ports(to: &str) -> Vec<Socket> {
     exhaust_ports_with(to, |_| Ok(()))
 }
 
-/// The same with something done before each connect().
+/// As [`exhaust_ports`], with `before` called before each connect().
 #[track_caller]
 pub fn exhaust_ports_with(to: &str, before: impl Fn(&Socket) -> io::Result<()>) -> Vec<Socket> {
     let mut clients = Vec::new();

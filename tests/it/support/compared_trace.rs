@@ -11,10 +11,10 @@ use super::tracing::{Traced, Tracing, trace};
 pub struct ComparedTrace {
     trace: Tracing,
     capture: Option<Tcpdump>,
-    heard: Vec<Value>,
+    live_handshakes: Vec<Value>,
 }
 
-/// What they say, the trace of the file by tcpdump included. It is the same.
+/// The live trace, and the trace of the file by tcpdump, which agree.
 pub struct Comparison {
     /// The trace while it happened.
     pub live: Traced,
@@ -29,12 +29,12 @@ pub struct Comparison {
 }
 
 impl ComparedTrace {
-    /// They miss nothing from now on.
-    pub fn call(args: &[&str]) -> ComparedTrace {
+    /// Starts both. They miss nothing from now on.
+    pub fn start(args: &[&str]) -> ComparedTrace {
         ComparedTrace {
             trace: Tracing::start(&[&["--interface", "near"], args].concat()),
             capture: Tcpdump::start("near"),
-            heard: Vec::new(),
+            live_handshakes: Vec::new(),
         }
     }
 
@@ -42,7 +42,7 @@ impl ComparedTrace {
     #[track_caller]
     pub fn handshake(&mut self) -> Value {
         let handshake = self.trace.handshake();
-        self.heard.push(handshake.clone());
+        self.live_handshakes.push(handshake.clone());
         handshake
     }
 
@@ -51,21 +51,21 @@ impl ComparedTrace {
     pub fn assert_matches_tcpdump(self, args: &[&str]) -> Comparison {
         let file = self.capture.map(|capture| capture.end(THERE));
         let live = self.trace.end();
-        let mut handshakes = [self.heard, live.handshakes()].concat();
+        let mut handshakes = [self.live_handshakes, live.handshakes()].concat();
         sort_handshakes(&mut handshakes);
         let read = file
             .as_ref()
             .map(|file| trace(&[&["--read", &file.path], args].concat()));
         let packets = file.as_ref().and_then(|file| tshark(&file.path));
-        let testimony = Comparison {
+        let comparison = Comparison {
             live,
             handshakes,
             read,
             packets,
             file,
         };
-        testimony.compare();
-        testimony
+        comparison.compare();
+        comparison
     }
 }
 
@@ -86,7 +86,7 @@ impl Comparison {
         &self.handshakes[0]
     }
 
-    /// Asserts which segments there were, where tshark tells: the scene is set.
+    /// Asserts the flags of all segments, where tshark is installed.
     #[track_caller]
     pub fn assert_packets(&self, flags: &[&str]) {
         if let Some(packets) = &self.packets {
@@ -127,7 +127,7 @@ pub fn assert_matches_tshark(handshakes: &[Value], packets: &[TsharkSegment]) {
 }
 
 /// Whether somebody who has sent a SYN answers that of the other end: a SYN-ACK in a simultaneous
-/// open, which tshark takes for the SYN sent again.
+/// open, which tshark takes for a retransmitted SYN.
 fn answers_crosswise(packet: &TsharkSegment, before: &[TsharkSegment]) -> bool {
     let first = before
         .iter()

@@ -63,7 +63,7 @@ pub fn assert_no_latency(handshake: &Value) {
     }
 }
 
-/// Asserts that the first repetition came after a second; the kernel counts by ticks of its clock.
+/// Asserts that the first retransmission came after a second; the kernel counts by ticks of its clock.
 #[track_caller]
 pub fn assert_after_a_second(times: &Value) {
     let first = number(&times[0]);
@@ -77,7 +77,7 @@ pub fn assert_after_a_second(times: &Value) {
 /// stopped in the middle of delivering it.
 const SAME_PACKET_MS: f64 = 20.0;
 
-/// Asserts that a live trace and one from a file say the same of the same traffic. Where a capture
+/// Asserts that a live trace and one from a file agree on the same traffic. Where a capture
 /// ends is seen only in a file, and so is a device's name only while it is there.
 #[track_caller]
 pub fn assert_same_handshakes(ours: &[Value], theirs: &[Value]) {

@@ -38,7 +38,7 @@ pub struct ListenerSetup<'a> {
 /// A helper process; it ends when its standard input does, at the latest with the test.
 pub struct HelperProcess(Child);
 
-/// A process with this listener. `launcher` is a command that executes another, such as
+/// Spawns a process with this listener. `launcher` is a command that executes another, such as
 /// `unshare --net`, or nothing.
 pub fn spawn_listener(setup: &ListenerSetup, launcher: &[&str]) -> HelperProcess {
     let ListenerSetup {
@@ -190,11 +190,11 @@ fn open_descriptors(open: usize) -> Vec<std::fs::File> {
         let folder = std::fs::metadata("/proc/self/fd").expect("/proc is there");
         folder.len() as usize
     };
-    let mut held = Vec::new();
+    let mut files = Vec::new();
     while count() < open {
-        held.push(std::fs::File::open("/dev/null").expect("the limit allows it"));
+        files.push(std::fs::File::open("/dev/null").expect("the limit allows it"));
     }
-    held
+    files
 }
 
 fn stay() {

@@ -1,4 +1,4 @@
-//! A second host: a network namespace beside that of the test, and the cable between the two.
+//! A second host: another network namespace, and the veth pair that joins it to the test's.
 
 use std::fs::{self, File};
 use std::os::fd::{AsFd as _, AsRawFd as _};
@@ -58,7 +58,7 @@ fn inode(path: &str) -> u64 {
         .ino()
 }
 
-/// One end of a cable: a device, the last byte of its hardware address, and its addresses.
+/// One end of a veth pair: a device, the last byte of its hardware address, and its addresses.
 pub struct VethEnd<'a> {
     pub device: &'a str,
     pub hardware: u8,
@@ -85,7 +85,7 @@ pub fn connect_by_veth(near: &VethEnd, there: &Host, far: &VethEnd) {
     there.run(|| wait_until_up(far.device));
 }
 
-/// A device whose cable was plugged in after it came up drops what is sent until the kernel gets
+/// A device whose peer came up after it drops what is sent until the kernel gets
 /// round to noticing (net/core/link_watch.c).
 pub fn wait_until_up(device: &str) {
     wait_until("the device sends", || {
@@ -94,15 +94,15 @@ pub fn wait_until_up(device: &str) {
 }
 
 /// Gives a device its addresses and brings it up.
-pub fn configure_veth_end(plug: &VethEnd) {
-    run("ip", &["link", "set", plug.device, "up"]);
-    for address in plug.addresses {
+pub fn configure_veth_end(end: &VethEnd) {
+    run("ip", &["link", "set", end.device, "up"]);
+    for address in end.addresses {
         let nodad = if address.contains(':') {
             &["nodad"][..]
         } else {
             &[]
         };
-        let add = ["address", "add", address, "dev", plug.device];
+        let add = ["address", "add", address, "dev", end.device];
         run("ip", &[&add, nodad].concat());
     }
 }

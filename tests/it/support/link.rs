@@ -1,4 +1,4 @@
-//! Two hosts on one cable: this namespace with the device `near`, another with `far`.
+//! Two hosts on one veth pair: this namespace with the device `near`, another with `far`.
 //!
 //! They never ask for hardware addresses: most are written down, and a packet to one that is not
 //! waits until it is. So a test can hold a packet back as long as it likes, without a clock.
@@ -30,7 +30,7 @@ const FAR: VethEnd = VethEnd {
     addresses: &["10.7.0.2/24", "10.7.0.12/24", "fd00:7::2/64"],
 };
 
-/// The other host, and the cable to it.
+/// The other host, and the veth pair to it.
 pub struct Link {
     /// The other host.
     pub there: Host,
@@ -45,7 +45,7 @@ impl Link {
         link
     }
 
-    /// Lays it anew where it was taken away.
+    /// Creates the veth pair again where it was deleted.
     pub fn create_veth(&self) {
         connect_by_veth(&NEAR, &self.there, &FAR);
         wait_until_routed(HERE6);
@@ -53,7 +53,7 @@ impl Link {
         self.add_neighbours();
     }
 
-    /// Tells each host of the other, also after a device was down, which makes it forget.
+    /// Adds the neighbour entries of both hosts, which a device that goes down loses.
     pub fn add_neighbours(&self) {
         add_neighbours(&NEAR, &[THERE, NOBODY], &FAR);
         self.there
@@ -77,7 +77,7 @@ impl Link {
     }
 }
 
-/// Writes down that these addresses are at the other end, and answers no questions.
+/// Adds permanent entries for addresses at the other end, and answers no ARP requests.
 fn add_neighbours(own: &VethEnd, addresses: &[&str], other: &VethEnd) {
     sysctl("net/ipv4/conf/all/arp_ignore", 8);
     let asked = format!("net/ipv4/neigh/{}/mcast_solicit", own.device);

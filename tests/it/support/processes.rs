@@ -1,4 +1,4 @@
-//! What /proc tells of a process and its packet sockets.
+//! A process and its packet sockets, from /proc.
 
 use std::fs;
 

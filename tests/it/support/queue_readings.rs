@@ -42,7 +42,7 @@ pub fn listener(number: u32, local: Endpoint, length: u32, limit: u32) -> Listen
     }
 }
 
-/// The same after so many drops.
+/// This listener after `drops` drops.
 pub fn with_drops(drops: u32, listener: Listener) -> Listener {
     Listener {
         drops: Some(drops),

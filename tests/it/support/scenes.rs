@@ -31,7 +31,7 @@ pub fn connection(link: &Link, client: &str, listener: &Socket) -> (Socket, Sock
         .run(|| connected_pair(listener, bound_first(client)))
 }
 
-/// The client says something that the server acknowledges, so that nobody can doubt the handshake.
+/// Sends a byte that the server acknowledges, which completes the handshake beyond doubt.
 #[track_caller]
 pub fn exchange_byte((client, server): &(Socket, Socket)) {
     (&mut &*client).write_all(b"x").expect("it is connected");
@@ -39,7 +39,7 @@ pub fn exchange_byte((client, server): &(Socket, Socket)) {
     assert_eq!(server.recv(&mut byte).expect("it is connected"), 1);
 }
 
-/// A client that waits for an answer; its port is that of `client`.
+/// A client with the address `client` that waits for an answer.
 #[track_caller]
 pub fn start_connect(client: &str, server: &str) -> Socket {
     let socket = bind_with(client, |socket| socket.set_nonblocking(true));
@@ -49,25 +49,25 @@ pub fn start_connect(client: &str, server: &str) -> Socket {
     socket
 }
 
-/// The same from the other host.
+/// As [`start_connect`], from the other host.
 #[track_caller]
 pub fn start_connect_from_peer(link: &Link, client: &str, server: &str) -> Socket {
     link.there.run(|| start_connect(client, server))
 }
 
-/// Returns when a client of the other host has sent its SYN again.
+/// Returns when a client of the other host has retransmitted its SYN.
 #[track_caller]
 pub fn wait_for_syn_retransmit(link: &Link, client: &Socket) {
     link.there.run(|| {
-        wait_until("the SYN is sent again", || tcp_ext("TCPSynRetrans") >= 1);
+        wait_until("the SYN is retransmitted", || tcp_ext("TCPSynRetrans") >= 1);
     });
     // The kernel counts first, but lets nobody touch the socket before it has sent.
     client.set_tcp_nodelay(true).expect("TCP_NODELAY");
 }
 
-/// Returns when this host has sent so many SYN-ACKs again.
+/// Returns when this host has retransmitted `count` SYN-ACKs.
 pub fn wait_for_syn_ack_retransmits(count: u64) {
-    wait_until("the SYN-ACK is sent again", || {
+    wait_until("the SYN-ACK is retransmitted", || {
         tcp_ext("TCPSynRetrans") >= count
     });
 }
@@ -79,7 +79,7 @@ pub fn connect_from_peer(link: &Link, client: &str, server: &str) -> Socket {
     connected.unwrap_or_else(|error| panic!("connecting {client} to {server}: {error}"))
 }
 
-/// Nobody answers the client's SYNs, of which it sends two. Both are sent when this returns.
+/// A client whose two SYNs nobody answers. Both are sent when this returns.
 #[track_caller]
 pub fn unanswered_connect(link: &Link) -> Socket {
     link.there.run(|| {
@@ -117,11 +117,11 @@ pub struct LateAck {
     pub listener: Socket,
     /// They came earlier.
     _queued: Vec<Socket>,
-    /// It believes that it is connected.
+    /// Connected as far as its own host knows.
     pub client: Socket,
 }
 
-/// The queue fills up while the SYN-ACK is held back, for at least as long as `meanwhile` takes. The
+/// The queue fills up while the SYN-ACK is delayed, for at least as long as `meanwhile` takes. The
 /// ACK has arrived when this returns.
 #[track_caller]
 pub fn late_ack(link: &Link, meanwhile: impl FnOnce()) -> LateAck {
@@ -142,7 +142,7 @@ pub fn late_ack(link: &Link, meanwhile: impl FnOnce()) -> LateAck {
     }
 }
 
-/// A connection whose SYN-ACK is held back for at least as long as `meanwhile` takes.
+/// A connection whose SYN-ACK is delayed for at least as long as `meanwhile` takes.
 #[track_caller]
 pub fn delayed_syn_ack(
     link: &Link,
@@ -177,7 +177,7 @@ pub fn self_connect(address: &str) -> Socket {
     connect_with(address, bound_first(address)).expect("a socket may do so")
 }
 
-/// A connection that the server has closed first, so that it keeps the four numbers in TIME_WAIT.
+/// A connection that the server has closed first, so that it keeps the 4-tuple in TIME_WAIT.
 #[track_caller]
 pub fn time_wait_at_server(link: &Link, listener: &Socket) {
     let (client, server) = connection(link, CLIENT, listener);

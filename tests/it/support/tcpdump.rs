@@ -153,7 +153,7 @@ pub fn tshark(path: &str) -> Option<Vec<TsharkSegment>> {
 
 /// These fields of each packet that a display filter leaves, with tabulators between.
 pub fn tshark_fields(path: &str, filter: &str, fields: &[&str]) -> Option<String> {
-    // By its own preferences, not by those of whoever runs the tests.
+    // With tshark's default preferences, whoever runs the tests.
     let mut args = vec![
         "HOME=/nonexistent",
         "XDG_CONFIG_HOME=/nonexistent",

@@ -35,7 +35,7 @@ impl Terminal {
         Terminal::start_with(args, size, &[])
     }
 
-    /// The same with some of the environment set. `setsid --ctty` becomes the program, in a session
+    /// As [`Terminal::start`], with some of the environment set. `setsid --ctty` becomes the program, in a session
     /// that the terminal controls, so that Ctrl-C typed on it is a signal.
     pub fn start_with(args: &[&str], size: (u16, u16), environment: &[(&str, &str)]) -> Terminal {
         let (master, slave) = pair(size);

@@ -1,4 +1,4 @@
-//! Connections that are over and still held: TIME_WAIT and FIN_WAIT2, at either end.
+//! Closed connections that keep their port: TIME_WAIT and FIN_WAIT2, at either end.
 
 use std::fs;
 use std::io::Read as _;
@@ -15,7 +15,7 @@ pub fn client_time_waits(listener: &Socket, count: usize) {
     client_time_waits_with(listener, count, |_| Ok(()));
 }
 
-/// The same with something done before each connect().
+/// As [`client_time_waits`], with `before` called before each connect().
 #[track_caller]
 pub fn client_time_waits_with(
     listener: &Socket,
@@ -90,8 +90,8 @@ pub fn wait_for_eof(mut socket: &Socket) {
     assert_eq!(read, 0, "nothing was sent");
 }
 
-/// What `/proc/net/sockstat` calls `tw`: TIME_WAITs and those FIN_WAIT2 that are kept alike, of
-/// both families.
+/// `tw` of `/proc/net/sockstat`: TIME_WAITs, and FIN_WAIT2 that the kernel keeps as time-wait
+/// sockets, of both families.
 pub fn time_wait_count() -> usize {
     let text = fs::read_to_string("/proc/thread-self/net/sockstat")
         .expect("/proc/thread-self/net/sockstat");

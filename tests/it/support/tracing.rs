@@ -43,7 +43,7 @@ impl Tracing {
         tracing
     }
 
-    /// The same where it enters a namespace by itself, in which the calling thread is already.
+    /// As [`Tracing::start`], where the program enters the namespace of the calling thread by itself.
     pub fn start_elsewhere(args: &[&str]) -> Tracing {
         let mut tracing = Tracing::spawn(args);
         tracing.wait_until_ready("/proc/thread-self/net/packet");
@@ -144,7 +144,7 @@ impl Tracing {
         self.end_by(Signal::INT)
     }
 
-    /// The same with another signal.
+    /// As [`Tracing::end`], with another signal.
     #[track_caller]
     pub fn end_by(self, signal: Signal) -> Traced {
         kill_process(Pid::from_child(&self.child), signal).expect("it is ours");
@@ -188,7 +188,7 @@ pub fn trace(args: &[&str]) -> Traced {
     traced(lines, String::new())
 }
 
-/// The same of a file with these bytes.
+/// As [`trace`], of a file with these bytes.
 #[track_caller]
 pub fn trace_bytes(file: &[u8]) -> Traced {
     let tree = Tree::new();

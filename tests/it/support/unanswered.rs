@@ -12,7 +12,8 @@ use super::sockets::socket_address;
 use super::tools::segments_in;
 use super::wait::wait_until;
 
-/// Gives `lo` the addresses that SYNs are sent to: 10.9.0.1, 10.9.0.2, fd00:9::1 and fd00:9::2.
+/// Makes SYNs to 10.9.0.1, 10.9.0.2, fd00:9::1 and fd00:9::2, which `lo` has from now on, arrive
+/// from addresses that never answer.
 pub fn unanswered_syns() {
     lo_up();
     for address in ["10.9.0.1/32", "10.9.0.2/32"] {

@@ -25,21 +25,21 @@ fn on_both(link: &Link, name: &str, value: u8) {
     link.there.run(|| sysctl(&path, value));
 }
 
-/// The one handshake of a connection, as the witnesses agree on it.
+/// The one handshake of a connection, on which the traces agree.
 #[track_caller]
 fn handshake_of(link: &Link, client: &str, listener: &Socket) -> Value {
-    let mut witnesses = ComparedTrace::call(&[]);
+    let mut compared = ComparedTrace::start(&[]);
     exchange_byte(&connection(link, client, listener));
-    witnesses.handshake();
-    let testimony = witnesses.assert_matches_tcpdump(&[]);
+    compared.handshake();
+    let comparison = compared.assert_matches_tcpdump(&[]);
     assert_has(
-        testimony.handshake(),
+        comparison.handshake(),
         object!({"outcome": "established", "confirmed": true}),
     );
-    if let Some(file) = &testimony.file {
-        assert_as_in_the_packets(testimony.handshake(), &file.path);
+    if let Some(file) = &comparison.file {
+        assert_as_in_the_packets(comparison.handshake(), &file.path);
     }
-    testimony.handshake().clone()
+    comparison.handshake().clone()
 }
 
 /// By tshark's reading of the options of the SYN and the SYN-ACK.
@@ -151,18 +151,18 @@ fn multipath_tcp_is_offered_and_taken() {
             Ok(listener) => listener,
             Err(error) => return report_skipped(&format!("handshakes of MPTCP: {error}")),
         };
-        let mut witnesses = ComparedTrace::call(&[]);
+        let mut compared = ComparedTrace::start(&[]);
         let over_both = link.there.run(|| multipath_client(SERVER));
         let (_server, _) = listener.accept().expect("a client is there");
         let over_one = connect_from_peer(&link, CLIENT, SERVER);
         let (_other, _) = listener.accept().expect("a client is there");
-        let handshakes = [witnesses.handshake(), witnesses.handshake()];
+        let handshakes = [compared.handshake(), compared.handshake()];
         let multipath = [&handshakes[0], &handshakes[1]].map(|handshake| {
             let sides = ["client", "server"];
             sides.map(|side| handshake["options"][side]["mptcp"] == true)
         });
         assert_eq!(multipath, [[true, true], [false, false]], "{handshakes:#?}");
-        witnesses.assert_matches_tcpdump(&[]);
+        compared.assert_matches_tcpdump(&[]);
         drop((over_both, over_one));
     });
 }
@@ -183,16 +183,16 @@ fn fast_open_first_asks_for_a_cookie_and_then_sends_data_with_the_syn() {
         let link = Link::new();
         on_both(&link, "tcp_fastopen", 3);
         let listener = fast_open_listener(SERVER);
-        let mut witnesses = ComparedTrace::call(&[]);
+        let mut compared = ComparedTrace::start(&[]);
         let asking = fast_open_cookie_request(&link, CLIENT, &listener);
         exchange_byte(&asking);
         let _open = fast_open(&link, "10.7.0.2:5002", &listener, b"hello");
-        witnesses.handshake();
-        witnesses.handshake();
-        let testimony = witnesses.assert_matches_tcpdump(&[]);
-        assert_bytes_with_syns(&testimony, &[0, 5]);
-        let [asking, open] = &testimony.handshakes[..] else {
-            panic!("two handshakes: {:#?}", testimony.handshakes);
+        compared.handshake();
+        compared.handshake();
+        let comparison = compared.assert_matches_tcpdump(&[]);
+        assert_bytes_with_syns(&comparison, &[0, 5]);
+        let [asking, open] = &comparison.handshakes[..] else {
+            panic!("two handshakes: {:#?}", comparison.handshakes);
         };
         assert_has(
             asking,
@@ -224,8 +224,8 @@ fn fast_open_first_asks_for_a_cookie_and_then_sends_data_with_the_syn() {
 
 /// Asserts how many bytes came with each SYN, where tshark tells: the scene is set.
 #[track_caller]
-fn assert_bytes_with_syns(testimony: &Comparison, bytes: &[u32]) {
-    if let Some(packets) = &testimony.packets {
+fn assert_bytes_with_syns(comparison: &Comparison, bytes: &[u32]) {
+    if let Some(packets) = &comparison.packets {
         let syns = packets
             .iter()
             .filter(|packet| flag_letters(packet.flags) == "S");
@@ -259,17 +259,17 @@ fn data_with_a_syn_that_the_server_does_not_take_is_not_acknowledged() {
     in_netns_for_tcpdump(|| {
         let link = Link::new();
         let _listener = listen(SERVER, 5);
-        let mut witnesses = ComparedTrace::call(&[]);
+        let mut compared = ComparedTrace::start(&[]);
         let syn = Forged {
             payload: b"hello".to_vec(),
             ..Forged::syn(CLIENT, SERVER)
         };
         // The other host knows nothing of it and resets.
         link.there.run(|| syn.send());
-        witnesses.handshake();
-        let testimony = witnesses.assert_matches_tcpdump(&[]);
+        compared.handshake();
+        let comparison = compared.assert_matches_tcpdump(&[]);
         assert_has(
-            testimony.handshake(),
+            comparison.handshake(),
             object!({"outcome": "reset_by_client", "fast_open_bytes": 0}),
         );
     });
@@ -295,14 +295,14 @@ fn a_syn_cookie_that_nobody_takes_is_not_sent_again() {
         let link = Link::new();
         sysctl("net/ipv4/tcp_syncookies", 2);
         let _listener = listen(SERVER, 5);
-        let mut witnesses = ComparedTrace::call(&[]);
+        let mut compared = ComparedTrace::start(&[]);
         let syn = Forged::syn("10.7.0.9:5001", SERVER);
         link.there.run(|| syn.send());
-        witnesses.handshake();
-        let testimony = witnesses.assert_matches_tcpdump(&[]);
-        testimony.assert_packets(&["S", "S."]);
+        compared.handshake();
+        let comparison = compared.assert_matches_tcpdump(&[]);
+        comparison.assert_packets(&["S", "S."]);
         assert_has(
-            testimony.handshake(),
+            comparison.handshake(),
             object!({
                 "outcome": "syn_ack_unanswered",
                 "syn_ack_retransmits": 0,

@@ -21,14 +21,14 @@ fn a_handshake_is_established_when_the_connection_is_used() {
     in_netns_for_tcpdump(|| {
         let link = Link::new();
         let listener = listen(SERVER, 5);
-        let mut witnesses = ComparedTrace::call(&[]);
+        let mut compared = ComparedTrace::start(&[]);
         let ends = connection(&link, CLIENT, &listener);
         exchange_byte(&ends);
         // At once: nothing can contradict any more.
-        witnesses.handshake();
-        let testimony = witnesses.assert_matches_tcpdump(&[]);
-        testimony.assert_packets(&["S", "S.", ".", ".", "."]);
-        let handshake = testimony.handshake();
+        compared.handshake();
+        let comparison = compared.assert_matches_tcpdump(&[]);
+        comparison.assert_packets(&["S", "S.", ".", ".", "."]);
+        let handshake = comparison.handshake();
         assert_has(
             handshake,
             object!({
@@ -57,18 +57,18 @@ fn a_handshake_over_ipv6_is_established() {
     in_netns_for_tcpdump(|| {
         let link = Link::new();
         let listener = listen("[::]:8080", 5);
-        let mut witnesses = ComparedTrace::call(&[]);
+        let mut compared = ComparedTrace::start(&[]);
         // Once as IPv6, once as the IPv4 that such a listener takes as well.
         let over_6 = connect_from_peer(&link, CLIENT6, SERVER6);
         let over_4 = connect_from_peer(&link, "10.7.0.2:5002", SERVER);
         for client in [over_6, over_4] {
             let (server, _) = listener.accept().expect("a client is there");
             exchange_byte(&(client, server));
-            witnesses.handshake();
+            compared.handshake();
         }
-        let testimony = witnesses.assert_matches_tcpdump(&[]);
-        let [six, four] = &testimony.handshakes[..] else {
-            panic!("two handshakes: {:#?}", testimony.handshakes);
+        let comparison = compared.assert_matches_tcpdump(&[]);
+        let [six, four] = &comparison.handshakes[..] else {
+            panic!("two handshakes: {:#?}", comparison.handshakes);
         };
         for (handshake, client, server) in [
             (six, "fd00:7::2", "fd00:7::1"),
@@ -94,12 +94,12 @@ fn a_connection_that_stays_silent_is_established_when_no_syn_ack_comes_again() {
     in_netns_for_tcpdump(|| {
         let link = Link::new();
         let listener = listen(SERVER, 5);
-        let mut witnesses = ComparedTrace::call(&[]);
+        let mut compared = ComparedTrace::start(&[]);
         let _ends = connection(&link, CLIENT, &listener);
-        witnesses.handshake();
-        let testimony = witnesses.assert_matches_tcpdump(&[]);
-        testimony.assert_packets(&["S", "S.", "."]);
-        let handshake = testimony.handshake();
+        compared.handshake();
+        let comparison = compared.assert_matches_tcpdump(&[]);
+        comparison.assert_packets(&["S", "S.", "."]);
+        let handshake = comparison.handshake();
         // No packet says so; the server's kernel does.
         assert_has(
             handshake,
@@ -113,12 +113,12 @@ fn a_connection_that_stays_silent_is_established_when_no_syn_ack_comes_again() {
 fn syns_that_nobody_answers_are_told_when_the_client_has_given_up() {
     in_netns_for_tcpdump(|| {
         let link = Link::new();
-        let mut witnesses = ComparedTrace::call(&[]);
+        let mut compared = ComparedTrace::start(&[]);
         let _client = unanswered_connect(&link);
-        witnesses.handshake();
-        let testimony = witnesses.assert_matches_tcpdump(&[]);
-        testimony.assert_packets(&["S", "S"]);
-        let handshake = testimony.handshake();
+        compared.handshake();
+        let comparison = compared.assert_matches_tcpdump(&[]);
+        comparison.assert_packets(&["S", "S"]);
+        let handshake = comparison.handshake();
         assert_has(
             handshake,
             object!({
@@ -144,17 +144,17 @@ fn syns_that_nobody_answers_are_told_when_the_client_has_given_up() {
 fn syns_that_nobody_has_answered_yet_are_told_when_the_trace_ends() {
     in_netns_for_tcpdump(|| {
         let link = Link::new();
-        let witnesses = ComparedTrace::call(&[]);
+        let compared = ComparedTrace::start(&[]);
         let _old = unanswered_connect(&link);
         let _young = start_connect_from_peer(&link, "10.7.0.2:5002", "10.7.0.9:8080");
-        let testimony = witnesses.assert_matches_tcpdump(&[]);
-        let outcomes: Vec<_> = testimony
+        let comparison = compared.assert_matches_tcpdump(&[]);
+        let outcomes: Vec<_> = comparison
             .handshakes
             .iter()
             .map(|handshake| &handshake["outcome"])
             .collect();
         assert_eq!(outcomes, ["no_reply", "incomplete"]);
-        let young = &testimony.handshakes[1];
+        let young = &comparison.handshakes[1];
         assert_eq!(young["remarks"], object!(["ended_early"]), "{young:#}");
     });
 }
@@ -165,13 +165,13 @@ fn a_syn_ack_for_an_address_that_never_asked_stays_unanswered() {
         let link = Link::new();
         sysctl("net/ipv4/tcp_synack_retries", 1);
         let _listener = listen(SERVER, 5);
-        let mut witnesses = ComparedTrace::call(&[]);
+        let mut compared = ComparedTrace::start(&[]);
         link.there
             .run(|| Forged::syn("10.7.0.9:5001", SERVER).send());
-        witnesses.handshake();
-        let testimony = witnesses.assert_matches_tcpdump(&[]);
-        testimony.assert_packets(&["S", "S.", "S."]);
-        let handshake = testimony.handshake();
+        compared.handshake();
+        let comparison = compared.assert_matches_tcpdump(&[]);
+        comparison.assert_packets(&["S", "S.", "S."]);
+        let handshake = comparison.handshake();
         assert_has(
             handshake,
             object!({

@@ -19,11 +19,11 @@ use serde_json::{Value, json as object};
 fn an_ack_that_finds_the_queue_full_is_dropped() {
     in_netns_for_tcpdump(|| {
         let link = Link::new();
-        let witnesses = ComparedTrace::call(&["--host", "10.7.0.12"]);
+        let compared = ComparedTrace::start(&["--host", "10.7.0.12"]);
         let _scene = late_ack(&link, || ());
         wait_for_syn_ack_retransmits(1);
-        let testimony = witnesses.assert_matches_tcpdump(&["--host", "10.7.0.12"]);
-        let handshake = testimony.handshake();
+        let comparison = compared.assert_matches_tcpdump(&["--host", "10.7.0.12"]);
+        let handshake = comparison.handshake();
         assert_has(
             handshake,
             object!({
@@ -76,7 +76,7 @@ fn an_ack_that_is_dropped_behind_a_syn_cookie_is_told_by_the_kernel() {
 fn a_dropped_ack_is_told_also_when_the_connection_succeeds_in_the_end() {
     in_netns_for_tcpdump(|| {
         let link = Link::new();
-        let mut witnesses = ComparedTrace::call(&["--host", "10.7.0.12"]);
+        let mut compared = ComparedTrace::start(&["--host", "10.7.0.12"]);
         let scene = late_ack(&link, || ());
         let _room = scene.listener.accept().expect("three are there");
         // The kernel repeats its SYN-ACK, and this time the ACK is welcome.
@@ -86,9 +86,9 @@ fn a_dropped_ack_is_told_also_when_the_connection_succeeds_in_the_end() {
         let servers: Vec<_> = (0..3).map(|_| scene.listener.accept()).collect();
         let (server, _) = servers.into_iter().last().expect("three").expect("queued");
         exchange_byte(&(scene.client, server));
-        witnesses.handshake();
-        let testimony = witnesses.assert_matches_tcpdump(&["--host", "10.7.0.12"]);
-        let handshake = testimony.handshake();
+        compared.handshake();
+        let comparison = compared.assert_matches_tcpdump(&["--host", "10.7.0.12"]);
+        let handshake = comparison.handshake();
         assert_has(
             handshake,
             object!({"outcome": "ack_dropped", "confirmed": true}),
@@ -104,12 +104,12 @@ fn a_syn_that_finds_the_queue_full_has_no_reply_and_the_queue_tells_why() {
         let link = Link::new();
         let listener = listen(SERVER, 0);
         let _queued = fill_from_peer(&link, &listener, 1);
-        let witnesses = ComparedTrace::call(&[]);
+        let compared = ComparedTrace::start(&[]);
         let client = start_connect_from_peer(&link, CLIENT, SERVER);
         wait_for_syn_retransmit(&link, &client);
         wait_until("the SYNs are dropped", || tcp_ext("ListenOverflows") >= 2);
-        let testimony = witnesses.assert_matches_tcpdump(&[]);
-        let handshake = testimony.handshake();
+        let comparison = compared.assert_matches_tcpdump(&[]);
+        let handshake = comparison.handshake();
         assert_has(
             handshake,
             object!({
@@ -118,7 +118,7 @@ fn a_syn_that_finds_the_queue_full_has_no_reply_and_the_queue_tells_why() {
             }),
         );
         assert!(number(&handshake["listener_queue"]["sampled_after_ms"]) >= 0.0);
-        let overflows = &testimony.live.summary["counters"]["ListenOverflows"];
+        let overflows = &comparison.live.summary["counters"]["ListenOverflows"];
         assert!(count(overflows) >= 2, "{overflows}");
     });
 }
@@ -129,15 +129,15 @@ fn a_syn_that_is_taken_at_the_second_try_is_established_late() {
         let link = Link::new();
         let listener = listen(SERVER, 0);
         let _queued = fill_from_peer(&link, &listener, 1);
-        let mut witnesses = ComparedTrace::call(&[]);
+        let mut compared = ComparedTrace::start(&[]);
         let client = start_connect_from_peer(&link, CLIENT, SERVER);
         wait_until("the SYN is dropped", || tcp_ext("ListenOverflows") == 1);
         let _first = listener.accept().expect("a client is queued");
         let (server, _) = listener.accept().expect("the second SYN is taken");
         exchange_byte(&(client, server));
-        witnesses.handshake();
-        let testimony = witnesses.assert_matches_tcpdump(&[]);
-        let handshake = testimony.handshake();
+        compared.handshake();
+        let comparison = compared.assert_matches_tcpdump(&[]);
+        let handshake = comparison.handshake();
         assert_has(
             handshake,
             object!({"outcome": "established", "confirmed": true}),
@@ -155,11 +155,11 @@ fn a_server_that_aborts_on_overflow_resets_without_an_ack() {
     in_netns_for_tcpdump(|| {
         let link = Link::new();
         sysctl("net/ipv4/tcp_abort_on_overflow", 1);
-        let mut witnesses = ComparedTrace::call(&["--host", "10.7.0.12"]);
+        let mut compared = ComparedTrace::start(&["--host", "10.7.0.12"]);
         let _scene = late_ack(&link, || ());
-        witnesses.handshake();
-        let testimony = witnesses.assert_matches_tcpdump(&["--host", "10.7.0.12"]);
-        let handshake = testimony.handshake();
+        compared.handshake();
+        let comparison = compared.assert_matches_tcpdump(&["--host", "10.7.0.12"]);
+        let handshake = comparison.handshake();
         assert_has(
             handshake,
             object!({

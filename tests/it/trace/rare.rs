@@ -21,18 +21,18 @@ use serde_json::{Value, json as object};
 fn two_who_connect_to_each_other_open_simultaneously() {
     in_netns_for_tcpdump(|| {
         let link = Link::new();
-        let mut witnesses = ComparedTrace::call(&[]);
+        let mut compared = ComparedTrace::start(&[]);
         let _ends = simultaneous_open(&link);
-        witnesses.handshake();
-        let testimony = witnesses.assert_matches_tcpdump(&[]);
-        if let Some(packets) = &testimony.packets {
+        compared.handshake();
+        let comparison = compared.assert_matches_tcpdump(&[]);
+        if let Some(packets) = &comparison.packets {
             let syns = packets
                 .iter()
                 .filter(|packet| flag_letters(packet.flags) == "S");
             assert_eq!(syns.count(), 2, "the scene is set: {packets:#?}");
         }
         assert_has(
-            testimony.handshake(),
+            comparison.handshake(),
             object!({
                 // Whose SYN was seen first.
                 "client": {"address": "10.7.0.11", "port": 7001},
@@ -73,12 +73,12 @@ fn four_numbers_of_a_connection_in_time_wait_are_taken_again() {
     in_netns_for_tcpdump(|| {
         let link = Link::new();
         let listener = listen(SERVER, 5);
-        let mut witnesses = ComparedTrace::call(&[]);
+        let mut compared = ComparedTrace::start(&[]);
         time_wait_at_server(&link, &listener);
-        let first = witnesses.handshake();
+        let first = compared.handshake();
         let ends = connection(&link, CLIENT, &listener);
         exchange_byte(&ends);
-        let second = witnesses.handshake();
+        let second = compared.handshake();
         assert_eq!(first["client"], second["client"]);
         assert_ne!(first["sequence"], second["sequence"]);
         for handshake in [&first, &second] {
@@ -88,8 +88,8 @@ fn four_numbers_of_a_connection_in_time_wait_are_taken_again() {
         let between = started_ms(&second) - started_ms(&first);
         let after = number(&second["reused_after_ms"]);
         assert!((0.0..between).contains(&after), "{second:#}");
-        let testimony = witnesses.assert_matches_tcpdump(&[]);
-        if let Some(packets) = testimony.packets {
+        let comparison = compared.assert_matches_tcpdump(&[]);
+        if let Some(packets) = comparison.packets {
             assert_eq!(after_the_last_fin(&packets), 1, "the scene is set");
         }
     });
@@ -109,7 +109,7 @@ fn a_syn_that_comes_twice_is_one_handshake() {
     in_netns_for_tcpdump(|| {
         let link = Link::new();
         let _listener = listen(SERVER, 5);
-        let witnesses = ComparedTrace::call(&[]);
+        let compared = ComparedTrace::start(&[]);
         let syn = Forged::syn("10.7.0.9:5001", SERVER);
         link.there.run(|| {
             syn.send();
@@ -117,14 +117,14 @@ fn a_syn_that_comes_twice_is_one_handshake() {
         });
         wait_until("both have arrived", || segments_in() >= 2);
         wait_for_syn_ack_retransmits(1);
-        let testimony = witnesses.assert_matches_tcpdump(&[]);
-        let handshake = testimony.handshake();
+        let comparison = compared.assert_matches_tcpdump(&[]);
+        let handshake = comparison.handshake();
         // The kernel answers the second one as well.
         assert_has(
             handshake,
             object!({"syn_retransmits": 1, "syn_ack_retransmits": 1}),
         );
-        let summary = &testimony.live.summary;
+        let summary = &comparison.live.summary;
         assert_has(summary, object!({"handshakes": 1, "shown": 1}));
     });
 }
@@ -134,14 +134,14 @@ fn a_server_that_still_holds_the_connection_challenges_the_syn() {
     in_netns_for_tcpdump(|| {
         let link = Link::new();
         let _ends = connection(&link, CLIENT, &listen(SERVER, 5));
-        let witnesses = ComparedTrace::call(&[]);
+        let compared = ComparedTrace::start(&[]);
         // As of a client that has crashed and takes the same port again.
         let before = tcp_ext("TCPChallengeACK");
         link.there.run(|| Forged::syn(CLIENT, SERVER).send());
         wait_until("the server answers", || tcp_ext("TCPChallengeACK") > before);
-        let testimony = witnesses.assert_matches_tcpdump(&[]);
-        testimony.assert_packets(&["S", "."]);
-        let handshake = testimony.handshake();
+        let comparison = compared.assert_matches_tcpdump(&[]);
+        comparison.assert_packets(&["S", "."]);
+        let handshake = comparison.handshake();
         assert_has(
             handshake,
             object!({"sequence": {"client_isn": 1, "server_isn": null}, "confirmed": false}),

@@ -15,13 +15,13 @@ use serde_json::json as object;
 fn a_reset_in_answer_to_the_syn_is_a_refusal() {
     in_netns_for_tcpdump(|| {
         let link = Link::new();
-        let mut witnesses = ComparedTrace::call(&[]);
+        let mut compared = ComparedTrace::start(&[]);
         let refused = link.there.run(|| connect_with(SERVER, bound_first(CLIENT)));
         refused.expect_err("nobody listens");
-        witnesses.handshake();
-        let testimony = witnesses.assert_matches_tcpdump(&[]);
-        testimony.assert_packets(&["S", "R."]);
-        let handshake = testimony.handshake();
+        compared.handshake();
+        let comparison = compared.assert_matches_tcpdump(&[]);
+        comparison.assert_packets(&["S", "R."]);
+        let handshake = comparison.handshake();
         assert_has(
             handshake,
             object!({
@@ -43,13 +43,13 @@ fn a_client_that_never_asked_resets() {
     in_netns_for_tcpdump(|| {
         let link = Link::new();
         let _listener = listen(SERVER, 5);
-        let mut witnesses = ComparedTrace::call(&[]);
+        let mut compared = ComparedTrace::start(&[]);
         // A half-open scan: the kernel of the client knows nothing of the SYN.
         link.there.run(|| Forged::syn(CLIENT, SERVER).send());
-        witnesses.handshake();
-        let testimony = witnesses.assert_matches_tcpdump(&[]);
-        testimony.assert_packets(&["S", "S.", "R"]);
-        let handshake = testimony.handshake();
+        compared.handshake();
+        let comparison = compared.assert_matches_tcpdump(&[]);
+        comparison.assert_packets(&["S", "S.", "R"]);
+        let handshake = comparison.handshake();
         assert_has(
             handshake,
             object!({
@@ -67,14 +67,14 @@ fn a_client_that_hangs_up_at_once_resets_after_its_ack() {
     in_netns_for_tcpdump(|| {
         let link = Link::new();
         let listener = listen(SERVER, 5);
-        let mut witnesses = ComparedTrace::call(&[]);
+        let mut compared = ComparedTrace::start(&[]);
         // As a scan by connect() does.
         let (client, _server) = connection(&link, CLIENT, &listener);
         close_by_rst(client);
-        witnesses.handshake();
-        let testimony = witnesses.assert_matches_tcpdump(&[]);
-        testimony.assert_packets(&["S", "S.", ".", "R."]);
-        let handshake = testimony.handshake();
+        compared.handshake();
+        let comparison = compared.assert_matches_tcpdump(&[]);
+        comparison.assert_packets(&["S", "S.", ".", "R."]);
+        let handshake = comparison.handshake();
         assert_has(
             handshake,
             object!({
@@ -90,7 +90,7 @@ fn a_client_that_hangs_up_at_once_resets_after_its_ack() {
 fn a_client_may_reset_before_it_is_answered() {
     in_netns_for_tcpdump(|| {
         let link = Link::new();
-        let mut witnesses = ComparedTrace::call(&[]);
+        let mut compared = ComparedTrace::start(&[]);
         let syn = Forged::syn(CLIENT, "10.7.0.9:8080");
         let regret = Forged {
             sequence: 2,
@@ -101,11 +101,11 @@ fn a_client_may_reset_before_it_is_answered() {
             syn.send();
             regret.send();
         });
-        witnesses.handshake();
-        let testimony = witnesses.assert_matches_tcpdump(&[]);
-        testimony.assert_packets(&["S", "R"]);
+        compared.handshake();
+        let comparison = compared.assert_matches_tcpdump(&[]);
+        comparison.assert_packets(&["S", "R"]);
         assert_has(
-            testimony.handshake(),
+            comparison.handshake(),
             object!({
                 "outcome": "reset_by_client",
                 "reset": {"by": "client", "with_ack": false, "after_ack": false},
@@ -120,11 +120,11 @@ fn a_server_that_closes_its_listener_resets_those_who_wait() {
     in_netns_for_tcpdump(|| {
         let link = Link::new();
         let listener = listen(SERVER, 5);
-        let mut witnesses = ComparedTrace::call(&[]);
+        let mut compared = ComparedTrace::start(&[]);
         let _clients = fill_from_peer(&link, &listener, 2);
         drop(listener);
-        let first = witnesses.handshake();
-        let second = witnesses.handshake();
+        let first = compared.handshake();
+        let second = compared.handshake();
         for handshake in [first, second] {
             assert_has(
                 &handshake,
@@ -135,6 +135,6 @@ fn a_server_that_closes_its_listener_resets_those_who_wait() {
                 }),
             );
         }
-        witnesses.assert_matches_tcpdump(&[]);
+        compared.assert_matches_tcpdump(&[]);
     });
 }
