@@ -18,6 +18,7 @@
 compile_error!("sockdiag reads the Linux kernel and runs nowhere else");
 
 pub mod analysis;
+pub mod collect;
 mod error;
 pub mod model;
 pub mod source;

@@ -1,7 +1,5 @@
 //! Pure functions, one module per question: readings in, a report out. No I/O.
 
-mod attribute;
-mod countdown;
 pub mod counters;
 pub mod fds;
 pub mod filter;
@@ -14,12 +12,10 @@ mod rate;
 mod sampling;
 pub mod timewait;
 pub mod trace;
-mod unit;
 
 pub use finding::{Finding, Severity};
 pub use rate::{change, per_second, wrapping_change};
 pub use sampling::{Distribution, Sampling, Spread, Spreads};
-pub use unit::unit_of;
 
 use crate::model::Incomplete;
 

@@ -2,17 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use clap::{Args, ValueHint, builder::NonEmptyStringValueParser};
 use sockdiag::{
-    analysis::counters::{
-        CountersReport, NamespaceCounters, Reading, Samples, Selection, Unknown, groups, report,
-    },
-    model::CounterId,
-    source::{Kernel, Namespace},
+    analysis::counters::{CountersReport, Samples, Selection, Unknown, groups, report},
+    collect::{Collector, Needs},
+    model::{CounterId, Snapshot},
 };
 
-use super::{OutputArgs, PlaceArgs, Places, Session, TimeArgs, describe, options::Timing, usage};
+use super::{OutputArgs, PlaceArgs, Session, TimeArgs, collect, describe, options::Timing, usage};
 use crate::render::View;
 
 /// A sample is cheap: bursts last milliseconds.
@@ -57,10 +54,11 @@ pub fn run(args: &CountersArgs) -> anyhow::Result<()> {
         args.time.timing(SAMPLE_EVERY),
         View::default(),
     )?;
-    let kernel = Kernel::with_proc_root(&args.place.proc_root);
-    let places = Places::find(&args.place, &kernel)?;
-    let selection = args.selection(&kernel, &places)?;
-    let read = || read(&kernel, &places);
+    let kernel = args.place.kernel();
+    let namespaces = args.place.namespaces(&kernel)?;
+    let mut collector = Collector::new(kernel, Needs::counters()).within(namespaces);
+    let mut read = || collect(&mut collector, "reading counters");
+    let selection = args.selection(&mut read)?;
     match session.timing() {
         Timing::Sample { .. } => sample(&mut session, read, &selection, args.why),
         _ => session.each_reading(read, |now, before| {
@@ -71,7 +69,7 @@ pub fn run(args: &CountersArgs) -> anyhow::Result<()> {
 
 fn sample(
     session: &mut Session,
-    read: impl Fn() -> anyhow::Result<Reading>,
+    mut read: impl FnMut() -> anyhow::Result<Snapshot>,
     selection: &Selection,
     why: bool,
 ) -> anyhow::Result<()> {
@@ -93,53 +91,19 @@ fn sample(
     session.write(report, Some(elapsed), &look, "")
 }
 
-fn read(kernel: &Kernel, places: &Places) -> anyhow::Result<Reading> {
-    let mut incomplete = Vec::new();
-    let ask = |namespace: &Namespace| of_namespace(kernel, namespace);
-    let namespaces = places.ask(kernel, &mut incomplete, ask)?;
-    Ok(Reading {
-        namespaces,
-        incomplete,
-    })
-}
-
-/// Reads from inside the namespace or, where that is not allowed, through a process that is.
-fn of_namespace(kernel: &Kernel, namespace: &Namespace) -> anyhow::Result<NamespaceCounters> {
-    let inside = namespace
-        .enter(|| Ok((kernel.counters()?, kernel.tcp_syncookies()?)))
-        .and_then(|read| read);
-    let (counters, tcp_syncookies) = match (inside, namespace.pid) {
-        (Err(sockdiag::Error::Namespace { .. }), Some(pid)) => {
-            let counters = kernel
-                .through_process(pid)
-                .counters()
-                .context("reading counters")?;
-            let still = kernel.is_still_in(pid, namespace);
-            anyhow::ensure!(
-                still,
-                "process {pid} is no longer in the network namespace it was in"
-            );
-            (counters, None)
-        }
-        (read, _) => read.context("reading counters")?,
-    };
-    Ok(NamespaceCounters {
-        netns: namespace.id.clone().into(),
-        counters,
-        tcp_syncookies,
-    })
-}
-
 impl CountersArgs {
-    fn selection(&self, kernel: &Kernel, places: &Places) -> anyhow::Result<Selection> {
+    fn selection(
+        &self,
+        read: impl FnOnce() -> anyhow::Result<Snapshot>,
+    ) -> anyhow::Result<Selection> {
         if self.all {
             return Ok(Selection::All);
         }
         if self.names.is_empty() {
             return Ok(Selection::Trouble);
         }
-        let reading = read(kernel, places)?;
-        let printed = reading.namespaces.iter().flat_map(|n| &n.counters.values);
+        let snapshot = read()?;
+        let printed = snapshot.namespaces.iter().flat_map(|n| &n.counters.values);
         let printed: Vec<CounterId> = printed.map(|(id, _)| id.clone()).collect();
         Selection::named(&self.names, &printed).map_err(|unknown| no_such(&unknown, &printed))
     }

@@ -5,16 +5,15 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, ValueHint};
 use sockdiag::{
-    analysis::{
-        fds::{FdsReport, Reading, Samples, Selection, report, worst_first},
-        unit_of,
-    },
-    model::Incomplete,
-    source::{FdQuestion, Found, Kernel, LimitFiles, may_read_all},
+    analysis::fds::{FdsReport, Samples, Selection, nearest_limit, report},
+    collect::{Closely, Collector, Needs},
+    model::Snapshot,
+    source::{FdQuestion, Kernel},
 };
 
 use super::{
-    OutputArgs, PlaceArgs, Purpose, Session, TimeArgs, describe, options::Timing, queues::user_id,
+    OutputArgs, PlaceArgs, Purpose, Session, TimeArgs, collect, describe, ensure_process,
+    options::Timing, queues::user_id,
 };
 use crate::render::View;
 
@@ -70,136 +69,32 @@ pub fn run(args: &FdsArgs) -> anyhow::Result<()> {
         args.time.timing(SAMPLE_EVERY),
         View::default(),
     )?;
-    let kernel = Kernel::with_proc_root(&args.place.proc_root);
+    let kernel = args.place.kernel();
     args.check(&kernel)?;
-    let reader = Reader {
-        kernel: &kernel,
-        question: args.question(&kernel, session.timing())?,
-        selection: args.selection()?,
-        types: args.types,
-        why: args.why,
-        closer: args.closer()?,
+    let needs = Needs {
+        processes: Some(args.question(&kernel, session.timing())?),
+        ..Needs::default()
     };
+    let selection = args.selection()?;
+    let most = args.most_examined()?;
+    let mut collector = Collector::new(kernel, needs);
     session.each_report(
-        |purpose| match purpose {
-            Purpose::Report => reader.read(),
-            Purpose::Sample => reader.count(),
+        |purpose| {
+            let mut snapshot = collect(&mut collector, "reading processes")?;
+            if purpose == Purpose::Report {
+                args.examine(&collector, &mut snapshot, &selection, most)?;
+            }
+            Ok(snapshot)
         },
-        report,
+        |now, before| report(now, before, &selection),
         Samples::default(),
     )
-}
-
-/// Makes readings.
-struct Reader<'a> {
-    kernel: &'a Kernel,
-    question: FdQuestion,
-    selection: Selection,
-    types: bool,
-    why: bool,
-    /// Only so many of the worst are looked at closer, as no others are shown.
-    closer: usize,
-}
-
-impl Reader<'_> {
-    /// Counts, and looks closer where that was asked for.
-    fn read(&self) -> anyhow::Result<Reading> {
-        let mut reading = self.count()?;
-        worst_first(&mut reading.processes, reading.system.nr_open);
-        if self.types {
-            self.look_at_types(&mut reading)?;
-        }
-        if self.why {
-            self.look_for_limits(&mut reading)?;
-        }
-        Ok(reading)
-    }
-
-    fn look_at_types(&self, reading: &mut Reading) -> anyhow::Result<()> {
-        let closer = reading.processes.len().min(self.closer);
-        let refused = self.kernel.look_at_types(&mut reading.processes[..closer]);
-        let refused = refused.context("looking at descriptors")?;
-        if refused > 0 {
-            let why = match may_read_all() {
-                true => "a security policy or another user namespace forbids looking at these",
-                false => "needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH (sudo)",
-            };
-            let missing = Incomplete::counted("types", why, refused);
-            reading.incomplete.push(missing);
-        }
-        Ok(())
-    }
-
-    fn look_for_limits(&self, reading: &mut Reading) -> anyhow::Result<()> {
-        let mut relatives = self.kernel.relatives().context("reading processes")?;
-        let mut files = LimitFiles::of(self.kernel);
-        let mut unreadable = 0;
-        for process in reading.processes.iter().take(self.closer) {
-            let mut chain = relatives.of(process.pid);
-            for relative in &mut chain {
-                let cgroup = relative.cgroup.as_deref();
-                let unit = cgroup.and_then(unit_of);
-                relative.configured = files.configured(unit.as_deref(), cgroup, relative.uid);
-            }
-            unreadable += u64::from(chain.iter().any(|relative| relative.configured.unreadable));
-            reading.ancestors.insert(process.pid, chain);
-        }
-        if unreadable > 0 {
-            let why = "files that may set the limits of these processes could not be read (sudo)";
-            let missing = Incomplete::counted("why", why, unreadable);
-            reading.incomplete.push(missing);
-        }
-        Ok(())
-    }
-
-    /// Counts.
-    fn count(&self) -> anyhow::Result<Reading> {
-        let system = self.kernel.system_descriptors();
-        let mut incomplete = Vec::new();
-        let system = system.unwrap_or_else(|error| {
-            incomplete.push(Incomplete::new("system", error.to_string()));
-            Default::default()
-        });
-        let found = self.kernel.descriptors(&self.question);
-        let found = found.context("reading processes")?;
-        incomplete.extend(unseen(&found));
-        let mut processes = found.processes;
-        let there = processes.len();
-        processes.retain(|process| self.selection.shows(process));
-        Ok(Reading {
-            system,
-            processes,
-            there,
-            incomplete,
-            ..Reading::default()
-        })
-    }
-}
-
-fn unseen(found: &Found) -> Vec<Incomplete> {
-    let mut missing = Vec::new();
-    if found.hidden {
-        let why = "/proc is mounted with hidepid, which hides other users' processes (sudo)";
-        missing.push(Incomplete::new("processes", why));
-    }
-    if found.refused > 0 {
-        let why = "/proc does not let this user read them (sudo)";
-        missing.push(Incomplete::counted("processes", why, found.refused));
-    }
-    if found.unseen > 0 {
-        let why = "the namespaces of these processes may not be seen (needs CAP_SYS_PTRACE, sudo)";
-        missing.push(Incomplete::counted("netns", why, found.unseen));
-    }
-    missing
 }
 
 impl FdsArgs {
     /// What was named must be there when the program starts.
     fn check(&self, kernel: &Kernel) -> anyhow::Result<()> {
-        if let Some(process) = &self.process {
-            let there = kernel.has_process(process);
-            anyhow::ensure!(there, "--process {process}: no such process");
-        }
+        ensure_process(kernel, self.process.as_ref())?;
         let there = kernel.process_ids();
         for pid in &self.pid {
             anyhow::ensure!(there.contains(pid), "--pid {pid}: no such process");
@@ -231,10 +126,30 @@ impl FdsArgs {
         })
     }
 
-    /// How many of the worst are shown, where it is they that are.
-    fn closer(&self) -> anyhow::Result<usize> {
+    /// Reads more of the processes that are shown.
+    fn examine(
+        &self,
+        collector: &Collector,
+        snapshot: &mut Snapshot,
+        selection: &Selection,
+        most: usize,
+    ) -> anyhow::Result<()> {
+        let closely = Closely {
+            types: self.types,
+            limits: self.why,
+        };
+        if !closely.types && !closely.limits {
+            return Ok(());
+        }
+        let pids = nearest_limit(snapshot, selection, most);
+        let examined = collector.examine(snapshot, &pids, closely);
+        examined.context("reading processes")
+    }
+
+    /// How many of the worst are examined: as many as are shown, where the worst are shown.
+    fn most_examined(&self) -> anyhow::Result<usize> {
         let settings = self.output.settings()?;
-        let all = settings.sort.is_some();
-        Ok(settings.top.filter(|_| !all).unwrap_or(usize::MAX))
+        let sorted = settings.sort.is_some();
+        Ok(settings.top.filter(|_| !sorted).unwrap_or(usize::MAX))
     }
 }

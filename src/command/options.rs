@@ -2,9 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, ValueHint, builder::NonEmptyStringValueParser};
+use clap::{Args, ValueEnum, ValueHint, builder::NonEmptyStringValueParser};
 use jiff::SignedDuration;
-use sockdiag::{model::Family, source::Families};
+use sockdiag::{
+    collect::{Namespaces, OwnerNeeds},
+    model::{Families, Family},
+    source::Kernel,
+};
 
 use super::usage;
 use crate::render::{Colour, Format, Settings};
@@ -227,6 +231,55 @@ pub struct PlaceArgs {
         hide_default_value = true
     )]
     pub proc_root: PathBuf,
+}
+
+impl PlaceArgs {
+    /// Where /proc is.
+    pub fn kernel(&self) -> Kernel {
+        Kernel::with_proc_root(&self.proc_root)
+    }
+
+    /// The namespaces that were named; the program's own unless one was.
+    pub fn namespaces(&self, kernel: &Kernel) -> anyhow::Result<Namespaces> {
+        Ok(match self.netns.as_deref() {
+            None => Namespaces::own(kernel),
+            Some(name) => Namespaces::named(name, kernel)?,
+        })
+    }
+}
+
+// Whether and how far to search for owners.
+#[derive(Debug, Args)]
+pub struct OwnerArgs {
+    /// How far to look for the processes that hold a socket
+    #[arg(long, value_enum, value_name = "HOW", default_value = "auto")]
+    owners: OwnersArg,
+    /// Do not look for processes (= --owners none)
+    #[arg(long, conflicts_with = "owners")]
+    no_owners: bool,
+}
+
+/// `--owners`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OwnersArg {
+    /// Low descriptors of every process, and of the rest what 250 ms allow
+    Auto,
+    /// Every descriptor of every process
+    All,
+    /// Not at all
+    None,
+}
+
+impl OwnerArgs {
+    /// What was chosen.
+    pub fn needs(&self) -> OwnerNeeds {
+        match self.owners {
+            _ if self.no_owners => OwnerNeeds::None,
+            OwnersArg::None => OwnerNeeds::None,
+            OwnersArg::Auto => OwnerNeeds::Auto,
+            OwnersArg::All => OwnerNeeds::All,
+        }
+    }
 }
 
 /// `2`, `0.5`, also `500ms`: more than nothing, less than a year.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Context;
-use sockdiag::{analysis::Sampling, source::is_at_least};
+use sockdiag::{analysis::Sampling, model::Snapshot, source::is_at_least};
 
 use super::{
     no_such_column,
@@ -91,12 +91,12 @@ impl Session {
         self.timing
     }
 
-    /// Makes one reading, or one after the other, and writes a report on each. The function that
-    /// makes it gets the reading before and the time since, except on the first.
-    pub fn each_reading<T, R: Tabular>(
+    /// Takes one snapshot, or one after the other, and writes a report on each. The function that
+    /// makes it gets the snapshot to compare with and the time since, except on the first.
+    pub fn each_reading<R: Tabular>(
         &mut self,
-        mut read: impl FnMut() -> anyhow::Result<T>,
-        report: impl Fn(&T, Option<(&T, Duration)>) -> R,
+        mut read: impl FnMut() -> anyhow::Result<Snapshot>,
+        report: impl Fn(&Snapshot, Option<(&Snapshot, Duration)>) -> R,
     ) -> anyhow::Result<()> {
         let look = self.look::<R>()?;
         let Timing::Watch { interval, count } = self.timing else {
@@ -106,13 +106,18 @@ impl Session {
         self.output.open_screen().context("opening the screen")?;
         let mut waiter =
             Waiter::new(self.output.screen().is_some()).context("watching for signals")?;
-        let mut before: Option<(Instant, T)> = None;
+        // Changes are those between the last two readings of what is compared, which may be older
+        // than this one.
+        let (mut before, mut last): (Option<Snapshot>, Option<Snapshot>) = (None, None);
         for reading in 1.. {
             let taken = Instant::now();
             let now = read()?;
+            if last.as_ref().is_some_and(|last| now.renews(last)) {
+                before = last.take();
+            }
             let earlier = before
                 .as_ref()
-                .map(|(then, reading)| (reading, taken - *then));
+                .map(|before| (before, now.elapsed_since(before)));
             let elapsed = earlier.map(|(_, elapsed)| elapsed);
             let head = self.head(interval, reading);
             self.write(report(&now, earlier), elapsed, &look, &head)?;
@@ -124,17 +129,17 @@ impl Session {
             if !self.wait(&mut waiter, taken + interval, redraw)? {
                 break;
             }
-            before = Some((taken, now));
+            last = last.or(Some(now));
         }
         self.output.close_screen().context("closing the screen")
     }
 
     /// Makes one report, one after the other, or one on many samples, as was asked. `read` is told
     /// what for.
-    pub fn each_report<T, R: Tabular>(
+    pub fn each_report<R: Tabular>(
         &mut self,
-        mut read: impl FnMut(Purpose) -> anyhow::Result<T>,
-        report: impl Fn(&T, Option<(&T, Duration)>) -> R,
+        mut read: impl FnMut(Purpose) -> anyhow::Result<Snapshot>,
+        report: impl Fn(&Snapshot, Option<(&Snapshot, Duration)>) -> R,
         mut samples: impl Sampling<R>,
     ) -> anyhow::Result<()> {
         let Timing::Sample { total, every } = self.timing else {

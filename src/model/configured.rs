@@ -1,12 +1,12 @@
 //! What files of the system say of descriptor limits.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::FdLimits;
 
 /// A line of a configuration file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 pub struct Setting {
     /// The file.
     pub file: String,
@@ -18,7 +18,7 @@ pub struct Setting {
 
 /// What a process's limits should be by the files as they are now; it may have started before they
 /// were written.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfiguredLimits {
     /// What systemd starts its unit with; `None` when it is in none that systemd gives limits.
     pub unit: Option<UnitLimits>,
@@ -35,7 +35,7 @@ pub struct ConfiguredLimits {
 }
 
 /// What systemd starts a unit with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnitLimits {
     /// The unit.
     pub name: String,
@@ -54,7 +54,7 @@ pub struct UnitLimits {
 
 /// The audit session of a process, which a login begins (pam_loginuid) and those that it starts
 /// share: `/proc/PID/sessionid` (kernel/audit.c, `audit_set_loginuid`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Login {
     /// It could not be read; a kernel without audit does not tell.
     #[default]
@@ -66,7 +66,7 @@ pub enum Login {
 }
 
 /// A process on the way from one to the first.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Relative {
     /// Process id.
     pub pid: u32,

@@ -3,13 +3,15 @@
 use std::net::IpAddr;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::Endpoint;
+use super::{Endpoint, RequestSocket};
 
 /// The state of a connection (RFC 9293), numbered as the kernel does
 /// (include/net/tcp_states.h).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Open.
@@ -50,6 +52,12 @@ impl State {
     pub fn from_number(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|state| *state as u8 == number)
     }
+
+    /// Its index in [`State::ALL`].
+    pub fn place(self) -> usize {
+        let place = State::ALL.iter().position(|other| *other == self);
+        place.expect("ALL holds every state")
+    }
 }
 
 /// A TCP connection, or what the kernel keeps of one.
@@ -73,11 +81,13 @@ pub struct Connection {
     pub port_at_connect: Option<bool>,
 }
 
-/// What holds a local port.
+/// A socket with a local port that is no listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holder {
     /// A connection.
     Connection(Connection),
+    /// A request socket, which has its listener's port.
+    Request(RequestSocket),
     /// A socket that bind(2) gave the port and that neither listens nor is connected
     /// (`TCP_BOUND_INACTIVE`, since 6.8).
     Bound {

@@ -2,11 +2,13 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 /// Which number: the table it stands in and its name there, both as the kernel writes them.
 ///
 /// `TcpExt` and `ListenDrops` of /proc/net/netstat; `snmp6` and `Ip6InReceives`; for the two
 /// sockstat files the table is `sockstat.TCP` or `sockstat6.TCP6` and the name `inuse`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CounterId {
     /// Table. Shared, as many numbers stand in one and reports repeat it.
     pub table: Arc<str>,
@@ -60,7 +62,7 @@ impl From<&str> for CounterId {
 }
 
 /// Every number of one namespace at one moment, in the order of the files.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Names this program does not know are kept. Wide enough for both signed and unsigned 64 bits.
     pub values: Vec<(CounterId, i128)>,

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// RLIMIT_NOFILE of a process (getrlimit(2)): one more than the highest descriptor that it may open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FdLimits {
     /// What open(2), socket(2) and accept(2) go by: EMFILE beyond.
     pub soft: u64,
@@ -28,7 +28,7 @@ impl FdLimits {
 
 /// What bounds the descriptors of a whole host, each `None` where it could not be read
 /// (Documentation/admin-guide/sysctl/fs.rst).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SystemFds {
     /// Open files of all processes: the first number of `fs.file-nr`.
     pub open: Option<u64>,
@@ -39,7 +39,7 @@ pub struct SystemFds {
 }
 
 /// The descriptors of one process.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessFds {
     /// Process id (thread group).
     pub pid: u32,
@@ -66,7 +66,7 @@ pub struct ProcessFds {
 }
 
 /// How many of a process's descriptors are of which kind.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 pub struct FdTypes {
     /// Sockets by the kernel's name of their protocol, in lower case and without `v6`: `tcp`,
     /// `udp`, `unix`, `netlink`, `packet`… `unknown` where it did not say.

@@ -1,11 +1,11 @@
 //! What could not be seen.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Something that a report does not hold because it could not be seen. The values concerned are
 /// `null` there, never 0.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 pub struct Incomplete {
     /// What is missing: `owners`, `syn_queue`, `netns`…
     pub what: String,

@@ -2,11 +2,13 @@
 
 use std::ops::RangeInclusive;
 
+use serde::{Deserialize, Serialize};
+
 use super::PortSet;
 
 /// The settings of one network namespace, `None` where the file is not there to read
 /// (Documentation/networking/ip-sysctl.rst, Documentation/admin-guide/sysctl/net.rst).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListenLimits {
     /// `net.core.somaxconn`: the cap that listen(2) applies at the time it is called.
     pub somaxconn: Option<u32>,
@@ -18,7 +20,7 @@ pub struct ListenLimits {
 
 /// The settings of one network namespace that bound its ephemeral ports and what is kept of closed
 /// connections, `None` where the file is not there to read (Documentation/networking/ip-sysctl.rst).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortLimits {
     /// `net.ipv4.ip_local_port_range`: the ports that connect(2) and bind(2) choose from.
     pub range: Option<RangeInclusive<u16>>,

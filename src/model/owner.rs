@@ -1,12 +1,12 @@
 //! Who holds a socket, and in which network namespace it lives.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A process that holds a descriptor of a socket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 pub struct Owner {
     /// Process id (thread group), as seen in the /proc that was read.
     pub pid: u32,
@@ -15,16 +15,15 @@ pub struct Owner {
     /// The descriptor's number in that process.
     pub fd: u32,
     /// The process's cgroup (`/proc/PID/cgroup`), `None` when it could not be read.
-    #[serde(skip)]
     pub cgroup: Option<String>,
 }
 
 /// The holders of the sockets that were looked for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owners {
     /// By socket inode, in the order of pid and descriptor. An inode without a holder that could be
     /// seen is absent.
-    pub by_inode: HashMap<u32, Vec<Owner>>,
+    pub by_inode: BTreeMap<u32, Vec<Owner>>,
     /// Every descriptor of every process was looked at, so the lists hold all there are.
     pub complete: bool,
     /// Processes whose descriptors may not be listed (needs CAP_SYS_PTRACE and
@@ -37,7 +36,9 @@ pub struct Owners {
 }
 
 /// A network namespace.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema, Deserialize,
+)]
 pub struct Netns {
     /// Inode of the namespace file, the number in `net:[4026531840]`; `None` when /proc does not
     /// show it.

@@ -2,6 +2,8 @@
 
 use std::{fmt, ops::RangeInclusive};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// Ports up to this many are kept in a sorted list.
 const FEW: usize = 512;
 const WORDS: usize = 1 << 10;
@@ -102,6 +104,18 @@ impl Default for PortSet {
 impl fmt::Debug for PortSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+impl Serialize for PortSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for PortSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Vec::<u16>::deserialize(deserializer)?.into_iter().collect())
     }
 }
 

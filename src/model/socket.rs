@@ -1,12 +1,14 @@
 //! Sockets that others connect or send to, and the connections that wait in their queues.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Endpoint;
 
 /// What a listener speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// TCP.
@@ -20,7 +22,7 @@ pub enum Protocol {
 }
 
 /// Where a listener is found.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Local {
     /// An internet address and port.
     Inet(Endpoint),
@@ -30,7 +32,7 @@ pub enum Local {
 }
 
 /// The queue that fills when the owner does not keep up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Queue {
     /// Connections waiting for accept(2).
     Accept {
@@ -50,7 +52,7 @@ pub enum Queue {
 }
 
 /// A socket in LISTEN, or a UDP socket that receives from anyone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listener {
     /// What it speaks.
     pub protocol: Protocol,
@@ -76,14 +78,14 @@ pub struct Listener {
 
 /// A request socket: a SYN was answered, the last ACK has not come. The kernel does not say which
 /// listener it belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestSocket {
     /// The concrete local end, in the listener's family.
     pub local: Endpoint,
 }
 
 /// A connection that is waiting for accept(2): a socket without an inode, at the listener's port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
     /// The concrete local end, in the listener's family.
     pub local: Endpoint,

@@ -130,8 +130,8 @@ impl<'a> Row<'a> {
         })
     }
 
-    /// What holds a local port: a connection, or a socket that is bound and no more. `None` for a
-    /// request, which has its listener's port, and for a state that this program does not know.
+    /// A connection, a request, or a socket that is only bound; `None` for a state that this
+    /// program does not know.
     pub fn holder(&self) -> Option<Holder> {
         if self.header.state == CLOSE {
             return Some(Holder::Bound {
@@ -139,8 +139,12 @@ impl<'a> Row<'a> {
                 inode: self.header.inode,
             });
         }
-        let is_request = self.header.state == SYN_RECV && self.request().is_some();
-        let state = State::from_number(self.header.state).filter(|_| !is_request)?;
+        if self.header.state == SYN_RECV
+            && let Some(request) = self.request()
+        {
+            return Some(Holder::Request(request));
+        }
+        let state = State::from_number(self.header.state)?;
         Some(Holder::Connection(Connection {
             local: self.local,
             peer: self.header.socket_id.destination_address,

@@ -5,6 +5,7 @@ mod capture;
 mod capture_file;
 mod cgroup;
 mod descriptors;
+mod host;
 mod inet;
 mod interfaces;
 mod limit_files;
@@ -31,6 +32,7 @@ pub use capture::Capture;
 pub use capture_file::{CaptureFile, CaptureWriter};
 pub use cgroup::CgroupNames;
 pub use descriptors::{FdQuestion, Found, Relatives};
+pub use host::{Host, cpu_time, since_boot};
 pub use interfaces::{any_interface_is_up, interfaces};
 pub use limit_files::LimitFiles;
 pub use namespace::Namespace;
@@ -38,7 +40,7 @@ pub use owners::{OwnerSearch, Wanted, may_read_all};
 pub use packet::{Cooked, Decoded, LinkType, Packet};
 pub use privilege::drop_privileges;
 pub use release::is_at_least;
-pub use sock_diag::{Families, SockDiag, Walk, tells_bound};
+pub use sock_diag::{SockDiag, States, Walk, reports_bound};
 
 use crate::{
     Error, Result,

@@ -136,16 +136,23 @@ impl Kernel {
         })
     }
 
-    /// The process through which a namespace is read from outside is still the one it was, and
-    /// still in it, as far as may be seen.
-    pub fn is_still_in(&self, pid: u32, namespace: &Namespace) -> bool {
+    /// Fails with `NotFound` unless the process through which a namespace was read from outside is
+    /// still the one it was, and still in it, as far as may be seen.
+    pub fn ensure_still_in(&self, pid: u32, namespace: &Namespace) -> Result<()> {
         let file = fs::metadata(self.process_folder(pid).join("ns/net"));
         let moved =
             file.is_ok_and(|file| namespace.id.inode.is_some_and(|inode| inode != file.ino()));
         let same = namespace
             .began
             .is_none_or(|began| process::began(self.proc_root(), pid) == Some(began));
-        same && !moved
+        if same && !moved {
+            return Ok(());
+        }
+        let why = format!("process {pid} is no longer in the network namespace it was in");
+        Err(Error::Namespace {
+            name: namespace.wanted.clone(),
+            cause: io::Error::new(io::ErrorKind::NotFound, why),
+        })
     }
 
     /// Every namespace that a process is in or that has a name, each once, the caller's own first;

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    model::{Address, Connection, Family, Holder, Listener, RequestSocket, State, Waiting},
+    model::{Address, Connection, Families, Family, Holder, Listener, State, Waiting},
 };
 
 /// `INET_DIAG_REQ_BYTECODE`
@@ -40,27 +40,44 @@ const SHOW_UID: u32 = 0x40;
 /// `TCPF_BOUND_INACTIVE` (6.8): bound, and neither listening nor connected. Older kernels ignore it.
 const BOUND_INACTIVE: u32 = 1 << 13;
 
-/// Whether this kernel tells of sockets that are bound and no more. Backports may, too.
-pub fn tells_bound() -> bool {
+/// Whether this kernel reports sockets that are only bound. Backports may, too.
+pub fn reports_bound() -> bool {
     let system = rustix::system::uname();
     is_at_least(&system.release().to_string_lossy(), (6, 8)) == Some(true)
 }
 
-/// Which internet families are asked for.
+/// A set of TCP states to ask for (`1 << TCP_…`, include/net/tcp_states.h).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Families {
-    /// AF_INET sockets.
-    pub v4: bool,
-    /// AF_INET6 sockets, which serve IPv4 clients too unless they are v6only.
-    pub v6: bool,
-}
+pub struct States(u32);
 
-impl Families {
-    /// The wanted families, IPv4 first.
-    pub fn each(self) -> impl Iterator<Item = Family> {
-        [(self.v4, Family::V4), (self.v6, Family::V6)]
-            .into_iter()
-            .filter_map(|(wanted, family)| wanted.then_some(family))
+impl States {
+    /// No state.
+    pub const NONE: States = States(0);
+    /// Request sockets, and fast-open connections before their last ACK.
+    pub const SYN_RECV: States = States(StateFlags::SYN_RECV.bits());
+    /// In TIME_WAIT or FIN_WAIT2, where some are kept by a timer alone.
+    pub const CLOSED: States = States(StateFlags::TIME_WAIT.bits() | StateFlags::FIN_WAIT2.bits());
+    /// ESTABLISHED.
+    pub const ESTABLISHED: States = States(StateFlags::ESTABLISHED.bits());
+    /// All that hold a local port, listeners aside: connections, and sockets that are only bound.
+    pub const ALL: States = States(
+        (StateFlags::all().bits() & !StateFlags::LISTEN.bits() & !StateFlags::CLOSE.bits())
+            | BOUND_INACTIVE,
+    );
+
+    /// The states of both.
+    pub const fn and(self, other: States) -> States {
+        States(self.0 | other.0)
+    }
+
+    /// Without those of the other.
+    pub const fn without(self, other: States) -> States {
+        States(self.0 & !other.0)
+    }
+
+    /// Whether it has all states of the other.
+    pub const fn has(self, other: States) -> bool {
+        self.0 & other.0 == other.0
     }
 }
 
@@ -91,6 +108,15 @@ impl SockDiag {
             found.push(row.listener());
             ControlFlow::Continue(())
         })
+    }
+
+    /// Every TCP listener of both families. No walk.
+    pub fn tcp_listeners(&mut self) -> Result<Vec<Listener>> {
+        let mut found = Vec::new();
+        for family in Families::BOTH.each() {
+            self.listeners(family, &mut found)?;
+        }
+        Ok(found)
     }
 
     /// The state of the connection between these ends, as one device receives it; `None` when there
@@ -136,21 +162,6 @@ impl SockDiag {
         })
     }
 
-    /// Walks the host's sockets of one family for request sockets of this namespace.
-    pub fn walk_requests(
-        &mut self,
-        family: Family,
-        mut each: impl FnMut(RequestSocket),
-    ) -> Result<Walk> {
-        let request = request(family, TCP, ExtensionFlags::empty(), StateFlags::SYN_RECV);
-        self.ask("half-open connections", request, None, |row| {
-            if let Some(socket) = row.request() {
-                each(socket);
-            }
-            ControlFlow::Continue(())
-        })
-    }
-
     /// Walks the host's sockets of one family for connections on these local ports that nobody has
     /// accepted, until `each` has enough. `each` is also called, with `None`, for rows of accepted
     /// ones, so that it can watch the clock.
@@ -176,40 +187,20 @@ impl SockDiag {
         )
     }
 
-    /// Walks the host's sockets of one family for those that hold a local port of this range in
-    /// this namespace, except listeners and their requests.
-    pub fn walk_holders(
+    /// Walks the host's sockets of one family for those of this namespace in these states, with a
+    /// local port of this range where one is given.
+    pub fn walk(
         &mut self,
         family: Family,
-        ports: &RangeInclusive<u16>,
+        states: States,
+        ports: Option<&RangeInclusive<u16>>,
         mut each: impl FnMut(Holder),
     ) -> Result<Walk> {
-        let states = StateFlags::all() - StateFlags::LISTEN - StateFlags::CLOSE;
-        let states = states | StateFlags::from_bits_retain(BOUND_INACTIVE);
+        let states = StateFlags::from_bits_retain(states.0);
         let request = request(family, TCP, ExtensionFlags::empty(), states);
-        let filter = bytecode::local_port_is_within(ports);
-        self.ask("sockets that hold ports", request, Some(&filter), |row| {
+        let filter = ports.map(bytecode::local_port_is_within);
+        self.ask("connections", request, filter.as_deref(), |row| {
             row.holder().into_iter().for_each(&mut each);
-            ControlFlow::Continue(())
-        })
-    }
-
-    /// Walks the host's sockets of one family for those of this namespace that are kept by a timer
-    /// alone: in TIME_WAIT, or in FIN_WAIT2 without an owner.
-    pub fn walk_timewait(
-        &mut self,
-        family: Family,
-        mut each: impl FnMut(Connection),
-    ) -> Result<Walk> {
-        let states = StateFlags::TIME_WAIT | StateFlags::FIN_WAIT2;
-        let request = request(family, TCP, ExtensionFlags::empty(), states);
-        self.ask("TIME_WAIT sockets", request, None, |row| {
-            match row.holder() {
-                Some(Holder::Connection(connection)) if connection.left_ms.is_some() => {
-                    each(connection);
-                }
-                _ => {}
-            }
             ControlFlow::Continue(())
         })
     }

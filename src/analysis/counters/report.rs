@@ -5,10 +5,10 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Entry, Kind, NamespaceCounters, Reading, Scope, Selection, Why, catalogue, why::why};
+use super::{Entry, Kind, Scope, Selection, Why, catalogue, why::why};
 use crate::{
     analysis::{Finding, Report, change, per_second},
-    model::{CounterId, Incomplete, Netns, kernel_name},
+    model::{CounterId, Incomplete, Netns, NetnsSnapshot, Snapshot, kernel_name},
 };
 
 /// The chosen counters, by group.
@@ -93,8 +93,8 @@ pub struct CounterSampled {
 
 /// Picks the chosen counters and, where there is a reading before, compares them with it.
 pub fn report(
-    now: &Reading,
-    before: Option<(&Reading, Duration)>,
+    now: &Snapshot,
+    before: Option<(&Snapshot, Duration)>,
     selection: &Selection,
     with_why: bool,
 ) -> CountersReport {
@@ -104,12 +104,8 @@ pub fn report(
     };
     for namespace in &now.namespaces {
         let earlier = before.and_then(|(reading, elapsed)| {
-            let same = |other: &&NamespaceCounters| other.netns.inode == namespace.netns.inode;
-            reading
-                .namespaces
-                .iter()
-                .find(same)
-                .map(|earlier| (earlier, elapsed))
+            let earlier = reading.namespace(&namespace.netns)?;
+            Some((earlier, namespace.elapsed_since(earlier, elapsed)))
         });
         let start = report.counters.len();
         of_namespace(namespace, earlier, selection, &mut report.counters);
@@ -126,8 +122,8 @@ pub fn report(
 }
 
 fn of_namespace(
-    now: &NamespaceCounters,
-    before: Option<(&NamespaceCounters, Duration)>,
+    now: &NetnsSnapshot,
+    before: Option<(&NetnsSnapshot, Duration)>,
     selection: &Selection,
     counters: &mut Vec<CounterReport>,
 ) {
@@ -137,6 +133,7 @@ fn of_namespace(
     if *selection == Selection::All {
         counters.reserve(now.counters.values.len());
     }
+    let netns = Arc::new(now.netns.clone());
     let chosen = now.counters.values.iter().filter_map(|(id, value)| {
         // Most are 0 and need not be looked up.
         if *value == 0 && *selection == Selection::Trouble {
@@ -144,8 +141,14 @@ fn of_namespace(
         }
         let name = id.kernel_name();
         let entry = catalogue::entry(&name);
-        is_chosen(selection, &name, entry.as_ref(), now.tcp_syncookies).then(|| {
-            let mut counter = counter(&now.netns, id, entry, Some(*value));
+        is_chosen(
+            selection,
+            &name,
+            entry.as_ref(),
+            now.settings.listen.tcp_syncookies,
+        )
+        .then(|| {
+            let mut counter = counter(&netns, id, entry, Some(*value));
             if let Some((then, (_, elapsed))) = earlier.get(id).zip(before) {
                 compare(&mut counter, *then, *value, elapsed);
             }
@@ -186,7 +189,7 @@ fn is_chosen(
 }
 
 /// Counters that were named and that this kernel does not print: unknown, not 0.
-fn absent(now: &NamespaceCounters, selection: &Selection, report: &mut CountersReport) {
+fn absent(now: &NetnsSnapshot, selection: &Selection, report: &mut CountersReport) {
     let Selection::Named { exact: names, .. } = selection else {
         return;
     };
@@ -205,9 +208,10 @@ fn absent(now: &NamespaceCounters, selection: &Selection, report: &mut CountersR
         return;
     }
     let count = missing.len() as u64;
+    let netns = Arc::new(now.netns.clone());
     report.counters.extend(missing.into_iter().map(|entry| {
         let id = CounterId::from(entry.kernel_name);
-        counter(&now.netns, &id, Some(entry), None)
+        counter(&netns, &id, Some(entry), None)
     }));
     report.incomplete.push(Incomplete::counted(
         "counters",

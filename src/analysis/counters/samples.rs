@@ -2,10 +2,10 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use super::{CounterSampled, CountersReport, Kind, Reading, catalogue};
+use super::{CounterSampled, CountersReport, Kind, catalogue};
 use crate::{
     analysis::{Distribution, change, per_second},
-    model::CounterId,
+    model::{CounterId, Snapshot},
 };
 
 /// Rates are kept in thousandths.
@@ -15,25 +15,22 @@ const PARTS: f64 = 1000.0;
 #[derive(Debug, Default)]
 pub struct Samples {
     spread: HashMap<(Option<u64>, CounterId), Distribution>,
-    last: Option<Reading>,
+    last: Option<Snapshot>,
 }
 
 impl Samples {
     /// Takes one more reading, this long after the one before.
-    pub fn add(&mut self, now: Reading, elapsed: Duration) {
+    pub fn add(&mut self, now: Snapshot, elapsed: Duration) {
         if let Some(before) = self.last.take() {
             self.compare(&before, &now, elapsed);
         }
         self.last = Some(now);
     }
 
-    fn compare(&mut self, before: &Reading, now: &Reading, elapsed: Duration) {
+    fn compare(&mut self, before: &Snapshot, now: &Snapshot, elapsed: Duration) {
         for namespace in &now.namespaces {
             let inode = namespace.netns.inode;
-            let same = before
-                .namespaces
-                .iter()
-                .find(|other| other.netns.inode == inode);
+            let same = before.namespace(&namespace.netns);
             let earlier = same.map(|other| other.counters.by_id()).unwrap_or_default();
             for (id, value) in &namespace.counters.values {
                 let level = match kind(id) {
@@ -83,22 +80,22 @@ fn sampled(spread: &Distribution) -> Option<CounterSampled> {
 mod tests {
     use super::*;
     use crate::{
-        analysis::counters::{NamespaceCounters, Selection, report},
-        model::Counters,
+        analysis::counters::{Selection, report},
+        model::{Counters, NetnsSnapshot},
     };
 
-    fn reading(drops: i128) -> Reading {
+    fn reading(drops: i128) -> Snapshot {
         let id = CounterId::new("TcpExt", "ListenDrops");
         let counters = Counters {
             values: vec![(id, drops)],
         };
-        let namespace = NamespaceCounters {
+        let namespace = NetnsSnapshot {
             counters,
-            ..NamespaceCounters::default()
+            ..NetnsSnapshot::default()
         };
-        Reading {
+        Snapshot {
             namespaces: vec![namespace],
-            ..Reading::default()
+            ..Snapshot::default()
         }
     }
 

@@ -3,21 +3,21 @@
 use std::{collections::HashSet, time::Duration};
 
 use super::*;
-use crate::model::{CounterId, Counters};
+use crate::model::{CounterId, Counters, NetnsSnapshot, Snapshot};
 
-fn reading(values: &[(&str, &str, i128)]) -> Reading {
+fn reading(values: &[(&str, &str, i128)]) -> Snapshot {
     let values = values
         .iter()
         .map(|(table, name, value)| (CounterId::new(*table, *name), *value))
         .collect();
     let counters = Counters { values };
-    let namespace = NamespaceCounters {
+    let namespace = NetnsSnapshot {
         counters,
-        ..NamespaceCounters::default()
+        ..NetnsSnapshot::default()
     };
-    Reading {
+    Snapshot {
         namespaces: vec![namespace],
-        incomplete: Vec::new(),
+        ..Snapshot::default()
     }
 }
 
@@ -51,7 +51,7 @@ fn cookies_for_every_syn_are_no_trouble() {
             .len(),
         1
     );
-    now.namespaces[0].tcp_syncookies = Some(2);
+    now.namespaces[0].settings.listen.tcp_syncookies = Some(2);
     assert_eq!(
         report(&now, None, &Selection::Trouble, false)
             .counters

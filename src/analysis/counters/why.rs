@@ -5,10 +5,9 @@ use std::{sync::Arc, time::Duration};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::NamespaceCounters;
 use crate::{
     analysis::change,
-    model::{Counters, Netns},
+    model::{Counters, Netns, NetnsSnapshot},
 };
 
 /// `ListenDrops` of one namespace taken apart.
@@ -71,11 +70,11 @@ impl Drops {
 }
 
 /// Takes `ListenDrops` apart.
-pub fn why(now: &NamespaceCounters, before: Option<(&NamespaceCounters, Duration)>) -> Why {
+pub fn why(now: &NetnsSnapshot, before: Option<(&NetnsSnapshot, Duration)>) -> Why {
     let total = Drops::of(&now.counters);
     let delta = before.map(|(before, _)| Drops::since(&Drops::of(&before.counters), &total));
     Why {
-        netns: now.netns.clone(),
+        netns: Arc::new(now.netns.clone()),
         total,
         delta,
     }

@@ -9,10 +9,13 @@ use std::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Reading, Why, why::why};
+use super::{Selection, Why, why::why};
 use crate::{
-    analysis::{Finding, Report, Spread, per_second, unit_of},
-    model::{FdLimits, FdTypes, Incomplete, ProcessFds},
+    analysis::{Finding, Report, Spread, per_second},
+    model::{
+        FdLimits, FdTypes, Incomplete, ProcessFds, Snapshot, SystemFds, snapshot::Processes,
+        unit_of,
+    },
 };
 
 /// From this share of the limit on a process is near it.
@@ -119,46 +122,55 @@ pub struct ProcessReport {
     pub began: Option<u64>,
 }
 
-/// Compares with the limits and, for growth, with the reading before.
-pub fn report(now: &Reading, before: Option<(&Reading, Duration)>) -> FdsReport {
+/// Compares the shown processes with their limits and, for growth, with the reading before.
+pub fn report(
+    now: &Snapshot,
+    before: Option<(&Snapshot, Duration)>,
+    selection: &Selection,
+) -> FdsReport {
     let (earlier, elapsed) = match before {
-        Some((reading, elapsed)) => (by_process(reading), elapsed),
+        Some((snapshot, elapsed)) => (by_process(snapshot), elapsed),
         None => (HashMap::new(), Duration::ZERO),
     };
-    let nr_open = now.system.nr_open;
-    let process = |process: &ProcessFds| {
+    let none = Processes::default();
+    let read = now.processes.as_ref().unwrap_or(&none);
+    let nr_open = read.system.nr_open;
+    let process = |process: &&ProcessFds| {
         let mut report = ProcessReport::new(process, nr_open);
-        let ancestors = now.ancestors.get(&process.pid);
+        let ancestors = read.ancestors.get(&process.pid);
         report.why = ancestors.and_then(|chain| why(chain, nr_open));
-        // A process whose beginning is not known may be another of the same id.
+        // A process whose start is not known may be another of the same id.
         let key = process.began.map(|began| (process.pid, began));
         if let Some(then) = key.and_then(|key| earlier.get(&key)) {
             report.compare(*then, effective(process, nr_open), elapsed);
         }
         report
     };
-    let mut processes: Vec<ProcessReport> = now.processes.iter().map(process).collect();
-    processes.sort_by(|one, other| {
-        let by_ratio = order(one.used_ratio, other.used_ratio);
-        by_ratio.then_with(|| (Reverse(one.open), one.pid).cmp(&(Reverse(other.open), other.pid)))
-    });
-    let incomplete = now.incomplete.iter().cloned();
+    let shown = worst_first(read, selection);
     FdsReport {
-        incomplete: incomplete.chain(unknown(now)).collect(),
-        there: now.there,
+        incomplete: [now.incomplete.clone(), unknown(now, &read.system, &shown)].concat(),
         findings: Vec::new(),
-        system: system(now),
-        processes,
+        there: read.processes.len(),
+        system: system(&read.system),
+        processes: shown.iter().map(process).collect(),
     }
 }
 
-fn by_process(reading: &Reading) -> HashMap<(u32, u64), Option<u64>> {
-    let known = |process: &ProcessFds| Some(((process.pid, process.began?), process.open));
-    reading.processes.iter().filter_map(known).collect()
+/// Process ids of the shown processes that are nearest to their limit, this many at most.
+pub fn nearest_limit(now: &Snapshot, selection: &Selection, most: usize) -> Vec<u32> {
+    let shown = now.processes.iter();
+    let shown = shown.flat_map(|processes| worst_first(processes, selection));
+    shown.take(most).map(|process| process.pid).collect()
 }
 
-fn system(now: &Reading) -> SystemReport {
-    let system = now.system;
+fn by_process(snapshot: &Snapshot) -> HashMap<(u32, u64), Option<u64>> {
+    let known = |process: &ProcessFds| Some(((process.pid, process.began?), process.open));
+    let processes = snapshot.processes.iter();
+    let processes = processes.flat_map(|processes| &processes.processes);
+    processes.filter_map(known).collect()
+}
+
+fn system(system: &SystemFds) -> SystemReport {
     SystemReport {
         open: system.open,
         limit: system.limit,
@@ -167,13 +179,17 @@ fn system(now: &Reading) -> SystemReport {
     }
 }
 
-/// Puts those nearest to their limit first, as a report does.
-pub fn worst_first(processes: &mut [ProcessFds], nr_open: Option<u64>) {
-    processes.sort_by(|one, other| {
+/// The shown processes, those nearest to their limit first.
+fn worst_first<'a>(processes: &'a Processes, selection: &Selection) -> Vec<&'a ProcessFds> {
+    let nr_open = processes.system.nr_open;
+    let shown = processes.processes.iter();
+    let mut shown: Vec<_> = shown.filter(|process| selection.shows(process)).collect();
+    shown.sort_by(|one, other| {
         let used = |process: &ProcessFds| ratio(process.open, effective(process, nr_open));
         let by_ratio = order(used(one), used(other));
         by_ratio.then_with(|| (Reverse(one.open), one.pid).cmp(&(Reverse(other.open), other.pid)))
     });
+    shown
 }
 
 /// Large ratios first, unknown ones last.
@@ -265,17 +281,15 @@ impl State {
 }
 
 /// What came out unknown of the host, and of the processes that are shown.
-fn unknown(now: &Reading) -> Vec<Incomplete> {
+fn unknown(now: &Snapshot, system: &SystemFds, shown: &[&ProcessFds]) -> Vec<Incomplete> {
     let count = |is_unknown: fn(&ProcessFds) -> bool| {
-        now.processes
-            .iter()
-            .filter(|process| is_unknown(process))
-            .count() as u64
+        let unknown = shown.iter().filter(|process| is_unknown(process));
+        unknown.count() as u64
     };
     let uncounted = count(|process| process.open.is_none());
     let unlimited = count(|process| process.limits.is_none());
     let mut missing = Vec::new();
-    missing.extend(unknown_system(now));
+    missing.extend(unknown_system(now, system));
     if uncounted > 0 {
         let why =
             "before Linux 6.2 only root and a process's user may count its descriptors (sudo)";
@@ -289,13 +303,10 @@ fn unknown(now: &Reading) -> Vec<Incomplete> {
 }
 
 /// What was refused is listed already.
-fn unknown_system(now: &Reading) -> Option<Incomplete> {
-    let system = now.system;
+fn unknown_system(now: &Snapshot, system: &SystemFds) -> Option<Incomplete> {
     let is_unknown = [system.open, system.limit, system.nr_open].contains(&None);
-    let is_listed = now
-        .incomplete
-        .iter()
-        .any(|missing| missing.what == "system");
-    let why = "this /proc does not tell all of sys/fs/file-nr, file-max and nr_open";
+    let mut listed = now.incomplete.iter();
+    let is_listed = listed.any(|missing| missing.what == "system");
+    let why = "this /proc lacks some of sys/fs/file-nr, file-max and nr_open";
     (is_unknown && !is_listed).then(|| Incomplete::new("system", why))
 }

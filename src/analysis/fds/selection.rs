@@ -1,8 +1,8 @@
 //! Which processes a person wants to see.
 
 use crate::{
-    analysis::{queues::unit_is, unit_of},
-    model::{ProcessFds, is_process},
+    analysis::queues::unit_is,
+    model::{ProcessFds, is_process, unit_of},
 };
 
 /// All conditions that a shown process meets. The default shows every one.

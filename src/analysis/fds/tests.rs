@@ -1,7 +1,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{analysis::Sampling, model::FdLimits};
+use crate::{
+    analysis::Sampling,
+    model::{FdLimits, Incomplete, ProcessFds, Snapshot, SystemFds, snapshot::Processes},
+};
 
 const SECONDS: Duration = Duration::from_secs(2);
 
@@ -16,42 +19,52 @@ fn process(pid: u32, open: Option<u64>, soft: u64) -> ProcessFds {
     }
 }
 
-fn reading(processes: Vec<ProcessFds>) -> Reading {
-    Reading {
-        system: SystemFds {
-            open: Some(100),
-            limit: Some(1000),
-            nr_open: Some(1 << 20),
-        },
-        there: processes.len(),
-        processes,
-        ..Reading::default()
+fn reading(processes: Vec<ProcessFds>) -> Snapshot {
+    let system = SystemFds {
+        open: Some(100),
+        limit: Some(1000),
+        nr_open: Some(1 << 20),
+    };
+    Snapshot {
+        processes: Some(Processes {
+            system,
+            processes,
+            ..Processes::default()
+        }),
+        ..Snapshot::default()
     }
 }
 
+fn system(snapshot: &mut Snapshot) -> &mut SystemFds {
+    &mut snapshot.processes.as_mut().unwrap().system
+}
+
+fn first(now: &Snapshot) -> FdsReport {
+    report(now, None, &Selection::default())
+}
+
 fn one(process: ProcessFds) -> ProcessReport {
-    report(&reading(vec![process]), None).processes.remove(0)
+    first(&reading(vec![process])).processes.remove(0)
 }
 
 fn grown(before: ProcessFds, now: ProcessFds) -> ProcessReport {
     let (before, now) = (reading(vec![before]), reading(vec![now]));
-    report(&now, Some((&before, SECONDS))).processes.remove(0)
+    let report = report(&now, Some((&before, SECONDS)), &Selection::default());
+    report.processes.into_iter().next().unwrap()
 }
 
 #[test]
 fn the_nearest_to_its_limit_comes_first_and_the_unknown_last() {
-    let mut processes = vec![
+    let now = reading(vec![
         process(1, None, 64),
         process(2, Some(10), 1024),
         process(3, Some(60), 64),
         process(4, Some(20), 2048),
         process(5, Some(70), 64),
-    ];
+    ]);
     let pids = |report: FdsReport| report.processes.iter().map(|p| p.pid).collect::<Vec<_>>();
-    let sorted = pids(report(&reading(processes.clone()), None));
-    assert_eq!(sorted, [5, 3, 4, 2, 1]);
-    worst_first(&mut processes, Some(1 << 20));
-    assert_eq!(processes.iter().map(|p| p.pid).collect::<Vec<_>>(), sorted);
+    assert_eq!(pids(first(&now)), [5, 3, 4, 2, 1]);
+    assert_eq!(nearest_limit(&now, &Selection::default(), 3), [5, 3, 4]);
 }
 
 #[test]
@@ -84,8 +97,8 @@ fn nr_open_bounds_whatever_the_limit_is() {
     assert_eq!(above.state, Some(State::Full));
 
     let mut unknown = reading(vec![unlimited]);
-    unknown.system = SystemFds::default();
-    let told = report(&unknown, None);
+    *system(&mut unknown) = SystemFds::default();
+    let told = first(&unknown);
     assert_eq!(told.processes[0].soft_limit, None);
     assert_eq!(told.processes[0].used_ratio, None);
     assert_eq!(told.system, SystemReport::default());
@@ -129,10 +142,8 @@ fn a_later_process_of_the_same_id_is_not_compared() {
 fn what_could_not_be_read_is_counted() {
     let mut limitless = process(3, Some(1), 64);
     limitless.limits = None;
-    let told = report(
-        &reading(vec![process(1, None, 64), process(2, None, 64), limitless]),
-        None,
-    );
+    let processes = vec![process(1, None, 64), process(2, None, 64), limitless];
+    let told = first(&reading(processes));
     let missing: Vec<_> = told
         .incomplete
         .iter()
@@ -145,18 +156,18 @@ fn what_could_not_be_read_is_counted() {
 fn samples_are_those_of_one_process() {
     let mut samples = Samples::default();
     for open in [10, 10, 10, 50] {
-        samples.add(&report(&reading(vec![process(1, Some(open), 64)]), None));
+        samples.add(&first(&reading(vec![process(1, Some(open), 64)])));
     }
     let later = ProcessFds {
         began: Some(7),
         ..process(1, Some(99), 64)
     };
     let later = reading(vec![later, process(2, None, 64)]);
-    samples.add(&report(&later, None));
-    let mut told = report(
-        &reading(vec![process(1, Some(10), 64), process(2, None, 64)]),
-        None,
-    );
+    samples.add(&first(&later));
+    let mut told = first(&reading(vec![
+        process(1, Some(10), 64),
+        process(2, None, 64),
+    ]));
     samples.fill(&mut told);
     let spread = told.processes[0].sampled.clone().unwrap();
     assert_eq!(
@@ -193,12 +204,12 @@ fn processes_are_chosen_by_name_unit_and_user() {
 #[test]
 fn a_host_that_is_not_told_is_listed_once() {
     let mut now = reading(Vec::new());
-    assert_eq!(report(&now, None).incomplete, []);
-    now.system.nr_open = None;
-    let told = report(&now, None).incomplete;
+    assert_eq!(first(&now).incomplete, []);
+    system(&mut now).nr_open = None;
+    let told = first(&now).incomplete;
     assert_eq!((told.len(), told[0].what.as_str()), (1, "system"));
     now.incomplete = vec![Incomplete::new("system", "permission denied")];
-    assert_eq!(report(&now, None).incomplete, now.incomplete);
+    assert_eq!(first(&now).incomplete, now.incomplete);
 }
 
 #[test]
@@ -219,11 +230,8 @@ fn a_process_is_not_full_while_numbers_below_a_lowered_limit_are_free() {
 fn however_many_are_open_an_unknown_limit_comes_last() {
     let mut limitless = process(1, Some(1000), 64);
     limitless.limits = None;
-    let mut processes = vec![limitless, process(2, Some(1), 64)];
-    let told = report(&reading(processes.clone()), None);
+    let told = first(&reading(vec![limitless, process(2, Some(1), 64)]));
     assert_eq!((told.processes[0].pid, told.processes[1].pid), (2, 1));
-    worst_first(&mut processes, None);
-    assert_eq!(processes[0].pid, 2);
 }
 
 #[test]
@@ -239,6 +247,6 @@ fn both_limits_are_told() {
 
 #[test]
 fn one_that_could_not_be_counted_is_counted() {
-    let told = report(&reading(vec![process(1, None, 64)]), None);
+    let told = first(&reading(vec![process(1, None, 64)]));
     assert_eq!(told.incomplete[0].count, Some(1));
 }

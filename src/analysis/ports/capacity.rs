@@ -2,15 +2,11 @@
 
 use std::ops::RangeInclusive;
 
-use crate::{
-    analysis::attribute::Places,
-    model::{Connection, Listener, PortLimits, PortSet, State},
-};
+use super::{Reusable, Tuple, TupleKey};
+use crate::model::{ListenAddresses, Listener, PortLimits, PortSet};
 
 /// `LOOPBACK_IFINDEX`, include/net/flow.h.
 const LOOPBACK_INTERFACE: u32 = 1;
-/// How old a TIME_WAIT must be to be taken over, before the sysctl (6.14): one second.
-const REUSE_DELAY_MS: u32 = 1000;
 /// `TCP_TIMEWAIT_LEN`, include/net/tcp.h: how long the kernel keeps one.
 pub const TIMEWAIT_MS: u32 = 60_000;
 
@@ -85,7 +81,6 @@ pub struct Capacity {
     pub reserved: PortSet,
     /// Ports inside the range that listeners have.
     pub listeners: PortSet,
-    places: Places,
     /// Ports inside the range that sockets are bound to which neither listen nor are connected;
     /// `None` when this kernel does not tell (before 6.8).
     pub bound: Option<PortSet>,
@@ -94,36 +89,28 @@ pub struct Capacity {
 }
 
 impl Capacity {
-    /// From the settings and all TCP listeners. `None` without a range.
-    pub fn new(limits: PortLimits, listeners: &[Listener]) -> Option<Self> {
-        let range = limits.range.clone()?;
+    /// From the settings, the range when the ports were read, and all TCP listeners.
+    pub fn new(limits: PortLimits, range: RangeInclusive<u16>, listeners: &[Listener]) -> Self {
         let reserved = limits.reserved.within(&range);
-        let places = Places::of(listeners);
-        let listeners = places.ports().collect::<PortSet>().within(&range);
+        let listening = ListenAddresses::of(listeners);
+        let listeners = listening.ports().collect::<PortSet>().within(&range);
         let mut blocked = Blocked::none(&range);
         blocked.add(&reserved);
         blocked.add(&listeners);
-        Some(Capacity {
+        Capacity {
             limits,
             range,
             reserved,
             listeners,
-            places,
             bound: None,
             blocked,
-        })
+        }
     }
 
     /// Adds the ports that are bound without a connection.
     pub fn block(&mut self, bound: PortSet) {
         self.blocked.add(&bound);
         self.bound = Some(bound);
-    }
-
-    /// Whether a listener took this connection, which is none of a client then.
-    pub fn came_in(&self, connection: &Connection) -> bool {
-        let local = &connection.local;
-        self.listeners.contains(local.port) && self.places.serving(local).is_some()
     }
 
     /// How many ports the range has.
@@ -136,27 +123,26 @@ impl Capacity {
         self.size() - self.reserved.len() as u64
     }
 
-    /// Whether connect(2) may take over this connection's port: `tcp_twsk_unique`,
-    /// net/ipv4/tcp_ipv4.c.
-    pub fn is_reusable(&self, connection: &Connection) -> bool {
-        let (State::TimeWait, Some(left)) = (connection.state, connection.left_ms) else {
-            return false;
-        };
-        let delay = self.limits.tcp_tw_reuse_delay_ms.unwrap_or(REUSE_DELAY_MS);
+    /// The TIME_WAITs of a tuple whose ports connect(2) may take over (`tcp_twsk_unique`,
+    /// net/ipv4/tcp_ipv4.c), given what is blocked for every destination.
+    pub fn reusable(&self, key: &TupleKey, tuple: &Tuple, blocked: &Blocked) -> Reusable {
         let allowed = match self.limits.tcp_tw_reuse {
             Some(1) => true,
-            Some(2) => is_loopback(connection),
+            Some(2) => is_loopback(key),
             _ => false,
         };
-        allowed && self.limits.tcp_timestamps != Some(0) && TIMEWAIT_MS.saturating_sub(left) > delay
+        let count = match allowed && self.limits.tcp_timestamps != Some(0) {
+            true => blocked.outside(&tuple.aged),
+            false => 0,
+        };
+        match is_loopback(key) {
+            true => Reusable::Surely(count),
+            false => Reusable::Perhaps(count),
+        }
     }
 }
 
-/// What the kernel takes for loopback here: an address of it, or a socket bound to the device.
-pub fn is_loopback(connection: &Connection) -> bool {
-    let local = connection.local;
-    let is_loopback = |address: std::net::IpAddr| address.to_canonical().is_loopback();
-    local.interface == LOOPBACK_INTERFACE
-        || is_loopback(local.address)
-        || is_loopback(connection.peer)
+/// What the kernel takes for loopback here: an address of it, or a socket bound to the interface.
+fn is_loopback(key: &TupleKey) -> bool {
+    key.interface == LOOPBACK_INTERFACE || key.source.is_loopback() || key.destination.is_loopback()
 }

@@ -1,9 +1,9 @@
 //! What a report on ports does not hold although it was looked for.
 
-use super::{By, Reading, TupleReport};
+use super::{By, TupleReport};
 use crate::{
     analysis::holders::unfound,
-    model::{Incomplete, Owners},
+    model::{Incomplete, Owners, Snapshot, snapshot::PortHolders},
 };
 
 /// Of these tuples it is not known whether they take ports from all others.
@@ -15,13 +15,13 @@ pub fn untold(rows: &[TupleReport]) -> Option<Incomplete> {
 }
 
 /// What could not be read, and whose holders were not found.
-pub fn missing(now: &Reading, by: By) -> Vec<Incomplete> {
+pub fn missing(now: &Snapshot, by: By) -> Vec<Incomplete> {
     let mut missing = Vec::new();
-    let untold = now.namespaces.iter().filter(|n| n.capacity.bound.is_none());
-    let untold = untold.count() as u64;
-    if untold > 0 {
-        let why = "ports of sockets that are bound and no more: only Linux 6.8 and later tell";
-        missing.push(Incomplete::counted("bound_only", why, untold));
+    let unreported = ports(now).filter(|part| part.bound_only.is_none());
+    let unreported = unreported.count() as u64;
+    if unreported > 0 {
+        let why = "ports of sockets that are only bound are reported from Linux 6.8 on";
+        missing.push(Incomplete::counted("bound_only", why, unreported));
     }
     if let Some(owners) = &now.owners {
         let unheld = unheld(now, owners, by);
@@ -35,22 +35,27 @@ pub fn missing(now: &Reading, by: By) -> Vec<Incomplete> {
 }
 
 /// Tuples with live connections, or connections by process, of which no holder was found.
-fn unheld(now: &Reading, owners: &Owners, by: By) -> usize {
+fn unheld(now: &Snapshot, owners: &Owners, by: By) -> usize {
     let is_unheld = |inodes: &[u32]| {
         !inodes.is_empty()
             && !inodes
                 .iter()
                 .any(|inode| owners.by_inode.contains_key(inode))
     };
-    let tallies = now.namespaces.iter().map(|namespace| &namespace.tally);
+    let parts = ports(now);
     match by {
-        By::Process => tallies
-            .flat_map(|tally| tally.held())
+        By::Process => parts
+            .flat_map(|part| part.sockets.iter().flatten())
             .filter(|socket| is_unheld(&[socket.inode]))
             .count(),
-        _ => tallies
-            .flat_map(|tally| tally.tuples())
+        _ => parts
+            .flat_map(|part| &part.tuples)
             .filter(|(_, tuple)| is_unheld(tuple.sockets.inodes()))
             .count(),
     }
+}
+
+fn ports(now: &Snapshot) -> impl Iterator<Item = &PortHolders> {
+    let namespaces = now.namespaces.iter();
+    namespaces.filter_map(|namespace| namespace.port_holders.as_deref())
 }

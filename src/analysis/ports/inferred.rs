@@ -10,8 +10,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Capacity, Tally, Tuple};
-use crate::model::PortSet;
+use super::{Capacity, Tuple};
+use crate::model::{PortSet, snapshot::PortHolders};
 
 /// Fewer ports than this may lie close together by chance.
 const CLOSE_BY_CHANCE: u64 = 8;
@@ -41,10 +41,10 @@ pub enum Choice {
     Window(Window),
 }
 
-/// Judges each tuple, in the order of the tally.
-pub fn choices(tally: &Tally, capacity: &Capacity) -> Vec<Choice> {
-    let shared = shared(tally);
-    let tuples = tally.tuples().iter();
+/// Judges each tuple, in order.
+pub fn choices(holders: &PortHolders, capacity: &Capacity) -> Vec<Choice> {
+    let shared = shared(holders);
+    let tuples = holders.tuples.iter();
     let suspects: Vec<Suspect> = tuples
         .map(|(_, tuple)| Suspect::new(tuple, capacity, &shared))
         .collect();
@@ -59,10 +59,10 @@ pub fn choices(tally: &Tally, capacity: &Capacity) -> Vec<Choice> {
 }
 
 /// Ports that are held towards several destinations at once.
-fn shared(tally: &Tally) -> PortSet {
+fn shared(holders: &PortHolders) -> PortSet {
     let (mut once, mut again) = (PortSet::default(), PortSet::default());
-    for port in tally
-        .tuples()
+    for port in holders
+        .tuples
         .iter()
         .flat_map(|(_, tuple)| tuple.ports.iter())
     {

@@ -3,11 +3,11 @@
 use std::{borrow::Cow, time::Duration};
 
 use super::{
-    Blocked, NamespaceReading, Oldest, Pressure, Reusable, States, Tuple, TupleKey, TupleReport,
+    Blocked, Namespace, Pressure, States, Tuple, TupleKey, TupleReport,
     inferred::{Choice, choices},
     outlook::outlook,
 };
-use crate::model::{Address, Owner, Owners, PortSet};
+use crate::model::{Address, Owner, Owners, PortSet, snapshot::Oldest};
 
 /// What bind(2) probably gave to connections of a namespace, and how each tuple's ports were chosen.
 pub struct Taken {
@@ -20,8 +20,8 @@ pub struct Taken {
 
 impl Taken {
     /// Judges every tuple.
-    pub fn new(namespace: &NamespaceReading) -> Self {
-        let choices = choices(&namespace.tally, &namespace.capacity);
+    pub fn new(namespace: &Namespace<'_>) -> Self {
+        let choices = choices(namespace.holders, &namespace.capacity);
         let mut ports = PortSet::default();
         for choice in &choices {
             if let Choice::BoundFirst(bound) = choice {
@@ -38,19 +38,19 @@ impl Taken {
     }
 }
 
-/// A line for each tuple, in the order of the tally.
+/// A line for each tuple, in order.
 pub fn rows(
-    now: &NamespaceReading,
-    before: Option<(&NamespaceReading, Duration)>,
+    now: &Namespace<'_>,
+    before: Option<(&Namespace<'_>, Duration)>,
     taken: &Taken,
     owners: Option<&Owners>,
 ) -> Vec<TupleReport> {
-    let tuples = now.tally.tuples().iter().zip(&taken.choices);
+    let tuples = now.holders.tuples.iter().zip(&taken.choices);
     tuples
         .map(|((key, tuple), choice)| {
             let mut row = row(now, key, tuple, choice, taken);
             if let Some((earlier, elapsed)) = before {
-                let then = earlier.tally.get(key);
+                let then = earlier.holders.get(key);
                 let outlook = outlook(tuple, then, elapsed, &row);
                 row.delta = Some(outlook.delta);
                 row.per_second = outlook.per_second;
@@ -67,7 +67,7 @@ pub fn rows(
 
 /// The line of a tuple, without what is known by comparison.
 pub fn row(
-    namespace: &NamespaceReading,
+    namespace: &Namespace<'_>,
     key: &TupleKey,
     tuple: &Tuple,
     choice: &Choice,
@@ -84,11 +84,11 @@ pub fn row(
         Choice::BoundFirst(bound) => (Some(bound.len() as u64), None),
         Choice::Window(window) => (Some(0), Some(*window)),
     };
-    let reusable = Reusable::of(tuple, &taken.blocked);
+    let reusable = capacity.reusable(key, tuple, &taken.blocked);
     // Of an odd number of ports each connect(2) overlooks one.
     let sure = free_likely.saturating_sub(capacity.size() % 2);
     TupleReport {
-        netns: namespace.netns.clone(),
+        netns: namespace.snapshot.netns.clone(),
         source: Some(key.source),
         destination: Some(Address {
             address: key.destination,
@@ -111,14 +111,14 @@ pub fn row(
 
 /// A socket that is bound to a device gets no port that an unbound one has towards the same end.
 fn collides_with<'a>(
-    namespace: &NamespaceReading,
+    namespace: &Namespace<'_>,
     key: &TupleKey,
     tuple: &'a Tuple,
 ) -> Cow<'a, PortSet> {
     if key.interface == 0 {
         return Cow::Borrowed(&tuple.ports);
     }
-    let unbound = namespace.tally.get(&TupleKey {
+    let unbound = namespace.holders.get(&TupleKey {
         interface: 0,
         ..*key
     });
@@ -127,8 +127,8 @@ fn collides_with<'a>(
     Cow::Owned(ports)
 }
 
-fn interface(namespace: &NamespaceReading, index: u32) -> Option<String> {
-    let name = || namespace.interfaces.get(&index).cloned();
+fn interface(namespace: &Namespace<'_>, index: u32) -> Option<String> {
+    let name = || namespace.snapshot.interfaces.get(&index).cloned();
     (index != 0).then(|| name().unwrap_or_else(|| format!("if{index}")))
 }
 

@@ -16,46 +16,41 @@ mod process;
 mod report;
 mod row;
 mod samples;
-mod tally;
 #[cfg(test)]
 mod tests;
 
-pub use capacity::{Blocked, Capacity};
 pub use group::By;
 pub use inferred::Window;
-pub use report::{NamespaceReport, PortsReport, RangeReport, report};
+pub use report::{NamespaceReport, PortsReport, RangeReport, Selection, report};
 pub use row::{Pressure, ProcessReport, Reusable, States, TupleReport};
 pub use samples::Samples;
-pub use tally::{Oldest, Tally, Tuple, TupleKey};
 
-use std::collections::HashMap;
+use crate::model::{
+    NetnsSnapshot,
+    snapshot::{PortHolders, Tuple, TupleKey},
+};
+use capacity::{Blocked, Capacity};
 
-use crate::model::{Incomplete, Netns, Owners};
-
-/// What was read for one report.
-#[derive(Debug, Default)]
-pub struct Reading {
-    /// Each network namespace that was asked.
-    pub namespaces: Vec<NamespaceReading>,
-    /// Holders of sockets; `None` when they were not looked for.
-    pub owners: Option<Owners>,
-    /// What could not be read.
-    pub incomplete: Vec<Incomplete>,
+/// The ports of one network namespace, and who holds them.
+struct Namespace<'a> {
+    snapshot: &'a NetnsSnapshot,
+    holders: &'a PortHolders,
+    capacity: Capacity,
 }
 
-/// The ports of one network namespace.
-#[derive(Debug)]
-pub struct NamespaceReading {
-    /// Which it is.
-    pub netns: Netns,
-    /// The ports there are.
-    pub capacity: Capacity,
-    /// Who holds them.
-    pub tally: Tally,
-    /// Sockets that are bound to one and no more.
-    pub binders: Oldest,
-    /// Connections begun since the namespace was made (`Tcp ActiveOpens`).
-    pub active_opens: Option<i128>,
-    /// Names of network devices, by index, where a connection is bound to one.
-    pub interfaces: HashMap<u32, String>,
+impl<'a> Namespace<'a> {
+    /// `None` where they were not read.
+    fn of(snapshot: &'a NetnsSnapshot) -> Option<Self> {
+        let holders = snapshot.port_holders.as_deref()?;
+        let limits = snapshot.settings.ports.clone();
+        let mut capacity = Capacity::new(limits, holders.range.clone(), snapshot.sockets());
+        if let Some(bound) = &holders.bound_only {
+            capacity.block(bound.clone());
+        }
+        Some(Namespace {
+            snapshot,
+            holders,
+            capacity,
+        })
+    }
 }

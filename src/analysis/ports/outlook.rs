@@ -61,7 +61,7 @@ fn taken(now: &Tuple, before: &Tuple, elapsed: Duration) -> Option<f64> {
 
 /// TIME_WAITs that are taken over press nobody; what cannot be grows on.
 fn growing_for(now: &Tuple, before: &Tuple, elapsed: Duration, room: u64) -> Option<f64> {
-    let fixed = |tuple: &Tuple| tuple.used() as f64 - tuple.reusable.len() as f64;
+    let fixed = |tuple: &Tuple| tuple.used() as f64 - tuple.aged.len() as f64;
     let growth = per_second(fixed(now) - fixed(before), elapsed)?;
     (growth > 0.0).then(|| room as f64 / growth)
 }

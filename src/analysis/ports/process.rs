@@ -2,19 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ProcessReport, States, Tally, TupleReport, tally::Held};
-use crate::model::Owners;
+use super::{ProcessReport, States, TupleReport};
+use crate::model::{
+    Owners,
+    snapshot::{HeldSocket, PortHolders},
+};
 
 /// The part of a tuple that a process has; `None` is nobody.
 type Share = (usize, Option<ProcessReport>);
 
 /// One line for each tuple and process that holds some of it, and one for the rest of it, which
 /// nobody holds or whose holder was not found. A socket that several processes hold counts for each.
-/// `rows` are in the order of the tally's tuples.
-pub fn by_process(rows: &[TupleReport], tally: &Tally, owners: &Owners) -> Vec<TupleReport> {
+/// `rows` are in the order of the tuples.
+pub fn by_process(rows: &[TupleReport], ports: &PortHolders, owners: &Owners) -> Vec<TupleReport> {
     let mut shares: BTreeMap<Share, States> = BTreeMap::new();
     let mut rest: Vec<States> = rows.iter().map(|row| row.states).collect();
-    for socket in tally.held() {
+    for socket in ports.sockets.iter().flatten() {
         let tuple = socket.tuple as usize;
         let processes = holders(socket, owners);
         if !processes.is_empty() {
@@ -38,7 +41,7 @@ pub fn by_process(rows: &[TupleReport], tally: &Tally, owners: &Owners) -> Vec<T
 }
 
 /// Each process once, though it may hold the socket by several descriptors.
-fn holders(socket: &Held, owners: &Owners) -> BTreeSet<ProcessReport> {
+fn holders(socket: &HeldSocket, owners: &Owners) -> BTreeSet<ProcessReport> {
     let found = owners.by_inode.get(&socket.inode);
     let process = |owner: &crate::model::Owner| ProcessReport {
         pid: owner.pid,

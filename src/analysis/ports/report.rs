@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    By, Capacity, NamespaceReading, Pressure, Reading, Reusable, TupleReport,
+    By, Capacity, Namespace, Pressure, Reusable, TupleReport,
     gone::gone,
     group::fold,
     incomplete::{missing, untold},
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     analysis::{Finding, Report, change, per_second},
-    model::{Incomplete, Netns, Owner, Owners},
+    model::{Address, Families, Incomplete, Netns, Owner, Owners, Snapshot},
 };
 
 /// Every tuple that holds ephemeral ports, the fullest first.
@@ -97,37 +97,47 @@ impl Report for PortsReport {
     }
 }
 
-/// Sets what is held against what there is and, for changes, against the reading before.
-pub fn report(now: &Reading, before: Option<(&Reading, Duration)>, by: By) -> PortsReport {
+/// What is reported.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Selection {
+    /// What makes a line.
+    pub by: By,
+    /// Of destinations.
+    pub families: Families,
+}
+
+/// Sets what is in use against what there is and, for changes, against the reading before.
+pub fn report(
+    now: &Snapshot,
+    before: Option<(&Snapshot, Duration)>,
+    selection: Selection,
+) -> PortsReport {
+    let by = selection.by;
     let mut report = PortsReport {
         incomplete: now.incomplete.clone(),
         by,
         ..PortsReport::default()
     };
-    for namespace in &now.namespaces {
-        let earlier = before.and_then(|(reading, elapsed)| {
-            let same = |other: &&NamespaceReading| other.netns.inode == namespace.netns.inode;
-            let earlier = reading.namespaces.iter().find(same)?;
+    for namespace in now.namespaces.iter().filter_map(Namespace::of) {
+        let earlier = before.and_then(|(snapshot, elapsed)| {
+            let earlier = Namespace::of(snapshot.namespace(&namespace.snapshot.netns)?)?;
+            let between = namespace.holders.at.saturating_sub(earlier.holders.at);
+            let elapsed = if between.is_zero() { elapsed } else { between };
             Some((earlier, elapsed))
         });
-        let taken = Taken::new(namespace);
-        let owners = now.owners.as_ref();
-        report
-            .namespaces
-            .push(summary(namespace, earlier, &taken, owners));
-        let rows = rows(namespace, earlier, &taken, now.owners.as_ref());
-        report.tuples.extend(match (by, &now.owners) {
-            (By::Process, Some(owners)) => by_process(&rows, &namespace.tally, owners),
-            _ => rows,
-        });
-        if let Some((earlier, _)) = earlier.filter(|_| matches!(by, By::Source | By::Destination)) {
-            report.tuples.extend(gone(namespace, earlier, &taken));
-        }
+        let earlier = earlier
+            .as_ref()
+            .map(|(earlier, elapsed)| (earlier, *elapsed));
+        report.add(&namespace, earlier, now.owners.as_ref());
     }
     if let [only] = &report.namespaces[..] {
         report.range = Some(only.range);
         report.bound_only = only.bound_only;
     }
+    let is_wanted = |end: Address| selection.families.has(end.address);
+    report
+        .tuples
+        .retain(|row| row.destination.is_none_or(is_wanted));
     report.incomplete.extend(missing(now, by));
     report.incomplete.extend(untold(&report.tuples));
     report.tuples = fold(report.tuples, by);
@@ -137,6 +147,26 @@ pub fn report(now: &Reading, before: Option<(&Reading, Duration)>, by: By) -> Po
 }
 
 impl PortsReport {
+    fn add(
+        &mut self,
+        namespace: &Namespace<'_>,
+        earlier: Option<(&Namespace<'_>, Duration)>,
+        owners: Option<&Owners>,
+    ) {
+        let taken = Taken::new(namespace);
+        self.namespaces
+            .push(summary(namespace, earlier, &taken, owners));
+        let rows = rows(namespace, earlier, &taken, owners);
+        self.tuples.extend(match (self.by, owners) {
+            (By::Process, Some(owners)) => by_process(&rows, namespace.holders, owners),
+            _ => rows,
+        });
+        let compares_ends = matches!(self.by, By::Source | By::Destination);
+        if let Some((earlier, _)) = earlier.filter(|_| compares_ends) {
+            self.tuples.extend(gone(namespace, earlier, &taken));
+        }
+    }
+
     /// Sorts the fullest first.
     pub(super) fn sort(&mut self) {
         self.tuples.sort_by_cached_key(pressure);
@@ -144,25 +174,29 @@ impl PortsReport {
 }
 
 fn summary(
-    now: &NamespaceReading,
-    before: Option<(&NamespaceReading, Duration)>,
+    now: &Namespace<'_>,
+    before: Option<(&Namespace<'_>, Duration)>,
     taken: &Taken,
     owners: Option<&Owners>,
 ) -> NamespaceReport {
     let capacity = &now.capacity;
     let (left, likely) = (capacity.blocked.left(), taken.blocked.left());
     let opens = before.and_then(|(earlier, elapsed)| {
-        let opens = change(earlier.active_opens?, now.active_opens?)?;
-        per_second(opens as f64, elapsed)
+        let opens = |namespace: &Namespace<'_>| {
+            let counters = &namespace.snapshot.counters;
+            counters.value("Tcp", "ActiveOpens")
+        };
+        let elapsed = now.snapshot.elapsed_since(earlier.snapshot, elapsed);
+        per_second(change(opens(earlier)?, opens(now)?)? as f64, elapsed)
     });
     NamespaceReport {
-        netns: now.netns.clone(),
+        netns: now.snapshot.netns.clone(),
         range: range(capacity),
         listeners: capacity.listeners.len() as u64,
         bound_only: capacity.bound.as_ref().map(|ports| ports.len() as u64),
         blocked: capacity.usable() - left,
         state: Pressure::of(capacity.usable(), left, likely, Reusable::Surely(0)),
-        binders: holders(&now.binders, owners),
+        binders: holders(&now.holders.binders, owners),
         bound_first: taken.ports.len() as u64,
         tcp_timestamps: capacity.limits.tcp_timestamps,
         tcp_tw_reuse: capacity.limits.tcp_tw_reuse,

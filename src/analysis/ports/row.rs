@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Blocked, Tuple, Window};
+use super::{Tuple, Window};
 use crate::{
     analysis::Spread,
     model::{Address, Netns, Owner, State},
@@ -68,16 +68,6 @@ pub enum Reusable {
 }
 
 impl Reusable {
-    /// Those of a tuple. connect(2) does not look at a port that bind(2) has given to somebody, nor
-    /// at one that it probably has.
-    pub fn of(tuple: &Tuple, blocked: &Blocked) -> Self {
-        let count = blocked.outside(&tuple.reusable);
-        match tuple.is_loopback {
-            true => Reusable::Surely(count),
-            false => Reusable::Perhaps(count),
-        }
-    }
-
     /// How many.
     pub fn count(self) -> u64 {
         match self {

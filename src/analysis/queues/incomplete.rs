@@ -1,10 +1,10 @@
 //! What a report does not hold although it was looked for.
 
-use super::{ListenerReport, NamespaceReading, Reading};
-use crate::model::Incomplete;
+use super::ListenerReport;
+use crate::model::{Incomplete, NetnsSnapshot, Snapshot};
 
 /// What came out unknown of the listeners that are shown.
-pub fn unknown(now: &Reading, listeners: &[ListenerReport]) -> Vec<Incomplete> {
+pub fn unknown(now: &Snapshot, listeners: &[ListenerReport]) -> Vec<Incomplete> {
     let mut missing = Vec::new();
     let untold = count(
         now,
@@ -20,7 +20,7 @@ pub fn unknown(now: &Reading, listeners: &[ListenerReport]) -> Vec<Incomplete> {
     let uncounted = count(
         now,
         listeners,
-        |reading| reading.requests.is_some(),
+        |reading| reading.half_open.is_some(),
         is_uncounted,
     );
     if uncounted > 0 {
@@ -32,16 +32,13 @@ pub fn unknown(now: &Reading, listeners: &[ListenerReport]) -> Vec<Incomplete> {
 
 /// Listeners of the namespaces where it was looked for.
 fn count(
-    now: &Reading,
+    now: &Snapshot,
     listeners: &[ListenerReport],
-    looked_for: fn(&NamespaceReading) -> bool,
+    looked_for: fn(&NetnsSnapshot) -> bool,
     is_unknown: fn(&ListenerReport) -> bool,
 ) -> u64 {
-    let looked_for = |listener: &&ListenerReport| {
-        let mut namespaces = now.namespaces.iter();
-        let its = namespaces.find(|reading| reading.netns.inode == listener.netns.inode);
-        its.is_some_and(looked_for)
-    };
+    let looked_for =
+        |listener: &&ListenerReport| now.namespace(&listener.netns).is_some_and(looked_for);
     let unknown = listeners.iter().filter(|listener| is_unknown(listener));
     unknown.filter(looked_for).count() as u64
 }

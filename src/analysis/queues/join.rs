@@ -7,69 +7,66 @@ use std::{
 };
 
 use super::{
-    AcceptQueue, Cookie, ListenerReport, LocalReport, NamespaceReading, Reading, Requests, State,
-    SynQueue,
+    AcceptQueue, Cookie, ListenerReport, LocalReport, State, SynQueue,
     fill::{fill_of, fill_ratio, is_full, receive_queue},
     limits,
     waiting::{self, Waiters},
 };
 use crate::{
-    analysis::{
-        attribute::{Place, Places},
-        change, per_second, unit_of, wrapping_change,
+    analysis::{change, per_second, wrapping_change},
+    model::{
+        Families, ListenAddress, ListenAddresses, Listener, NetnsSnapshot, Owner, Protocol, Queue,
+        Snapshot,
+        snapshot::{HalfOpen, LimitHistory},
+        unit_of,
     },
-    model::{Listener, Owner, Protocol, Queue},
 };
 
 /// The reading before, of the same namespace.
 pub struct Earlier<'a> {
-    pub reading: &'a NamespaceReading,
+    pub reading: &'a NetnsSnapshot,
     pub elapsed: Duration,
 }
 
 impl Earlier<'_> {
-    /// The time between the two readings of this namespace, where it was taken, as others are read
-    /// before it.
-    fn elapsed(&self, now: &NamespaceReading) -> Duration {
-        let own = now
-            .at
-            .zip(self.reading.at)
-            .and_then(|(now, then)| now.checked_sub(then));
-        own.unwrap_or(self.elapsed)
-    }
-
-    fn overflows(&self, now: &NamespaceReading) -> Option<i128> {
-        change(self.reading.overflows?, now.overflows?)
+    fn overflows(&self, now: &NetnsSnapshot) -> Option<i128> {
+        change(overflows(self.reading)?, overflows(now)?)
     }
 
     /// Both readings saw all TCP listeners of the namespace, and they are the same ones.
-    fn had_the_same_listeners(&self, now: &NamespaceReading) -> bool {
-        let cookies = |reading: &NamespaceReading| -> HashSet<u64> {
-            let tcp = reading
-                .listeners
-                .iter()
-                .filter(|listener| is_tcp(listener.protocol));
+    fn had_the_same_listeners(&self, now: &NetnsSnapshot) -> bool {
+        let all = |reading: &NetnsSnapshot| {
+            let listeners = reading.listeners.as_ref();
+            listeners.is_some_and(|listeners| listeners.families == Families::BOTH)
+        };
+        let cookies = |reading: &NetnsSnapshot| -> HashSet<u64> {
+            let tcp = reading.sockets().iter();
+            let tcp = tcp.filter(|listener| is_tcp(listener.protocol));
             tcp.map(|listener| listener.cookie).collect()
         };
-        now.all_families && self.reading.all_families && cookies(self.reading) == cookies(now)
+        all(now) && all(self.reading) && cookies(self.reading) == cookies(now)
     }
+}
+
+fn overflows(namespace: &NetnsSnapshot) -> Option<i128> {
+    namespace.counters.value("TcpExt", "ListenOverflows")
 }
 
 /// What each listener of a namespace is joined with.
 pub struct Join<'a> {
-    now: &'a Reading,
-    namespace: &'a NamespaceReading,
+    now: &'a Snapshot,
+    namespace: &'a NetnsSnapshot,
     drops_before: HashMap<u64, u32>,
     elapsed: Option<Duration>,
     /// By how much `ListenOverflows` of the namespace rose.
     overflows: i128,
     /// The cookie of the one listener that dropped, where it is known that no other did.
     only_dropper: Option<u64>,
-    members: HashMap<(Protocol, Place), Members>,
-    requests: Option<HashMap<Place, u32>>,
-    waiters: Option<HashMap<Place, Waiters>>,
-    with_waiters: HashMap<Place, u32>,
-    places: Places,
+    members: HashMap<(Protocol, ListenAddress), Members>,
+    requests: Option<HashMap<ListenAddress, u32>>,
+    waiters: Option<HashMap<ListenAddress, Waiters>>,
+    with_waiters: HashMap<ListenAddress, u32>,
+    addresses: ListenAddresses,
 }
 
 /// The sockets that share a place.
@@ -81,39 +78,38 @@ struct Members {
 
 impl<'a> Join<'a> {
     pub fn new(
-        now: &'a Reading,
-        namespace: &'a NamespaceReading,
+        now: &'a Snapshot,
+        namespace: &'a NetnsSnapshot,
         earlier: Option<&Earlier<'a>>,
     ) -> Self {
         let tcp = || {
-            namespace
-                .listeners
-                .iter()
-                .filter(|listener| is_tcp(listener.protocol))
+            let sockets = namespace.sockets().iter();
+            sockets.filter(|listener| is_tcp(listener.protocol))
         };
-        let places = Places::of(tcp());
+        let addresses = ListenAddresses::of(tcp());
         let mut join = Join {
             now,
             namespace,
             drops_before: earlier
                 .map(|earlier| drops(earlier.reading))
                 .unwrap_or_default(),
-            elapsed: earlier.map(|earlier| earlier.elapsed(namespace)),
+            elapsed: earlier
+                .map(|earlier| namespace.elapsed_since(earlier.reading, earlier.elapsed)),
             overflows: earlier
                 .and_then(|earlier| earlier.overflows(namespace))
                 .unwrap_or(0),
             only_dropper: None,
             members: members(namespace),
             requests: namespace
-                .requests
+                .half_open
                 .as_ref()
-                .map(|requests| by_place(requests, &places)),
+                .map(|half_open| by_address(half_open, &addresses)),
             waiters: namespace
                 .waiting
                 .as_ref()
-                .map(|read| waiting::by_place(read, &places)),
-            with_waiters: waiting::members_with_waiters(&namespace.listeners),
-            places,
+                .map(|read| waiting::by_address(read, &addresses)),
+            with_waiters: waiting::members_with_waiters(namespace.sockets()),
+            addresses,
         };
         if earlier.is_some_and(|earlier| earlier.had_the_same_listeners(namespace)) {
             let droppers: Vec<u64> = tcp()
@@ -127,7 +123,7 @@ impl<'a> Join<'a> {
 
     /// The listener as it is reported.
     pub fn listener(&self, listener: &Listener) -> ListenerReport {
-        let place = Place::of(listener);
+        let place = ListenAddress::of(listener);
         let drops_delta = self.drops_delta(listener);
         let members = place.and_then(|at| self.members.get(&(table(listener.protocol), at)));
         let syn_queue = place
@@ -208,7 +204,11 @@ impl<'a> Join<'a> {
         self.overflows > 0 && (alone || at_limit)
     }
 
-    fn accept_queue(&self, listener: &Listener, place: Option<Place>) -> Option<AcceptQueue> {
+    fn accept_queue(
+        &self,
+        listener: &Listener,
+        place: Option<ListenAddress>,
+    ) -> Option<AcceptQueue> {
         let Queue::Accept { length, limit } = listener.queue else {
             return None;
         };
@@ -231,9 +231,9 @@ impl<'a> Join<'a> {
             fill_ratio: fill_ratio(length, limit),
             limit_set_by: limits::set_by(
                 limit,
-                &self.namespace.limits,
-                &self.namespace.earlier_caps,
-                self.namespace.asked.contains(&listener.cookie),
+                &self.namespace.settings.listen,
+                self.history(),
+                listener.cookie,
             ),
             oldest_wait_ms: known.and_then(|waiters| waiters.oldest_wait_ms),
             abandoned: sums.map(|waiters| waiters.abandoned(length)).or(none),
@@ -242,22 +242,27 @@ impl<'a> Join<'a> {
         })
     }
 
+    fn history(&self) -> Option<&LimitHistory> {
+        let listeners = self.namespace.listeners.as_ref()?;
+        Some(&listeners.history)
+    }
+
     /// The connections that wait at a place, where they must be those of one socket.
-    fn known(&self, place: &Place) -> Option<Waiters> {
+    fn known(&self, place: &ListenAddress) -> Option<Waiters> {
         let waiters = self.waiters.as_ref()?;
-        let one = self.with_waiters.get(place) == Some(&1) && !self.places.contested(place);
+        let one = self.with_waiters.get(place) == Some(&1) && !self.addresses.contested(place);
         one.then(|| waiters.get(place).copied().unwrap_or_default())
     }
 
-    fn syn_queue(&self, place: &Place, members: Option<&Members>) -> SynQueue {
+    fn syn_queue(&self, place: &ListenAddress, members: Option<&Members>) -> SynQueue {
         let counted = self
             .requests
             .as_ref()
-            .filter(|_| !self.places.contested(place));
+            .filter(|_| !self.addresses.contested(place));
         SynQueue {
             length: counted.map(|counted| counted.get(place).copied().unwrap_or(0)),
             limit: members.and_then(|members| members.syn_limit),
-            cookies: self.namespace.limits.tcp_syncookies,
+            cookies: self.namespace.settings.listen.tcp_syncookies,
         }
     }
 
@@ -297,34 +302,33 @@ fn table(protocol: Protocol) -> Protocol {
 }
 
 /// Half-open connections by the place they came in at.
-fn by_place(requests: &Requests, places: &Places) -> HashMap<Place, u32> {
+fn by_address(half_open: &HalfOpen, addresses: &ListenAddresses) -> HashMap<ListenAddress, u32> {
     let mut sums = HashMap::new();
-    for (local, count) in &requests.by_endpoint {
-        if let Some(place) = places.serving(local) {
+    for (local, count) in &half_open.by_endpoint {
+        if let Some(place) = addresses.serving(local) {
             *sums.entry(place).or_default() += count;
         }
     }
     sums
 }
 
-fn drops(reading: &NamespaceReading) -> HashMap<u64, u32> {
-    reading
-        .listeners
-        .iter()
-        .filter_map(|l| Some((l.cookie, l.drops?)))
+fn drops(reading: &NetnsSnapshot) -> HashMap<u64, u32> {
+    let sockets = reading.sockets().iter();
+    sockets
+        .filter_map(|listener| Some((listener.cookie, listener.drops?)))
         .collect()
 }
 
-fn members(namespace: &NamespaceReading) -> HashMap<(Protocol, Place), Members> {
+fn members(namespace: &NetnsSnapshot) -> HashMap<(Protocol, ListenAddress), Members> {
     let mut groups: HashMap<_, Members> = HashMap::new();
-    for listener in &namespace.listeners {
-        let Some(place) = Place::of(listener) else {
+    for listener in namespace.sockets() {
+        let Some(place) = ListenAddress::of(listener) else {
             continue;
         };
         let group = groups.entry((table(listener.protocol), place)).or_default();
         group.count += 1;
         if let Queue::Accept { limit, .. } = listener.queue {
-            group.syn_limit = limits::syn_queue(limit, &namespace.limits)
+            group.syn_limit = limits::syn_queue(limit, &namespace.settings.listen)
                 .map(|limit| group.syn_limit.unwrap_or(0) + u64::from(limit));
         }
     }

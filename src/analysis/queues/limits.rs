@@ -1,26 +1,27 @@
 //! What a queue's limit is, and who set it.
 
-use std::collections::BTreeSet;
-
 use super::LimitSetBy;
-use crate::model::ListenLimits;
+use crate::model::{ListenLimits, snapshot::LimitHistory};
 
 /// Who set an accept queue's limit. A limit below today's cap was either asked for, or is an
 /// earlier cap: the kernel keeps what listen(2) was told in no place. Proof is a cap that was seen
-/// earlier, or that the limit was seen to be set (`seen_set`) below the cap in force; of the rest,
-/// values that a cap customarily has are left open.
+/// earlier, or that the limit was seen to be set below the cap in force; of the rest, values that a
+/// cap customarily has are left open.
 pub fn set_by(
     limit: u32,
     now: &ListenLimits,
-    earlier: &BTreeSet<u32>,
-    seen_set: bool,
+    history: Option<&LimitHistory>,
+    cookie: u64,
 ) -> Option<LimitSetBy> {
     let cap = now.somaxconn?;
+    let set_under = history.and_then(|history| history.set_under.get(&cookie));
+    let seen_set = set_under.is_some_and(|cap| limit < *cap);
+    let was_cap = history.is_some_and(|history| history.somaxconn.contains(&limit));
     match limit {
         _ if limit < cap && seen_set => Some(LimitSetBy::Application),
         _ if limit > cap => None,
         _ if limit == cap => Some(LimitSetBy::Somaxconn),
-        _ if earlier.contains(&limit) => Some(LimitSetBy::Stale),
+        _ if was_cap => Some(LimitSetBy::Stale),
         _ if is_customary_cap(limit) => None,
         _ => Some(LimitSetBy::Application),
     }
@@ -50,6 +51,8 @@ pub fn syn_queue(accept_limit: u32, limits: &ListenLimits) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use super::*;
 
     fn limits(somaxconn: u32) -> ListenLimits {
@@ -61,38 +64,32 @@ mod tests {
 
     #[test]
     fn who_set_the_limit() {
-        let none = BTreeSet::new();
-        assert_eq!(
-            set_by(4096, &limits(4096), &none, false),
-            Some(LimitSetBy::Somaxconn)
-        );
-        assert_eq!(
-            set_by(511, &limits(4096), &none, false),
-            Some(LimitSetBy::Application)
-        );
-        assert_eq!(
-            set_by(0, &limits(4096), &none, false),
-            Some(LimitSetBy::Application)
-        );
-        assert_eq!(
-            set_by(128, &limits(4096), &none, false),
-            None,
-            "asked for, or the old default"
-        );
-        assert_eq!(
-            set_by(5000, &limits(4096), &none, false),
-            None,
-            "the cap was higher once"
-        );
-        assert_eq!(
-            set_by(128, &limits(4096), &BTreeSet::from([128]), false),
-            Some(LimitSetBy::Stale)
-        );
-        assert_eq!(
-            set_by(128, &limits(4096), &none, true),
-            Some(LimitSetBy::Application)
-        );
-        assert_eq!(set_by(128, &ListenLimits::default(), &none, false), None);
+        let none = LimitHistory::default();
+        let seen = |history: &LimitHistory, limit| set_by(limit, &limits(4096), Some(history), 7);
+        for (limit, set_by) in [
+            (4096, Some(LimitSetBy::Somaxconn)),
+            (511, Some(LimitSetBy::Application)),
+            (0, Some(LimitSetBy::Application)),
+            // Asked for, or the old default.
+            (128, None),
+            // The cap was higher once.
+            (5000, None),
+        ] {
+            assert_eq!(seen(&none, limit), set_by, "{limit}");
+        }
+        let was_cap = LimitHistory {
+            somaxconn: BTreeSet::from([128]),
+            ..LimitHistory::default()
+        };
+        assert_eq!(seen(&was_cap, 128), Some(LimitSetBy::Stale));
+        let set_under = |cap| LimitHistory {
+            set_under: BTreeMap::from([(7, cap)]),
+            ..LimitHistory::default()
+        };
+        let asked = Some(LimitSetBy::Application);
+        assert_eq!(seen(&set_under(4096), 128), asked);
+        assert_eq!(seen(&set_under(128), 128), None, "the cap of that time");
+        assert_eq!(set_by(128, &ListenLimits::default(), Some(&none), 7), None);
     }
 
     #[test]

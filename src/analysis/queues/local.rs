@@ -1,6 +1,6 @@
 //! Where a listener is found, as it is reported.
 
-use std::{collections::HashMap, fmt, net::IpAddr};
+use std::{collections::BTreeMap, fmt, net::IpAddr};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -29,7 +29,7 @@ pub enum LocalReport {
 
 impl LocalReport {
     /// With the device's name for the index that the kernel gives.
-    pub fn new(local: &Local, interfaces: &HashMap<u32, String>) -> Self {
+    pub fn new(local: &Local, interfaces: &BTreeMap<u32, String>) -> Self {
         let name = |index: u32| match interfaces.get(&index) {
             Some(name) => name.clone(),
             None => format!("if{index}"),

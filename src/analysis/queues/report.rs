@@ -6,12 +6,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    ListenerReport, LocalReport, NamespaceReading, Reading, Selection, State, incomplete,
+    ListenerReport, LocalReport, Selection, State, incomplete,
     join::{Earlier, Join},
 };
 use crate::{
     analysis::{Finding, Report, holders::unfound},
-    model::Incomplete,
+    model::{Incomplete, Snapshot},
 };
 
 /// Every shown listener, the one in most trouble first.
@@ -46,24 +46,20 @@ impl Report for QueueReport {
 
 /// Joins what was read and compares it with the limits and, for changes, with the reading before.
 pub fn report(
-    now: &Reading,
-    before: Option<(&Reading, Duration)>,
+    now: &Snapshot,
+    before: Option<(&Snapshot, Duration)>,
     selection: &Selection,
 ) -> QueueReport {
     let mut listeners: Vec<ListenerReport> = Vec::new();
     for namespace in &now.namespaces {
         let earlier = before.and_then(|(reading, elapsed)| {
-            let same = |other: &&NamespaceReading| other.netns.inode == namespace.netns.inode;
-            reading
-                .namespaces
-                .iter()
-                .find(same)
-                .map(|reading| Earlier { reading, elapsed })
+            let reading = reading.namespace(&namespace.netns)?;
+            Some(Earlier { reading, elapsed })
         });
         let join = Join::new(now, namespace, earlier.as_ref());
         listeners.extend(
             namespace
-                .listeners
+                .sockets()
                 .iter()
                 .filter(|listener| selection.may_show(listener))
                 .map(|listener| join.listener(listener)),
@@ -80,7 +76,8 @@ pub fn report(
     let ages = now
         .namespaces
         .iter()
-        .filter_map(|namespace| namespace.requests.as_ref());
+        .filter_map(|namespace| namespace.half_open.as_ref())
+        .map(|half_open| now.at.saturating_sub(half_open.at));
     QueueReport {
         incomplete: now
             .incomplete
@@ -93,9 +90,9 @@ pub fn report(
         there: now
             .namespaces
             .iter()
-            .map(|namespace| namespace.listeners.len())
+            .map(|namespace| namespace.sockets().len())
             .sum(),
-        syn_age_ms: ages.map(|requests| requests.age.as_millis() as u64).max(),
+        syn_age_ms: ages.map(|age| age.as_millis() as u64).max(),
         listeners,
     }
 }

@@ -1,10 +1,12 @@
 //! Reports on readings written by hand.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use super::*;
 use crate::model::{
-    Endpoint, Family, ListenLimits, Listener, Local, Netns, Protocol, Queue, Waiting,
+    CounterId, Counters, Endpoint, Families, Family, ListenLimits, Listener, Local, Netns,
+    NetnsSnapshot, Protocol, Queue, Snapshot, Waiting,
+    snapshot::{HalfOpen, Listeners, WaitingConnections},
 };
 
 fn endpoint(port: u16) -> Endpoint {
@@ -43,34 +45,39 @@ fn udp(cookie: u64, bytes: u32, drops: u32) -> Listener {
     }
 }
 
-fn reading(listeners: Vec<Listener>, overflows: i128) -> Reading {
+fn reading(listeners: Vec<Listener>, overflows: i128) -> Snapshot {
     let limits = ListenLimits {
         somaxconn: Some(4096),
         tcp_max_syn_backlog: Some(1024),
         tcp_syncookies: Some(1),
     };
-    let namespace = NamespaceReading {
+    let overflows = (CounterId::new("TcpExt", "ListenOverflows"), overflows);
+    let mut namespace = NetnsSnapshot {
         netns: Netns {
             inode: Some(1),
             name: None,
         },
-        all_families: true,
-        listeners,
-        limits,
-        overflows: Some(overflows),
-        ..NamespaceReading::default()
+        listeners: Some(Listeners {
+            sockets: listeners,
+            ..Listeners::default()
+        }),
+        counters: Counters {
+            values: vec![overflows],
+        },
+        ..NetnsSnapshot::default()
     };
-    Reading {
+    namespace.settings.listen = limits;
+    Snapshot {
         namespaces: vec![namespace],
-        ..Reading::default()
+        ..Snapshot::default()
     }
 }
 
-fn once(now: &Reading) -> QueueReport {
+fn once(now: &Snapshot) -> QueueReport {
     report(now, None, &Selection::default())
 }
 
-fn since(before: &Reading, now: &Reading) -> QueueReport {
+fn since(before: &Snapshot, now: &Snapshot) -> QueueReport {
     report(
         now,
         Some((before, Duration::from_secs(2))),
@@ -114,7 +121,7 @@ fn full_with_drops_is_overflowing_and_drops_without_it_are_not() {
 #[test]
 fn a_queue_that_drained_again_overflowed_where_nobody_else_can_have() {
     let before = reading(vec![listener(1, 80, 0, 0), listener(2, 81, 0, 0)], 5);
-    let state = |now: &Reading, cookie| of(&since(&before, now), cookie).state;
+    let state = |now: &Snapshot, cookie| of(&since(&before, now), cookie).state;
     let drained = reading(vec![listener(1, 80, 0, 7), listener(2, 81, 0, 0)], 12);
     assert_eq!(state(&drained, 1), State::Overflowing);
     let no_overflow = reading(vec![listener(1, 80, 0, 7), listener(2, 81, 0, 0)], 5);
@@ -134,7 +141,11 @@ fn a_queue_that_drained_again_overflowed_where_nobody_else_can_have() {
         "fewer drops than overflows"
     );
     let mut half_seen = reading(vec![listener(1, 80, 0, 7)], 12);
-    half_seen.namespaces[0].all_families = false;
+    let listeners = half_seen.namespaces[0].listeners.as_mut().unwrap();
+    listeners.families = Families {
+        v4: true,
+        v6: false,
+    };
     assert_eq!(
         state(&half_seen, 1),
         State::Idle,
@@ -157,11 +168,10 @@ fn a_full_syn_queue_keeps_everybody_out_only_without_cookies() {
     let flooded = |cookies| {
         let mut reading = reading(vec![listener(1, 80, 0, 0)], 0);
         let namespace = &mut reading.namespaces[0];
-        namespace.limits.tcp_syncookies = Some(cookies);
-        let by_endpoint = HashMap::from([(endpoint(80), 9)]);
-        namespace.requests = Some(Requests {
-            by_endpoint,
-            age: Duration::ZERO,
+        namespace.settings.listen.tcp_syncookies = Some(cookies);
+        namespace.half_open = Some(HalfOpen {
+            by_endpoint: vec![(endpoint(80), 9)],
+            ..HalfOpen::default()
         });
         once(&reading).listeners.remove(0)
     };
@@ -197,7 +207,7 @@ fn waiting(port: u16, wait_ms: u32, bytes: u32, hung_up: bool) -> Waiting {
 
 fn with_waiting(listeners: Vec<Listener>, sockets: Vec<Waiting>, settled: bool) -> QueueReport {
     let mut reading = reading(listeners, 0);
-    reading.namespaces[0].waiting = Some(WaitingReading { sockets, settled });
+    reading.namespaces[0].waiting = Some(WaitingConnections { sockets, settled });
     once(&reading)
 }
 

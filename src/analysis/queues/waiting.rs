@@ -2,11 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::WaitingReading;
-use crate::{
-    analysis::attribute::{Place, Places},
-    model::{Listener, Queue},
-};
+use crate::model::{ListenAddress, ListenAddresses, Listener, Queue, snapshot::WaitingConnections};
 
 /// The connections waiting at one place, summed up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,11 +15,14 @@ pub struct Waiters {
     pub bytes: u64,
 }
 
-/// Sums up, by the place that the connections came in at.
-pub fn by_place(reading: &WaitingReading, places: &Places) -> HashMap<Place, Waiters> {
-    let mut sums: HashMap<Place, Waiters> = HashMap::new();
+/// Sums up, by the address that the connections came in at.
+pub fn by_address(
+    reading: &WaitingConnections,
+    addresses: &ListenAddresses,
+) -> HashMap<ListenAddress, Waiters> {
+    let mut sums: HashMap<ListenAddress, Waiters> = HashMap::new();
     for socket in &reading.sockets {
-        let Some(place) = places.serving(&socket.local) else {
+        let Some(place) = addresses.serving(&socket.local) else {
             continue;
         };
         let sum = sums.entry(place).or_default();
@@ -53,10 +52,14 @@ impl Waiters {
 
 /// How many sockets at each place have a queue that is not empty. Connections cannot be told apart
 /// by member, so only where this is 1 is it known whose they are.
-pub fn members_with_waiters(listeners: &[Listener]) -> HashMap<Place, u32> {
+pub fn members_with_waiters(listeners: &[Listener]) -> HashMap<ListenAddress, u32> {
     let mut members = HashMap::new();
     let queued = |listener: &&Listener| matches!(listener.queue, Queue::Accept { length: 1.., .. });
-    for place in listeners.iter().filter(queued).filter_map(Place::of) {
+    for place in listeners
+        .iter()
+        .filter(queued)
+        .filter_map(ListenAddress::of)
+    {
         *members.entry(place).or_default() += 1;
     }
     members

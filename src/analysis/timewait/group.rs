@@ -5,43 +5,21 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
 };
 
-use super::{By, Flow, GroupReport, InferredFrom, NamespaceReading, Side, key::key, tally::Kept};
-use crate::{
-    analysis::attribute::Place,
-    model::{Family, Owner, Owners},
-};
+use super::{Flow, GroupReport, InferredFrom, Kept, Namespace, Selection, Side, key::key};
+use crate::model::{Address, ListenAddress, Owner, Owners};
 
 /// A group's name in its namespace.
 pub type Name = (Option<String>, Option<Side>);
 
-/// What is asked of the flows.
-#[derive(Debug, Clone, Copy)]
-pub struct Question {
-    /// What makes a line.
-    pub by: By,
-    /// Only this family, by the address.
-    pub family: Option<Family>,
-}
-
-impl Question {
-    fn wants(self, flow: &Flow) -> bool {
-        let family = match flow.peer.is_ipv4() {
-            true => Family::V4,
-            false => Family::V6,
-        };
-        self.family.is_none_or(|wanted| wanted == family)
-    }
-}
-
 /// Counts the flows of each name.
-pub fn groups(
-    namespace: &NamespaceReading,
-    question: Question,
-) -> BTreeMap<Name, (Kept, Vec<&Flow>)> {
+pub fn groups<'a>(
+    namespace: &'a Namespace<'_>,
+    selection: Selection,
+) -> BTreeMap<Name, (Kept, Vec<&'a Flow>)> {
     let mut groups: BTreeMap<Name, (Kept, Vec<&Flow>)> = BTreeMap::new();
-    let flows = namespace.tally.flows();
-    for (flow, kept) in flows.filter(|(flow, _)| question.wants(flow)) {
-        let name = (key(flow, question.by, namespace), flow.side);
+    let flows = namespace.flows.iter();
+    for (flow, kept) in flows.filter(|(flow, _)| selection.families.has(flow.peer)) {
+        let name = (key(flow, selection.by, namespace), flow.side);
         let (all, flows) = groups.entry(name).or_default();
         all.merge(kept);
         flows.push(flow);
@@ -54,7 +32,7 @@ pub fn row(
     (key, side): Name,
     kept: &Kept,
     flows: &[&Flow],
-    namespace: &NamespaceReading,
+    namespace: &Namespace<'_>,
     holders: &Holders<'_>,
 ) -> GroupReport {
     let sockets = holders.sockets_of(flows);
@@ -65,7 +43,7 @@ pub fn row(
         _ => Some(InferredFrom::LiveSocket),
     };
     GroupReport {
-        netns: namespace.netns.clone(),
+        netns: namespace.snapshot.netns.clone(),
         key,
         side,
         count: kept.left.count(),
@@ -90,23 +68,36 @@ pub fn size(group: &GroupReport) -> impl Ord + use<> {
 /// Who holds the listeners and live connections of a namespace.
 pub struct Holders<'a> {
     owners: Option<&'a Owners>,
-    listeners: HashMap<Place, Vec<u32>>,
-    namespace: &'a NamespaceReading,
+    listeners: HashMap<ListenAddress, Vec<u32>>,
+    live: HashMap<Address, Vec<u32>>,
 }
 
 impl<'a> Holders<'a> {
-    /// Finds the sockets of each listener.
-    pub fn new(namespace: &'a NamespaceReading, owners: Option<&'a Owners>) -> Self {
-        let mut listeners: HashMap<Place, Vec<u32>> = HashMap::new();
-        for listener in &namespace.listeners {
-            if let Some(place) = Place::of(listener) {
-                listeners.entry(place).or_default().push(listener.inode);
+    /// Finds the sockets of each listener, and a live connection to each destination: those found
+    /// for this purpose or, where all that hold ports were read, the oldest of those.
+    pub fn new(namespace: &'a Namespace<'_>, owners: Option<&'a Owners>) -> Self {
+        let mut listeners: HashMap<ListenAddress, Vec<u32>> = HashMap::new();
+        for listener in namespace.snapshot.sockets() {
+            if let Some(address) = ListenAddress::of(listener) {
+                listeners.entry(address).or_default().push(listener.inode);
             }
+        }
+        let mut live: HashMap<Address, Vec<u32>> = HashMap::new();
+        let ports = namespace.snapshot.port_holders.iter();
+        for (key, tuple) in ports.flat_map(|ports| &ports.tuples) {
+            let (address, port) = (key.destination, key.port);
+            let oldest = tuple.sockets.inodes().first();
+            live.entry(Address { address, port })
+                .or_default()
+                .extend(oldest);
+        }
+        for (to, inode) in &namespace.time_waits.live {
+            live.insert(*to, vec![*inode]);
         }
         Holders {
             owners,
             listeners,
-            namespace,
+            live,
         }
     }
 
@@ -123,14 +114,8 @@ impl<'a> Holders<'a> {
     }
 
     fn sockets(&self, flow: &Flow) -> &[u32] {
-        let at_listener = flow.listener.and_then(|place| self.listeners.get(&place));
-        let live = || {
-            flow.destination()
-                .and_then(|to| self.namespace.live.get(&to))
-        };
-        match at_listener {
-            Some(inodes) => inodes,
-            None => live().map_or(&[], std::slice::from_ref),
-        }
+        let at_listener = flow.listener.and_then(|at| self.listeners.get(&at));
+        let live = || self.live.get(&flow.destination()?);
+        at_listener.or_else(live).map_or(&[], Vec::as_slice)
     }
 }

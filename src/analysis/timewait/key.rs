@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Flow, NamespaceReading, Side};
+use super::{Flow, Namespace, Side};
 use crate::{
     analysis::queues::LocalReport,
     model::{Address, Local},
@@ -31,12 +31,12 @@ pub enum By {
 
 /// The name of what a flow is counted under; `None` for what has none: a client's port, a
 /// connection that came in at no listener.
-pub fn key(flow: &Flow, by: By, namespace: &NamespaceReading) -> Option<String> {
+pub fn key(flow: &Flow, by: By, namespace: &Namespace<'_>) -> Option<String> {
     let here = flow.local_port.map(|port| written(flow.local, port));
     let there = flow.peer_port.map(|port| written(flow.peer, port));
     let listener = || {
         let endpoint = flow.listener?.endpoint();
-        Some(LocalReport::new(&Local::Inet(endpoint), &namespace.interfaces).to_string())
+        Some(LocalReport::new(&Local::Inet(endpoint), &namespace.snapshot.interfaces).to_string())
     };
     match by {
         By::Service if flow.side == Some(Side::Server) => listener().or(here),

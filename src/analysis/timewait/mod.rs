@@ -9,48 +9,38 @@ mod key;
 mod report;
 mod row;
 mod samples;
-mod side;
-mod tally;
+mod sides;
 #[cfg(test)]
 mod tests;
 
 pub use key::By;
-pub use report::{Fullest, NamespaceReport, TimewaitReport, report};
+pub use report::{Fullest, NamespaceReport, Selection, TimewaitReport, report};
 pub use row::{Bar, GroupReport, InferredFrom};
 pub use samples::Samples;
-pub use side::Side;
-pub use tally::{Flow, Sorter, Tally};
 
-use std::collections::HashMap;
-
-use crate::model::{Address, Incomplete, Listener, Netns, Owners, PortLimits};
-
-/// What was read for one report.
-#[derive(Debug, Default)]
-pub struct Reading {
-    /// Each network namespace that was asked.
-    pub namespaces: Vec<NamespaceReading>,
-    /// Holders of listeners and of live connections; `None` when they were not looked for.
-    pub owners: Option<Owners>,
-    /// What could not be read.
-    pub incomplete: Vec<Incomplete>,
-}
+pub use crate::model::snapshot::Side;
+use crate::model::{
+    NetnsSnapshot,
+    snapshot::{Flow, Kept, TimeWaits},
+};
 
 /// What one network namespace keeps of closed connections.
-#[derive(Debug, Default)]
-pub struct NamespaceReading {
-    /// Which it is.
-    pub netns: Netns,
-    /// Its settings.
-    pub limits: PortLimits,
-    /// Its TCP listeners.
-    pub listeners: Vec<Listener>,
-    /// Names of network devices, by index, where a listener is bound to one.
-    pub interfaces: HashMap<u32, String>,
-    /// What it keeps.
-    pub tally: Tally,
-    /// Connections that vanished because there were too many already (`TCPTimeWaitOverflow`).
-    pub overflows: Option<i128>,
-    /// The inode of a live connection to each of the destinations that were looked for.
-    pub live: HashMap<Address, u32>,
+struct Namespace<'a> {
+    snapshot: &'a NetnsSnapshot,
+    time_waits: &'a TimeWaits,
+    /// Each flow once, with the side that numbers show where ports alone did not.
+    flows: Vec<(Flow, Kept)>,
+}
+
+impl<'a> Namespace<'a> {
+    /// `None` where it was not read.
+    fn of(snapshot: &'a NetnsSnapshot) -> Option<Self> {
+        let time_waits = snapshot.time_waits.as_deref()?;
+        let ephemeral = snapshot.settings.ports.range.clone();
+        Some(Namespace {
+            snapshot,
+            time_waits,
+            flows: sides::decided(time_waits, ephemeral),
+        })
+    }
 }

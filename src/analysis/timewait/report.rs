@@ -6,13 +6,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    Bar, By, GroupReport, NamespaceReading, Reading,
-    group::{Holders, Name, Question, groups, row, size},
-    tally::Kept,
+    Bar, By, GroupReport, Kept, Namespace,
+    group::{Holders, Name, groups, row, size},
 };
 use crate::{
     analysis::{Finding, Report, Spread, change, holders::unfound},
-    model::{Address, Family, Incomplete, Netns},
+    model::{Address, Families, Incomplete, Netns, NetnsSnapshot, Owners, Snapshot},
 };
 
 /// The width of a bar, and of the time whose drain is told.
@@ -115,58 +114,86 @@ impl Report for TimewaitReport {
     }
 }
 
+/// What is reported.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Selection {
+    /// What makes a line.
+    pub by: By,
+    /// Of peers. Lines are made of these alone; the limit is one for both, and so are the sums.
+    pub families: Families,
+}
+
 /// Sums and groups what is kept and, for changes, compares it with the reading before.
-/// Lines are made of the wanted family alone; the limit is one for both, and so are the sums.
 pub fn report(
-    now: &Reading,
-    before: Option<(&Reading, Duration)>,
-    by: By,
-    family: Option<Family>,
+    now: &Snapshot,
+    before: Option<(&Snapshot, Duration)>,
+    selection: Selection,
 ) -> TimewaitReport {
     let mut report = TimewaitReport {
         incomplete: now.incomplete.clone(),
-        by,
+        by: selection.by,
         ..TimewaitReport::default()
     };
     let mut all = Kept::default();
-    for namespace in &now.namespaces {
-        let same = |other: &&NamespaceReading| other.netns.inode == namespace.netns.inode;
-        let earlier = before.and_then(|(reading, _)| reading.namespaces.iter().find(same));
-        let kept = kept(namespace);
-        report.namespaces.push(summary(namespace, &kept, earlier));
+    for namespace in now.namespaces.iter().filter_map(Namespace::of) {
+        let earlier = before.and_then(|(snapshot, _)| {
+            Namespace::of(snapshot.namespace(&namespace.snapshot.netns)?)
+        });
+        let kept = namespace.kept();
+        let summary = summary(namespace.snapshot, &kept, earlier.as_ref());
+        report.namespaces.push(summary);
         all.merge(&kept);
-        let question = Question { by, family };
-        report
-            .groups
-            .extend(lines(namespace, earlier, now, question));
-        let fuller = report.fullest.into_iter().chain(fullest(namespace));
+        let owners = now.owners.as_ref();
+        let lines = lines(&namespace, earlier.as_ref(), owners, selection);
+        report.groups.extend(lines);
+        let fuller = report.fullest.into_iter().chain(fullest(&namespace));
         report.fullest = fuller.max_by(|a, b| a.ratio().total_cmp(&b.ratio()));
     }
     report.count = all.left.count();
     report.fin_wait_2 = all.fin_wait_2;
-    report.delta = before.map(|(earlier, _)| {
-        let earlier = earlier.namespaces.iter().map(|one| kept(one).left.count());
-        report.count as i64 - earlier.sum::<u64>() as i64
-    });
+    report.delta = before.map(|(earlier, _)| report.count as i64 - count(earlier) as i64);
     let soon = all.left.between(LATE_SECONDS, LATE_SECONDS + TEN_SECONDS);
     report.drain_per_second = soon as f64 / TEN_SECONDS as f64;
     report.left = bars(&all);
-    if let [only] = &report.namespaces[..] {
-        report.limit = only.limit;
-        report.fill_ratio = only.fill_ratio;
-        report.overflows = only.overflows;
-        report.overflows_delta = only.overflows_delta;
-    }
-    for group in &mut report.groups {
-        group.share_ratio = group.count as f64 / report.count as f64;
-    }
-    report.groups.sort_by_cached_key(size);
+    report.settle();
     report.incomplete.extend(unheld(now, &report.groups));
     report
 }
 
+impl TimewaitReport {
+    /// Fills in what follows from the rest: what is one namespace's where one was asked, shares,
+    /// the order.
+    fn settle(&mut self) {
+        if let [only] = &self.namespaces[..] {
+            self.limit = only.limit;
+            self.fill_ratio = only.fill_ratio;
+            self.overflows = only.overflows;
+            self.overflows_delta = only.overflows_delta;
+        }
+        for group in &mut self.groups {
+            group.share_ratio = group.count as f64 / self.count as f64;
+        }
+        self.groups.sort_by_cached_key(size);
+    }
+}
+
+fn count(snapshot: &Snapshot) -> u64 {
+    let parts = snapshot.namespaces.iter();
+    let parts = parts.filter_map(|namespace| namespace.time_waits.as_deref());
+    let kept = parts.flat_map(|part| &part.flows);
+    kept.map(|(_, kept)| kept.left.count()).sum()
+}
+
+impl Namespace<'_> {
+    fn kept(&self) -> Kept {
+        let mut all = Kept::default();
+        self.flows.iter().for_each(|(_, kept)| all.merge(kept));
+        all
+    }
+}
+
 /// Groups that have a listener or a live connection whose holder was not found.
-fn unheld(now: &Reading, groups: &[GroupReport]) -> Option<Incomplete> {
+fn unheld(now: &Snapshot, groups: &[GroupReport]) -> Option<Incomplete> {
     let owners = now.owners.as_ref()?;
     let is_unheld = |group: &&GroupReport| group.has_sockets && group.likely_owners.is_empty();
     let unheld = groups.iter().filter(is_unheld).count();
@@ -179,24 +206,10 @@ fn unheld(now: &Reading, groups: &[GroupReport]) -> Option<Incomplete> {
     })
 }
 
-fn kept(namespace: &NamespaceReading) -> Kept {
-    let mut all = Kept::default();
-    namespace
-        .tally
-        .flows()
-        .for_each(|(_, kept)| all.merge(kept));
-    all
-}
-
-fn summary(
-    now: &NamespaceReading,
-    kept: &Kept,
-    before: Option<&NamespaceReading>,
-) -> NamespaceReport {
-    let (count, limit) = (kept.left.count(), now.limits.tcp_max_tw_buckets);
-    let overflows = now
-        .overflows
-        .zip(before.and_then(|before| before.overflows));
+fn summary(now: &NetnsSnapshot, kept: &Kept, before: Option<&Namespace<'_>>) -> NamespaceReport {
+    let (count, limit) = (kept.left.count(), now.settings.ports.tcp_max_tw_buckets);
+    let lost = |part: &NetnsSnapshot| part.counters.value("TcpExt", "TCPTimeWaitOverflow");
+    let overflows = lost(now).zip(before.and_then(|before| lost(before.snapshot)));
     NamespaceReport {
         netns: now.netns.clone(),
         count,
@@ -205,27 +218,27 @@ fn summary(
         fill_ratio: limit
             .filter(|limit| *limit > 0)
             .map(|limit| count as f64 / f64::from(limit)),
-        overflows: now.overflows,
+        overflows: lost(now),
         overflows_delta: overflows.and_then(|(now, before)| change(before, now)),
     }
 }
 
 fn lines(
-    namespace: &NamespaceReading,
-    before: Option<&NamespaceReading>,
-    now: &Reading,
-    question: Question,
+    namespace: &Namespace<'_>,
+    before: Option<&Namespace<'_>>,
+    owners: Option<&Owners>,
+    selection: Selection,
 ) -> Vec<GroupReport> {
-    let holders = Holders::new(namespace, now.owners.as_ref());
-    let earlier = before.map(|before| groups(before, question));
+    let holders = Holders::new(namespace, owners);
+    let earlier = before.map(|before| groups(before, selection));
     let change = |name: &Name, count: u64| {
         let then = earlier.as_ref()?.get(name);
         Some(count as i64 - then.map_or(0, |(kept, _)| kept.left.count() as i64))
     };
-    let lines = groups(namespace, question).into_iter();
+    let lines = groups(namespace, selection).into_iter();
     lines
         .map(|(name, (kept, flows))| GroupReport {
-            by: question.by,
+            by: selection.by,
             delta: change(&name, kept.left.count()),
             ..row(name, &kept, &flows, namespace, &holders)
         })
@@ -233,12 +246,13 @@ fn lines(
 }
 
 /// Of the flows of a client: each is a tuple of `ports`.
-fn fullest(namespace: &NamespaceReading) -> Option<Fullest> {
-    let range = namespace.limits.range.clone()?;
-    let usable = range.len() as u64 - namespace.limits.reserved.within(&range).len() as u64;
-    let tuples = namespace.tally.flows().filter_map(|(flow, kept)| {
+fn fullest(namespace: &Namespace<'_>) -> Option<Fullest> {
+    let limits = &namespace.snapshot.settings.ports;
+    let range = limits.range.clone()?;
+    let usable = range.len() as u64 - limits.reserved.within(&range).len() as u64;
+    let tuples = namespace.flows.iter().filter_map(|(flow, kept)| {
         Some(Fullest {
-            netns: namespace.netns.clone(),
+            netns: namespace.snapshot.netns.clone(),
             source: flow.local,
             destination: flow.destination()?,
             count: kept.left.count(),

@@ -1,10 +1,14 @@
 //! `timewait` from values: no kernel.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::*;
 use crate::analysis::Sampling;
-use crate::model::{Connection, Endpoint, Family, Owner, State};
+use crate::model::{
+    Address, Connection, CounterId, Endpoint, Families, Family, ListenAddresses, Listener, Owner,
+    Owners, PortLimits, Snapshot, State,
+    snapshot::{FlowTally, Listeners},
+};
 
 fn endpoint(text: &str) -> (IpAddr, u16) {
     let (address, port) = text.rsplit_once(':').unwrap();
@@ -42,31 +46,52 @@ fn listener(at: &str, inode: u32) -> Listener {
     )
 }
 
-fn reading(listeners: Vec<Listener>, sockets: &[Connection]) -> Reading {
+fn reading(listeners: Vec<Listener>, sockets: &[Connection]) -> Snapshot {
     let limits = PortLimits {
         range: Some(32768..=60999),
         tcp_max_tw_buckets: Some(100),
         ..PortLimits::default()
     };
-    let sorter = Sorter::new(&listeners, 32768..=60999);
-    let mut tally = Tally::default();
-    sockets.iter().for_each(|socket| tally.add(socket, &sorter));
-    tally.settle(&sorter);
-    let namespace = NamespaceReading {
-        limits,
-        listeners,
-        tally,
-        overflows: Some(3),
-        ..NamespaceReading::default()
+    let listening = ListenAddresses::of(&listeners);
+    let tally = tally(&listening, sockets);
+    let mut namespace = NetnsSnapshot {
+        time_waits: Some(Arc::new(tally.finish(Duration::ZERO, Vec::new()))),
+        listeners: Some(Listeners {
+            sockets: listeners,
+            ..Listeners::default()
+        }),
+        ..NetnsSnapshot::default()
     };
-    Reading {
+    namespace.settings.ports = limits;
+    set_overflows(&mut namespace, 3);
+    Snapshot {
         namespaces: vec![namespace],
-        ..Reading::default()
+        ..Snapshot::default()
     }
 }
 
-fn groups(reading: &Reading, by: By) -> Vec<(Option<String>, Option<Side>, u64)> {
-    let report = report(reading, None, by, None);
+fn tally<'a>(listening: &'a ListenAddresses, sockets: &[Connection]) -> FlowTally<'a> {
+    let mut tally = FlowTally::new(listening, 32768..=60999);
+    for socket in sockets {
+        tally.add(socket, socket.left_ms.unwrap());
+    }
+    tally
+}
+
+fn set_overflows(namespace: &mut NetnsSnapshot, overflows: i128) {
+    let id = CounterId::new("TcpExt", "TCPTimeWaitOverflow");
+    namespace.counters.values = vec![(id, overflows)];
+}
+
+fn by(by: By) -> Selection {
+    Selection {
+        by,
+        ..Selection::default()
+    }
+}
+
+fn groups(reading: &Snapshot, by: By) -> Vec<(Option<String>, Option<Side>, u64)> {
+    let report = report(reading, None, self::by(by));
     let group = |group: GroupReport| (group.key, group.side, group.count);
     report.groups.into_iter().map(group).collect()
 }
@@ -76,7 +101,7 @@ fn named(key: &str, side: Side, count: u64) -> (Option<String>, Option<Side>, u6
 }
 
 /// Three that this host opened, two that came in.
-fn mixed() -> Reading {
+fn mixed() -> Snapshot {
     let sockets = [
         kept("10.0.0.5:40000", "10.0.0.9:5432", 5),
         kept("10.0.0.5:40001", "10.0.0.9:5432", 15),
@@ -144,7 +169,7 @@ fn a_single_one_between_two_ephemeral_ports_is_of_neither_side() {
 
 #[test]
 fn totals_bars_and_the_drain_follow_the_timers() {
-    let report = report(&mixed(), None, By::Service, None);
+    let report = report(&mixed(), None, by(By::Service));
     assert_eq!(
         (report.count, report.limit, report.fill_ratio),
         (5, Some(100), Some(0.05))
@@ -167,15 +192,15 @@ fn what_is_kept_in_fin_wait_2_counts_and_is_told() {
         state: State::FinWait2,
         ..kept("10.0.0.5:40000", "10.0.0.9:5432", 5)
     };
-    let report = report(&reading(Vec::new(), &[waiting]), None, By::Service, None);
+    let report = report(&reading(Vec::new(), &[waiting]), None, by(By::Service));
     assert_eq!((report.count, report.fin_wait_2), (1, 1));
 }
 
 #[test]
 fn changes_are_null_without_a_reading_before() {
     let (before, mut now) = (mixed(), mixed());
-    now.namespaces[0].overflows = Some(10);
-    let first = report(&now, None, By::Service, None);
+    set_overflows(&mut now.namespaces[0], 10);
+    let first = report(&now, None, by(By::Service));
     assert_eq!(
         (first.delta, first.overflows_delta, first.groups[0].delta),
         (None, None, None)
@@ -183,8 +208,7 @@ fn changes_are_null_without_a_reading_before() {
     let second = report(
         &now,
         Some((&before, Duration::from_secs(1))),
-        By::Service,
-        None,
+        by(By::Service),
     );
     assert_eq!((second.delta, second.overflows_delta), (Some(0), Some(7)));
     assert_eq!(second.groups[0].delta, Some(0));
@@ -205,10 +229,10 @@ fn likely_owners_are_those_of_the_listener_or_of_a_live_connection() {
         ..Owners::default()
     });
     let (address, port) = endpoint("10.0.0.9:5432");
-    reading.namespaces[0]
-        .live
-        .insert(Address { address, port }, 8);
-    let report = report(&reading, None, By::Service, None);
+    let time_waits = reading.namespaces[0].time_waits.as_mut().unwrap();
+    let live = (Address { address, port }, 8);
+    Arc::make_mut(time_waits).live.push(live);
+    let report = report(&reading, None, by(By::Service));
     let inferred = |group: &GroupReport| (group.likely_owners[0].pid, group.inferred_from.unwrap());
     assert_eq!(inferred(&report.groups[0]), (80, InferredFrom::LiveSocket));
     assert_eq!(inferred(&report.groups[1]), (70, InferredFrom::Listener));
@@ -216,7 +240,7 @@ fn likely_owners_are_those_of_the_listener_or_of_a_live_connection() {
 
 #[test]
 fn an_empty_namespace_has_no_shares() {
-    let report = report(&reading(Vec::new(), &[]), None, By::Service, None);
+    let report = report(&reading(Vec::new(), &[]), None, by(By::Service));
     assert_eq!(
         (report.count, report.groups.len(), report.fullest),
         (0, 0, None)
@@ -234,11 +258,16 @@ fn lines_are_of_the_wanted_family_and_sums_of_both() {
     );
     let four = kept("10.0.0.5:40000", "10.0.0.9:80", 5);
     let both = reading(Vec::new(), &[four, six]);
-    for (family, key) in [
-        (Family::V4, "10.0.0.9:80"),
-        (Family::V6, "[2001:db8::9]:80"),
-    ] {
-        let report = report(&both, None, By::Service, Some(family));
+    for (v4, key) in [(true, "10.0.0.9:80"), (false, "[2001:db8::9]:80")] {
+        let families = Families { v4, v6: !v4 };
+        let report = report(
+            &both,
+            None,
+            Selection {
+                by: By::Service,
+                families,
+            },
+        );
         let keys: Vec<_> = report.groups.iter().map(|one| one.key.as_deref()).collect();
         assert_eq!((keys, report.count), (vec![Some(key)], 2));
         assert_eq!(report.groups[0].share_ratio, 0.5);
@@ -252,7 +281,7 @@ fn owners_are_missing_only_where_there_is_a_socket_to_infer_them_from() {
         complete: true,
         ..Owners::default()
     });
-    let told = report(&reading, None, By::Service, None);
+    let told = report(&reading, None, by(By::Service));
     let missing: Vec<_> = told
         .incomplete
         .iter()
@@ -273,13 +302,13 @@ fn owners_are_missing_only_where_there_is_a_socket_to_infer_them_from() {
     };
     let owners = reading.owners.as_mut().unwrap();
     owners.by_inode = [(7, vec![holder])].into_iter().collect();
-    assert_eq!(report(&reading, None, By::Service, None).incomplete, []);
+    assert_eq!(report(&reading, None, by(By::Service)).incomplete, []);
 }
 
 #[test]
 fn those_that_are_late_are_not_in_the_drain_of_ten_seconds() {
     let left = [0, 1, 10, 11].map(|left| kept("10.0.0.5:40000", "10.0.0.9:80", left));
-    let report = report(&reading(Vec::new(), &left), None, By::Service, None);
+    let report = report(&reading(Vec::new(), &left), None, by(By::Service));
     assert_eq!(report.drain_per_second, 0.2);
 }
 
@@ -289,19 +318,19 @@ fn each_namespace_is_compared_with_itself_and_the_sum_with_the_sum() {
         let sockets = vec![kept("10.0.0.5:40000", "10.0.0.9:80", 5); count];
         let mut namespace = reading(Vec::new(), &sockets).namespaces.remove(0);
         namespace.netns.inode = Some(inode);
-        namespace.limits.range = Some(range);
+        namespace.settings.ports.range = Some(range);
         namespace
     };
-    let both = |one, other| Reading {
+    let both = |one, other| Snapshot {
         namespaces: vec![
             in_namespace(1, one, 40_000..=40_009),
             in_namespace(2, other, 32_768..=60_999),
         ],
-        ..Reading::default()
+        ..Snapshot::default()
     };
     let (before, now) = (both(2, 5), both(3, 9));
     let since = Some((&before, Duration::from_secs(1)));
-    let report = report(&now, since, By::Service, None);
+    let report = report(&now, since, by(By::Service));
     assert_eq!((report.count, report.delta), (12, Some(5)));
     let mut deltas: Vec<_> = report.groups.iter().map(|group| group.delta).collect();
     deltas.sort_unstable();
@@ -315,7 +344,7 @@ fn a_new_group_is_all_change() {
     let (before, now) = (reading(Vec::new(), &[]), mixed());
     let since = Some((&before, Duration::from_secs(1)));
     assert_eq!(
-        report(&now, since, By::Service, None).groups[0].delta,
+        report(&now, since, by(By::Service)).groups[0].delta,
         Some(3)
     );
 }
@@ -323,10 +352,10 @@ fn a_new_group_is_all_change() {
 #[test]
 fn a_limit_of_none_has_no_share_and_reserved_ports_are_not_usable() {
     let mut reading = mixed();
-    let limits = &mut reading.namespaces[0].limits;
+    let limits = &mut reading.namespaces[0].settings.ports;
     limits.tcp_max_tw_buckets = Some(0);
     limits.reserved = [80, 32768, 32769].into_iter().collect();
-    let report = report(&reading, None, By::Service, None);
+    let report = report(&reading, None, by(By::Service));
     assert_eq!((report.limit, report.fill_ratio), (Some(0), None));
     assert_eq!(report.fullest.unwrap().usable, 28_230);
 }
@@ -338,7 +367,7 @@ fn a_namespace_tells_its_own_fin_wait_2() {
         ..kept("10.0.0.5:40000", "10.0.0.9:5432", 5)
     };
     let two = [waiting, kept("10.0.0.5:40001", "10.0.0.9:5432", 5)];
-    let report = report(&reading(Vec::new(), &two), None, By::Service, None);
+    let report = report(&reading(Vec::new(), &two), None, by(By::Service));
     let namespace = &report.namespaces[0];
     assert_eq!((namespace.count, namespace.fin_wait_2), (2, 1));
 }
@@ -350,11 +379,10 @@ fn all_and_each_group_are_sampled() {
         samples.add(&report(
             &reading(Vec::new(), sockets),
             None,
-            By::Service,
-            None,
+            by(By::Service),
         ));
     }
-    let mut last = report(&mixed(), None, By::Service, None);
+    let mut last = report(&mixed(), None, by(By::Service));
     last.groups[0].key = Some("10.0.0.9:80".to_owned());
     samples.fill(&mut last);
     for sampled in [&last.sampled, &last.groups[0].sampled] {
@@ -380,14 +408,13 @@ fn between_two_ports_that_nobody_is_given_there_is_no_telling() {
     let reading = reading(Vec::new(), &one);
     let found = groups(&reading, By::Service);
     assert_eq!(found, [(Some("10.1.0.1:443".to_owned()), None, 1)]);
-    assert_eq!(reading.namespaces[0].tally.destinations(9), []);
 }
 
 #[test]
 fn destinations_of_most_connections_come_first() {
     let mut sockets = vec![kept("10.0.0.5:40000", "10.0.0.9:80", 5); 3];
     sockets.extend(["10.0.0.6:40000", "10.0.0.7:40000"].map(|local| kept(local, "10.0.0.8:80", 5)));
-    let reading = reading(Vec::new(), &sockets);
-    let destinations = reading.namespaces[0].tally.destinations(1);
+    let listening = ListenAddresses::default();
+    let destinations = tally(&listening, &sockets).destinations(1);
     assert_eq!(destinations[0].to_string(), "10.0.0.9:80");
 }

@@ -5,8 +5,9 @@ use std::{collections::HashMap, net::IpAddr};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::super::attribute::{Place, Places};
-use crate::model::{Address, Endpoint, Family, Listener, Queue, Segment};
+use crate::model::{
+    Address, Endpoint, Family, ListenAddress, ListenAddresses, Listener, Queue, Segment,
+};
 
 /// An accept queue at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
@@ -49,17 +50,17 @@ pub enum Listening {
 #[derive(Debug, Default)]
 pub struct Queues {
     taken_ns: u64,
-    places: Places,
-    samples: HashMap<Place, QueueSample>,
+    places: ListenAddresses,
+    samples: HashMap<ListenAddress, QueueSample>,
 }
 
 impl Queues {
     /// From a dump of listeners at a time, in nanoseconds since 1970.
     pub fn of(listeners: &[Listener], taken_ns: u64) -> Self {
-        let mut samples: HashMap<Place, QueueSample> = HashMap::new();
+        let mut samples: HashMap<ListenAddress, QueueSample> = HashMap::new();
         for listener in listeners {
             let (Some(place), Queue::Accept { length, limit }) =
-                (Place::of(listener), listener.queue)
+                (ListenAddress::of(listener), listener.queue)
             else {
                 continue;
             };
@@ -78,7 +79,7 @@ impl Queues {
         }
         Queues {
             taken_ns,
-            places: Places::of(listeners),
+            places: ListenAddresses::of(listeners),
             samples,
         }
     }

@@ -11,6 +11,7 @@ use anyhow::{Context, anyhow};
 use sockdiag::{
     Error,
     analysis::trace::{Queues, rises},
+    collect::Throttle,
     model::{Condition, Counters, Incomplete},
     source::{
         Capture, CaptureWriter, Kernel, SockDiag, any_interface_is_up, drop_privileges, interfaces,
@@ -19,10 +20,8 @@ use sockdiag::{
 
 use super::{TraceArgs, clocks::Clocks, finish, intake::Intake, teller::Teller};
 use crate::command::{
-    pace::Pace,
     usage,
     wait::{Waiter, Woken},
-    walks::tcp_listeners,
     with_way_in,
 };
 
@@ -67,11 +66,11 @@ struct Live {
     diag: SockDiag,
     intake: Intake,
     /// Of looking at listeners.
-    looking: Pace,
+    looking: Throttle,
     /// Of writing what was captured.
-    saving: Pace,
+    saving: Throttle,
     /// Of counting what waits.
-    counting: Pace,
+    counting: Throttle,
     clocks: Clocks,
     kernel: Kernel,
     /// What it had counted when the trace began.
@@ -99,9 +98,9 @@ impl Live {
             writer: args.writer()?,
             diag: SockDiag::open()?,
             intake: Intake::new(args, condition),
-            looking: Pace::one_in(PARTS),
-            saving: Pace::one_in(PARTS),
-            counting: Pace::one_in(PARTS),
+            looking: Throttle::one_in(PARTS),
+            saving: Throttle::one_in(PARTS),
+            counting: Throttle::one_in(PARTS),
             clocks: Clocks::now(),
             before,
             kernel,
@@ -198,7 +197,7 @@ impl Live {
             return;
         }
         let begun = Instant::now();
-        match tcp_listeners(&mut self.diag) {
+        match self.diag.tcp_listeners() {
             Ok(listeners) => {
                 let queues = Queues::of(&listeners, self.clocks.packets_ns);
                 self.intake.tracker.look_at(queues);

@@ -16,8 +16,8 @@ use std::{
 use clap::{Args, ValueHint};
 use sockdiag::{
     analysis::filter::{Filter, FilterError},
-    model::{Comparison, Condition, End, Incomplete},
-    source::{CaptureWriter, Families},
+    model::{Comparison, Condition, End, Families, Incomplete},
+    source::CaptureWriter,
 };
 
 use super::{FormatArgs, PlaceArgs, describe, options::duration, usage};

@@ -8,8 +8,8 @@ use sockdiag::{
         Close, Collector, Event, Handshake, Line, Shortcomings, Summary, Tally, TraceReport,
         Waiting,
     },
-    model::{Address, Condition, Incomplete},
-    source::{CaptureWriter, Families},
+    model::{Address, Condition, Families, Incomplete},
+    source::CaptureWriter,
 };
 
 use super::{TraceArgs, devices::Devices, intake::Intake};

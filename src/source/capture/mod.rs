@@ -22,8 +22,11 @@ use self::{
     ring::Ring,
     socket::{ANY, PacketSocket, failed},
 };
-use super::{packet::Packet, sock_diag::Families};
-use crate::{Error, Result, model::Condition};
+use super::packet::Packet;
+use crate::{
+    Error, Result,
+    model::{Condition, Families},
+};
 
 /// For all rings together: what comes within about a second of 100,000 packets, should the process
 /// have to wait for a processor.

@@ -9,7 +9,10 @@ use libc::{c_int, sock_filter, socklen_t};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt::socket_error};
 
 use super::filter;
-use crate::{Error, Result, model::Condition, source::sock_diag::Families};
+use crate::{
+    Error, Result,
+    model::{Condition, Families},
+};
 
 /// Every device.
 pub const ANY: u32 = 0;

@@ -66,8 +66,11 @@ impl Kernel {
         Ok(found)
     }
 
-    /// Looks at each descriptor of these processes, and counts those that it may not look at.
-    pub fn look_at_types(&self, processes: &mut [ProcessFds]) -> Result<u64> {
+    /// Reads what the descriptors of these processes are. Returns how many processes refused.
+    pub fn read_types<'a>(
+        &self,
+        processes: impl IntoIterator<Item = &'a mut ProcessFds>,
+    ) -> Result<u64> {
         let mut reader = self.reader()?;
         let mut refused = 0;
         for process in processes {

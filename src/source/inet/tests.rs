@@ -168,10 +168,13 @@ fn a_port_chosen_at_connect_is_told_from_one_that_may_have_been_bound() {
 }
 
 #[test]
-fn listeners_requests_and_unknown_states_hold_no_port_as_connections() {
-    for state in [0, 3, 10, 12, 13, 255] {
-        assert_eq!(Row::decode(&header(2, state, 0)).unwrap().holder(), None);
+fn listeners_and_unknown_states_are_no_connections_and_requests_are_requests() {
+    let holder = |state| Row::decode(&header(2, state, 0)).unwrap().holder();
+    for state in [0, 10, 12, 13, 255] {
+        assert_eq!(holder(state), None);
     }
+    let request = holder(3);
+    assert!(matches!(request, Some(Holder::Request(request)) if request.local.port == 8080));
 }
 
 #[test]

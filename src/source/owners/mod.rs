@@ -8,7 +8,7 @@
 mod scan;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -79,12 +79,12 @@ impl Kernel {
         });
     }
 
-    fn name(&self, mut holders: Vec<Holder>) -> HashMap<u32, Vec<Owner>> {
+    fn name(&self, mut holders: Vec<Holder>) -> BTreeMap<u32, Vec<Owner>> {
         holders.sort_unstable();
         holders.dedup();
         holders.retain(|holder| !process::is_path_only(self.proc_root(), holder.pid, holder.fd));
         let mut processes: HashMap<u32, (String, Option<String>)> = HashMap::new();
-        let mut by_inode: HashMap<u32, Vec<Owner>> = HashMap::new();
+        let mut by_inode: BTreeMap<u32, Vec<Owner>> = BTreeMap::new();
         for Holder { inode, pid, fd } in holders {
             let (name, cgroup) = processes.entry(pid).or_insert_with(|| {
                 let name = process::name(self.proc_root(), pid).unwrap_or_default();

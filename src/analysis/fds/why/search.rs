@@ -1,10 +1,7 @@
 //! The search for where a limit comes from: from a process to its ancestors.
 
 use super::{Holder, Origin, SetBy};
-use crate::{
-    analysis::unit_of,
-    model::{ConfiguredLimits, FdLimits, Login, Relative, Setting, UnitLimits},
-};
+use crate::model::{ConfiguredLimits, FdLimits, Login, Relative, Setting, UnitLimits, unit_of};
 
 /// One of the two limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ fn ports_of_the_other_parity_tell_of_bind_before_connect() {
     let report = report(
         &reading(limits(), &[&bound[..], &[other]].concat()),
         None,
-        By::Tuple,
+        by(By::Tuple),
     );
     let of = |port| {
         report
@@ -68,7 +68,7 @@ fn a_port_towards_two_destinations_was_not_bound() {
         .iter()
         .flat_map(|to| [101, 103, 105].map(|port| connection(port, to, State::Established)))
         .collect();
-    let report = report(&reading(limits(), &all), None, By::Tuple);
+    let report = report(&reading(limits(), &all), None, by(By::Tuple));
     assert_eq!(report.namespaces[0].bound_first, 0);
 }
 
@@ -83,7 +83,7 @@ fn when_bind_has_taken_all_of_its_own_it_takes_those_of_connect_too() {
     let all: Vec<_> = turns
         .map(|(port, to)| connection(*port, to, State::Established))
         .collect();
-    let report = report(&reading(limits(), &all), None, By::Tuple);
+    let report = report(&reading(limits(), &all), None, by(By::Tuple));
     assert_eq!(report.namespaces[0].bound_first, 20);
     assert_eq!(report.namespaces[0].state, Pressure::LikelyExhausted);
     for row in &report.tuples {
@@ -166,7 +166,7 @@ fn bind_has_taken_all_of_its_own_only_for_several_destinations() {
         established(one.iter().copied().chain([100, 102, 104]), "10.0.0.9:80"),
         established(other.iter().copied().chain([106, 108, 110]), "10.0.0.9:81"),
     ];
-    let both = report(&reading(limits(), &spread.concat()), None, By::Tuple);
+    let both = report(&reading(limits(), &spread.concat()), None, by(By::Tuple));
     assert_eq!(both.namespaces[0].bound_first, 16);
 
     let even = [100, 102, 104, 106, 108];

@@ -6,12 +6,16 @@ mod inferred;
 mod outlook;
 mod pressure;
 
-use std::{collections::HashMap, net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::*;
 use crate::{
     analysis::Sampling,
-    model::{Connection, Endpoint, Family, Listener, Owner, Owners, PortLimits, PortSet, State},
+    model::{
+        Connection, CounterId, Endpoint, Family, ListenAddresses, Listener, Owner, Owners,
+        PortLimits, PortSet, Snapshot, State,
+        snapshot::{Listeners, PortTally},
+    },
 };
 
 fn address(text: &str) -> IpAddr {
@@ -62,31 +66,53 @@ fn ports(ports: impl IntoIterator<Item = u16>) -> PortSet {
     ports.into_iter().collect()
 }
 
-fn reading(limits: PortLimits, connections: &[Connection]) -> Reading {
-    let mut capacity = Capacity::new(limits, &[]).unwrap();
-    capacity.block(PortSet::default());
-    with_capacity(capacity, connections)
+fn reading(limits: PortLimits, connections: &[Connection]) -> Snapshot {
+    with_others(limits, &[], PortSet::default(), connections)
 }
 
-fn with_capacity(capacity: Capacity, connections: &[Connection]) -> Reading {
-    let mut tally = Tally::new(true);
-    connections.iter().for_each(|one| tally.add(one, &capacity));
-    let namespace = NamespaceReading {
-        netns: Default::default(),
-        capacity,
-        tally,
-        binders: Oldest::default(),
-        active_opens: Some(connections.len() as i128),
-        interfaces: HashMap::new(),
+/// With listeners, and ports of sockets that are only bound.
+fn with_others(
+    limits: PortLimits,
+    listeners: &[Listener],
+    bound: PortSet,
+    connections: &[Connection],
+) -> Snapshot {
+    let listening = ListenAddresses::of(listeners);
+    let mut tally = tally(&limits, &listening);
+    connections.iter().for_each(|one| tally.add(one));
+    let mut holders = tally.finish(Duration::ZERO, true);
+    holders.bound_only = Some(bound);
+    let mut namespace = NetnsSnapshot {
+        port_holders: Some(Arc::new(holders)),
+        listeners: Some(Listeners {
+            sockets: listeners.to_vec(),
+            ..Listeners::default()
+        }),
+        ..NetnsSnapshot::default()
     };
-    Reading {
+    namespace.settings.ports = limits;
+    let opens = CounterId::new("Tcp", "ActiveOpens");
+    namespace.counters.values = vec![(opens, connections.len() as i128)];
+    Snapshot {
         namespaces: vec![namespace],
-        ..Reading::default()
+        ..Snapshot::default()
     }
 }
 
-fn only(reading: &Reading) -> TupleReport {
-    let mut report = report(reading, None, By::Tuple);
+fn tally<'a>(limits: &PortLimits, listening: &'a ListenAddresses) -> PortTally<'a> {
+    let delay = limits.tcp_tw_reuse_delay_ms.unwrap_or(1000);
+    PortTally::new(limits.range.clone().unwrap(), listening, delay, true)
+}
+
+fn by(by: By) -> Selection {
+    Selection {
+        by,
+        ..Selection::default()
+    }
+}
+
+fn only(snapshot: &Snapshot) -> TupleReport {
+    let mut report = report(snapshot, None, by(By::Tuple));
     assert_eq!(report.tuples.len(), 1, "{:#?}", report.tuples);
     report.tuples.remove(0)
 }
@@ -105,7 +131,7 @@ fn one_destination_fills_while_another_has_room() {
         .map(|port| connection(port, "10.0.0.9:80", State::Established))
         .collect();
     all.push(connection(100, "10.0.0.9:81", State::Established));
-    let report = report(&reading(limits(), &all), None, By::Tuple);
+    let report = report(&reading(limits(), &all), None, by(By::Tuple));
     let is = |row: &TupleReport| (row.used, row.free, row.used_ratio, row.state);
     assert_eq!(is(&report.tuples[0]), (20, 0, 1.0, Pressure::Exhausted));
     assert_eq!(is(&report.tuples[1]), (1, 19, 0.05, Pressure::Ok));
@@ -117,12 +143,15 @@ fn reserved_listening_and_bound_ports_are_nobodys() {
         reserved: ports([100, 101, 5000]),
         ..limits()
     };
-    let mut capacity = Capacity::new(limits, &[listener(102), listener(80)]).unwrap();
-    capacity.block(ports([103, 102]));
+    let listeners = [listener(102), listener(80)];
     let came_in = connection(102, "10.0.0.9:50000", State::Established);
     let mut all = open(6, "10.0.0.9:80").split_off(2);
     all.push(came_in);
-    let report = report(&with_capacity(capacity, &all), None, By::Tuple);
+    let report = report(
+        &with_others(limits, &listeners, ports([103, 102]), &all),
+        None,
+        by(By::Tuple),
+    );
     assert_eq!(report.tuples.len(), 1, "what came in at a listener is none");
     let (row, range) = (&report.tuples[0], report.range.unwrap());
     assert_eq!((range.low, range.high), (100, 119));
@@ -137,9 +166,8 @@ fn reserved_listening_and_bound_ports_are_nobodys() {
 
 #[test]
 fn a_held_port_that_somebody_bound_elsewhere_counts_once() {
-    let mut capacity = Capacity::new(limits(), &[]).unwrap();
-    capacity.block(ports([100, 101]));
-    let row = only(&with_capacity(capacity, &open(3, "10.0.0.9:80")));
+    let bound = ports([100, 101]);
+    let row = only(&with_others(limits(), &[], bound, &open(3, "10.0.0.9:80")));
     assert_eq!((row.used, row.free), (3, 20 - 4));
 }
 
@@ -235,7 +263,7 @@ fn a_socket_bound_to_a_device_gets_no_port_of_an_unbound_one() {
     let mut bound = connection(110, "10.0.0.9:80", State::Established);
     bound.local.interface = 7;
     all.push(bound);
-    let report = report(&reading(limits(), &all), None, By::Tuple);
+    let report = report(&reading(limits(), &all), None, by(By::Tuple));
     let of = |device: Option<&str>| {
         let mut rows = report.tuples.iter();
         rows.find(|row| row.interface.as_deref() == device).unwrap()
@@ -248,7 +276,7 @@ fn a_socket_bound_to_a_device_gets_no_port_of_an_unbound_one() {
 fn groups_sum_what_adds_up_and_keep_the_fullest() {
     let mut all = open(3, "10.0.0.9:80");
     all.extend(open(8, "10.0.0.8:80"));
-    let report = report(&reading(limits(), &all), None, By::Source);
+    let report = report(&reading(limits(), &all), None, by(By::Source));
     assert_eq!(report.tuples.len(), 1);
     let row = &report.tuples[0];
     assert_eq!(
@@ -264,11 +292,11 @@ fn a_group_loses_the_ports_of_tuples_that_are_gone() {
     let before = reading(limits(), &[&one[..], &other].concat());
     let now = reading(limits(), &other);
     let since = Some((&before, Duration::from_secs(2)));
-    let all = report(&now, since, By::Source).tuples;
+    let all = report(&now, since, by(By::Source)).tuples;
     let [row] = &all[..] else { panic!("{all:?}") };
     assert_eq!((row.tuples, row.used, row.delta), (1, 4, Some(-8)));
     assert_eq!(row.per_second, Some(0.0), "nothing was taken");
-    let left = report(&now, since, By::Destination).tuples;
+    let left = report(&now, since, by(By::Destination)).tuples;
     assert_eq!((left.len(), left[0].delta), (1, Some(0)));
 }
 
@@ -282,7 +310,7 @@ fn a_destination_loses_the_ports_of_a_source_that_is_gone() {
     let before = reading(limits(), &[&kept[..], &other].concat());
     let now = reading(limits(), &kept);
     let since = Some((&before, Duration::from_secs(2)));
-    let row = &report(&now, since, By::Destination).tuples[0];
+    let row = &report(&now, since, by(By::Destination)).tuples[0];
     assert_eq!((row.tuples, row.used, row.delta), (1, 2, Some(-4)));
 }
 
@@ -293,12 +321,12 @@ fn each_namespace_is_compared_with_itself() {
         reading.namespaces[0].netns.inode = Some(inode);
         reading.namespaces.remove(0)
     };
-    let both = |one, other| Reading {
+    let both = |one, other| Snapshot {
         namespaces: vec![in_namespace(1, one), in_namespace(2, other)],
-        ..Reading::default()
+        ..Snapshot::default()
     };
     let (before, now) = (both(2, 5), both(3, 9));
-    let report = report(&now, Some((&before, Duration::from_secs(1))), By::Tuple);
+    let report = report(&now, Some((&before, Duration::from_secs(1))), by(By::Tuple));
     let mut deltas: Vec<_> = report.tuples.iter().map(|row| row.delta).collect();
     deltas.sort_unstable();
     assert_eq!(deltas, [Some(1), Some(4)]);
@@ -325,7 +353,7 @@ fn what_one_process_holds_leaves_no_line_for_nobody() {
     });
     let before = reading(limits(), &[]);
     let since = Some((&before, Duration::from_secs(1)));
-    let rows = report(&now, since, By::Process).tuples;
+    let rows = report(&now, since, by(By::Process)).tuples;
     let [row] = &rows[..] else { panic!("{rows:?}") };
     assert_eq!((row.process.as_ref().unwrap().pid, row.used), (1, 1));
     assert_eq!((row.delta, row.per_second), (None, None));
@@ -352,7 +380,7 @@ fn by_process_tells_each_holder_and_what_nobody_holds() {
         complete: true,
         ..Owners::default()
     });
-    let report = report(&reading, None, By::Process);
+    let report = report(&reading, None, by(By::Process));
     let used: Vec<_> = report
         .tuples
         .iter()
@@ -363,55 +391,41 @@ fn by_process_tells_each_holder_and_what_nobody_holds() {
 }
 
 #[test]
-fn two_walks_make_one_count() {
-    let capacity = Capacity::new(limits(), &[]).unwrap();
-    let (mut one, mut other) = (Tally::new(true), Tally::new(true));
-    one.add(
-        &connection(100, "10.0.0.9:80", State::Established),
-        &capacity,
-    );
-    other.add(
-        &connection(102, "10.0.0.8:80", State::Established),
-        &capacity,
-    );
-    other.add(&connection(104, "10.0.0.9:80", State::TimeWait), &capacity);
+fn two_dumps_make_one_count() {
+    let listening = ListenAddresses::default();
+    let [mut one, mut other] = [(), ()].map(|()| tally(&limits(), &listening));
+    one.add(&connection(100, "10.0.0.9:80", State::Established));
+    other.add(&connection(102, "10.0.0.8:80", State::Established));
+    other.add(&connection(104, "10.0.0.9:80", State::TimeWait));
     one.merge(other);
-    let used: Vec<u64> = one.tuples().iter().map(|(_, tuple)| tuple.used()).collect();
-    assert_eq!(used, [2, 1]);
-    let held: Vec<u32> = one.held().iter().map(|socket| socket.tuple).collect();
-    assert_eq!(held, [0, 1]);
+    let both = one.finish(Duration::ZERO, true);
+    let used: Vec<u64> = both.tuples.iter().map(|(_, tuple)| tuple.used()).collect();
+    assert_eq!(used, [1, 2], "in the order of addresses");
+    let sockets = both.sockets.unwrap();
+    let tuples: Vec<(u32, u32)> = sockets.iter().map(|one| (one.tuple, one.inode)).collect();
+    assert_eq!(tuples, [(1, 100), (0, 102)]);
 }
 
 #[test]
-fn two_walks_of_one_tuple_add_all_that_is_known_of_it() {
-    let always = PortLimits {
-        tcp_tw_reuse: Some(1),
-        ..limits()
-    };
-    let capacity = Capacity::new(always, &[]).unwrap();
-    let (mut one, mut other) = (Tally::new(false), Tally::new(false));
-    one.add(
-        &connection(100, "127.0.0.1:80", State::Established),
-        &capacity,
-    );
+fn two_dumps_of_one_tuple_add_all_that_is_known_of_it() {
+    let listening = ListenAddresses::default();
+    let [mut one, mut other] = [(), ()].map(|()| tally(&limits(), &listening));
+    one.add(&connection(100, "127.0.0.1:80", State::Established));
     let known = Connection {
         port_at_connect: Some(true),
         ..connection(102, "127.0.0.1:80", State::Established)
     };
-    other.add(&known, &capacity);
-    other.add(&connection(104, "127.0.0.1:80", State::TimeWait), &capacity);
+    other.add(&known);
+    other.add(&connection(104, "127.0.0.1:80", State::TimeWait));
     one.merge(other);
-    let (_, tuple) = &one.tuples()[0];
+    let both = one.finish(Duration::ZERO, true);
+    let (_, tuple) = &both.tuples[0];
     assert_eq!(tuple.ports, ports([100, 102, 104]));
     assert_eq!(tuple.in_state(State::Established), 2);
-    assert_eq!(tuple.reusable, ports([104]));
+    assert_eq!(tuple.aged, ports([104]));
     assert_eq!(tuple.at_connect, ports([102]));
     assert_eq!(tuple.sockets.inodes(), [100, 102]);
     assert_eq!(tuple.left.count(), 1);
-    assert!(tuple.is_loopback);
-    let mut empty = Tally::new(false);
-    empty.merge(one);
-    assert!(empty.tuples()[0].1.is_loopback);
 }
 
 #[test]
@@ -435,16 +449,16 @@ fn a_line_that_was_not_there_held_nothing() {
     );
     let mut samples = Samples::default();
     for reading in [&none, &some, &some] {
-        samples.add(&report(reading, None, By::Tuple));
+        samples.add(&report(reading, None, by(By::Tuple)));
     }
-    let mut last = report(&some, None, By::Tuple);
+    let mut last = report(&some, None, by(By::Tuple));
     samples.fill(&mut last);
     let sampled = last.tuples[0].sampled.clone().unwrap();
     assert_eq!(
         (sampled.samples, sampled.minimum, sampled.maximum),
         (3, 0, 4)
     );
-    let mut empty = report(&none, None, By::Tuple);
+    let mut empty = report(&none, None, by(By::Tuple));
     samples.fill(&mut empty);
     let gone = &empty.tuples[0];
     assert_eq!((gone.used, gone.free, gone.used_ratio), (0, 20, 0.0));

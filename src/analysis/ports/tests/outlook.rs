@@ -2,8 +2,12 @@
 
 use super::{super::outlook::outlook, *};
 
-fn after(seconds: u64, before: &Reading, now: &Reading) -> TupleReport {
-    let mut report = report(now, Some((before, Duration::from_secs(seconds))), By::Tuple);
+fn after(seconds: u64, before: &Snapshot, now: &Snapshot) -> TupleReport {
+    let mut report = report(
+        now,
+        Some((before, Duration::from_secs(seconds))),
+        by(By::Tuple),
+    );
     report.tuples.remove(0)
 }
 
@@ -35,7 +39,15 @@ fn a_tuple_without_room_is_full_now() {
 }
 
 /// A range of 1000 ports and connections that each end in a TIME_WAIT at once.
-fn churn(per_second: u16, seconds: u16) -> Reading {
+fn churn(per_second: u16, seconds: u16) -> Snapshot {
+    churn_and(per_second, seconds, [])
+}
+
+fn churn_and(
+    per_second: u16,
+    seconds: u16,
+    others: impl IntoIterator<Item = Connection>,
+) -> Snapshot {
     let limits = PortLimits {
         range: Some(1000..=1999),
         tcp_tw_reuse: Some(0),
@@ -45,7 +57,7 @@ fn churn(per_second: u16, seconds: u16) -> Reading {
         left_ms: Some(59_999 - u32::from(n / per_second) * 1000),
         ..connection(1000 + n, "10.0.0.9:80", State::TimeWait)
     });
-    reading(limits, &kept.collect::<Vec<_>>())
+    reading(limits, &kept.chain(others).collect::<Vec<_>>())
 }
 
 #[test]
@@ -58,17 +70,11 @@ fn time_waits_that_run_out_as_fast_as_they_are_made_never_fill() {
 
 #[test]
 fn time_waits_whose_timers_are_late_did_not_run_out() {
-    let mut kept = churn(10, 60);
     let late = (0..20).map(|port| Connection {
         left_ms: Some(0),
         ..connection(1600 + port, "10.0.0.9:80", State::TimeWait)
     });
-    for one in late {
-        let NamespaceReading {
-            capacity, tally, ..
-        } = &mut kept.namespaces[0];
-        tally.add(&one, capacity);
-    }
+    let kept = churn_and(10, 60, late);
     let row = after(2, &kept, &kept);
     assert_eq!((row.per_second, row.full_in_seconds), (Some(10.0), None));
 }
@@ -123,7 +129,7 @@ fn what_is_likely_left_or_may_be_taken_over_is_the_room() {
     assert_eq!(foreseen(&four, &two, 2.0, &room(100, 10, 0)), Some(10.0));
     assert_eq!(foreseen(&four, &two, 1.0, &room(5, 5, 0)), Some(2.5));
     let taken_over = Tuple {
-        reusable: ports([3]),
+        aged: ports([3]),
         ..four
     };
     let found = foreseen(&taken_over, &two, 2.0, &room(9, 9, 1));

@@ -40,9 +40,8 @@ fn no_time_wait_is_taken_over_at_a_port_that_somebody_bound() {
         ..limits()
     };
     let kept = |ports: [u16; 3]| ports.map(|port| connection(port, "10.0.0.9:80", State::TimeWait));
-    let mut capacity = Capacity::new(always.clone(), &[]).unwrap();
-    capacity.block(ports([100]));
-    let row = only(&with_capacity(capacity, &kept([100, 102, 104])));
+    let kept_there = kept([100, 102, 104]);
+    let row = only(&with_others(always.clone(), &[], ports([100]), &kept_there));
     assert_eq!((row.reusable, row.room()), (2, 19));
 
     let inferred = only(&reading(always, &kept([101, 103, 105])));
@@ -81,7 +80,7 @@ fn the_worst_comes_first_then_least_room_then_most_used() {
 fn sampled(of: &[&[TupleReport]], last: &[TupleReport]) -> Vec<TupleReport> {
     let report = |rows: &[TupleReport]| PortsReport {
         tuples: rows.to_vec(),
-        ..super::report(&reading(limits(), &[]), None, By::Tuple)
+        ..super::report(&reading(limits(), &[]), None, by(By::Tuple))
     };
     let mut samples = Samples::default();
     of.iter().for_each(|rows| samples.add(&report(rows)));
@@ -138,7 +137,7 @@ fn what_is_gone_is_a_share_of_what_its_own_namespace_may_use() {
             reserved: ports(100..100 + reserved),
             ..limits()
         };
-        let mut report = report(&reading(limits, &[]), None, By::Tuple);
+        let mut report = report(&reading(limits, &[]), None, by(By::Tuple));
         report.namespaces[0].netns.name = Some(name.to_owned());
         report.namespaces.remove(0)
     };

@@ -20,10 +20,7 @@ use self::{
     },
     headers::Family,
 };
-use crate::{
-    model::{self, Condition},
-    source::sock_diag::Families,
-};
+use crate::model::{self, Condition, Families};
 
 /// How much of a packet is wanted: two VLAN tags, headers, extension headers and options.
 pub const SNAP_BYTES: u32 = 256;

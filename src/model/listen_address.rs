@@ -3,33 +3,35 @@
 
 use std::{collections::HashMap, net::IpAddr};
 
-use crate::model::{Endpoint, Listener, Local};
+use serde::{Deserialize, Serialize};
 
-/// A place where somebody listens. With SO_REUSEPORT a v6only and a dual-stack socket may share an
-/// address, and are two places.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Place {
+use super::{Endpoint, Listener, Local};
+
+/// An address that sockets listen on. With SO_REUSEPORT a v6only and a dual-stack socket may share
+/// an endpoint, and count as two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ListenAddress {
     endpoint: Endpoint,
     v6only: bool,
 }
 
-/// All places, each once however many sockets share it.
+/// Every listening address, each once however many sockets share it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Places {
-    by_port: HashMap<u16, Vec<Place>>,
+pub struct ListenAddresses {
+    by_port: HashMap<u16, Vec<ListenAddress>>,
 }
 
-impl Places {
+impl ListenAddresses {
     /// Collects them.
     pub fn of<'a>(listeners: impl IntoIterator<Item = &'a Listener>) -> Self {
-        let mut by_port: HashMap<u16, Vec<Place>> = HashMap::new();
-        for place in listeners.into_iter().filter_map(Place::of) {
+        let mut by_port: HashMap<u16, Vec<ListenAddress>> = HashMap::new();
+        for place in listeners.into_iter().filter_map(ListenAddress::of) {
             let there = by_port.entry(place.endpoint.port).or_default();
             if !there.contains(&place) {
                 there.push(place);
             }
         }
-        Places { by_port }
+        ListenAddresses { by_port }
     }
 
     /// The ports of all.
@@ -44,7 +46,7 @@ impl Places {
 
     /// A v6only and a dual-stack socket share the address, and which of them gets an IPv6 client
     /// the kernel does not tell.
-    pub fn contested(&self, place: &Place) -> bool {
+    pub fn contested(&self, place: &ListenAddress) -> bool {
         let there = self.by_port.get(&place.endpoint.port).into_iter().flatten();
         there
             .filter(|other| other.endpoint == place.endpoint)
@@ -54,7 +56,7 @@ impl Places {
 
     /// Where a connection with this concrete local end came in: an exact address before the
     /// wildcard, a bound device before none.
-    pub fn serving(&self, local: &Endpoint) -> Option<Place> {
+    pub fn serving(&self, local: &Endpoint) -> Option<ListenAddress> {
         let there = self.by_port.get(&local.port)?.iter();
         there
             .filter_map(|place| Some((place.score(local)?, *place)))
@@ -63,13 +65,13 @@ impl Places {
     }
 }
 
-impl Place {
+impl ListenAddress {
     /// Where an internet socket is bound.
     pub fn of(listener: &Listener) -> Option<Self> {
         let Local::Inet(endpoint) = listener.local else {
             return None;
         };
-        Some(Place {
+        Some(ListenAddress {
             endpoint,
             v6only: listener.v6only.unwrap_or(false),
         })
@@ -99,8 +101,8 @@ fn is_mapped(address: &IpAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Family;
     use super::*;
-    use crate::model::Family;
 
     fn at(address: &str, interface: u32) -> Endpoint {
         let address: IpAddr = address.parse().unwrap();
@@ -129,7 +131,7 @@ mod tests {
             .iter()
             .map(|(at, only)| listener(*at, *only))
             .collect();
-        Places::of(&listeners)
+        ListenAddresses::of(&listeners)
             .serving(&local)
             .map(|place| place.endpoint)
     }
@@ -176,11 +178,14 @@ mod tests {
     #[test]
     fn a_dual_stack_listener_beside_a_v6only_one_has_the_ipv4_clients() {
         let listeners = [listener(at("::", 0), true), listener(at("::", 0), false)];
-        let places = Places::of(&listeners);
-        let v4 = places.serving(&at("::ffff:10.0.0.1", 0)).unwrap();
-        assert_eq!(Some(v4), Place::of(&listeners[1]));
-        assert!(places.contested(&v4));
-        assert!(!Places::of(&listeners[..1]).contested(&Place::of(&listeners[0]).unwrap()));
+        let addresses = ListenAddresses::of(&listeners);
+        let v4 = addresses.serving(&at("::ffff:10.0.0.1", 0)).unwrap();
+        assert_eq!(Some(v4), ListenAddress::of(&listeners[1]));
+        assert!(addresses.contested(&v4));
+        assert!(
+            !ListenAddresses::of(&listeners[..1])
+                .contested(&ListenAddress::of(&listeners[0]).unwrap())
+        );
     }
 
     #[test]

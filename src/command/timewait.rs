@@ -1,19 +1,18 @@
 //! `sockdiag timewait`.
 
-mod live;
-mod reader;
-
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use sockdiag::{
-    analysis::timewait::{By, Samples, TimewaitReport, report},
-    source::Kernel,
+    analysis::timewait::{By, Samples, Selection, TimewaitReport, report},
+    collect::{Collector, Needs, OwnerNeeds},
 };
 
-use super::{FamilyArgs, OutputArgs, OwnerArgs, PlaceArgs, Places, Session, TimeArgs, describe};
+use super::{
+    FamilyArgs, OutputArgs, OwnerArgs, PlaceArgs, Purpose, Session, TimeArgs, collect_only,
+    describe,
+};
 use crate::render::View;
-use reader::Reader;
 
 /// A sample walks all sockets of the host.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
@@ -87,14 +86,29 @@ pub fn run(args: &TimewaitArgs) -> anyhow::Result<()> {
     }
     let timing = args.time.timing(SAMPLE_EVERY);
     let mut session = Session::new(&args.output, timing, View::default())?;
-    let kernel = Kernel::with_proc_root(&args.place.proc_root);
-    let places = Places::find(&args.place, &kernel)?;
-    let by = args.by.into();
-    let family = args.family.only();
-    let mut reader = Reader::new(&kernel, &places, &args.owners);
+    let kernel = args.place.kernel();
+    let namespaces = args.place.namespaces(&kernel)?;
+    let selection = Selection {
+        by: args.by.into(),
+        families: args.family.families(),
+    };
+    let needs = Needs {
+        owners: args.owners.needs(),
+        ..Needs::timewait()
+    };
+    let samples = Needs {
+        owners: OwnerNeeds::None,
+        unthrottled: true,
+        ..Needs::timewait()
+    };
+    let mut collector = Collector::new(kernel, needs.clone()).within(namespaces);
+    let needs = |purpose| match purpose {
+        Purpose::Report => &needs,
+        Purpose::Sample => &samples,
+    };
     session.each_report(
-        |purpose| reader.read(purpose),
-        |now, before| report(now, before, by, family),
+        |purpose| collect_only(&mut collector, needs(purpose), "counting TIME_WAITs"),
+        |now, before| report(now, before, selection),
         Samples::default(),
     )
 }

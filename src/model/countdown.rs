@@ -1,16 +1,18 @@
-//! When timewait sockets run out: how many have so many seconds left.
+//! When timewait sockets expire: how many have how many seconds left.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The kernel keeps one for a minute at most (`TCP_TIMEWAIT_LEN`, include/net/tcp.h); the last place
 /// is for what claims more.
 const SECONDS: usize = 61;
-/// So many are kept one by one, without an allocation.
+/// This many are kept one by one, without an allocation.
 const FEW: usize = 14;
 
 /// How long each of many timewait sockets has left, to the second.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Countdown(Left);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 enum Left {
     Few { seconds: [u8; FEW], len: u8 },
     Many(Box<[u32; SECONDS]>),
@@ -25,6 +27,32 @@ impl Default for Countdown {
     }
 }
 
+impl PartialEq for Countdown {
+    fn eq(&self, other: &Self) -> bool {
+        (0..SECONDS)
+            .all(|second| self.between(second, second + 1) == other.between(second, second + 1))
+    }
+}
+
+impl Eq for Countdown {}
+
+/// A list of seconds and how many have that many left.
+impl Serialize for Countdown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.each())
+    }
+}
+
+impl<'de> Deserialize<'de> for Countdown {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut countdown = Countdown::default();
+        for (second, count) in Vec::<(usize, u32)>::deserialize(deserializer)? {
+            countdown.add_second(second.min(SECONDS - 1), count);
+        }
+        Ok(countdown)
+    }
+}
+
 impl Countdown {
     /// Counts one that has so many milliseconds left.
     pub fn add(&mut self, left_ms: u32) {
@@ -32,7 +60,7 @@ impl Countdown {
         self.add_second(second as usize, 1);
     }
 
-    /// Counts those of another.
+    /// Adds another countdown.
     pub fn merge(&mut self, other: &Countdown) {
         for (second, count) in other.each() {
             self.add_second(second, count);
@@ -82,7 +110,7 @@ impl Countdown {
         self.each().map(|(_, count)| u64::from(count)).sum()
     }
 
-    /// How many run out within so many seconds; those of a begun second by its part.
+    /// How many run out within so many seconds; interpolated within the last, partial second.
     pub fn within(&self, seconds: f64) -> f64 {
         let part = |second: usize| (seconds - second as f64).clamp(0.0, 1.0);
         self.each()

@@ -1,21 +1,18 @@
 //! `sockdiag ports`.
 
-mod reader;
-
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use sockdiag::{
-    analysis::ports::{By, PortsReport, Samples, report},
-    source::Kernel,
+    analysis::ports::{By, PortsReport, Samples, Selection, report},
+    collect::{Collector, Needs, OwnerNeeds, PortDepth},
 };
 
 use super::{
-    FamilyArgs, OutputArgs, OwnerArgs, OwnersArg, PlaceArgs, Places, Session, TimeArgs, describe,
-    usage,
+    FamilyArgs, OutputArgs, OwnerArgs, PlaceArgs, Purpose, Session, TimeArgs, collect_only,
+    describe, usage,
 };
 use crate::render::View;
-use reader::Reader;
 
 /// A sample walks all sockets of the host.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
@@ -82,7 +79,7 @@ pub fn run(args: &PortsArgs) -> anyhow::Result<()> {
     if args.output.wants_columns() {
         return describe::columns::<PortsReport>();
     }
-    if args.by == ByArg::Process && args.owners.choice() == OwnersArg::None {
+    if args.by == ByArg::Process && args.owners.needs() == OwnerNeeds::None {
         return Err(usage(
             "--by process needs the owners, which --no-owners spares",
         ));
@@ -92,13 +89,45 @@ pub fn run(args: &PortsArgs) -> anyhow::Result<()> {
         ..View::default()
     };
     let mut session = Session::new(&args.output, args.time.timing(SAMPLE_EVERY), view)?;
-    let kernel = Kernel::with_proc_root(&args.place.proc_root);
-    let places = Places::find(&args.place, &kernel)?;
-    let by = args.by.into();
-    let mut reader = Reader::new(&kernel, &places, by, args.family.families(), &args.owners);
+    let kernel = args.place.kernel();
+    let namespaces = args.place.namespaces(&kernel)?;
+    let selection = Selection {
+        by: args.by.into(),
+        families: args.family.families(),
+    };
+    let (needs, samples) = args.needs();
+    let mut collector = Collector::new(kernel, needs.clone()).within(namespaces);
+    let needs = |purpose| match purpose {
+        Purpose::Report => &needs,
+        Purpose::Sample => &samples,
+    };
     session.each_report(
-        |purpose| reader.read(purpose),
-        |now, before| report(now, before, by),
+        |purpose| collect_only(&mut collector, needs(purpose), "counting ports"),
+        |now, before| report(now, before, selection),
         Samples::default(),
     )
+}
+
+impl PortsArgs {
+    /// For a report, and for a sample: owners are looked up once, unless they make the lines.
+    fn needs(&self) -> (Needs, Needs) {
+        let by_process = self.by == ByArg::Process;
+        let needs = Needs {
+            port_holders: Some(match by_process {
+                true => PortDepth::Sockets,
+                false => PortDepth::Tuples,
+            }),
+            owners: self.owners.needs(),
+            ..Needs::default()
+        };
+        let samples = Needs {
+            owners: match by_process {
+                true => needs.owners,
+                false => OwnerNeeds::None,
+            },
+            unthrottled: true,
+            ..needs.clone()
+        };
+        (needs, samples)
+    }
 }

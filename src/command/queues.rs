@@ -1,11 +1,5 @@
 //! `sockdiag queues`.
 
-mod memory;
-mod namespace;
-mod plan;
-mod reader;
-mod requests;
-
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -13,19 +7,20 @@ use clap::{Args, ValueHint};
 use sockdiag::{
     analysis::{
         filter::Filter,
-        queues::{QueueReport, Reading, Samples, Selection, report},
+        queues::{QueueReport, Samples, Selection, report},
     },
-    model::Incomplete,
-    source::Kernel,
+    collect::{Closer, Collector, ListenerNeeds, Needs, OwnerNeeds},
+    model::{Incomplete, Listener, NetnsSnapshot, Snapshot},
 };
 
 use super::{
-    FamilyArgs, OutputArgs, OwnerArgs, OwnersArg, PlaceArgs, Places, Session, TimeArgs, describe,
-    options::Timing, usage,
+    FamilyArgs, OutputArgs, OwnerArgs, PlaceArgs, Session, TimeArgs, collect, collect_only,
+    describe, ensure_process, options::Timing, usage,
 };
 use crate::render::View;
-use plan::{Depth, Plan};
-use reader::Reader;
+
+/// What an error says that the program was doing.
+const DOING: &str = "reading listeners";
 
 /// A sample is cheap: bursts last milliseconds.
 const SAMPLE_EVERY: Duration = Duration::from_millis(20);
@@ -99,15 +94,11 @@ pub fn run(args: &QueuesArgs) -> anyhow::Result<()> {
         ..View::default()
     };
     let mut session = Session::new(&args.output, args.time.timing(SAMPLE_EVERY), view)?;
-    let kernel = Kernel::with_proc_root(&args.place.proc_root);
-    if let Some(process) = &args.process {
-        anyhow::ensure!(
-            kernel.has_process(process),
-            "--process {process}: no such process"
-        );
-    }
-    let places = Places::find(&args.place, &kernel)?;
-    let mut reader = Reader::new(args.plan(&selection), &kernel, &places, &selection);
+    let kernel = args.place.kernel();
+    ensure_process(&kernel, args.process.as_ref())?;
+    let namespaces = args.place.namespaces(&kernel)?;
+    let needs = args.needs(&selection);
+    let mut collector = Collector::new(kernel, needs.clone()).within(namespaces);
     let fold = |mut report: QueueReport| {
         if args.fold {
             report.fold();
@@ -115,9 +106,15 @@ pub fn run(args: &QueuesArgs) -> anyhow::Result<()> {
         report
     };
     match session.timing() {
-        Timing::Sample { .. } => sample(&mut session, &mut reader, &selection, fold),
+        Timing::Sample { .. } => {
+            let samples = Needs {
+                listeners: needs.listeners,
+                ..Needs::default()
+            };
+            sample(&mut session, &mut collector, &samples, &selection, fold)
+        }
         _ => session.each_reading(
-            || reader.read(Depth::Full),
+            || collect(&mut collector, DOING),
             |now, before| fold(report(now, before, &selection)),
         ),
     }
@@ -126,7 +123,8 @@ pub fn run(args: &QueuesArgs) -> anyhow::Result<()> {
 /// Looks at LISTEN alone many times, and once at everything in the end.
 fn sample(
     session: &mut Session,
-    reader: &mut Reader<'_>,
+    collector: &mut Collector,
+    samples_need: &Needs,
     selection: &Selection,
     fold: impl Fn(QueueReport) -> QueueReport,
 ) -> anyhow::Result<()> {
@@ -135,15 +133,15 @@ fn sample(
     };
     let look = session.look::<QueueReport>()?;
     let begun = Instant::now();
-    let first = reader.read(Depth::Counters)?;
+    let first = collect_only(collector, samples_need, DOING)?;
     let mut samples = Samples::default();
     session.each_sample(total, every, |_| {
-        let reading = reader.read(Depth::Listeners)?;
+        let reading = collect_only(collector, samples_need, DOING)?;
         samples.add(shown(&reading, selection));
         Ok(())
     })?;
     let elapsed = begun.elapsed();
-    let last = reader.read(Depth::Full)?;
+    let last = collect(collector, DOING)?;
     let mut report = report(&last, Some((&first, elapsed)), selection);
     samples.fill(&mut report);
     let there = |cookie| shown(&last, selection).any(|listener| listener.cookie == cookie);
@@ -158,13 +156,10 @@ fn sample(
 }
 
 fn shown<'a>(
-    reading: &'a Reading,
+    snapshot: &'a Snapshot,
     selection: &'a Selection,
-) -> impl Iterator<Item = &'a sockdiag::model::Listener> {
-    let all = reading
-        .namespaces
-        .iter()
-        .flat_map(|namespace| &namespace.listeners);
+) -> impl Iterator<Item = &'a Listener> {
+    let all = snapshot.namespaces.iter().flat_map(NetnsSnapshot::sockets);
     all.filter(|listener| selection.may_show(listener))
 }
 
@@ -186,7 +181,7 @@ impl QueuesArgs {
     }
 
     fn check(&self, selection: &Selection) -> anyhow::Result<()> {
-        if self.owners.choice() == OwnersArg::None && selection.process.is_some() {
+        if self.owners.needs() == OwnerNeeds::None && selection.process.is_some() {
             return Err(usage(
                 "--process needs the owners, which --no-owners spares",
             ));
@@ -199,13 +194,19 @@ impl QueuesArgs {
         Ok(())
     }
 
-    fn plan(&self, selection: &Selection) -> Plan {
-        Plan {
-            families: self.family.families(),
-            unix: self.unix || selection.filter.as_ref().is_some_and(Filter::has_path),
-            udp: self.udp,
-            syn: !self.no_syn,
-            owners: self.owners.choice(),
+    fn needs(&self, selection: &Selection) -> Needs {
+        let closer = selection.clone();
+        Needs {
+            listeners: Some(ListenerNeeds {
+                families: self.family.families(),
+                unix: self.unix || selection.filter.as_ref().is_some_and(Filter::has_path),
+                udp: self.udp,
+                closer: Closer::only(move |listener| closer.may_show(listener)),
+            }),
+            half_open: !self.no_syn,
+            waiting: true,
+            owners: self.owners.needs(),
+            ..Needs::default()
         }
     }
 }

@@ -1,0 +1,184 @@
+//! Takes snapshots of the host: asks the kernel for what is wanted and no more, and remembers what
+//! costs too much to ask for at every reading.
+
+mod namespace;
+mod namespaces;
+mod needs;
+mod owners;
+mod processes;
+mod throttle;
+mod waiting;
+mod walk;
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::{Duration, Instant},
+};
+
+pub use namespaces::Namespaces;
+pub use needs::{Closer, ListenerNeeds, Needs, OwnerNeeds, PortDepth};
+pub use processes::Closely;
+pub use throttle::Throttle;
+
+use crate::{
+    Error, Result,
+    model::{Incomplete, NetnsSnapshot, Snapshot},
+    source::{CgroupNames, Host, Kernel, Namespace, cpu_time, since_boot},
+};
+use namespace::{Memory, Question, ask};
+use owners::Search;
+
+/// How long walks that only describe the present may take in all namespaces together: each walks
+/// all sockets of the host.
+const WALK_BUDGET: Duration = Duration::from_secs(2);
+
+/// Takes snapshots, one after the other.
+pub struct Collector {
+    kernel: Kernel,
+    needs: Needs,
+    namespaces: Namespaces,
+    host: Host,
+    memory: HashMap<Option<u64>, Memory>,
+    cgroups: CgroupNames,
+    owners: Search,
+    /// Parts whose changes are reported, and the search for the owners of their sockets: at most
+    /// one part in 25 of a core.
+    compared: Throttle,
+}
+
+impl Collector {
+    /// Collects in the caller's own network namespace.
+    pub fn new(kernel: Kernel, needs: Needs) -> Self {
+        let namespaces = Namespaces::own(&kernel);
+        Collector {
+            host: Host::read(&kernel),
+            kernel,
+            needs,
+            namespaces,
+            memory: HashMap::new(),
+            cgroups: CgroupNames::default(),
+            owners: Search::default(),
+            compared: Throttle::one_in(25),
+        }
+    }
+
+    /// Collects in these namespaces instead.
+    pub fn within(self, namespaces: Namespaces) -> Self {
+        Collector { namespaces, ..self }
+    }
+
+    /// Where /proc is.
+    pub fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    /// Takes a snapshot of all that is needed.
+    pub fn collect(&mut self) -> Result<Snapshot> {
+        let needs = self.needs.clone();
+        self.collect_only(&needs)
+    }
+
+    /// Takes a snapshot of other parts than usual, as for quick samples between two full readings.
+    pub fn collect_only(&mut self, needs: &Needs) -> Result<Snapshot> {
+        let began = Instant::now();
+        let cpu_began = cpu_time();
+        let compared_is_due = needs.compared() && self.compared.is_due();
+        let mut snapshot = self.host.snapshot();
+        self.read_namespaces(needs, compared_is_due, &mut snapshot)?;
+        if let Some(listeners) = &needs.listeners {
+            self.join_cgroups(listeners, &mut snapshot);
+        }
+        if let Some(question) = &needs.processes {
+            processes::read(&self.kernel, question, &mut snapshot)?;
+        }
+        let spent = began.elapsed();
+        snapshot.owners = self.owners.find(&self.kernel, needs, &snapshot, spent);
+        if compared_is_due {
+            self.compared.spent(cpu_time().saturating_sub(cpu_began));
+        }
+        Ok(snapshot)
+    }
+
+    /// Adds to a snapshot what is too expensive to read of every process.
+    pub fn examine(&self, snapshot: &mut Snapshot, pids: &[u32], closely: Closely) -> Result<()> {
+        processes::examine(&self.kernel, snapshot, pids, closely)
+    }
+
+    fn read_namespaces(
+        &mut self,
+        needs: &Needs,
+        compared_is_due: bool,
+        snapshot: &mut Snapshot,
+    ) -> Result<()> {
+        if !needs.namespaces() {
+            return Ok(());
+        }
+        let (began, mut not_walked) = (Instant::now(), 0);
+        let (mut missing, mut inside) = (Vec::new(), Vec::new());
+        let (kernel, memory) = (&self.kernel, &mut self.memory);
+        snapshot.namespaces = self.namespaces.ask(kernel, &mut missing, |namespace| {
+            let in_time = began.elapsed() < WALK_BUDGET;
+            not_walked += u64::from(!in_time && (needs.half_open || needs.waiting));
+            let question = Question {
+                needs,
+                compared_is_due,
+                in_time,
+            };
+            let memory = memory.entry(namespace.id.inode).or_default();
+            one(kernel, namespace, question, memory, &mut inside)
+        })?;
+        let there: HashSet<Option<u64>> = snapshot
+            .namespaces
+            .iter()
+            .map(|namespace| namespace.netns.inode)
+            .collect();
+        self.memory.retain(|inode, _| there.contains(inode));
+        if not_walked > 0 {
+            let why = "the time for walks over all sockets (2 s) was spent before these namespaces";
+            let what = "syn_queue and waiting";
+            missing.push(Incomplete::counted(what, why, not_walked));
+        }
+        snapshot
+            .incomplete
+            .extend(missing.into_iter().chain(inside));
+        Ok(())
+    }
+
+    /// Looks up the cgroups of the wanted listeners.
+    fn join_cgroups(&mut self, listeners: &ListenerNeeds, snapshot: &mut Snapshot) {
+        let sockets = snapshot.namespaces.iter().flat_map(NetnsSnapshot::sockets);
+        let wanted = sockets.filter(|listener| listeners.closer.has(listener));
+        let ids: HashSet<u64> = wanted.filter_map(|listener| listener.cgroup_id).collect();
+        self.cgroups.learn(&self.kernel, ids.iter().copied());
+        let path = |id: u64| Some((id, self.cgroups.path(id)?.to_owned()));
+        snapshot.cgroups = ids.into_iter().filter_map(path).collect();
+    }
+}
+
+/// Reads from inside the namespace or, where that is not allowed and counters will do, through a
+/// process that is.
+fn one(
+    kernel: &Kernel,
+    namespace: &Namespace,
+    question: Question<'_>,
+    memory: &mut Memory,
+    missing: &mut Vec<Incomplete>,
+) -> Result<NetnsSnapshot> {
+    let inside = namespace.enter(|| ask(kernel, question, memory, missing));
+    let read = match (inside.and_then(|answer| answer), namespace.pid) {
+        (Err(Error::Namespace { .. }), Some(pid)) if question.needs.only_counters() => {
+            let counters = kernel.through_process(pid).counters()?;
+            kernel.ensure_still_in(pid, namespace)?;
+            NetnsSnapshot {
+                at: since_boot(),
+                counters,
+                ..NetnsSnapshot::default()
+            }
+        }
+        (read, _) => read?,
+    };
+    Ok(NetnsSnapshot {
+        netns: namespace.id.clone(),
+        ..read
+    })
+}

@@ -1,0 +1,101 @@
+//! The network namespaces that a snapshot covers.
+
+use std::io;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::{
+    Error, Result,
+    model::Incomplete,
+    source::{Kernel, Namespace, may_read_all},
+};
+
+/// Which namespaces are asked.
+#[derive(Debug)]
+pub enum Namespaces {
+    /// These, found once.
+    These(Vec<Namespace>),
+    /// Every one there is at each reading.
+    All,
+}
+
+impl Namespaces {
+    /// The caller's own.
+    pub fn own(kernel: &Kernel) -> Self {
+        Namespaces::These(vec![kernel.own_namespace()])
+    }
+
+    /// By a name of `ip netns`, a path, a process id or an inode; `all` is every one.
+    pub fn named(name: &str, kernel: &Kernel) -> Result<Self> {
+        if name == "all" {
+            allow_many_files();
+            return Ok(Namespaces::All);
+        }
+        Ok(Namespaces::These(vec![kernel.namespace(name)?]))
+    }
+
+    /// Asks each namespace, and lists those that could not be entered or seen. One that was named
+    /// must answer.
+    pub(super) fn ask<T>(
+        &self,
+        kernel: &Kernel,
+        missing: &mut Vec<Incomplete>,
+        mut ask: impl FnMut(&Namespace) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let Namespaces::These(namespaces) = self else {
+            return ask_all(kernel, missing, ask);
+        };
+        namespaces.iter().map(&mut ask).collect()
+    }
+}
+
+fn ask_all<T>(
+    kernel: &Kernel,
+    missing: &mut Vec<Incomplete>,
+    mut ask: impl FnMut(&Namespace) -> Result<T>,
+) -> Result<Vec<T>> {
+    let (namespaces, unseen) = kernel.namespaces();
+    if unseen > 0 {
+        let why = match may_read_all() {
+            true => "a security policy or another user namespace hides these processes",
+            false => "needs CAP_SYS_PTRACE (sudo) to see the namespaces of these processes",
+        };
+        missing.push(Incomplete::counted("netns", why, unseen));
+    }
+    let (mut answers, mut closed) = (Vec::new(), 0);
+    for namespace in &namespaces {
+        match ask(namespace) {
+            Ok(answer) => answers.push(answer),
+            Err(error) if has_ended(&error) => {}
+            Err(Error::Namespace { .. }) => closed += 1,
+            Err(error) => return Err(error),
+        }
+    }
+    if closed > 0 {
+        let why = "needs CAP_SYS_ADMIN (sudo) to enter these namespaces";
+        missing.push(Incomplete::counted("netns", why, closed));
+    }
+    Ok(answers)
+}
+
+/// Each namespace is held open for a moment. Where the limit cannot be raised, those beyond it are
+/// listed as missing.
+fn allow_many_files() {
+    let limits = getrlimit(Resource::Nofile);
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limits.maximum,
+            ..limits
+        },
+    );
+}
+
+/// The process through which a namespace was read has ended: ENOENT or ESRCH.
+fn has_ended(error: &Error) -> bool {
+    const ESRCH: i32 = rustix::io::Errno::SRCH.raw_os_error();
+    let (Error::File { cause, .. } | Error::Namespace { cause, .. }) = error else {
+        return false;
+    };
+    cause.kind() == io::ErrorKind::NotFound || cause.raw_os_error() == Some(ESRCH)
+}

@@ -1,0 +1,177 @@
+//! What a snapshot holds, and how deep each part goes.
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    model::{Families, Listener},
+    source::FdQuestion,
+};
+
+/// Which parts of a [`crate::model::Snapshot`] are wanted. The default is none; nothing that is
+/// not named here is asked of the kernel.
+#[derive(Debug, Clone, Default)]
+pub struct Needs {
+    /// TCP listeners, and other sockets that others connect or send to.
+    pub listeners: Option<ListenerNeeds>,
+    /// Request sockets. Walks every socket of the host.
+    pub half_open: bool,
+    /// Connections in accept queues that are not empty, for 250 ms at most.
+    pub waiting: bool,
+    /// Sockets that hold ephemeral ports. Walks every socket of the host.
+    pub port_holders: Option<PortDepth>,
+    /// What is kept of closed connections. Walks every socket of the host.
+    pub time_waits: bool,
+    /// Connections counted by state. Walks every socket of the host.
+    pub connections: bool,
+    /// Every counter, not only those that the other parts need.
+    pub counters: bool,
+    /// Processes and how many descriptors they have.
+    pub processes: Option<FdQuestion>,
+    /// The processes that hold the listeners, and sockets of the other parts.
+    pub owners: OwnerNeeds,
+    /// Repeat even what takes long at every reading, instead of reusing what an earlier one found.
+    pub unthrottled: bool,
+}
+
+/// Which listeners are read.
+#[derive(Debug, Clone, Default)]
+pub struct ListenerNeeds {
+    /// The families of internet sockets.
+    pub families: Families,
+    /// Unix stream listeners too.
+    pub unix: bool,
+    /// UDP sockets too.
+    pub udp: bool,
+    /// The listeners whose request sockets, waiting connections, cgroups and owners are wanted.
+    pub closer: Closer,
+}
+
+/// A choice of listeners; all by default.
+#[derive(Clone, Default)]
+pub struct Closer(Option<Arc<dyn Fn(&Listener) -> bool + Send + Sync>>);
+
+impl Closer {
+    /// Only those for which this holds.
+    pub fn only(chosen: impl Fn(&Listener) -> bool + Send + Sync + 'static) -> Self {
+        Closer(Some(Arc::new(chosen)))
+    }
+
+    /// Whether this listener is one of them.
+    pub fn has(&self, listener: &Listener) -> bool {
+        self.0.as_ref().is_none_or(|chosen| chosen(listener))
+    }
+}
+
+impl fmt::Debug for Closer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "some" } else { "all" })
+    }
+}
+
+/// How much is kept of the sockets that hold ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortDepth {
+    /// One element for each source and destination.
+    Tuples,
+    /// And the inode of each socket that a process holds.
+    Sockets,
+}
+
+/// How far to search for the processes that hold a socket.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OwnerNeeds {
+    /// Not at all.
+    #[default]
+    None,
+    /// The low descriptors of every process, and of the rest as many as 250 ms allow.
+    Auto,
+    /// Every descriptor of every process.
+    All,
+}
+
+impl Needs {
+    /// What the report on queues is made from.
+    pub fn queues() -> Self {
+        Needs {
+            listeners: Some(ListenerNeeds::default()),
+            half_open: true,
+            waiting: true,
+            owners: OwnerNeeds::Auto,
+            ..Needs::default()
+        }
+    }
+
+    /// What the report on ephemeral ports is made from.
+    pub fn ports() -> Self {
+        Needs {
+            port_holders: Some(PortDepth::Tuples),
+            owners: OwnerNeeds::Auto,
+            ..Needs::default()
+        }
+    }
+
+    /// What the report on TIME_WAIT is made from.
+    pub fn timewait() -> Self {
+        Needs {
+            time_waits: true,
+            owners: OwnerNeeds::Auto,
+            ..Needs::default()
+        }
+    }
+
+    /// What the report on counters is made from.
+    pub fn counters() -> Self {
+        Needs {
+            counters: true,
+            ..Needs::default()
+        }
+    }
+
+    /// What the report on descriptors is made from.
+    pub fn descriptors() -> Self {
+        Needs {
+            processes: Some(FdQuestion::default()),
+            ..Needs::default()
+        }
+    }
+
+    /// Every part.
+    pub fn everything() -> Self {
+        Needs {
+            listeners: Some(ListenerNeeds {
+                unix: true,
+                udp: true,
+                ..ListenerNeeds::default()
+            }),
+            half_open: true,
+            waiting: true,
+            port_holders: Some(PortDepth::Tuples),
+            time_waits: true,
+            connections: true,
+            counters: true,
+            processes: Some(FdQuestion::default()),
+            owners: OwnerNeeds::Auto,
+            unthrottled: false,
+        }
+    }
+
+    /// Whether a namespace is asked for nothing but its counters.
+    pub(super) fn only_counters(&self) -> bool {
+        self.counters && self.listeners.is_none() && !self.walks()
+    }
+
+    /// Whether anything is asked of network namespaces.
+    pub(super) fn namespaces(&self) -> bool {
+        self.listeners.is_some() || self.walks() || self.counters
+    }
+
+    /// Whether a part that is fed by the walk over the host's sockets is wanted.
+    pub(super) fn walks(&self) -> bool {
+        self.half_open || self.compared() || self.connections
+    }
+
+    /// Whether a part is wanted whose changes from one walk to the next are reported.
+    pub(super) fn compared(&self) -> bool {
+        self.port_holders.is_some() || self.time_waits
+    }
+}

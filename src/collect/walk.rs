@@ -1,0 +1,341 @@
+//! The walk over the established hash of the host: one for each family, side by side, feeding
+//! every tally that was asked for.
+
+use std::{
+    collections::{HashMap, HashSet},
+    ops::{ControlFlow, RangeInclusive},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Result,
+    model::{
+        Address, Endpoint, Families, Family, Holder, Incomplete, ListenAddresses, State,
+        snapshot::{ConnectionTally, FlowTally, PortTally},
+    },
+    source::{SockDiag, States, Walk},
+};
+
+use super::needs::{Needs, PortDepth};
+
+/// Up to this many established connections of the namespace are read although nobody asked for
+/// them all: to read one takes about a microsecond, another walk from 10 ms upwards.
+const FEW_ESTABLISHED: u64 = 20_000;
+/// How long to go on searching for older connections to a destination than the first one found.
+const LONGER: Duration = Duration::from_millis(100);
+
+/// What tallies need to know of the namespace.
+pub struct Context<'a> {
+    /// Every TCP listener.
+    pub listening: &'a ListenAddresses,
+    /// `ip_local_port_range`.
+    pub range: Option<RangeInclusive<u16>>,
+    /// `tcp_tw_reuse_delay`.
+    pub reuse_delay_ms: u32,
+    /// `Tcp CurrEstab`.
+    pub current_established: Option<u64>,
+}
+
+/// One request: sockets in these states and, where a range is given, with a local port in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Dump {
+    states: States,
+    ports: Option<RangeInclusive<u16>>,
+}
+
+/// What the walk counted.
+pub struct Tallies<'a> {
+    pub half_open: HashMap<Endpoint, u32>,
+    pub ports: Option<PortTally<'a>>,
+    pub time_waits: Option<FlowTally<'a>>,
+    pub connections: Option<ConnectionTally>,
+}
+
+/// A finished walk.
+pub struct Walked<'a> {
+    pub tallies: Tallies<'a>,
+    pub missing: Vec<Incomplete>,
+    /// Families whose part took longer than `slow_after`.
+    pub slow: HashSet<Family>,
+}
+
+/// The requests for each family. The kernel evaluates no filter on states, so one request reads
+/// all of them for the widest part, unless that would read many connections which no part wants.
+fn dumps(needs: &Needs, context: &Context<'_>) -> Vec<Dump> {
+    let mut everywhere = States::NONE;
+    for (wanted, states) in [
+        (needs.half_open, States::SYN_RECV),
+        (needs.time_waits, States::CLOSED),
+        (needs.connections, States::ALL.without(States::ESTABLISHED)),
+    ] {
+        everywhere = if wanted {
+            everywhere.and(states)
+        } else {
+            everywhere
+        };
+    }
+    let dump = |states, ports| Dump { states, ports };
+    let range = context
+        .range
+        .clone()
+        .filter(|_| needs.port_holders.is_some());
+    let few = context
+        .current_established
+        .is_some_and(|count| count <= FEW_ESTABLISHED);
+    match range {
+        None => vec![dump(everywhere, None)],
+        Some(_) if everywhere != States::NONE && few => vec![dump(States::ALL, None)],
+        Some(range) if everywhere == States::NONE => vec![dump(States::ALL, Some(range))],
+        Some(range) => vec![
+            dump(States::ALL.without(everywhere), Some(range)),
+            dump(everywhere, None),
+        ],
+    }
+}
+
+/// Walks, in the calling thread's network namespace.
+pub fn walk<'a>(
+    families: Families,
+    needs: &Needs,
+    context: &Context<'a>,
+    slow_after: Duration,
+) -> Result<Walked<'a>> {
+    let dumps = dumps(needs, context);
+    let jobs: Vec<(Family, &Dump)> = families
+        .each()
+        .flat_map(|family| dumps.iter().map(move |dump| (family, dump)))
+        .collect();
+    let one = |(family, dump): &(Family, &Dump)| {
+        let began = Instant::now();
+        let mut tallies = Tallies::new(needs, context);
+        let ports = dump.ports.as_ref();
+        let walk = SockDiag::open()?.walk(*family, dump.states, ports, |holder| {
+            tallies.add(holder);
+        })?;
+        Ok((*family, tallies, walk, began.elapsed()))
+    };
+    let mut walked = Walked {
+        tallies: Tallies::new(needs, context),
+        missing: Vec::new(),
+        slow: HashSet::new(),
+    };
+    for done in side_by_side(&jobs, one) {
+        let (family, tallies, walk, took) = done?;
+        walked.tallies.merge(tallies);
+        for part in parts(needs) {
+            walked.missing.extend(flaws(part, walk));
+        }
+        walked.slow.extend((took > slow_after).then_some(family));
+    }
+    Ok(walked)
+}
+
+/// The parts that a walk feeds, as `incomplete` calls them.
+fn parts(needs: &Needs) -> impl Iterator<Item = &'static str> {
+    [
+        (needs.half_open, "syn_queue"),
+        (needs.port_holders.is_some(), "ports"),
+        (needs.time_waits, "timewait"),
+        (needs.connections, "connections"),
+    ]
+    .into_iter()
+    .filter_map(|(wanted, part)| wanted.then_some(part))
+}
+
+/// Runs each job on a thread of its own, the first on this one.
+fn side_by_side<J: Sync, T: Send>(
+    jobs: &[J],
+    run: impl Fn(&J) -> Result<T> + Sync,
+) -> Vec<Result<T>> {
+    let run = &run;
+    std::thread::scope(|scope| {
+        let Some((first, others)) = jobs.split_first() else {
+            return Vec::new();
+        };
+        let others: Vec<_> = others
+            .iter()
+            .map(|job| scope.spawn(move || run(job)))
+            .collect();
+        let mut results = vec![run(first)];
+        let join = |other: std::thread::ScopedJoinHandle<'_, Result<T>>| {
+            other
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        results.extend(others.into_iter().map(join));
+        results
+    })
+}
+
+impl<'a> Tallies<'a> {
+    fn new(needs: &Needs, context: &Context<'a>) -> Self {
+        let range = || context.range.clone();
+        let ports = needs.port_holders.zip(range()).map(|(depth, range)| {
+            let each_socket = depth == PortDepth::Sockets;
+            PortTally::new(
+                range,
+                context.listening,
+                context.reuse_delay_ms,
+                each_socket,
+            )
+        });
+        let time_waits = range()
+            .filter(|_| needs.time_waits)
+            .map(|range| FlowTally::new(context.listening, range));
+        Tallies {
+            half_open: HashMap::new(),
+            ports,
+            time_waits,
+            connections: needs.connections.then(ConnectionTally::default),
+        }
+    }
+
+    fn add(&mut self, holder: Holder) {
+        match holder {
+            Holder::Request(request) => {
+                *self.half_open.entry(request.local).or_default() += 1;
+                if let Some(connections) = &mut self.connections {
+                    connections.add(State::SynRecv);
+                }
+            }
+            Holder::Bound { local, inode } => {
+                if let Some(ports) = &mut self.ports {
+                    ports.add_bound(&local, inode);
+                }
+            }
+            Holder::Connection(connection) => {
+                if let Some(connections) = &mut self.connections {
+                    connections.add(connection.state);
+                }
+                if let Some(ports) = &mut self.ports {
+                    ports.add(&connection);
+                }
+                if let (Some(time_waits), Some(left)) = (&mut self.time_waits, connection.left_ms) {
+                    time_waits.add(&connection, left);
+                }
+            }
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        for (local, count) in other.half_open {
+            *self.half_open.entry(local).or_default() += count;
+        }
+        if let (Some(mine), Some(theirs)) = (&mut self.ports, other.ports) {
+            mine.merge(theirs);
+        }
+        if let (Some(mine), Some(theirs)) = (&mut self.time_waits, other.time_waits) {
+            mine.merge(theirs);
+        }
+        if let (Some(mine), Some(theirs)) = (&mut self.connections, other.connections) {
+            mine.merge(&theirs);
+        }
+    }
+}
+
+/// The inode of a live connection to each destination that has one. Stops when each has one, and
+/// an old one was likely found: its descriptor is low and soon found (inodes are given in turn).
+pub fn live(
+    destinations: &[Address],
+    missing: &mut Vec<Incomplete>,
+) -> Result<Vec<(Address, u32)>> {
+    if destinations.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut ports: Vec<u16> = destinations.iter().map(|to| to.port).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    let deadline = Instant::now() + LONGER;
+    let families: Vec<Family> = Families::BOTH.each().collect();
+    let walked = side_by_side(&families, |family| {
+        let mut found: HashMap<Address, u32> = HashMap::new();
+        let walk = SockDiag::open()?.walk_towards(*family, &ports, |connection| {
+            let to = Address {
+                address: connection.peer.to_canonical(),
+                port: connection.peer_port,
+            };
+            if destinations.contains(&to) {
+                let oldest = found.entry(to).or_insert(connection.inode);
+                *oldest = connection.inode.min(*oldest);
+            }
+            match found.len() == destinations.len() && Instant::now() > deadline {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        })?;
+        Ok((found, walk))
+    });
+    let mut found: HashMap<Address, u32> = HashMap::new();
+    for one in walked {
+        let (part, walk) = one?;
+        missing.extend(flaws("likely_owners", walk));
+        found.extend(part);
+    }
+    Ok(found.into_iter().collect())
+}
+
+/// What an unclean end of a dump means for the snapshot.
+pub fn flaws(what: &str, walk: Walk) -> impl Iterator<Item = Incomplete> {
+    let interrupted = walk
+        .interrupted
+        .then(|| Incomplete::new(what, "the kernel's table changed while it was read"));
+    let undecodable = (walk.undecodable > 0).then(|| {
+        let why = "the kernel's answer could not be decoded";
+        Incomplete::counted(what, why, walk.undecodable)
+    });
+    interrupted.into_iter().chain(undecodable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dumps_with(needs: Needs, current_established: Option<u64>) -> Vec<Dump> {
+        let listening = ListenAddresses::default();
+        let context = Context {
+            listening: &listening,
+            range: Some(100..=199),
+            reuse_delay_ms: 1000,
+            current_established,
+        };
+        dumps(&needs, &context)
+    }
+
+    #[test]
+    fn one_dump_reads_every_part_of_an_ordinary_host() {
+        let all = Dump {
+            states: States::ALL,
+            ports: None,
+        };
+        assert_eq!(
+            dumps_with(Needs::everything(), Some(FEW_ESTABLISHED)),
+            [all]
+        );
+    }
+
+    #[test]
+    fn a_part_alone_asks_for_no_more_than_it_shows() {
+        let only = |states, ports| [Dump { states, ports }];
+        let queues = dumps_with(Needs::queues(), None);
+        assert_eq!(queues, only(States::SYN_RECV, None));
+        let ports = dumps_with(Needs::ports(), Some(5));
+        assert_eq!(ports, only(States::ALL, Some(100..=199)));
+        let timewait = dumps_with(Needs::timewait(), None);
+        assert_eq!(timewait, only(States::CLOSED, None));
+    }
+
+    #[test]
+    fn many_accepted_connections_are_not_read_for_the_sake_of_one_dump() {
+        for count in [Some(FEW_ESTABLISHED + 1), None] {
+            let dumps = dumps_with(Needs::everything(), count);
+            let [in_range, others] = &dumps[..] else {
+                panic!("{dumps:?}");
+            };
+            assert!(in_range.states.has(States::ESTABLISHED));
+            assert_eq!(in_range.ports, Some(100..=199));
+            assert!(!others.states.has(States::ESTABLISHED));
+            assert_eq!(others.ports, None);
+            assert_eq!(in_range.states.and(others.states), States::ALL);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Listeners, their request sockets and the connections in their accept queues.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Endpoint, Families, Listener, Queue, Waiting};
+
+/// Sockets that others connect or send to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listeners {
+    /// The internet families that were asked for.
+    pub families: Families,
+    /// Every one of them: a request is attributed to the best match among all.
+    pub sockets: Vec<Listener>,
+    /// What earlier readings of this run saw of their limits.
+    pub history: LimitHistory,
+}
+
+/// What earlier readings saw of accept-queue limits. The kernel keeps neither the backlog given to
+/// listen(2) nor the cap at that time.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitHistory {
+    /// Values of `net.core.somaxconn` in earlier readings.
+    pub somaxconn: BTreeSet<u32>,
+    /// By socket cookie, the cap in force while the socket's limit changed to what it is now:
+    /// `somaxconn` was the same before and after.
+    pub set_under: BTreeMap<u64, u32>,
+}
+
+/// Request sockets: SYN received, last ACK missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HalfOpen {
+    /// Time since boot when they were counted. Counting walks every socket of the host, and is not
+    /// repeated at every reading where that takes long.
+    pub at: Duration,
+    /// How many there are by concrete local end.
+    pub by_endpoint: Vec<(Endpoint, u32)>,
+}
+
+/// Connections in accept queues.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingConnections {
+    /// As many as were found.
+    pub sockets: Vec<Waiting>,
+    /// No connection was made and no queue changed its length while they were read, so that those
+    /// which a queue counts and which were not found have been reset by their client.
+    pub settled: bool,
+}
+
+impl LimitHistory {
+    /// Adds what the step from one reading to the next shows: both are limits by socket cookie and
+    /// the cap in force.
+    pub fn observe(&mut self, before: &Limits, now: &Limits) {
+        let is_new = |cookie: &u64, limit: u32| before.by_cookie.get(cookie) != Some(&limit);
+        self.set_under.retain(|cookie, _| {
+            let limit = now.by_cookie.get(cookie);
+            limit.is_some_and(|limit| !is_new(cookie, *limit))
+        });
+        if let Some(cap) = now.somaxconn.filter(|_| now.somaxconn == before.somaxconn) {
+            let set = now.by_cookie.iter();
+            let set = set.filter(|(cookie, limit)| is_new(cookie, **limit));
+            self.set_under.extend(set.map(|(cookie, _)| (*cookie, cap)));
+        }
+        self.somaxconn.extend(before.somaxconn);
+    }
+}
+
+/// The accept-queue limits of one reading.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// `net.core.somaxconn`.
+    pub somaxconn: Option<u32>,
+    /// Limits by socket cookie.
+    pub by_cookie: BTreeMap<u64, u32>,
+}
+
+impl Limits {
+    /// Those of these sockets.
+    pub fn of(listeners: &[Listener], somaxconn: Option<u32>) -> Self {
+        let limit = |listener: &Listener| match listener.queue {
+            Queue::Accept { limit, .. } => Some((listener.cookie, limit)),
+            Queue::Receive { .. } => None,
+        };
+        Limits {
+            somaxconn,
+            by_cookie: listeners.iter().filter_map(limit).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The cap under which the limit was seen to be set after readings of (cap, limit).
+    fn set_under(readings: &[(u32, u32)]) -> Option<u32> {
+        let mut history = LimitHistory::default();
+        let mut before = Limits::default();
+        for (cap, limit) in readings {
+            let now = Limits {
+                somaxconn: Some(*cap),
+                by_cookie: BTreeMap::from([(7, *limit)]),
+            };
+            history.observe(&before, &now);
+            before = now;
+        }
+        history.set_under.get(&7).copied()
+    }
+
+    #[test]
+    fn a_limit_set_while_the_cap_stayed_was_set_under_it() {
+        assert_eq!(set_under(&[(4096, 4096), (4096, 128)]), Some(4096));
+        assert_eq!(
+            set_under(&[(4096, 4096), (4096, 128), (200, 128)]),
+            Some(4096)
+        );
+    }
+
+    #[test]
+    fn a_limit_first_seen_or_set_while_the_cap_moved_proves_nothing() {
+        assert_eq!(set_under(&[(4096, 128)]), None);
+        assert_eq!(set_under(&[(4096, 4096), (200, 200), (4096, 200)]), None);
+        let moved = [(4096, 4096), (4096, 128), (200, 200), (4096, 200)];
+        assert_eq!(set_under(&moved), None);
+    }
+}

@@ -1,0 +1,145 @@
+//! One reading of the host: raw facts and neutral tallies, in parts, per network namespace. It
+//! concludes nothing, and can be stored and read back.
+
+mod connections;
+mod listeners;
+mod port_holders;
+mod processes;
+mod time_waits;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+pub use connections::ConnectionTally;
+pub use listeners::{HalfOpen, LimitHistory, Limits, Listeners, WaitingConnections};
+pub use port_holders::{HeldSocket, Oldest, PortHolders, PortTally, Tuple, TupleKey};
+pub use processes::Processes;
+pub use time_waits::{Flow, FlowTally, Kept, Side, TimeWaits};
+
+use super::{Counters, Incomplete, ListenLimits, Listener, Netns, Owners, PortLimits};
+
+/// One reading of the host. A part that was not asked for is `None` or empty; one that was asked
+/// for and could not be read is `None` and listed in `incomplete`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Wall-clock time in milliseconds since 1970.
+    pub time_ms: i64,
+    /// Time since boot (`CLOCK_BOOTTIME`), which never steps backwards.
+    pub at: Duration,
+    /// `/proc/sys/kernel/random/boot_id`: `at` and the counters compare only within one boot.
+    pub boot_id: Option<String>,
+    /// Host name.
+    pub host: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// Each network namespace that was asked.
+    pub namespaces: Vec<NetnsSnapshot>,
+    /// Processes and their descriptors.
+    pub processes: Option<Processes>,
+    /// The processes that hold the sockets of all namespaces.
+    pub owners: Option<Owners>,
+    /// Paths of the listeners' cgroups by id, as far as they are known.
+    pub cgroups: BTreeMap<u64, String>,
+    /// What could not be read.
+    pub incomplete: Vec<Incomplete>,
+}
+
+/// One network namespace.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct NetnsSnapshot {
+    /// Which it is.
+    pub netns: Netns,
+    /// Time since boot when it was read; namespaces are read one after the other.
+    pub at: Duration,
+    /// Its sysctls.
+    pub settings: Settings,
+    /// Its counters: all, or those that the other parts need.
+    pub counters: Counters,
+    /// Interface names by index, where a socket is bound to an interface.
+    pub interfaces: BTreeMap<u32, String>,
+    /// Sockets that others connect or send to.
+    pub listeners: Option<Listeners>,
+    /// Request sockets.
+    pub half_open: Option<HalfOpen>,
+    /// Connections that nobody has accepted; `None` also when the time for it ran out.
+    pub waiting: Option<WaitingConnections>,
+    /// Sockets that hold ephemeral ports.
+    pub port_holders: Option<Arc<PortHolders>>,
+    /// What the kernel keeps of closed connections.
+    pub time_waits: Option<Arc<TimeWaits>>,
+    /// Connections counted by state.
+    pub connections: Option<ConnectionTally>,
+}
+
+/// The sysctls of one network namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// What bounds listen queues.
+    pub listen: ListenLimits,
+    /// What bounds ephemeral ports and TIME_WAIT.
+    pub ports: PortLimits,
+}
+
+impl Snapshot {
+    /// The reading of the same namespace.
+    pub fn namespace(&self, netns: &Netns) -> Option<&NetnsSnapshot> {
+        let mut namespaces = self.namespaces.iter();
+        namespaces.find(|other| other.netns.inode == netns.inode)
+    }
+
+    /// Time from an earlier reading to this one. Parts that are read less often than the rest
+    /// count by the time at which they were read.
+    pub fn elapsed_since(&self, earlier: &Snapshot) -> Duration {
+        let walked = |snapshot: &Snapshot| {
+            let mut namespaces = snapshot.namespaces.iter();
+            namespaces.find_map(NetnsSnapshot::walked_at)
+        };
+        let (now, then) = match (walked(self), walked(earlier)) {
+            (Some(now), Some(then)) => (now, then),
+            _ => (self.at, earlier.at),
+        };
+        now.saturating_sub(then)
+    }
+
+    /// Whether every part that changes are computed from was read again since.
+    pub fn renews(&self, earlier: &Snapshot) -> bool {
+        self.namespaces.iter().all(|now| {
+            let then = earlier.namespace(&now.netns);
+            then.is_none_or(|then| match (now.walked_at(), then.walked_at()) {
+                (Some(now), Some(then)) => now > then,
+                _ => true,
+            })
+        })
+    }
+
+    /// How long ago the sockets that hold ports and those in TIME_WAIT were read; `None` where
+    /// neither was asked for.
+    pub fn walk_age(&self) -> Option<Duration> {
+        let walked = self.namespaces.iter().filter_map(NetnsSnapshot::walked_at);
+        walked.map(|walked| self.at.saturating_sub(walked)).max()
+    }
+}
+
+impl NetnsSnapshot {
+    /// Every listener that was read.
+    pub fn sockets(&self) -> &[Listener] {
+        match &self.listeners {
+            Some(listeners) => &listeners.sockets,
+            None => &[],
+        }
+    }
+
+    /// Time since the earlier reading of this namespace, or `elapsed` where neither has a time.
+    pub fn elapsed_since(&self, earlier: &NetnsSnapshot, elapsed: Duration) -> Duration {
+        let own = self.at.saturating_sub(earlier.at);
+        if own.is_zero() { elapsed } else { own }
+    }
+
+    /// When the table of connections was last dumped, of those parts that are compared.
+    fn walked_at(&self) -> Option<Duration> {
+        let ports = self.port_holders.as_ref().map(|part| part.at);
+        let time_waits = self.time_waits.as_ref().map(|part| part.at);
+        ports.into_iter().chain(time_waits).min()
+    }
+}
