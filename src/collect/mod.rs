@@ -41,8 +41,7 @@ pub struct Collector {
     memory: HashMap<Option<u64>, Memory>,
     cgroups: CgroupNames,
     owners: Search,
-    /// Parts whose changes are reported, and the search for the owners of their sockets: at most
-    /// one part in 25 of a core.
+    /// The walk for parts whose changes are reported.
     compared: Throttle,
 }
 
@@ -53,12 +52,12 @@ impl Collector {
         Collector {
             host: Host::read(&kernel),
             kernel,
+            owners: Search::new(&needs),
             needs,
             namespaces,
             memory: HashMap::new(),
             cgroups: CgroupNames::default(),
-            owners: Search::default(),
-            compared: Throttle::one_in(25),
+            compared: Throttle::one_in(50),
         }
     }
 
@@ -85,6 +84,9 @@ impl Collector {
         let compared_is_due = needs.compared() && self.compared.is_due();
         let mut snapshot = self.host.snapshot();
         self.read_namespaces(needs, compared_is_due, &mut snapshot)?;
+        if compared_is_due {
+            self.compared.spent(cpu_time().saturating_sub(cpu_began));
+        }
         if let Some(listeners) = &needs.listeners {
             self.join_cgroups(listeners, &mut snapshot);
         }
@@ -93,9 +95,6 @@ impl Collector {
         }
         let spent = began.elapsed();
         snapshot.owners = self.owners.find(&self.kernel, needs, &snapshot, spent);
-        if compared_is_due {
-            self.compared.spent(cpu_time().saturating_sub(cpu_began));
-        }
         Ok(snapshot)
     }
 

@@ -1,17 +1,11 @@
 //! The search for the processes that hold sockets: one for all that are wanted, repeated when it
 //! is worth its cost.
 
-use std::{
-    collections::HashSet,
-    time::{Duration, Instant},
-};
+use std::{collections::HashSet, time::Duration};
 
 use crate::{
-    model::{
-        NetnsSnapshot, Owners, Snapshot,
-        snapshot::{Oldest, PortHolders},
-    },
-    source::{Kernel, OwnerSearch, Wanted},
+    model::{NetnsSnapshot, Owners, Snapshot},
+    source::{Kernel, OwnerSearch, Wanted, cpu_time},
 };
 
 use super::{
@@ -31,20 +25,20 @@ pub struct Search {
     throttle: Throttle,
 }
 
-impl Default for Search {
-    fn default() -> Self {
+impl Search {
+    /// No search was made yet. Connections come and go, so that a search for them is repeated at
+    /// one part in 80 of a core; listeners stay.
+    pub fn new(needs: &Needs) -> Self {
         Search {
             found: None,
             inodes: HashSet::new(),
-            throttle: Throttle::one_in(20),
+            throttle: Throttle::one_in(if needs.compared() { 80 } else { 20 }),
         }
     }
-}
 
-impl Search {
-    /// The holders of the sockets in a snapshot. Searches again when it has sockets that were not
-    /// searched for, or when the last search is old enough for its cost; `spent` is the time that
-    /// this reading has taken already.
+    /// The holders of the sockets in a snapshot. Searches again when the last search is old enough
+    /// for its cost, and at once for a listener or a destination that is new, or for every socket
+    /// where all owners are wanted; `spent` is the time that this reading has taken already.
     pub fn find(
         &mut self,
         kernel: &Kernel,
@@ -57,32 +51,36 @@ impl Search {
             OwnerNeeds::All => OwnerSearch::All,
             OwnerNeeds::Auto => OwnerSearch::Within(BUDGET.saturating_sub(spent).max(BUDGET_LEAST)),
         };
-        let inodes = wanted(needs, snapshot);
-        // The walk is repeated no more often than its cost and that of this search allow.
-        let is_due = !needs.compared() && self.throttle.is_due();
-        if !inodes.is_subset(&self.inodes) || is_due || self.found.is_none() {
-            let began = Instant::now();
+        let few = few(needs, snapshot);
+        let is_new = |inode: &u32| !self.inodes.contains(inode);
+        let at_once = few.iter().any(is_new);
+        let mut inodes = few;
+        inodes.extend(snapshot.namespaces.iter().flat_map(in_use));
+        inodes.remove(&0);
+        let has_new = inodes.iter().any(is_new);
+        let all = has_new && search == OwnerSearch::All;
+        if at_once || all || needs.unthrottled || self.throttle.is_due() {
+            let began = cpu_time();
             let wanted = Wanted {
                 inodes,
                 cgroups: snapshot.cgroups.values().cloned().collect(),
             };
             self.found = Some(kernel.owners(&wanted, search));
             self.inodes = wanted.inodes;
-            self.throttle.spent(began.elapsed());
+            self.throttle.spent(cpu_time().saturating_sub(began));
+        } else if has_new && let Some(found) = &mut self.found {
+            (found.complete, found.out_of_time) = (false, true);
         }
         self.found.clone()
     }
 }
 
-fn wanted(needs: &Needs, snapshot: &Snapshot) -> HashSet<u32> {
+/// Listeners, and a connection to each destination of closed ones.
+fn few(needs: &Needs, snapshot: &Snapshot) -> HashSet<u32> {
     let closer = needs.listeners.as_ref().map(|listeners| &listeners.closer);
     let namespaces = snapshot.namespaces.iter();
-    let inodes = namespaces.flat_map(|namespace| {
-        let ports = namespace.port_holders.iter();
-        listeners(namespace, closer)
-            .chain(ports.flat_map(|ports| held(ports)))
-            .chain(live(namespace))
-    });
+    let inodes =
+        namespaces.flat_map(|namespace| listeners(namespace, closer).chain(live(namespace)));
     inodes.filter(|inode| *inode != 0).collect()
 }
 
@@ -100,16 +98,20 @@ fn listeners<'a>(
         .map(|listener| listener.inode)
 }
 
-fn held(ports: &PortHolders) -> Box<dyn Iterator<Item = u32> + '_> {
-    let binders = ports.binders.inodes().iter().copied();
-    let oldest = |sockets: &'_ Oldest| sockets.inodes().to_vec();
+/// Sockets that hold ports: of each tuple the oldest, or every one where that was read.
+fn in_use(namespace: &NetnsSnapshot) -> Vec<u32> {
+    let Some(ports) = &namespace.port_holders else {
+        return Vec::new();
+    };
+    let mut inodes = ports.binders.inodes().to_vec();
     match &ports.sockets {
-        Some(sockets) => Box::new(binders.chain(sockets.iter().map(|socket| socket.inode))),
+        Some(sockets) => inodes.extend(sockets.iter().map(|socket| socket.inode)),
         None => {
             let tuples = ports.tuples.iter();
-            Box::new(binders.chain(tuples.flat_map(move |(_, tuple)| oldest(&tuple.sockets))))
+            inodes.extend(tuples.flat_map(|(_, tuple)| tuple.sockets.inodes()));
         }
     }
+    inodes
 }
 
 fn live(namespace: &NetnsSnapshot) -> impl Iterator<Item = u32> {

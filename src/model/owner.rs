@@ -14,8 +14,6 @@ pub struct Owner {
     pub name: String,
     /// The descriptor's number in that process.
     pub fd: u32,
-    /// The process's cgroup (`/proc/PID/cgroup`), `None` when it could not be read.
-    pub cgroup: Option<String>,
 }
 
 /// The holders of the sockets that were looked for.
@@ -24,6 +22,8 @@ pub struct Owners {
     /// By socket inode, in the order of pid and descriptor. An inode without a holder that could be
     /// seen is absent.
     pub by_inode: BTreeMap<u32, Vec<Owner>>,
+    /// Cgroups of these processes by id (`/proc/PID/cgroup`), as far as they could be read.
+    pub cgroups: BTreeMap<u32, String>,
     /// Every descriptor of every process was looked at, so the lists hold all there are.
     pub complete: bool,
     /// Processes whose descriptors may not be listed (needs CAP_SYS_PTRACE and

@@ -27,6 +27,9 @@ pub struct PortsReport {
     /// What it concludes, the worst first.
     #[serde(skip)]
     pub findings: Vec<Finding>,
+    /// How long before this report the sockets were read. Where reading them takes long, it is not
+    /// repeated at every refresh.
+    pub age_ms: u64,
     /// What makes a line.
     pub by: By,
     /// The ports that clients may be given; `null` where several namespaces were asked.
@@ -115,6 +118,7 @@ pub fn report(
     let by = selection.by;
     let mut report = PortsReport {
         incomplete: now.incomplete.clone(),
+        age_ms: now.walk_age().unwrap_or_default().as_millis() as u64,
         by,
         ..PortsReport::default()
     };

@@ -280,9 +280,10 @@ impl<'a> Join<'a> {
     /// than process 1 tells more than the creator does.
     fn cgroup(&self, listener: &Listener, owners: &[Owner]) -> Option<String> {
         let service = owners.iter().find(|owner| owner.pid != 1);
-        let holder = service
-            .or(owners.first())
-            .and_then(|owner| owner.cgroup.clone());
+        let holder = service.or(owners.first()).and_then(|owner| {
+            let found = self.now.owners.as_ref()?;
+            found.cgroups.get(&owner.pid).cloned()
+        });
         let creator = || self.now.cgroups.get(&listener.cgroup_id?).cloned();
         holder.or_else(creator)
     }

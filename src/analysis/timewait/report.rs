@@ -29,6 +29,9 @@ pub struct TimewaitReport {
     /// What it concludes, the worst first.
     #[serde(skip)]
     pub findings: Vec<Finding>,
+    /// How long before this report the sockets were read. Where reading them takes long, it is not
+    /// repeated at every refresh.
+    pub age_ms: u64,
     /// What makes a line.
     pub by: By,
     /// Timewait sockets: in TIME_WAIT, or in FIN_WAIT2 without an owner (sockstat `tw`).
@@ -131,6 +134,7 @@ pub fn report(
 ) -> TimewaitReport {
     let mut report = TimewaitReport {
         incomplete: now.incomplete.clone(),
+        age_ms: now.walk_age().unwrap_or_default().as_millis() as u64,
         by: selection.by,
         ..TimewaitReport::default()
     };

@@ -221,7 +221,6 @@ fn likely_owners_are_those_of_the_listener_or_of_a_live_connection() {
         pid,
         name: format!("p{pid}"),
         fd: 3,
-        cgroup: None,
     };
     let holders = [(7, vec![owner(70)]), (8, vec![owner(80)])];
     reading.owners = Some(Owners {
@@ -298,7 +297,6 @@ fn owners_are_missing_only_where_there_is_a_socket_to_infer_them_from() {
         pid: 70,
         name: "p70".to_owned(),
         fd: 3,
-        cgroup: None,
     };
     let owners = reading.owners.as_mut().unwrap();
     owners.by_inode = [(7, vec![holder])].into_iter().collect();

@@ -8,7 +8,7 @@
 mod scan;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -57,11 +57,11 @@ impl Kernel {
         let out_of_time = !scan.all(&rest, deadline, &mut holders);
         let hidden = process::hides_others(self.proc_root());
         Owners {
-            by_inode: self.name(holders),
             complete: !out_of_time && unreadable == 0 && !hidden,
             unreadable,
             may_read_all: may_read_all(),
             out_of_time,
+            ..self.describe(holders)
         }
     }
 
@@ -79,26 +79,26 @@ impl Kernel {
         });
     }
 
-    fn name(&self, mut holders: Vec<Holder>) -> BTreeMap<u32, Vec<Owner>> {
+    fn describe(&self, mut holders: Vec<Holder>) -> Owners {
         holders.sort_unstable();
         holders.dedup();
         holders.retain(|holder| !process::is_path_only(self.proc_root(), holder.pid, holder.fd));
-        let mut processes: HashMap<u32, (String, Option<String>)> = HashMap::new();
-        let mut by_inode: BTreeMap<u32, Vec<Owner>> = BTreeMap::new();
+        let mut names: HashMap<u32, String> = HashMap::new();
+        let mut owners = Owners::default();
         for Holder { inode, pid, fd } in holders {
-            let (name, cgroup) = processes.entry(pid).or_insert_with(|| {
-                let name = process::name(self.proc_root(), pid).unwrap_or_default();
-                (name, process::cgroup(self.proc_root(), pid))
+            let name = names.entry(pid).or_insert_with(|| {
+                let cgroup = process::cgroup(self.proc_root(), pid);
+                owners.cgroups.extend(cgroup.map(|cgroup| (pid, cgroup)));
+                process::name(self.proc_root(), pid).unwrap_or_default()
             });
-            let (name, cgroup) = (name.clone(), cgroup.clone());
-            by_inode.entry(inode).or_default().push(Owner {
-                pid,
-                name,
-                fd,
-                cgroup,
-            });
+            let name = name.clone();
+            owners
+                .by_inode
+                .entry(inode)
+                .or_default()
+                .push(Owner { pid, name, fd });
         }
-        by_inode
+        owners
     }
 }
 

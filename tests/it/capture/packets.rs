@@ -12,8 +12,9 @@ use crate::support::capture::{
 use crate::support::netns::{in_netns, lo_up, sysctl};
 use crate::support::skipped::report_skipped;
 use crate::support::wait::wait_until;
+use sockdiag::model::Families;
 use sockdiag::model::{Comparison, Condition, Direction, End};
-use sockdiag::source::{Capture, Families};
+use sockdiag::source::Capture;
 
 /// A connection that sends 100 kB and is closed by both ends.
 fn connection(listener: &TcpListener) -> u16 {

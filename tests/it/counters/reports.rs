@@ -1,11 +1,9 @@
 //! The library alone: what readings of counters, written by hand, are reported as.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use sockdiag::analysis::counters::{
-    CounterReport, CountersReport, NamespaceCounters, Reading, Samples, Selection, report,
-};
-use sockdiag::model::{CounterId, Counters, Netns};
+use sockdiag::analysis::counters::{CounterReport, CountersReport, Samples, Selection, report};
+use sockdiag::model::{CounterId, Counters, Netns, NetnsSnapshot, Snapshot};
 
 /// A counter, a gauge and one that nobody has heard of.
 const DROPS: (&str, &str) = ("TcpExt", "ListenDrops");
@@ -21,21 +19,21 @@ fn counters(values: &[((&str, &str), i128)]) -> Counters {
     }
 }
 
-fn namespace(inode: u64, values: &[((&str, &str), i128)]) -> NamespaceCounters {
-    NamespaceCounters {
-        netns: Arc::new(Netns {
+fn namespace(inode: u64, values: &[((&str, &str), i128)]) -> NetnsSnapshot {
+    NetnsSnapshot {
+        netns: Netns {
             inode: Some(inode),
             name: None,
-        }),
+        },
         counters: counters(values),
-        tcp_syncookies: Some(1),
+        ..NetnsSnapshot::default()
     }
 }
 
-fn reading(values: &[((&str, &str), i128)]) -> Reading {
-    Reading {
+fn reading(values: &[((&str, &str), i128)]) -> Snapshot {
+    Snapshot {
         namespaces: vec![namespace(1, values)],
-        ..Reading::default()
+        ..Snapshot::default()
     }
 }
 
@@ -65,12 +63,12 @@ fn gauges_fall_and_counters_start_anew() {
 
 #[test]
 fn a_change_is_one_within_the_same_namespace() {
-    let two = |values: [i128; 2]| Reading {
+    let two = |values: [i128; 2]| Snapshot {
         namespaces: (1..)
             .zip(values)
             .map(|(inode, value)| namespace(inode, &[(DROPS, value)]))
             .collect(),
-        ..Reading::default()
+        ..Snapshot::default()
     };
     let mut before = two([10, 1000]);
     before.namespaces.reverse();

@@ -1,12 +1,12 @@
 //! The library alone: a SO_REUSEPORT group as one.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::support::queue_readings::{
     endpoint, first_report, listener, namespace, next_report, reading, with_drops,
 };
-use sockdiag::analysis::queues::{NamespaceReading, Reading, State};
-use sockdiag::model::{Listener, Netns, Owner, Owners, Protocol, Queue};
+use sockdiag::analysis::queues::State;
+use sockdiag::model::{Listener, Netns, NetnsSnapshot, Owner, Owners, Protocol, Queue, Snapshot};
 
 #[test]
 fn a_folded_group_has_sums_and_the_worst_of_its_members() {
@@ -42,11 +42,10 @@ fn a_folded_group_is_owned_by_all_who_own_a_member() {
         pid,
         name: "x".to_owned(),
         fd: 3,
-        cgroup: None,
     };
-    let reading = Reading {
+    let reading = Snapshot {
         owners: Some(Owners {
-            by_inode: HashMap::from([(1, vec![owner(10)]), (2, vec![owner(20), owner(30)])]),
+            by_inode: BTreeMap::from([(1, vec![owner(10)]), (2, vec![owner(20), owner(30)])]),
             complete: true,
             ..Owners::default()
         }),
@@ -69,7 +68,7 @@ fn a_folded_group_is_owned_by_all_who_own_a_member() {
 #[test]
 fn what_shares_only_an_address_is_not_folded() {
     let local = endpoint("127.0.0.1", 80, 0);
-    let in_namespace = |inode, number| NamespaceReading {
+    let in_namespace = |inode, number| NetnsSnapshot {
         netns: Netns {
             inode: Some(inode),
             name: None,
@@ -85,12 +84,12 @@ fn what_shares_only_an_address_is_not_folded() {
         ..listener(3, local, 0, 0)
     };
     let mut here = in_namespace(4, 1);
-    here.listeners.push(udp);
-    here.listeners
-        .push(listener(4, endpoint("127.0.0.1", 80, 7), 0, 5));
-    let mut report = first_report(&Reading {
+    let sockets = &mut here.listeners.as_mut().expect("listeners").sockets;
+    sockets.push(udp);
+    sockets.push(listener(4, endpoint("127.0.0.1", 80, 7), 0, 5));
+    let mut report = first_report(&Snapshot {
         namespaces: vec![here, in_namespace(5, 2)],
-        ..Reading::default()
+        ..Snapshot::default()
     });
     report.fold();
     assert_eq!(report.listeners.len(), 4, "{report:#?}");

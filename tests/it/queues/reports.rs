@@ -1,16 +1,14 @@
 //! The library alone: what readings of queues, written by hand, are reported as.
 
-use std::collections::HashMap;
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use crate::support::queue_readings::{
-    endpoint, first_report, listener, listener_report, namespace, next_report, reading, with_drops,
+    endpoint, first_report, listener, listener_report, namespace, next_report,
+    overflows as counted, reading, with_drops,
 };
-use sockdiag::analysis::queues::{
-    LimitSetBy, LocalReport, NamespaceReading, Reading, Requests, Samples, State, SynQueue,
-    WaitingReading,
-};
-use sockdiag::model::{Listener, Local, Owner, Owners, Protocol, Waiting};
+use sockdiag::analysis::queues::{LimitSetBy, LocalReport, Samples, State, SynQueue};
+use sockdiag::model::snapshot::{HalfOpen, WaitingConnections};
+use sockdiag::model::{Listener, Local, NetnsSnapshot, Owner, Owners, Protocol, Snapshot, Waiting};
 
 fn state_of(length: u32, limit: u32) -> State {
     let local = endpoint("127.0.0.1", 80, 0);
@@ -66,8 +64,8 @@ fn a_queue_that_overflowed_between_two_readings_is_told_where_only_one_can_have(
                 with_drops(drops[0], listener(1, one, 0, 5)),
                 with_drops(drops[1], listener(2, other, 0, 5)),
             ];
-            reading(NamespaceReading {
-                overflows: Some(overflows),
+            reading(NetnsSnapshot {
+                counters: counted(overflows),
                 ..namespace(listeners)
             })
         };
@@ -103,10 +101,10 @@ fn requests_go_to_the_exact_address_and_the_bound_device_first() {
             .map(|(number, place)| listener(number, place, 0, 50))
             .collect();
         listeners.rotate_left(turn);
-        let report = first_report(&reading(NamespaceReading {
-            requests: Some(Requests {
-                by_endpoint: HashMap::from(requests),
-                age: Duration::ZERO,
+        let report = first_report(&reading(NetnsSnapshot {
+            half_open: Some(HalfOpen {
+                by_endpoint: requests.to_vec(),
+                ..HalfOpen::default()
             }),
             ..namespace(listeners)
         }));
@@ -138,8 +136,8 @@ fn connections_of_a_group_are_told_only_where_one_member_has_any() {
             waiting(Some(900), 0, true),
             waiting(None, 7, false),
         ];
-        let report = first_report(&reading(NamespaceReading {
-            waiting: Some(WaitingReading { sockets, settled }),
+        let report = first_report(&reading(NetnsSnapshot {
+            waiting: Some(WaitingConnections { sockets, settled }),
             ..namespace(listeners)
         }));
         let queue = listener_report(&report, 1).accept_queue.clone();
@@ -158,37 +156,35 @@ fn connections_of_a_group_are_told_only_where_one_member_has_any() {
 #[test]
 fn the_unit_is_that_of_a_holder_before_that_of_the_creator() {
     let local = endpoint("127.0.0.1", 80, 0);
-    let owner = |pid, cgroup: Option<&str>| Owner {
-        pid,
+    let owner = |pid: &u32| Owner {
+        pid: *pid,
         name: "x".to_owned(),
         fd: 3,
-        cgroup: cgroup.map(str::to_owned),
     };
-    let unit = |owners: Vec<Owner>| {
+    let unit = |pids: &[u32]| {
         let made_by = Listener {
             cgroup_id: Some(77),
             ..listener(1, local, 0, 5)
         };
-        let reading = Reading {
+        let reading = Snapshot {
             owners: Some(Owners {
-                by_inode: HashMap::from([(1, owners)]),
+                by_inode: BTreeMap::from([(1, pids.iter().map(owner).collect())]),
+                cgroups: BTreeMap::from([
+                    (1, "/init.scope".to_owned()),
+                    (500, "/system.slice/api.service".to_owned()),
+                ]),
                 complete: true,
                 ..Owners::default()
             }),
-            cgroups: HashMap::from([(77, "/system.slice/creator.service".to_owned())]),
+            cgroups: BTreeMap::from([(77, "/system.slice/creator.service".to_owned())]),
             ..reading(namespace(vec![made_by]))
         };
         first_report(&reading).listeners[0].unit.clone()
     };
-    let init = || owner(1, Some("/init.scope"));
-    let api = || owner(500, Some("/system.slice/api.service"));
-    assert_eq!(unit(vec![init(), api()]).as_deref(), Some("api.service"));
-    assert_eq!(unit(vec![api()]).as_deref(), Some("api.service"));
-    assert_eq!(
-        unit(vec![owner(500, None)]).as_deref(),
-        Some("creator.service")
-    );
-    assert_eq!(unit(vec![]).as_deref(), Some("creator.service"));
+    assert_eq!(unit(&[1, 500]).as_deref(), Some("api.service"));
+    assert_eq!(unit(&[500]).as_deref(), Some("api.service"));
+    assert_eq!(unit(&[600]).as_deref(), Some("creator.service"));
+    assert_eq!(unit(&[]).as_deref(), Some("creator.service"));
 }
 
 #[test]

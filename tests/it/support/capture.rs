@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use pnet::datalink::{self, Channel, Config, DataLinkSender};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use sockdiag::model::Families;
 use sockdiag::model::{Condition, Direction};
-use sockdiag::source::{Capture, Families, Packet};
+use sockdiag::source::{Capture, Packet};
 
 use super::host::wait_until_up;
 use super::netns::run;

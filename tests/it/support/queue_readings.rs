@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sockdiag::analysis::queues::{
-    ListenerReport, NamespaceReading, QueueReport, Reading, Selection, report,
+use sockdiag::analysis::queues::{ListenerReport, QueueReport, Selection, report};
+use sockdiag::model::{
+    CounterId, Counters, Endpoint, Family, ListenLimits, Listener, Local, NetnsSnapshot, Protocol,
+    Queue, Snapshot,
+    snapshot::{Listeners, Settings},
 };
-use sockdiag::model::{Endpoint, Family, ListenLimits, Listener, Local, Protocol, Queue};
 
 /// From one reading to the next.
 pub const SECONDS: Duration = Duration::from_secs(2);
@@ -51,35 +53,47 @@ pub fn with_drops(drops: u32, listener: Listener) -> Listener {
 }
 
 /// A namespace with these listeners and the usual sysctls.
-pub fn namespace(listeners: Vec<Listener>) -> NamespaceReading {
-    NamespaceReading {
-        listeners,
-        limits: ListenLimits {
-            somaxconn: Some(4096),
-            tcp_max_syn_backlog: Some(1024),
-            tcp_syncookies: Some(1),
+pub fn namespace(listeners: Vec<Listener>) -> NetnsSnapshot {
+    NetnsSnapshot {
+        listeners: Some(Listeners {
+            sockets: listeners,
+            ..Listeners::default()
+        }),
+        settings: Settings {
+            listen: ListenLimits {
+                somaxconn: Some(4096),
+                tcp_max_syn_backlog: Some(1024),
+                tcp_syncookies: Some(1),
+            },
+            ..Settings::default()
         },
-        overflows: Some(0),
-        all_families: true,
-        ..NamespaceReading::default()
+        counters: overflows(0),
+        ..NetnsSnapshot::default()
+    }
+}
+
+/// `ListenOverflows` with this value.
+pub fn overflows(value: i128) -> Counters {
+    Counters {
+        values: vec![(CounterId::new("TcpExt", "ListenOverflows"), value)],
     }
 }
 
 /// A reading of one namespace.
-pub fn reading(namespace: NamespaceReading) -> Reading {
-    Reading {
+pub fn reading(namespace: NetnsSnapshot) -> Snapshot {
+    Snapshot {
         namespaces: vec![namespace],
-        ..Reading::default()
+        ..Snapshot::default()
     }
 }
 
 /// The report on a reading that has none before it.
-pub fn first_report(reading: &Reading) -> QueueReport {
+pub fn first_report(reading: &Snapshot) -> QueueReport {
     report(reading, None, &Selection::default())
 }
 
 /// The report on a reading and the one before.
-pub fn next_report(now: &Reading, before: &Reading) -> QueueReport {
+pub fn next_report(now: &Snapshot, before: &Snapshot) -> QueueReport {
     report(now, Some((before, SECONDS)), &Selection::default())
 }
 

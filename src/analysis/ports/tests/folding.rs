@@ -63,7 +63,6 @@ fn the_fullest_is_the_one_with_least_room_however_much_it_uses() {
         pid,
         name: format!("p{pid}"),
         fd: 3,
-        cgroup: None,
     };
     let roomy = TupleReport {
         state: Pressure::Tight,

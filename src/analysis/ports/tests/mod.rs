@@ -343,7 +343,6 @@ fn what_one_process_holds_leaves_no_line_for_nobody() {
         pid: 1,
         name: "p1".to_owned(),
         fd: 3,
-        cgroup: None,
     };
     let mut now = reading(limits(), &open(1, "10.0.0.9:80"));
     now.owners = Some(Owners {
@@ -369,7 +368,6 @@ fn by_process_tells_each_holder_and_what_nobody_holds() {
         pid,
         name: format!("p{pid}"),
         fd,
-        cgroup: None,
     };
     let holders = [
         (100, vec![owner(1, 3), owner(1, 4)]),

@@ -139,7 +139,6 @@ fn nobody_holds_what_is_all_in_time_wait() {
             pid: 7,
             name: "api".to_owned(),
             fd: 3,
-            cgroup: None,
         }],
         ..all
     };
