@@ -2,9 +2,7 @@
 
 pub mod counters;
 pub mod fds;
-pub mod filter;
 pub mod finding;
-mod glob;
 mod holders;
 pub mod ports;
 pub mod queues;

@@ -10,7 +10,8 @@ use std::{
 use crate::{
     Result,
     model::{
-        Address, Endpoint, Families, Family, Holder, Incomplete, ListenAddresses, State,
+        Address, Endpoint, Families, Family, Filter, Holder, Incomplete, ListenAddresses, State,
+        filter::End,
         snapshot::{ConnectionTally, FlowTally, PortTally},
     },
     source::{SockDiag, States, Walk},
@@ -36,11 +37,11 @@ pub struct Context<'a> {
     pub current_established: Option<u64>,
 }
 
-/// One request: sockets in these states and, where a range is given, with a local port in it.
+/// One request: sockets in these states that meet the filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Dump {
     states: States,
-    ports: Option<RangeInclusive<u16>>,
+    filter: Filter,
 }
 
 /// What the walk counted.
@@ -74,21 +75,21 @@ fn dumps(needs: &Needs, context: &Context<'_>) -> Vec<Dump> {
             everywhere
         };
     }
-    let dump = |states, ports| Dump { states, ports };
-    let range = context
-        .range
-        .clone()
-        .filter(|_| needs.port_holders.is_some());
+    let dump = |states, filter| Dump { states, filter };
+    let range = context.range.as_ref();
+    let in_range = range
+        .filter(|_| needs.port_holders.is_some())
+        .map(|range| Filter::port_is_within(End::Local, range));
     let few = context
         .current_established
         .is_some_and(|count| count <= FEW_ESTABLISHED);
-    match range {
-        None => vec![dump(everywhere, None)],
-        Some(_) if everywhere != States::NONE && few => vec![dump(States::ALL, None)],
-        Some(range) if everywhere == States::NONE => vec![dump(States::ALL, Some(range))],
-        Some(range) => vec![
-            dump(States::ALL.without(everywhere), Some(range)),
-            dump(everywhere, None),
+    match in_range {
+        None => vec![dump(everywhere, Filter::ALL)],
+        Some(_) if everywhere != States::NONE && few => vec![dump(States::ALL, Filter::ALL)],
+        Some(filter) if everywhere == States::NONE => vec![dump(States::ALL, filter)],
+        Some(filter) => vec![
+            dump(States::ALL.without(everywhere), filter),
+            dump(everywhere, Filter::ALL),
         ],
     }
 }
@@ -108,8 +109,8 @@ pub fn walk<'a>(
     let one = |(family, dump): &(Family, &Dump)| {
         let began = Instant::now();
         let mut tallies = Tallies::new(needs, context);
-        let ports = dump.ports.as_ref();
-        let walk = SockDiag::open()?.walk(*family, dump.states, ports, |holder| {
+        let filter = &dump.filter;
+        let walk = SockDiag::open()?.walk(*family, dump.states, filter, |holder| {
             tallies.add(holder);
         })?;
         Ok((*family, tallies, walk, began.elapsed()))
@@ -290,6 +291,10 @@ pub fn flaws(what: &str, walk: Walk) -> impl Iterator<Item = Incomplete> {
 mod tests {
     use super::*;
 
+    fn in_range() -> Filter {
+        Filter::port_is_within(End::Local, &(100..=199))
+    }
+
     fn dumps_with(needs: Needs, current_established: Option<u64>) -> Vec<Dump> {
         let listening = ListenAddresses::default();
         let context = Context {
@@ -305,7 +310,7 @@ mod tests {
     fn one_dump_reads_every_part_of_an_ordinary_host() {
         let all = Dump {
             states: States::ALL,
-            ports: None,
+            filter: Filter::ALL,
         };
         assert_eq!(
             dumps_with(Needs::everything(), Some(FEW_ESTABLISHED)),
@@ -315,13 +320,13 @@ mod tests {
 
     #[test]
     fn a_part_alone_asks_for_no_more_than_it_shows() {
-        let only = |states, ports| [Dump { states, ports }];
+        let only = |states, filter| [Dump { states, filter }];
         let queues = dumps_with(Needs::queues(), None);
-        assert_eq!(queues, only(States::SYN_RECV, None));
+        assert_eq!(queues, only(States::SYN_RECV, Filter::ALL));
         let ports = dumps_with(Needs::ports(), Some(5));
-        assert_eq!(ports, only(States::ALL, Some(100..=199)));
+        assert_eq!(ports, only(States::ALL, in_range()));
         let timewait = dumps_with(Needs::timewait(), None);
-        assert_eq!(timewait, only(States::CLOSED, None));
+        assert_eq!(timewait, only(States::CLOSED, Filter::ALL));
     }
 
     #[test]
@@ -332,9 +337,9 @@ mod tests {
                 panic!("{dumps:?}");
             };
             assert!(in_range.states.has(States::ESTABLISHED));
-            assert_eq!(in_range.ports, Some(100..=199));
+            assert_eq!(in_range.filter, self::in_range());
             assert!(!others.states.has(States::ESTABLISHED));
-            assert_eq!(others.ports, None);
+            assert_eq!(others.filter, Filter::ALL);
             assert_eq!(in_range.states.and(others.states), States::ALL);
         }
     }

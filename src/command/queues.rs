@@ -5,12 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::{Args, ValueHint};
 use sockdiag::{
-    analysis::{
-        filter::Filter,
-        queues::{QueueReport, Samples, Selection, report},
-    },
+    analysis::queues::{QueueReport, Samples, Selection, report},
     collect::{Closer, Collector, ListenerNeeds, Needs, OwnerNeeds},
-    model::{Incomplete, Listener, NetnsSnapshot, Snapshot},
+    model::{Filter, Incomplete, Listener, NetnsSnapshot, Snapshot},
 };
 
 use super::{

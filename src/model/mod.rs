@@ -1,13 +1,14 @@
 //! What the kernel said, as plain data in our words. No I/O, no text for people.
 
 mod address;
-mod condition;
 mod configured;
 mod connection;
 mod countdown;
 mod counters;
 mod descriptors;
 mod endpoint;
+pub mod filter;
+pub(crate) mod glob;
 mod incomplete;
 mod limits;
 mod listen_address;
@@ -19,19 +20,19 @@ mod socket;
 mod unit;
 
 pub use address::Address;
-pub use condition::{Comparison, Condition, End, Network};
 pub use configured::{ConfiguredLimits, Login, Relative, Setting, UnitLimits};
 pub use connection::{Connection, Holder, State};
 pub use countdown::Countdown;
 pub use counters::{CounterId, Counters, kernel_name};
 pub use descriptors::{FdLimits, FdTypes, ProcessFds, SystemFds};
 pub use endpoint::{Endpoint, Families, Family};
+pub use filter::Filter;
 pub use incomplete::Incomplete;
 pub use limits::{ListenLimits, PortLimits};
 pub use listen_address::{ListenAddress, ListenAddresses};
 pub use owner::{Netns, Owner, Owners, is_process};
 pub use port_set::PortSet;
-pub use segment::{Direction, Flags, Segment, TcpOptions, Timestamps};
+pub use segment::{Direction, End, Flags, Segment, TcpOptions, Timestamps};
 pub use snapshot::{NetnsSnapshot, Snapshot};
 pub use socket::{Listener, Local, Protocol, Queue, RequestSocket, Waiting};
 pub use unit::unit_of;

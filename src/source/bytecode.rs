@@ -1,129 +1,189 @@
-//! Filters that the kernel runs on each socket before it answers
+//! Compiles filters to the bytecode that the kernel runs on each socket before it answers
 //! (`struct inet_diag_bc_op`, include/uapi/linux/inet_diag.h; net/ipv4/inet_diag.c).
 //!
-//! An op is `{u8 code, u8 yes, u16 no}`: how far to go when it holds and when it does not. To go
-//! exactly to the end accepts the socket, four bytes past it rejects it.
+//! An op is `{u8 code, u8 yes, u16 no}`, followed by its operand; `yes` and `no` are how many bytes
+//! to go forward when it holds and when it does not. A jump exactly to the end accepts the socket,
+//! one four bytes past it rejects it. `inet_diag_bc_audit` follows the `yes` of every op and lets `no` lead only to ops
+//! on that path, so `yes` always leads to the next op here.
 
-use std::ops::RangeInclusive;
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::decision::{Branch, Decision, Target, Ways};
+use crate::model::filter::{Comparison, End, Filter, Network, Test};
 
 const JMP: u8 = 1;
-const S_GE: u8 = 2;
-const S_LE: u8 = 3;
-const S_EQ: u8 = 11;
-const D_EQ: u8 = 12;
-/// A port test (two ops, the port stands in the second) and the jump that follows it.
-const TEST_AND_JUMP: u16 = 12;
+/// Port tests, of the local port and of the peer's: `>=`, `<=` and `=` (since 4.16).
+const GREATER_OR_EQUAL: [u8; 2] = [2, 4];
+const LESS_OR_EQUAL: [u8; 2] = [3, 5];
+const EQUAL: [u8; 2] = [11, 12];
+/// A `struct inet_diag_hostcond` is compared.
+const HOST: [u8; 2] = [7, 8];
+const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
 
-/// The attribute that carries the code has a 16-bit length, too.
-const ATTRIBUTE_HEADER: u16 = 4;
+/// In a `struct inet_diag_hostcond`: no port is compared.
+const ANY_PORT: i32 = -1;
+const ALL_V4: Network = Network {
+    address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    bits: 0,
+};
 
-/// Accepts sockets with a local port in this range.
-pub fn local_port_is_within(range: &RangeInclusive<u16>) -> Vec<u8> {
-    let mut code = Vec::with_capacity(16);
-    op(&mut code, S_GE, 8, 16 + 4);
-    op(&mut code, 0, 0, *range.start());
-    op(&mut code, S_LE, 8, 8 + 4);
-    op(&mut code, 0, 0, *range.end());
-    code
+const OP_BYTES: usize = 4;
+/// Past the end by one op.
+const REJECT: usize = OP_BYTES;
+/// The attribute that carries the code has a header of four bytes and a 16-bit length. The farthest
+/// jump is as long.
+const MOST_BYTES: usize = u16::MAX as usize - 4;
+
+enum Op {
+    Port { code: u8, port: u16 },
+    Host { code: u8, network: Network },
 }
 
-/// Accepts sockets with one of these local ports. `None` when there are more than the 16-bit jumps
-/// reach; the caller then filters itself.
-pub fn local_port_is_one_of(ports: &[u16]) -> Option<Vec<u8>> {
-    port_is_one_of(S_EQ, ports)
+/// The code for a filter; empty when every socket passes. `None` when it is longer than a request
+/// can carry.
+pub fn compile(filter: &Filter) -> Option<Vec<u8>> {
+    let mut decision = Decision::EMPTY;
+    let begin = decision.filter(filter, Ways::OUT, &lower);
+    if begin == Target::Reject {
+        return Some(op(JMP, OP_BYTES, OP_BYTES + REJECT).to_vec());
+    }
+    write(&decision)
 }
 
-/// Accepts sockets whose peer has one of these ports. `None` as above.
-pub fn peer_port_is_one_of(ports: &[u16]) -> Option<Vec<u8>> {
-    port_is_one_of(D_EQ, ports)
+fn lower(decision: &mut Decision<Op>, test: &Test, ways: Ways) -> Target {
+    match test {
+        Test::Port { end, is, port } => {
+            let (codes, is_inverted) = match is {
+                Comparison::Equal => (EQUAL, false),
+                Comparison::NotEqual => (EQUAL, true),
+                Comparison::GreaterOrEqual => (GREATER_OR_EQUAL, false),
+                Comparison::Less => (GREATER_OR_EQUAL, true),
+                Comparison::LessOrEqual => (LESS_OR_EQUAL, false),
+                Comparison::Greater => (LESS_OR_EQUAL, true),
+            };
+            let code = of_end(codes, *end);
+            let ways = if is_inverted { ways.inverted() } else { ways };
+            decision.test(Op::Port { code, port: *port }, ways)
+        }
+        Test::Within { end, network } => {
+            lower_network(decision, of_end(HOST, *end), *network, ways)
+        }
+        // An internet socket has none.
+        Test::Path(_) => ways.no,
+    }
 }
 
-fn port_is_one_of(test: u8, ports: &[u16]) -> Option<Vec<u8>> {
-    let length = u16::try_from(ports.len())
-        .ok()?
-        .checked_mul(TEST_AND_JUMP)?;
-    length.checked_add(ATTRIBUTE_HEADER)?;
-    let mut code = Vec::with_capacity(length.into());
-    for (index, port) in (0u16..).zip(ports) {
-        let left = length - index * TEST_AND_JUMP;
-        let last = left == TEST_AND_JUMP;
-        op(
-            &mut code,
-            test,
-            8,
-            if last {
-                TEST_AND_JUMP + 4
-            } else {
-                TEST_AND_JUMP
-            },
-        );
-        op(&mut code, 0, 0, *port);
-        op(&mut code, JMP, 4, left - 8);
+/// The kernel also finds v4-mapped addresses in an IPv6 network; here they count as IPv4 only.
+fn lower_network(decision: &mut Decision<Op>, code: u8, network: Network, ways: Ways) -> Target {
+    let host = |network| Op::Host { code, network };
+    if !network.spans_mapped() {
+        return decision.test(host(network), ways);
+    }
+    let not_v4 = decision.test(host(ALL_V4), ways.inverted());
+    decision.test(host(network), ways.with_yes(not_v4))
+}
+
+fn of_end([local, peer]: [u8; 2], end: End) -> u8 {
+    match end {
+        End::Local => local,
+        End::Peer => peer,
+    }
+}
+
+/// Writes every test, with a jump behind it where `yes` is not the next one.
+fn write(decision: &Decision<Op>) -> Option<Vec<u8>> {
+    let starts = lay_out(decision);
+    let bytes = starts.last().copied().unwrap_or(0);
+    if bytes > MOST_BYTES {
+        return None;
+    }
+    let mut code = Vec::with_capacity(bytes);
+    for (index, branch) in decision.in_order() {
+        branch.write(&mut code, &starts[..=index]);
     }
     Some(code)
 }
 
-fn op(code: &mut Vec<u8>, operation: u8, yes: u8, no: u16) {
-    code.extend([operation, yes]);
-    code.extend(no.to_ne_bytes());
+/// How many bytes before the end each test begins.
+fn lay_out(decision: &Decision<Op>) -> Vec<usize> {
+    let mut starts = Vec::new();
+    for branch in decision.backwards() {
+        let next = starts.last().copied().unwrap_or(0);
+        let jump = if branch.jumps(&starts) { OP_BYTES } else { 0 };
+        starts.push(next + jump + branch.test.bytes());
+    }
+    starts
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What `inet_diag_bc_run` does, for the operations used here.
-    fn accepts(code: &[u8], local: u16, peer: u16) -> bool {
-        let mut at = 0;
-        while at < code.len() {
-            let no = u16::from_ne_bytes([code[at + 2], code[at + 3]]);
-            let port = || u16::from_ne_bytes([code[at + 6], code[at + 7]]);
-            let holds = match code[at] {
-                S_EQ => local == port(),
-                D_EQ => peer == port(),
-                S_GE => local >= port(),
-                S_LE => local <= port(),
-                JMP => false,
-                other => panic!("operation {other}"),
-            };
-            at += if holds {
-                code[at + 1].into()
-            } else {
-                usize::from(no)
-            };
-        }
-        at == code.len()
-    }
-
-    #[test]
-    fn only_the_named_ports_pass() {
-        let ports = [80, 443, 8080];
-        let code = local_port_is_one_of(&ports).unwrap();
-        for port in [0, 79, 80, 81, 443, 8080, 65535] {
-            assert_eq!(
-                accepts(&code, port, 1),
-                ports.contains(&port),
-                "port {port}"
-            );
+impl Branch<Op> {
+    /// Whether `yes` is not what comes next; `behind` are the starts of all tests behind this one.
+    fn jumps(&self, behind: &[usize]) -> bool {
+        match self.yes {
+            Target::Test(index) => index + 1 != behind.len(),
+            Target::Accept => !behind.is_empty(),
+            Target::Reject => true,
         }
     }
 
-    #[test]
-    fn ports_of_the_peer_and_ranges_pass_by_themselves() {
-        let peers = peer_port_is_one_of(&[5432, 6379]).unwrap();
-        let range = local_port_is_within(&(32768..=60999));
-        for port in [0, 5432, 6379, 32767, 32768, 60999, 61000, 65535] {
-            assert_eq!(accepts(&peers, 5432, port), [5432, 6379].contains(&port));
-            assert_eq!(
-                accepts(&range, port, 40000),
-                (32768..=60999).contains(&port)
-            );
+    fn write(&self, code: &mut Vec<u8>, starts: &[usize]) {
+        let (start, behind) = starts.split_last().expect("the last start is its own");
+        let distance = |from: usize, to| match to {
+            Target::Test(index) => from - starts[index],
+            Target::Accept => from,
+            Target::Reject => from + REJECT,
+        };
+        let bytes = self.test.bytes();
+        self.test.write(code, distance(*start, self.no));
+        if self.jumps(behind) {
+            code.extend(op(JMP, OP_BYTES, distance(start - bytes, self.yes)));
+        }
+    }
+}
+
+impl Op {
+    fn bytes(&self) -> usize {
+        match self {
+            Op::Port { .. } => 2 * OP_BYTES,
+            Op::Host { network, .. } => match network.address.to_canonical() {
+                IpAddr::V4(_) => 16,
+                IpAddr::V6(_) => 28,
+            },
         }
     }
 
-    #[test]
-    fn more_ports_than_jumps_reach_are_refused() {
-        assert!(local_port_is_one_of(&vec![1; 5460]).is_some());
-        assert!(local_port_is_one_of(&vec![1; 5461]).is_none());
+    fn write(&self, code: &mut Vec<u8>, no: usize) {
+        match self {
+            Op::Port { code: test, port } => {
+                code.extend(op(*test, self.bytes(), no));
+                // The operand is the `no` of a second op.
+                code.extend(op(0, 0, usize::from(*port)));
+            }
+            Op::Host {
+                code: test,
+                network,
+            } => {
+                code.extend(op(*test, self.bytes(), no));
+                let address = network.address.to_canonical();
+                let family = if address.is_ipv4() { AF_INET } else { AF_INET6 };
+                code.extend([family, network.bits, 0, 0]);
+                code.extend(ANY_PORT.to_ne_bytes());
+                match address {
+                    IpAddr::V4(address) => code.extend(address.octets()),
+                    IpAddr::V6(address) => code.extend(address.octets()),
+                }
+            }
+        }
     }
+}
+
+fn op(code: u8, yes: usize, no: usize) -> [u8; OP_BYTES] {
+    let yes = u8::try_from(yes).expect("an op is at most 28 bytes long");
+    let [low, high] = u16::try_from(no)
+        .expect("at most MOST_BYTES and REJECT")
+        .to_ne_bytes();
+    [code, yes, low, high]
 }

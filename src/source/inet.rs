@@ -9,8 +9,9 @@ use netlink_packet_sock_diag::inet::{InetResponseBuffer, InetResponseHeader};
 
 use super::netlink::Undecodable;
 use crate::model::{
-    Connection, Endpoint, Family, Holder, Listener, Local, Protocol, Queue, RequestSocket, State,
-    Waiting,
+    Address, Connection, Endpoint, Family, Holder, Listener, Local, Protocol, Queue, RequestSocket,
+    State, Waiting,
+    filter::{End, View},
 };
 
 const HEADER: usize = size_of::<InetResponseBuffer>();
@@ -47,6 +48,18 @@ pub struct Row<'a> {
     local: Endpoint,
     fixed: &'a [u8],
     attributes: &'a [u8],
+}
+
+/// The peer of a socket that has none is the unspecified address and port 0, as for the kernel.
+impl View for Row<'_> {
+    fn address(&self, end: End) -> Option<Address> {
+        let id = &self.header.socket_id;
+        let (address, port) = match end {
+            End::Local => (id.source_address, id.source_port),
+            End::Peer => (id.destination_address, id.destination_port),
+        };
+        Some(Address { address, port })
+    }
 }
 
 impl<'a> Row<'a> {

@@ -4,11 +4,7 @@
 //! Any other TCP state makes the kernel walk the established hash of the whole host, once for each
 //! family, however few rows come back; such a question says so by its name.
 
-use std::{
-    io,
-    net::IpAddr,
-    ops::{ControlFlow, RangeInclusive},
-};
+use std::{io, net::IpAddr, ops::ControlFlow};
 
 use netlink_packet_sock_diag::{
     SockDiagMessage,
@@ -25,7 +21,10 @@ use super::{
 };
 use crate::{
     Error, Result,
-    model::{Address, Connection, Families, Family, Holder, Listener, State, Waiting},
+    model::{
+        Address, Connection, Families, Family, Filter, Holder, Listener, State, Waiting,
+        filter::End,
+    },
 };
 
 /// `INET_DIAG_REQ_BYTECODE`
@@ -104,8 +103,8 @@ impl SockDiag {
         // What tells an MPTCP listener from a TCP one comes only along with INFO.
         let extensions = ExtensionFlags::SKMEMINFO | ExtensionFlags::INFO;
         let request = request(family, TCP, extensions, StateFlags::LISTEN);
-        self.ask("TCP listeners", request, None, |row| {
-            found.push(row.listener());
+        self.ask("TCP listeners", request, &Filter::ALL, |row| {
+            found.extend(row.map(|row| row.listener()));
             ControlFlow::Continue(())
         })
     }
@@ -156,8 +155,8 @@ impl SockDiag {
     /// Every UDP socket of one family that anyone may send to.
     pub fn receivers(&mut self, family: Family, found: &mut Vec<Listener>) -> Result<Walk> {
         let request = request(family, UDP, ExtensionFlags::SKMEMINFO, StateFlags::CLOSE);
-        self.ask("UDP sockets", request, None, |row| {
-            found.extend(row.receiver());
+        self.ask("UDP sockets", request, &Filter::ALL, |row| {
+            found.extend(row.and_then(|row| row.receiver()));
             ControlFlow::Continue(())
         })
     }
@@ -172,35 +171,28 @@ impl SockDiag {
         mut each: impl FnMut(Option<Waiting>) -> ControlFlow<()>,
     ) -> Result<Walk> {
         let states = StateFlags::ESTABLISHED | StateFlags::CLOSE_WAIT | StateFlags::SYN_RECV;
-        let mut request = request(family, TCP, ExtensionFlags::INFO, states);
-        let mut filter = None;
-        match ports {
-            // The kernel compares this field before it runs any filter, at half the cost.
-            [port] => request.socket_id.source_port = *port,
-            _ => filter = bytecode::local_port_is_one_of(ports),
-        }
-        self.ask(
-            "connections waiting for accept",
-            request,
-            filter.as_deref(),
-            |row| each(row.waiting()),
-        )
+        let request = request(family, TCP, ExtensionFlags::INFO, states);
+        let filter = Filter::port_is_one_of(End::Local, ports);
+        self.ask("connections waiting for accept", request, &filter, |row| {
+            each(row.and_then(|row| row.waiting()))
+        })
     }
 
-    /// Walks the host's sockets of one family for those of this namespace in these states, with a
-    /// local port of this range where one is given.
+    /// Walks the host's sockets of one family for those of this namespace that are in one of these
+    /// states and meet the filter.
     pub fn walk(
         &mut self,
         family: Family,
         states: States,
-        ports: Option<&RangeInclusive<u16>>,
+        filter: &Filter,
         mut each: impl FnMut(Holder),
     ) -> Result<Walk> {
         let states = StateFlags::from_bits_retain(states.0);
         let request = request(family, TCP, ExtensionFlags::empty(), states);
-        let filter = ports.map(bytecode::local_port_is_within);
-        self.ask("connections", request, filter.as_deref(), |row| {
-            row.holder().into_iter().for_each(&mut each);
+        self.ask("connections", request, filter, |row| {
+            row.and_then(|row| row.holder())
+                .into_iter()
+                .for_each(&mut each);
             ControlFlow::Continue(())
         })
     }
@@ -219,16 +211,13 @@ impl SockDiag {
             | StateFlags::FIN_WAIT1
             | StateFlags::FIN_WAIT2;
         let request = request(family, TCP, ExtensionFlags::empty(), states);
-        let filter = bytecode::peer_port_is_one_of(ports);
-        self.ask(
-            "connections to a port",
-            request,
-            filter.as_deref(),
-            |row| match row.holder() {
+        let filter = Filter::port_is_one_of(End::Peer, ports);
+        self.ask("connections to a port", request, &filter, |row| {
+            match row.and_then(|row| row.holder()) {
                 Some(Holder::Connection(connection)) if connection.inode != 0 => each(connection),
                 _ => ControlFlow::Continue(()),
-            },
-        )
+            }
+        })
     }
 
     /// Every listening unix socket.
@@ -249,16 +238,29 @@ impl SockDiag {
             .map_err(failed("unix listeners"))
     }
 
+    /// Dumps the sockets that meet the filter. Where its code is too long for a request, the kernel
+    /// sends more, and `each` is called with `None` for a socket that is rejected here.
     fn ask(
         &mut self,
         what: &'static str,
-        request: InetRequest,
-        filter: Option<&[u8]>,
-        mut each: impl FnMut(Row<'_>) -> ControlFlow<()>,
+        mut request: InetRequest,
+        filter: &Filter,
+        mut each: impl FnMut(Option<Row<'_>>) -> ControlFlow<()>,
     ) -> Result<Walk> {
+        // The kernel compares these before it runs the code, at half the cost; 0 stands for any.
+        let port = |end| filter.required_port(end).unwrap_or(0);
+        request.socket_id.source_port = port(End::Local);
+        request.socket_id.destination_port = port(End::Peer);
+        let code = bytecode::compile(filter);
+        let rest = code.is_none().then_some(filter);
+        let attribute = code.as_deref().filter(|code| !code.is_empty());
+        let attribute = attribute.map(|code| (BYTECODE, code));
         let message = SockDiagMessage::InetRequest(request);
-        let attribute = filter.map(|code| (BYTECODE, code));
-        let mut decode = |payload: &[u8]| Row::decode(payload).map(&mut each);
+        let mut decode = |payload: &[u8]| {
+            let row = Row::decode(payload)?;
+            let is_wanted = rest.is_none_or(|filter| filter.accepts(&row));
+            Ok(each(is_wanted.then_some(row)))
+        };
         self.channel
             .dump(message, attribute, &mut decode)
             .map_err(failed(what))

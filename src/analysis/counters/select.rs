@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::{super::glob::matches, catalogue, entries};
-use crate::model::CounterId;
+use super::{catalogue, entries};
+use crate::model::{CounterId, glob::matches};
 
 /// Which counters are shown.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,7 @@
 //! Which listeners a person wants to see.
 
 use super::ListenerReport;
-use crate::{
-    analysis::filter::Filter,
-    model::{Family, Listener, Local, is_process},
-};
+use crate::model::{Family, Filter, Listener, Local, is_process};
 
 /// All conditions that a shown listener meets. The default shows every one.
 #[derive(Debug, Clone, Default)]

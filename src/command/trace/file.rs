@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::MetadataExt, path::Path, time::Instant};
 
 use anyhow::Context;
 use sockdiag::{
-    model::{Condition, Incomplete},
+    model::{Filter, Incomplete},
     source::{CaptureFile, CaptureWriter, drop_privileges},
 };
 
@@ -21,7 +21,7 @@ const PACKETS: u64 = 4096;
 pub fn run(
     args: &TraceArgs,
     path: &Path,
-    condition: &Condition,
+    condition: &Filter,
     mut teller: Teller,
 ) -> anyhow::Result<()> {
     let waiter = Waiter::new(false).context("watching for signals")?;

@@ -2,7 +2,7 @@
 
 use sockdiag::{
     analysis::trace::{Tally, Tracker},
-    model::{Condition, Segment},
+    model::{Filter, Segment, filter::Ends},
     source::{CaptureWriter, Decoded, Packet},
 };
 
@@ -16,14 +16,14 @@ pub struct Intake {
     pub tally: Tally,
     /// Names of devices.
     pub devices: Devices,
-    condition: Condition,
+    condition: Filter,
     /// The time of the first packet.
     first_ns: Option<u64>,
 }
 
 impl Intake {
     /// One that has taken nothing.
-    pub fn new(args: &TraceArgs, condition: &Condition) -> Self {
+    pub fn new(args: &TraceArgs, condition: &Filter) -> Self {
         Intake {
             tracker: Tracker::new(args.close),
             tally: Tally {
@@ -64,7 +64,9 @@ impl Intake {
 
     /// Which end is the client one segment does not tell.
     fn may_hold(&self, segment: &Segment) -> bool {
-        let (one, other) = (&segment.source, &segment.destination);
-        self.condition.holds(one, other) || self.condition.holds(other, one)
+        let (one, other) = (segment.source, segment.destination);
+        [(one, other), (other, one)]
+            .into_iter()
+            .any(|(local, peer)| self.condition.accepts(&Ends { local, peer }))
     }
 }

@@ -12,7 +12,7 @@ use sockdiag::{
     Error,
     analysis::trace::{Queues, rises},
     collect::Throttle,
-    model::{Condition, Counters, Incomplete},
+    model::{Counters, Filter, Incomplete},
     source::{
         Capture, CaptureWriter, Kernel, SockDiag, any_interface_is_up, drop_privileges, interfaces,
     },
@@ -34,7 +34,7 @@ const DELAY_NS: u64 = 100_000_000;
 const PARTS: u32 = 20;
 
 /// Traces until it is told to stop.
-pub fn run(args: &TraceArgs, condition: &Condition, mut teller: Teller) -> anyhow::Result<()> {
+pub fn run(args: &TraceArgs, condition: &Filter, mut teller: Teller) -> anyhow::Result<()> {
     let kernel = Kernel::with_proc_root(&args.place.proc_root);
     enter(args, &kernel)?;
     let mut waiter = Waiter::new(false).context("watching for signals")?;
@@ -84,7 +84,7 @@ struct Live {
 
 impl Live {
     /// Opens what takes privileges, then gives them up.
-    fn begin(args: &TraceArgs, condition: &Condition, kernel: Kernel) -> anyhow::Result<Self> {
+    fn begin(args: &TraceArgs, condition: &Filter, kernel: Kernel) -> anyhow::Result<Self> {
         let before = kernel.counters();
         let capture = Capture::open(
             &args.interface,

@@ -15,8 +15,10 @@ use std::{
 
 use clap::{Args, ValueHint};
 use sockdiag::{
-    analysis::filter::{Filter, FilterError},
-    model::{Comparison, Condition, End, Families, Incomplete},
+    model::{
+        Families, Filter, Incomplete,
+        filter::{End, FilterError},
+    },
     source::CaptureWriter,
 };
 
@@ -122,24 +124,19 @@ pub fn run(args: &TraceArgs) -> anyhow::Result<()> {
 }
 
 impl TraceArgs {
-    fn condition(&self) -> anyhow::Result<Condition> {
+    fn condition(&self) -> anyhow::Result<Filter> {
         let mut all = Vec::new();
         if !self.filter.is_empty() {
             all.push(parsed(&self.filter.join(" "))?);
         }
-        let port = |port: &u16| Condition::Port {
-            end: End::Server,
-            is: Comparison::Equal,
-            port: *port,
-        };
         if !self.port.is_empty() {
-            all.push(Condition::Any(self.port.iter().map(port).collect()));
+            all.push(Filter::port_is_one_of(End::Local, &self.port));
         }
         if !self.host.is_empty() {
             let hosts = self.host.iter().map(|host| either_end(host));
-            all.push(Condition::Any(hosts.collect::<anyhow::Result<_>>()?));
+            all.push(Filter::Any(hosts.collect::<anyhow::Result<_>>()?));
         }
-        Ok(Condition::All(all))
+        Ok(Filter::All(all))
     }
 
     fn families(&self) -> Families {
@@ -182,7 +179,7 @@ fn finish(writer: Option<CaptureWriter>) -> anyhow::Result<Option<Incomplete>> {
     Ok((uncommented > 0).then(|| Incomplete::counted("comments", why, uncommented)))
 }
 
-fn either_end(host: &str) -> anyhow::Result<Condition> {
+fn either_end(host: &str) -> anyhow::Result<Filter> {
     let wrong = || {
         usage(format!(
             "--host {host}: an address, as 10.0.0.1 or 10.0.0.0/8; names are not looked up"
@@ -195,7 +192,7 @@ fn either_end(host: &str) -> anyhow::Result<Condition> {
     Filter::parse_connection(&either).map_err(|_| wrong())
 }
 
-fn parsed(text: &str) -> anyhow::Result<Condition> {
+fn parsed(text: &str) -> anyhow::Result<Filter> {
     let wrong = |error: FilterError| match Path::new(text).is_file() {
         true => usage(format!("{text}: a file is read with --read {text}")),
         false => usage(format!("in the filter: {error}")),

@@ -8,7 +8,7 @@ use sockdiag::{
         Close, Collector, Event, Handshake, Line, Shortcomings, Summary, Tally, TraceReport,
         Waiting,
     },
-    model::{Address, Condition, Families, Incomplete},
+    model::{Address, Families, Filter, Incomplete, filter::Ends},
     source::CaptureWriter,
 };
 
@@ -38,7 +38,7 @@ pub struct Teller {
 
 /// Which handshakes are shown.
 struct Choice {
-    condition: Condition,
+    condition: Filter,
     families: Families,
     failed: bool,
     slow: Option<Duration>,
@@ -49,7 +49,7 @@ struct Choice {
 
 impl Teller {
     /// Prepares it from the flags, and from what handshakes must meet.
-    pub fn new(args: &TraceArgs, condition: &Condition) -> anyhow::Result<Self> {
+    pub fn new(args: &TraceArgs, condition: &Filter) -> anyhow::Result<Self> {
         let settings = Settings {
             quiet: args.quiet,
             verbose: args.verbose,
@@ -219,7 +219,11 @@ impl Choice {
             true => self.families.v4,
             false => self.families.v6,
         };
-        of_family && self.condition.holds(client, server)
+        let ends = Ends {
+            local: *server,
+            peer: *client,
+        };
+        of_family && self.condition.accepts(&ends)
     }
 
     fn shows(&self, handshake: &Handshake) -> bool {

@@ -25,7 +25,7 @@ use self::{
 use super::packet::Packet;
 use crate::{
     Error, Result,
-    model::{Condition, Families},
+    model::{Families, Filter},
 };
 
 /// For all rings together: what comes within about a second of 100,000 packets, should the process
@@ -53,7 +53,7 @@ impl Capture {
     /// devices it is not done. A name that no device has is [`Error::Interface`].
     pub fn open(
         interfaces: &[String],
-        wanted: &Condition,
+        wanted: &Filter,
         families: Families,
         promiscuous: bool,
     ) -> Result<Self> {

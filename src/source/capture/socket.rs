@@ -11,7 +11,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt::socket_error}
 use super::filter;
 use crate::{
     Error, Result,
-    model::{Condition, Families},
+    model::{Families, Filter},
 };
 
 /// Every device.
@@ -22,7 +22,7 @@ pub struct PacketSocket(OwnedFd);
 
 impl PacketSocket {
     /// Opens one in the calling thread's network namespace; needs CAP_NET_RAW there.
-    pub fn open(wanted: &Condition, families: Families) -> Result<Self> {
+    pub fn open(wanted: &Filter, families: Families) -> Result<Self> {
         let (family, kind) = (AddressFamily::PACKET, SocketType::DGRAM);
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let fd = rustix::net::socket_with(family, kind, flags, None)
@@ -89,15 +89,15 @@ pub fn failed(attempt: &'static str, cause: io::Error) -> Error {
 
 /// With the condition in it, or without where that is more than the kernel takes: then more passes
 /// than is wanted.
-fn attach_filter(fd: &OwnedFd, wanted: &Condition, families: Families) -> io::Result<()> {
+fn attach_filter(fd: &OwnedFd, wanted: &Filter, families: Families) -> io::Result<()> {
     let attached = filter::compile(wanted, families).map(|program| attach(fd, &program));
     match attached {
         Some(Ok(())) => Ok(()),
         // net.core.optmem_max bounds its size, too.
         Some(Err(error)) if error.raw_os_error() != Some(libc::ENOMEM) => Err(error),
         _ => {
-            let all = Condition::All(Vec::new());
-            let program = filter::compile(&all, families).expect("without a condition it is short");
+            let program =
+                filter::compile(&Filter::ALL, families).expect("without a condition it is short");
             attach(fd, &program)
         }
     }

@@ -12,8 +12,8 @@ use crate::support::capture::{
 use crate::support::netns::{in_netns, lo_up, sysctl};
 use crate::support::skipped::report_skipped;
 use crate::support::wait::wait_until;
-use sockdiag::model::Families;
-use sockdiag::model::{Comparison, Condition, Direction, End};
+use sockdiag::model::filter::{End, Filter};
+use sockdiag::model::{Direction, Families};
 use sockdiag::source::Capture;
 
 /// A connection that sends 100 kB and is closed by both ends.
@@ -32,11 +32,6 @@ fn connection(listener: &TcpListener) -> u16 {
 /// SYN to a port where nobody listens.
 fn last_syn(address: &str) {
     TcpStream::connect((address, 9)).unwrap_err();
-}
-
-fn server_port_is(port: u16) -> Condition {
-    let (end, is) = (End::Server, Comparison::Equal);
-    Condition::Port { end, is, port }
 }
 
 #[test]
@@ -90,7 +85,7 @@ fn a_packet_has_its_number_time_direction_and_device() {
 fn the_kernel_drops_what_cannot_meet_the_condition() {
     in_netns(|| {
         lo_up();
-        let wanted = Condition::Any(vec![server_port_is(8081), server_port_is(9)]);
+        let wanted = Filter::port_is_one_of(End::Local, &[8081, 9]);
         let [other, listener] =
             [8080, 8081].map(|port| TcpListener::bind(("127.0.0.1", port)).unwrap());
         let mut capture = capture_of(&[], &wanted);
@@ -108,8 +103,8 @@ fn the_kernel_drops_what_cannot_meet_the_condition() {
 fn a_condition_too_long_for_the_kernel_lets_everything_pass() {
     in_netns(|| {
         lo_up();
-        let ports = (10_000..14_000).map(server_port_is).collect();
-        let mut capture = capture_of(&[], &Condition::Any(ports));
+        let ports: Vec<u16> = (10_000..14_000).collect();
+        let mut capture = capture_of(&[], &Filter::port_is_one_of(End::Local, &ports));
         last_syn("127.0.0.1");
         capture_until_syn_to(&mut capture, 9);
     });
@@ -125,8 +120,8 @@ fn a_condition_too_large_for_the_kernels_memory_lets_everything_pass() {
         }
         // What it was before Linux 6.7.
         sysctl(limit, 20480);
-        let ports = (10_000..10_250).map(server_port_is).collect();
-        let mut capture = capture_of(&[], &Condition::Any(ports));
+        let ports: Vec<u16> = (10_000..10_250).collect();
+        let mut capture = capture_of(&[], &Filter::port_is_one_of(End::Local, &ports));
         last_syn("127.0.0.1");
         capture_until_syn_to(&mut capture, 9);
     });

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use pnet::datalink::{self, Channel, Config, DataLinkSender};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use sockdiag::model::Families;
-use sockdiag::model::{Condition, Direction};
+use sockdiag::model::{Direction, Families, Filter};
 use sockdiag::source::{Capture, Packet};
 
 use super::host::wait_until_up;
@@ -14,7 +13,7 @@ use super::netns::run;
 use super::wait::{PATIENCE, wait_until};
 
 pub const BOTH: Families = Families { v4: true, v6: true };
-pub const EVERYTHING: Condition = Condition::All(Vec::new());
+pub const EVERYTHING: Filter = Filter::ALL;
 pub const SYN: u8 = 0x02;
 pub const RST: u8 = 0x04;
 pub const SYN_ACK: u8 = 0x12;
@@ -61,7 +60,7 @@ pub fn capture(interfaces: &[&str]) -> Capture {
 }
 
 #[track_caller]
-pub fn capture_of(interfaces: &[&str], wanted: &Condition) -> Capture {
+pub fn capture_of(interfaces: &[&str], wanted: &Filter) -> Capture {
     let interfaces: Vec<String> = interfaces.iter().map(ToString::to_string).collect();
     Capture::open(&interfaces, wanted, BOTH, false).expect("root of the namespace may capture")
 }

@@ -8,10 +8,10 @@ use super::{
         INDEX_FROM_MEMORY, LOAD_BYTE, LOAD_HALF, LOAD_MEMORY, LOAD_WORD, Label, SHIFT_LEFT,
         SHIFT_RIGHT, STORE, STORE_INDEX,
     },
-    condition::{Test, test},
+    checks::Checks,
     memory,
 };
-use crate::model::{self, Condition, Flags};
+use crate::model::{self, Filter, Flags};
 
 const TCP: u32 = 6;
 /// More fragments follow, or this is not the first one.
@@ -27,17 +27,17 @@ const MOST_EXTENSIONS: usize = 6;
 /// What is done with a family's packets.
 pub struct Family {
     family: model::Family,
-    /// What must hold of a segment, and of a fragment, which does not tell its ports.
-    segment: Test,
-    fragment: Test,
+    segment: Checks,
+    /// A fragment does not show its ports.
+    fragment: Checks,
 }
 
 impl Family {
-    pub fn new(family: model::Family, wanted: &Condition) -> Self {
+    pub fn new(family: model::Family, wanted: &Filter) -> Self {
         Family {
             family,
-            segment: test(wanted, family, true),
-            fragment: test(wanted, family, false),
+            segment: Checks::new(wanted, family, true),
+            fragment: Checks::new(wanted, family, false),
         }
     }
 
@@ -58,7 +58,7 @@ impl Family {
         asm.put(LOAD_HALF, 6);
         asm.test(ANY_BIT, FRAGMENTED, fragment, whole);
         asm.place(fragment);
-        self.fragment.write(asm, ends.accept, ends.drop);
+        self.fragment.write(asm, ends);
         asm.place(whole);
         asm.put(LOAD_HALF, 2);
         asm.put(ADD_INDEX, 0);
@@ -93,14 +93,14 @@ impl Family {
         asm.put(LOAD_BYTE, 0);
         asm.test(EQUAL, TCP, tcp, ends.drop);
         asm.place(tcp);
-        self.fragment.write(asm, ends.accept, ends.drop);
+        self.fragment.write(asm, ends);
         asm.place(segment);
         self.write_segment(asm, ends);
     }
 
     /// Keeps both addresses, each of so many words from X + k on, where a test asks for them.
     fn write_addresses(&self, asm: &mut Assembler, words: u32, from: [u32; 2]) {
-        if !self.segment.asks_for_addresses() && !self.fragment.asks_for_addresses() {
+        if !self.segment.need_addresses() && !self.fragment.need_addresses() {
             return;
         }
         for (from, memory) in from.into_iter().zip([memory::SOURCE, memory::DESTINATION]) {
@@ -130,11 +130,11 @@ impl Family {
         asm.test(EQUAL_INDEX, 0, wanted, ends.drop);
         asm.place(wanted);
         self.write_ports(asm);
-        self.segment.write(asm, ends.accept, ends.drop);
+        self.segment.write(asm, ends);
     }
 
     fn write_ports(&self, asm: &mut Assembler) {
-        if !self.segment.asks_for_ports() {
+        if !self.segment.need_ports() {
             return;
         }
         asm.put(INDEX_FROM_MEMORY, memory::SEGMENT);

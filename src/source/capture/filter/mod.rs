@@ -1,5 +1,6 @@
 //! The filter that the kernel runs on every packet before it is copied to us: of TCP it lets SYN,
-//! FIN, RST, bare ACKs and fragments pass, where the condition can hold, and nothing else.
+//! FIN, RST, bare ACKs and fragments pass that can meet the filter of the command line, and nothing
+//! else.
 //!
 //! A cooked packet socket's filter sees the packet from its network header on. What it begins with
 //! the kernel tells by the Ethernet protocol; a VLAN's says that a tag of four bytes may stand
@@ -7,7 +8,7 @@
 //! front of the network header on the way out).
 
 mod assembler;
-mod condition;
+mod checks;
 mod headers;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,7 @@ use self::{
     },
     headers::Family,
 };
-use crate::model::{self, Condition, Families};
+use crate::model::{self, Families, Filter};
 
 /// How much of a packet is wanted: two VLAN tags, headers, extension headers and options.
 pub const SNAP_BYTES: u32 = 256;
@@ -55,8 +56,8 @@ mod memory {
     pub const DESTINATION_PORT: u32 = 13;
 }
 
-/// The filter for a condition; `None` when it would be longer than the kernel takes.
-pub fn compile(wanted: &Condition, families: Families) -> Option<Vec<sock_filter>> {
+/// The packet filter for a filter on connections; `None` when it would be longer than the kernel takes.
+pub fn compile(wanted: &Filter, families: Families) -> Option<Vec<sock_filter>> {
     let mut asm = Assembler::default();
     let ends = Ends {
         accept: asm.label(),

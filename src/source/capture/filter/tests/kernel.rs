@@ -6,7 +6,7 @@ use std::os::unix::net::UnixDatagram;
 use proptest::prelude::*;
 
 use super::{
-    properties::{anything, condition, packet},
+    properties::{anything, packet},
     *,
 };
 use crate::source::capture::socket::attach;
@@ -32,7 +32,7 @@ fn expected(program: &[sock_filter], bytes: &[u8]) -> usize {
 proptest! {
     #[test]
     fn the_kernel_runs_the_filter_as_the_interpreter_does(
-        wanted in condition(),
+        wanted in samples::filter(),
         packets in prop::collection::vec(packet(), 8),
         others in prop::collection::vec(anything(), 8),
     ) {
@@ -47,8 +47,8 @@ proptest! {
 #[test]
 fn the_kernel_takes_the_longest_filter_or_says_that_it_is_short_of_memory() {
     let ports = |count| {
-        let ports = (0..count).map(|number| port(End::Server, number));
-        compile(&Condition::Any(ports.collect()), BOTH)
+        let ports: Vec<u16> = (0..count).collect();
+        compile(&Filter::port_is_one_of(End::Local, &ports), BOTH)
     };
     let (mut fits, mut too_many) = (1, 4000);
     while too_many - fits > 1 {

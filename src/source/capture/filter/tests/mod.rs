@@ -8,21 +8,19 @@ mod peer;
 mod properties;
 
 use super::{compile, *};
-use crate::model::{Comparison, End};
+use crate::model::filter::{Comparison, End, Network, samples};
 use interpreter::{Known, run};
 use packets::{Built, Ip, segment};
 
 const BOTH: Families = Families { v4: true, v6: true };
-const ALL: Condition = Condition::All(Vec::new());
 
-fn accepts(wanted: &Condition, families: Families, packet: &Built) -> bool {
+fn accepts(wanted: &Filter, families: Families, packet: &Built) -> bool {
     let program = compile(wanted, families).unwrap();
     run(&program, &packet.bytes, packet.known) == SNAP_BYTES
 }
 
-fn port(end: End, port: u16) -> Condition {
-    let is = Comparison::Equal;
-    Condition::Port { end, is, port }
+fn port(end: End, port: u16) -> Filter {
+    Filter::port(end, Comparison::Equal, port)
 }
 
 const SYN: u8 = 0x02;
@@ -45,7 +43,11 @@ fn only_what_tells_of_handshakes_passes() {
             (0, 0, false),
         ] {
             let packet = ip.carries(&segment(flags, payload));
-            assert_eq!(accepts(&ALL, BOTH, &packet), expected, "{ip:?} {flags:#x}");
+            assert_eq!(
+                accepts(&Filter::ALL, BOTH, &packet),
+                expected,
+                "{ip:?} {flags:#x}"
+            );
         }
     }
 }
@@ -62,7 +64,7 @@ fn the_copy_on_the_way_out_of_loopback_is_dropped() {
             hardware,
             ..packet.known
         };
-        assert_eq!(accepts(&ALL, BOTH, &packet), expected);
+        assert_eq!(accepts(&Filter::ALL, BOTH, &packet), expected);
     }
 }
 
@@ -70,9 +72,9 @@ fn the_copy_on_the_way_out_of_loopback_is_dropped() {
 fn a_syn_behind_two_vlan_tags_is_found() {
     for ip in [Ip::v4(), Ip::v6()] {
         let packet = ip.carries(&segment(SYN, 0)).tagged(7).tagged(0x2fff);
-        assert!(accepts(&ALL, BOTH, &packet));
-        assert!(!accepts(&port(End::Server, 9), BOTH, &packet));
-        assert!(accepts(&port(End::Server, 80), BOTH, &packet));
+        assert!(accepts(&Filter::ALL, BOTH, &packet));
+        assert!(!accepts(&port(End::Local, 9), BOTH, &packet));
+        assert!(accepts(&port(End::Local, 80), BOTH, &packet));
     }
 }
 
@@ -81,7 +83,7 @@ fn a_tag_that_is_before_the_network_header_is_not_looked_for() {
     for ip in [Ip::v4(), Ip::v6()] {
         let mut packet = ip.carries(&segment(SYN, 0));
         packet.known.protocol = 0x8100;
-        assert!(accepts(&ALL, BOTH, &packet));
+        assert!(accepts(&Filter::ALL, BOTH, &packet));
     }
 }
 
@@ -97,26 +99,23 @@ fn a_family_that_is_not_wanted_is_dropped() {
     };
     for (ip, families) in [(Ip::v4(), v6), (Ip::v6(), v4)] {
         let packet = ip.carries(&segment(SYN, 0));
-        assert!(!accepts(&ALL, families, &packet));
-        assert!(!accepts(&ALL, families, &packet.tagged(3)));
+        assert!(!accepts(&Filter::ALL, families, &packet));
+        assert!(!accepts(&Filter::ALL, families, &packet.tagged(3)));
     }
 }
 
 #[test]
 fn fragments_pass_unless_their_addresses_forbid_it() {
-    let within = |address: &str| Condition::Within {
-        end: End::Client,
-        network: crate::model::Network {
-            address: address.parse().unwrap(),
-            bits: 24,
-        },
+    let within = |address: &str| {
+        let address = address.parse().unwrap();
+        Filter::within(End::Peer, Network { address, bits: 24 })
     };
     let fragment = Ip::v4().fragment(0x2000).carries(&[0; 8]);
     let later = Ip::v4().fragment(100).carries(&[0xff; 40]);
     for packet in [fragment, later] {
-        let is_other_port = Condition::Not(Box::new(port(End::Server, 80)));
-        assert!(accepts(&ALL, BOTH, &packet));
-        assert!(accepts(&port(End::Server, 9), BOTH, &packet));
+        let is_other_port = Filter::Not(Box::new(port(End::Local, 80)));
+        assert!(accepts(&Filter::ALL, BOTH, &packet));
+        assert!(accepts(&port(End::Local, 9), BOTH, &packet));
         assert!(accepts(&is_other_port, BOTH, &packet));
         assert!(accepts(&within("10.0.0.0"), BOTH, &packet));
         assert!(!accepts(&within("10.7.0.0"), BOTH, &packet));
@@ -129,14 +128,14 @@ fn a_packet_too_large_to_tell_its_length_is_not_a_bare_ack() {
         let mut packet = ip.carries(&segment(ACK, 0));
         let length = if packet.known.protocol == IPV4 { 2 } else { 4 };
         packet.bytes[length..length + 2].fill(0);
-        assert!(!accepts(&ALL, BOTH, &packet));
+        assert!(!accepts(&Filter::ALL, BOTH, &packet));
     }
 }
 
 #[test]
 fn a_condition_longer_than_the_kernel_takes_has_no_program() {
-    let ports = (0..200).map(|number| port(End::Server, number)).collect();
-    assert!(compile(&Condition::Any(ports), BOTH).is_some());
-    let ports = (0..4000).map(|number| port(End::Server, number)).collect();
-    assert!(compile(&Condition::Any(ports), BOTH).is_none());
+    let ports = (0..200).map(|number| port(End::Local, number)).collect();
+    assert!(compile(&Filter::Any(ports), BOTH).is_some());
+    let ports = (0..4000).map(|number| port(End::Local, number)).collect();
+    assert!(compile(&Filter::Any(ports), BOTH).is_none());
 }

@@ -2,11 +2,14 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::{Built, Condition, Families};
-use crate::model::{Address, Comparison, End};
+use super::{Built, Families, Filter};
+use crate::model::{
+    Address,
+    filter::{Ends, Test},
+};
 
 /// The verdict on a packet that has no tags left to pass over.
-pub fn wants(wanted: &Condition, families: Families, packet: &Built) -> Option<bool> {
+pub fn wants(wanted: &Filter, families: Families, packet: &Built) -> Option<bool> {
     let bytes = &packet.bytes[..];
     let (is_wanted, ends, rest, end) = match bytes.first()? >> 4 {
         4 => {
@@ -71,36 +74,31 @@ fn half(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
-fn either_way(wanted: &Condition, [from, to]: [IpAddr; 2], ports: [u16; 2]) -> bool {
+fn either_way(wanted: &Filter, [from, to]: [IpAddr; 2], ports: [u16; 2]) -> bool {
     let [from, to] =
         [(from, ports[0]), (to, ports[1])].map(|(address, port)| Address { address, port });
-    wanted.holds(&from, &to) || wanted.holds(&to, &from)
+    [(from, to), (to, from)]
+        .into_iter()
+        .any(|(local, peer)| wanted.accepts(&Ends { local, peer }))
 }
 
 /// Whether there are verdicts on its port tests that make the condition hold, each by itself.
-fn could_be(wanted: &Condition, ends: [IpAddr; 2]) -> bool {
+fn could_be(wanted: &Filter, ends: [IpAddr; 2]) -> bool {
     either_way(&without_ports(wanted, true), ends, [0, 0])
 }
 
 /// Every test of a port replaced by what is most in favour.
-fn without_ports(wanted: &Condition, favour: bool) -> Condition {
-    let each = |parts: &[Condition]| {
+fn without_ports(wanted: &Filter, favour: bool) -> Filter {
+    let each = |parts: &[Filter]| {
         let parts = parts.iter().map(|part| without_ports(part, favour));
         parts.collect()
     };
     match wanted {
-        Condition::Any(parts) => Condition::Any(each(parts)),
-        Condition::All(parts) => Condition::All(each(parts)),
-        Condition::Not(part) => Condition::Not(Box::new(without_ports(part, !favour))),
-        Condition::Port { .. } => Condition::Port {
-            end: End::Client,
-            is: if favour {
-                Comparison::GreaterOrEqual
-            } else {
-                Comparison::Less
-            },
-            port: 0,
-        },
-        within => within.clone(),
+        Filter::Any(parts) => Filter::Any(each(parts)),
+        Filter::All(parts) => Filter::All(each(parts)),
+        Filter::Not(part) => Filter::Not(Box::new(without_ports(part, !favour))),
+        Filter::Test(Test::Port { .. }) if favour => Filter::ALL,
+        Filter::Test(Test::Port { .. }) => Filter::Any(Vec::new()),
+        Filter::Test(_) => wanted.clone(),
     }
 }

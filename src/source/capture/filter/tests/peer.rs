@@ -76,7 +76,7 @@ fn tcpdump_with_the_same_words_picks_the_same_packets() {
     };
     let ours = packets.iter().enumerate();
     let ours: BTreeSet<usize> = ours
-        .filter_map(|(number, packet)| accepts(&ALL, BOTH, packet).then_some(number))
+        .filter_map(|(number, packet)| accepts(&Filter::ALL, BOTH, packet).then_some(number))
         .collect();
     assert!(ours.len() > 500);
     assert_eq!(ours, theirs);

@@ -1,6 +1,4 @@
-//! Random packets and conditions: the interpreted filter against the oracle.
-
-use std::net::{Ipv4Addr, Ipv6Addr};
+//! Random packets and filters: the interpreted filter against the oracle.
 
 use proptest::prelude::*;
 
@@ -8,79 +6,12 @@ use super::{
     packets::{Addresses, segment_between},
     *,
 };
-use crate::model::Network;
-
-/// Few, so that conditions and packets meet.
-const PORTS: [u16; 5] = [0, 80, 443, 40000, 65535];
-
-fn v4() -> impl Strategy<Value = [u8; 4]> {
-    prop::sample::select(vec![
-        [10, 0, 0, 1],
-        [10, 0, 0, 2],
-        [10, 0, 128, 1],
-        [127, 0, 0, 1],
-    ])
-}
-
-fn v6() -> impl Strategy<Value = [u8; 16]> {
-    let texts = [
-        "fd00::1",
-        "fd00::2",
-        "fd00:0:0:1::1",
-        "::1",
-        "::ffff:10.0.0.1",
-        "::",
-    ];
-    let address = |text: &str| text.parse::<Ipv6Addr>().unwrap().octets();
-    prop::sample::select(texts.map(address).to_vec())
-}
-
-fn network() -> impl Strategy<Value = Network> {
-    let v4 = (v4(), 0u8..=32).prop_map(|(address, bits)| Network {
-        address: Ipv4Addr::from(address).into(),
-        bits,
-    });
-    let v6 = (v6(), 0u8..=128).prop_map(|(address, bits)| {
-        let address = std::net::IpAddr::from(address).to_canonical();
-        let bits = if address.is_ipv4() {
-            bits.min(32)
-        } else {
-            bits
-        };
-        Network { address, bits }
-    });
-    prop_oneof![v4, v6]
-}
-
-pub fn condition() -> impl Strategy<Value = Condition> {
-    let end = || prop::sample::select(vec![End::Client, End::Server]);
-    let comparison = prop::sample::select(vec![
-        Comparison::Equal,
-        Comparison::NotEqual,
-        Comparison::Less,
-        Comparison::LessOrEqual,
-        Comparison::Greater,
-        Comparison::GreaterOrEqual,
-    ]);
-    let port = (end(), comparison, prop::sample::select(PORTS.to_vec()))
-        .prop_map(|(end, is, port)| Condition::Port { end, is, port });
-    let within = (end(), network()).prop_map(|(end, network)| Condition::Within { end, network });
-    prop_oneof![port, within].prop_recursive(4, 40, 4, |part| {
-        let parts = || prop::collection::vec(part.clone(), 0..4);
-        prop_oneof![
-            parts().prop_map(Condition::Any),
-            parts().prop_map(Condition::All),
-            part.clone().prop_map(|part| Condition::Not(Box::new(part))),
-        ]
-    })
-}
 
 fn tcp() -> impl Strategy<Value = Vec<u8>> {
-    let port = || prop::sample::select(PORTS.to_vec());
     let flags = prop_oneof![Just(SYN), Just(ACK), Just(PSH_ACK), any::<u8>()];
     (
-        port(),
-        port(),
+        samples::port(),
+        samples::port(),
         0u8..=10,
         flags,
         prop_oneof![Just(0usize), 0usize..40],
@@ -92,8 +23,10 @@ fn tcp() -> impl Strategy<Value = Vec<u8>> {
 
 fn ip() -> impl Strategy<Value = Ip> {
     let addresses = prop_oneof![
-        (v4(), v4()).prop_map(|(from, to)| Addresses::V4(from, to)),
-        (v6(), v6()).prop_map(|(from, to)| Addresses::V6(from, to)),
+        (samples::v4(), samples::v4())
+            .prop_map(|(from, to)| Addresses::V4(from.octets(), to.octets())),
+        (samples::v6(), samples::v6())
+            .prop_map(|(from, to)| Addresses::V6(from.octets(), to.octets())),
     ];
     let kind = prop::sample::select(vec![0u8, 43, 60, 51, 60, 135]);
     let extensions = prop::collection::vec((kind, 0u8..4), 0..8);
@@ -144,7 +77,7 @@ proptest! {
 
     #[test]
     fn the_filter_says_what_the_oracle_says(
-        wanted in condition(),
+        wanted in samples::filter(),
         packet in packet(),
         tags in prop::collection::vec(any::<u16>(), 0..=2),
         (v4, v6) in prop_oneof![4 => Just((true, true)), 1 => any::<(bool, bool)>()],
@@ -158,6 +91,6 @@ proptest! {
     #[test]
     fn no_bytes_make_it_fail(bytes in anything(), protocol in prop::sample::select(vec![0x0800, 0x86dd, 0x8100, 0x88a8, 0, 3, 99])) {
         let known = Known { protocol, packet_type: 0, hardware: 1 };
-        accepts(&ALL, BOTH, &Built { bytes, known });
+        accepts(&Filter::ALL, BOTH, &Built { bytes, known });
     }
 }

@@ -1,8 +1,13 @@
 //! Patterns with `*`.
 
-/// A pattern in which `*` stands for any bytes. Takes no longer than the product of the two lengths:
-/// only the last star seen is ever tried anew.
+/// Whether a pattern in which `*` stands for any bytes matches a name.
 pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
+    matches_as(pattern, name, |byte| byte)
+}
+
+/// [`matches`], with each byte of the name replaced by the one it is shown as. Takes no longer than
+/// the product of the two lengths: only the last star seen is ever retried.
+pub fn matches_as(pattern: &[u8], name: &[u8], shown: impl Fn(u8) -> u8) -> bool {
     let (mut at, mut read) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while read < name.len() {
@@ -11,7 +16,7 @@ pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
                 star = Some((at, read));
                 at += 1;
             }
-            (Some(byte), _) if *byte == name[read] => (at, read) = (at + 1, read + 1),
+            (Some(byte), _) if *byte == shown(name[read]) => (at, read) = (at + 1, read + 1),
             (_, Some((after, from))) => {
                 star = Some((after, from + 1));
                 (at, read) = (after + 1, from + 1);

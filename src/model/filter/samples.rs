@@ -1,0 +1,64 @@
+//! Random filters, addresses and ports: few different ones, so that filters and sockets meet.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use proptest::{prelude::*, sample::select};
+
+use super::{Comparison, End, Filter, Network};
+
+pub const PORTS: [u16; 5] = [0, 80, 443, 40000, 65535];
+
+pub fn port() -> impl Strategy<Value = u16> {
+    select(PORTS.to_vec())
+}
+
+pub fn v4() -> impl Strategy<Value = Ipv4Addr> {
+    let texts = ["10.0.0.1", "10.0.0.2", "10.0.128.1", "127.0.0.1"];
+    select(texts.map(|text| text.parse().unwrap()).to_vec())
+}
+
+pub fn v6() -> impl Strategy<Value = Ipv6Addr> {
+    let texts = [
+        "fd00::1",
+        "fd00::2",
+        "fd00:0:0:1::1",
+        "::1",
+        "::ffff:10.0.0.1",
+        "::",
+    ];
+    select(texts.map(|text| text.parse().unwrap()).to_vec())
+}
+
+fn network() -> impl Strategy<Value = Network> {
+    let address = prop_oneof![v4().prop_map(IpAddr::from), v6().prop_map(IpAddr::from)];
+    (address, 0u8..=128).prop_map(|(address, bits)| Network {
+        address,
+        bits: match address.to_canonical() {
+            IpAddr::V4(_) => bits % 33,
+            IpAddr::V6(_) => bits,
+        },
+    })
+}
+
+pub fn filter() -> impl Strategy<Value = Filter> {
+    let end = || select(vec![End::Local, End::Peer]);
+    let comparison = select(vec![
+        Comparison::Equal,
+        Comparison::NotEqual,
+        Comparison::Less,
+        Comparison::LessOrEqual,
+        Comparison::Greater,
+        Comparison::GreaterOrEqual,
+    ]);
+    let compared =
+        (end(), comparison, port()).prop_map(|(end, is, port)| Filter::port(end, is, port));
+    let within = (end(), network()).prop_map(|(end, network)| Filter::within(end, network));
+    prop_oneof![compared, within].prop_recursive(4, 40, 4, |part| {
+        let parts = || prop::collection::vec(part.clone(), 0..4);
+        prop_oneof![
+            parts().prop_map(Filter::Any),
+            parts().prop_map(Filter::All),
+            part.clone().prop_map(|part| Filter::Not(Box::new(part))),
+        ]
+    })
+}

@@ -1,0 +1,213 @@
+use std::net::IpAddr;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{Endpoint, Family};
+
+fn accepts(filter: &str, address: &str, port: u16) -> bool {
+    let address: IpAddr = address.parse().unwrap();
+    let family = if address.is_ipv4() {
+        Family::V4
+    } else {
+        Family::V6
+    };
+    let local = Local::Inet(Endpoint {
+        family,
+        address,
+        port,
+        interface: 0,
+    });
+    Filter::parse(filter).unwrap().accepts(&local)
+}
+
+#[test]
+fn a_bare_port_means_the_local_port() {
+    assert!(accepts(":8080", "127.0.0.1", 8080));
+    assert!(!accepts(":8080", "127.0.0.1", 8081));
+    assert!(accepts("*:8080", "::", 8080));
+}
+
+#[test]
+fn an_address_is_that_which_the_socket_is_bound_to() {
+    assert!(accepts("127.0.0.1:80", "127.0.0.1", 80));
+    assert!(!accepts("127.0.0.1:80", "0.0.0.0", 80));
+    assert!(accepts("[::1]:80", "::1", 80));
+    assert!(accepts("::1", "::1", 80));
+    assert!(accepts("src 10.0.0.0/8", "10.200.3.4", 1));
+    assert!(!accepts("10.0.0.0/8", "11.0.0.1", 1));
+    assert!(accepts("0.0.0.0/0:443", "11.0.0.1", 443));
+    assert!(accepts("[2001:db8::]/32", "2001:db8:1::1", 1));
+    assert!(accepts("2001:db8::/32", "2001:db8:1::1", 1));
+    assert!(!accepts("2001:db8::/32", "2001:db9::1", 1));
+    assert!(accepts("2001:db8::/32:443", "2001:db8:1::1", 443));
+    assert!(!accepts("2001:db8::/32:443", "2001:db8:1::1", 80));
+    assert!(accepts("10.0.0.1", "::ffff:10.0.0.1", 1));
+    assert!(accepts("[2001:db8::/32]", "2001:db8:1::1", 1));
+    assert!(accepts("[2001:db8::/32]:443", "2001:db8:1::1", 443));
+    assert!(!accepts("[2001:db8::/32]:443", "2001:db8:1::1", 80));
+    assert!(accepts("*:*", "::1", 80));
+    assert!(accepts("*:*", "10.0.0.1", 80));
+}
+
+#[test]
+fn ports_can_be_compared() {
+    assert!(accepts("sport >= :1024 and sport < 2000", "::", 1024));
+    assert!(!accepts("sport >= :1024 and sport < 2000", "::", 2000));
+    assert!(accepts("sport = :80 or sport eq 443", "::", 443));
+    assert!(accepts("sport != :80", "::", 443));
+    assert!(accepts("sport gt 79 sport le 80", "::", 80));
+}
+
+#[test]
+fn and_binds_closer_than_or() {
+    assert!(accepts(":1 or :2 and 10.0.0.1", "::", 1));
+    assert!(!accepts("(:1 or :2) and 10.0.0.1", "::", 1));
+    assert!(accepts("not :2 and not (:3 or :4)", "::", 1));
+    assert!(accepts("! :2", "::", 1));
+}
+
+#[test]
+fn a_path_is_a_unix_socket() {
+    let path = |filter: &str, name: &[u8]| {
+        Filter::parse(filter)
+            .unwrap()
+            .accepts(&Local::Unix(name.to_vec()))
+    };
+    assert!(path("/run/x.sock", b"/run/x.sock"));
+    assert!(path("/run/*.sock", b"/run/a/b.sock"));
+    assert!(!path("/run/*.sock", b"/run/a/b.socket"));
+    assert!(path("@abstract*", b"\0abstract-1"));
+    assert!(!path(":80", b"/run/x.sock"));
+    assert!(!path("*:*", b"/run/x.sock"));
+    assert!(path("not :80", b"/run/x.sock"));
+}
+
+#[test]
+fn a_connection_has_two_ends() {
+    let holds = |filter: &str, peer: &str, local: &str| {
+        let end = |text: &str| {
+            let end: std::net::SocketAddr = text.parse().unwrap();
+            Address {
+                address: end.ip(),
+                port: end.port(),
+            }
+        };
+        let ends = Ends {
+            local: end(local),
+            peer: end(peer),
+        };
+        Filter::parse_connection(filter).unwrap().accepts(&ends)
+    };
+    let (client, server) = ("10.1.0.1:40000", "10.2.0.1:443");
+    for filter in [
+        ":443",
+        "sport = :443 and dport >= :32768",
+        "src 10.2.0.0/16",
+        "dst 10.1.0.0/16",
+        "dst 10.1.0.1:40000",
+        "not dst 10.3.0.1",
+    ] {
+        assert!(holds(filter, client, server), "{filter}");
+        assert!(
+            !holds(&format!("not ({filter})"), client, server),
+            "{filter}"
+        );
+    }
+    assert!(
+        !holds(":443", server, client),
+        "the client's port is another"
+    );
+}
+
+#[test]
+fn a_connection_has_no_path() {
+    let error = Filter::parse_connection("/run/x.sock").unwrap_err();
+    assert!(error.to_string().starts_with("a unix socket"), "{error}");
+}
+
+#[test]
+fn a_port_that_every_accepted_socket_has_is_known() {
+    let port = |filter: &str| {
+        let filter = Filter::parse_connection(filter).unwrap();
+        [End::Local, End::Peer].map(|end| filter.required_port(end))
+    };
+    assert_eq!(port("10.0.0.1:80 and dport = :9"), [Some(80), Some(9)]);
+    assert_eq!(port(":80 or :81"), [None, None]);
+    assert_eq!(port("not :80"), [None, None]);
+    assert_eq!(port("sport >= :80"), [None, None]);
+}
+
+fn error(text: &str) -> String {
+    Filter::parse(text).unwrap_err().to_string()
+}
+
+#[test]
+fn the_caret_stands_under_the_place() {
+    assert_eq!(
+        error("sport = :80 or sport = :x"),
+        format!(
+            "not a port: a number from 0 to 65535\n  sport = :80 or sport = :x\n{:25}^",
+            ""
+        )
+    );
+    assert!(error("10.0.0.1:8x").ends_with("\n  10.0.0.1:8x\n           ^"));
+    assert!(error("(:80").ends_with("\n  (:80\n      ^"));
+    assert!(error(":80)").ends_with("\n  :80)\n     ^"));
+    assert!(error("not").ends_with("\n  not\n     ^"));
+}
+
+#[test]
+fn what_is_no_filter_is_refused() {
+    for text in [
+        "",
+        "dport = :80",
+        "10.0.0.0/33",
+        "[::1]/129",
+        "[::1/129]",
+        "[fd00::/8]/8",
+        ":99999",
+        "src < 10.0.0.1",
+        "frog",
+        "8080",
+        ":80 :443",
+        "*",
+        "[::1",
+        "or :80",
+        ":80 and",
+    ] {
+        assert!(Filter::parse(text).is_err(), "{text}");
+    }
+    assert!(error(&"(".repeat(1000)).starts_with("nested too deeply"));
+}
+
+#[test]
+fn two_ports_clash_and_one_port_named_twice_does_not() {
+    assert!(error(":80 :443").starts_with("no socket has two ports"));
+    assert!(error(":80 10.0.0.1 :443").starts_with("no socket has two ports"));
+    assert!(Filter::parse(":80 127.0.0.1:80").is_ok());
+    assert!(Filter::parse(":80 or :443").is_ok());
+}
+
+#[test]
+fn spaces_around_signs_are_not_needed() {
+    assert_eq!(Filter::parse("sport>=:80"), Filter::parse("sport >= :80"));
+    assert_eq!(
+        Filter::parse("!(:80 or :81)"),
+        Filter::parse("not ( :80 || :81 )")
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in "\\PC{0,60}") {
+        let _ = Filter::parse(&text).map_err(|error| error.to_string());
+    }
+
+    #[test]
+    fn words_of_the_language_in_any_order_do_not_make_it_panic(
+        words in prop::collection::vec(prop::sample::select(vec!["(", ")", "not", "and", "or", "sport", "src", "=", "<", ":80", "10.0.0.1", "[::1]:9", "/x", "!"]), 0..12)
+    ) {
+        let _ = Filter::parse(&words.join(" ")).map_err(|error| error.to_string());
+    }
+}

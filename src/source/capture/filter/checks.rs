@@ -1,0 +1,187 @@
+//! A filter on a connection's ends as checks on a packet's addresses and ports.
+//!
+//! A packet does not show which of its ends is the client, so both ways are tried.
+
+use std::net::IpAddr;
+
+use super::{
+    Ends,
+    assembler::{AND, AT_LEAST, Assembler, EQUAL, GREATER, LOAD_MEMORY, Label},
+    memory,
+};
+use crate::{
+    model::{
+        Family, Filter,
+        filter::{Comparison, End, MAPPED, Network, Test},
+    },
+    source::decision::{Decision, Target, Ways},
+};
+
+enum Check {
+    /// The port in this memory, compared.
+    Port(u32, Comparison, u16),
+    /// The first bits of the word in this memory: a mask, and what is left then.
+    Bits(u32, u32, u32),
+}
+
+/// What must hold of a packet for its connection to meet the filter.
+pub struct Checks {
+    decision: Decision<Check>,
+    begin: Target,
+}
+
+/// How a packet is read.
+#[derive(Clone, Copy)]
+struct View {
+    family: Family,
+    /// Fragments do not show their ports.
+    has_ports: bool,
+    /// Which end the source is taken for.
+    source: End,
+}
+
+impl Checks {
+    /// The checks for packets of a family. Where ports are not known the packet passes if it could.
+    pub fn new(filter: &Filter, family: Family, has_ports: bool) -> Self {
+        let mut decision = Decision::EMPTY;
+        let ways = [End::Peer, End::Local].map(|source| View {
+            family,
+            has_ports,
+            source,
+        });
+        let begin = decision.any(ways.into_iter(), Ways::OUT, |decision, view, ways| {
+            let lower = |decision: &mut _, test: &_, ways| view.lower(decision, test, ways);
+            decision.filter(filter, ways, &lower)
+        });
+        Checks { decision, begin }
+    }
+
+    /// Whether ports must be in memory before.
+    pub fn need_ports(&self) -> bool {
+        let mut checks = self.decision.backwards();
+        checks.any(|branch| matches!(branch.test, Check::Port(..)))
+    }
+
+    /// Whether addresses must be in memory before.
+    pub fn need_addresses(&self) -> bool {
+        let mut checks = self.decision.backwards();
+        checks.any(|branch| matches!(branch.test, Check::Bits(..)))
+    }
+
+    pub fn write(&self, asm: &mut Assembler, ends: Ends) {
+        let labels: Vec<Label> = self.decision.backwards().map(|_| asm.label()).collect();
+        let label = |target| match target {
+            Target::Test(index) => labels[index],
+            Target::Accept => ends.accept,
+            Target::Reject => ends.drop,
+        };
+        if !matches!(self.begin, Target::Test(_)) {
+            return asm.go(label(self.begin));
+        }
+        for (index, branch) in self.decision.in_order() {
+            asm.place(labels[index]);
+            branch.test.write(asm, label(branch.yes), label(branch.no));
+        }
+    }
+}
+
+impl View {
+    fn lower(self, decision: &mut Decision<Check>, test: &Test, ways: Ways) -> Target {
+        match test {
+            Test::Port { .. } if !self.has_ports => ways.unknown(),
+            Test::Port { end, is, port } => {
+                let memory = match *end == self.source {
+                    true => memory::SOURCE_PORT,
+                    false => memory::DESTINATION_PORT,
+                };
+                decision.test(Check::Port(memory, *is, *port), ways)
+            }
+            Test::Within { end, network } => {
+                let memory = match *end == self.source {
+                    true => memory::SOURCE,
+                    false => memory::DESTINATION,
+                };
+                self.within(decision, memory, *network, ways)
+            }
+            // A TCP connection has none.
+            Test::Path(_) => ways.no,
+        }
+    }
+
+    fn within(
+        self,
+        decision: &mut Decision<Check>,
+        memory: u32,
+        network: Network,
+        ways: Ways,
+    ) -> Target {
+        let bits = network.bits;
+        match (self.family, network.address.to_canonical()) {
+            (Family::V4, IpAddr::V4(address)) => {
+                let address = u128::from(address.to_bits()) << 96;
+                prefix(decision, (memory, address, bits), ways)
+            }
+            (Family::V4, IpAddr::V6(_)) => ways.no,
+            // A v4-mapped address counts as the IPv4 one.
+            (Family::V6, IpAddr::V4(address)) => {
+                let address = MAPPED | u128::from(address.to_bits());
+                prefix(decision, (memory, address, 96 + bits), ways)
+            }
+            (Family::V6, IpAddr::V6(address)) => {
+                let yes = match network.spans_mapped() {
+                    true => prefix(decision, (memory, MAPPED, 96), ways.inverted()),
+                    false => ways.yes,
+                };
+                prefix(
+                    decision,
+                    (memory, address.to_bits(), bits),
+                    ways.with_yes(yes),
+                )
+            }
+        }
+    }
+}
+
+/// The first `bits` of the address that begins in this memory are those of `address`.
+fn prefix(
+    decision: &mut Decision<Check>,
+    (memory, address, bits): (u32, u128, u8),
+    ways: Ways,
+) -> Target {
+    let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
+    let words = (0..4u32).map(|word| {
+        let [mask, address] = [mask, address].map(|number| (number >> (96 - 32 * word)) as u32);
+        (memory + word, mask, address & mask)
+    });
+    let words = words.filter(|(_, mask, _)| *mask != 0);
+    decision.all(words, ways, |decision, (memory, mask, value), ways| {
+        decision.test(Check::Bits(memory, mask, value), ways)
+    })
+}
+
+impl Check {
+    /// Makes the check and goes one way or the other.
+    fn write(&self, asm: &mut Assembler, yes: Label, no: Label) {
+        match self {
+            Check::Port(memory, is, port) => {
+                let (code, yes, no) = match is {
+                    Comparison::Equal => (EQUAL, yes, no),
+                    Comparison::NotEqual => (EQUAL, no, yes),
+                    Comparison::Less => (AT_LEAST, no, yes),
+                    Comparison::LessOrEqual => (GREATER, no, yes),
+                    Comparison::Greater => (GREATER, yes, no),
+                    Comparison::GreaterOrEqual => (AT_LEAST, yes, no),
+                };
+                asm.put(LOAD_MEMORY, *memory);
+                asm.test(code, (*port).into(), yes, no);
+            }
+            Check::Bits(memory, mask, value) => {
+                asm.put(LOAD_MEMORY, *memory);
+                if *mask != u32::MAX {
+                    asm.put(AND, *mask);
+                }
+                asm.test(EQUAL, *value, yes, no);
+            }
+        }
+    }
+}
