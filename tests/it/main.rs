@@ -3,6 +3,7 @@
 mod support;
 
 mod cli;
+mod filter;
 mod fixtures;
 mod formats;
 mod hostile_names;
