@@ -49,7 +49,7 @@ const GO: u16 = 0x05;
 #[derive(Debug, Clone, Copy)]
 pub struct Label(usize);
 
-/// A program in the making.
+/// A program under construction.
 #[derive(Default)]
 pub struct Assembler {
     lines: Vec<Line>,
@@ -142,7 +142,7 @@ impl Assembler {
         }
     }
 
-    /// The tests with a way that is far and was not known to be.
+    /// The tests with a way that turned out to be far.
     fn find_far(&self, places: &[usize]) -> Vec<(usize, bool, bool)> {
         let tests = self.lines.iter().enumerate().filter_map(|(at, line)| {
             let Line::Test(Test { yes, no, .. }) = line else {

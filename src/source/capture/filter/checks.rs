@@ -142,7 +142,7 @@ impl View {
     }
 }
 
-/// The first `bits` of the address that begins in this memory are those of `address`.
+/// The address that begins in this memory shares its first `bits` with `address`.
 fn prefix(
     decision: &mut Decision<Check>,
     (memory, address, bits): (u32, u128, u8),

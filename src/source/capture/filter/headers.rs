@@ -16,7 +16,7 @@ use crate::model::{self, Filter, Flags};
 const TCP: u32 = 6;
 /// More fragments follow, or this is not the first one.
 const FRAGMENTED: u32 = 0x3fff;
-/// Extension headers that tell their length in units of eight bytes: hop-by-hop options, routing,
+/// Extension headers whose length is in units of eight bytes: hop-by-hop options, routing,
 /// destination options.
 const OPTIONS: [u32; 3] = [0, 43, 60];
 const FRAGMENT: u32 = 44;

@@ -2,10 +2,10 @@
 //! FIN, RST, bare ACKs and fragments pass that can meet the filter of the command line, and nothing
 //! else.
 //!
-//! A cooked packet socket's filter sees the packet from its network header on. What it begins with
-//! the kernel tells by the Ethernet protocol; a VLAN's says that a tag of four bytes may stand
-//! before the IP header (a second tag, or one that a driver put in itself) or not (one put in
-//! front of the network header on the way out).
+//! A cooked packet socket's filter sees the packet from its network header on. The Ethernet protocol
+//! shows what the packet begins with. With a VLAN's, a tag of four bytes may precede the IP header
+//! (a second tag, or one that a driver inserted) or not (one that was put before the network header
+//! on the way out).
 
 mod assembler;
 mod checks;
@@ -30,8 +30,8 @@ pub const IPV4: u32 = 0x0800;
 pub const IPV6: u32 = 0x86dd;
 /// IEEE 802.1Q and 802.1ad.
 pub const VLANS: [u32; 2] = [0x8100, 0x88a8];
-/// Not told, which a frame that a program sent may be: none, and `ETH_P_ALL`.
-const UNTOLD: [u32; 2] = [0, 3];
+/// The protocol of a frame that a program sent without naming one: none, or `ETH_P_ALL`.
+const UNNAMED: [u32; 2] = [0, 3];
 const TAG_BYTES: u32 = 4;
 const MOST_TAGS: u32 = 2;
 
@@ -95,7 +95,7 @@ fn write_link(asm: &mut Assembler, v4: Label, v6: Label, drop: Label) {
     asm.put(LOAD_KNOWN, PROTOCOL);
     asm.test_or_on(EQUAL, IPV4, v4);
     asm.test_or_on(EQUAL, IPV6, v6);
-    for protocol in VLANS.into_iter().chain(UNTOLD) {
+    for protocol in VLANS.into_iter().chain(UNNAMED) {
         asm.test_or_on(EQUAL, protocol, tagged);
     }
     asm.go(drop);

@@ -42,9 +42,9 @@ pub fn wants(wanted: &Filter, families: Families, packet: &Built) -> Option<bool
     };
     let flags = *bytes.get(rest + 13)?;
     let data = rest + usize::from(bytes[rest + 12] >> 4) * 4;
-    let tells = flags & 7 != 0 || (flags & 16 != 0 && data == end);
+    let is_shown = flags & 7 != 0 || (flags & 16 != 0 && data == end);
     let ports = [half(bytes, rest)?, half(bytes, rest + 2)?];
-    Some(is_wanted && tells && either_way(wanted, ends, ports))
+    Some(is_wanted && is_shown && either_way(wanted, ends, ports))
 }
 
 enum Found {

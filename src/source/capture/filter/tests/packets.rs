@@ -23,7 +23,7 @@ impl Built {
     }
 }
 
-/// An IP header to be.
+/// What an IP header is built from.
 #[derive(Debug, Clone)]
 pub struct Ip {
     pub addresses: Addresses,

@@ -31,7 +31,7 @@ fn ip() -> impl Strategy<Value = Ip> {
     let kind = prop::sample::select(vec![0u8, 43, 60, 51, 60, 135]);
     let extensions = prop::collection::vec((kind, 0u8..4), 0..8);
     let fragment = prop_oneof![3 => Just(None), 1 => any::<u16>().prop_map(Some)];
-    // Numbers of extension headers would ask for such a header behind the others.
+    // The number of an extension header would require one behind the others.
     let is_last = |protocol: &u8| ![0, 43, 44, 51, 60].contains(protocol);
     let other = any::<u8>().prop_filter("an extension header", is_last);
     let protocol = prop_oneof![8 => Just(6u8), 1 => other];
