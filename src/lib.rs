@@ -1,16 +1,23 @@
-//! Reads what the Linux kernel says of its sockets and draws conclusions from it.
+//! Finds out why TCP connections fail on a Linux server.
 //!
-//! - [`model`]: what the kernel said, as plain data;
+//! - [`model`]: what the kernel reports, as plain data; a [`model::Snapshot`] is one reading of the
+//!   host;
 //! - [`source`]: reads the kernel, one file per interface; all I/O is here;
-//! - [`analysis`]: pure functions, `Reading` in, `Report` out;
+//! - [`collect`]: takes snapshots, and asks the kernel for no more than is needed;
+//! - [`analysis`]: pure functions: snapshots in, reports and findings out;
 //! - [`Error`]: which kernel interface could not be read, and why.
 //!
-//! ```
-//! use sockdiag::source::Kernel;
+//! Which listeners are in trouble, and what they conclude:
 //!
-//! let kernel = Kernel::new();
-//! let counters = kernel.counters().expect("/proc is mounted");
-//! assert!(counters.value("TcpExt", "ListenDrops").is_some());
+//! ```
+//! use sockdiag::{analysis::queues, collect::{Collector, Needs}, source::Kernel};
+//!
+//! let snapshot = Collector::new(Kernel::new(), Needs::queues()).collect()?;
+//! let report = queues::report(&snapshot, None, &queues::Selection::default());
+//! for listener in &report.listeners {
+//!     println!("{} is {}", listener.local, listener.state.word());
+//! }
+//! # Ok::<(), sockdiag::Error>(())
 //! ```
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 use crate::support::clients::bind;
 use crate::support::netns::{in_netns, lo_up};
 use sockdiag::model::filter::{End, Ends, Filter};
-use sockdiag::model::{Address, Endpoint, Family, Holder};
-use sockdiag::source::SockDiag;
+use sockdiag::model::{Address, Endpoint, Family, Holder, RequestSocket};
+use sockdiag::source::{SockDiag, States};
 
 /// Conditions of each kind, on addresses of each family, that hold for some of the sockets.
 const CONDITIONS: [&str; 16] = [
@@ -49,7 +49,7 @@ fn holders(family: Family, filter: &Filter) -> Vec<Ends> {
     let mut found = Vec::new();
     let mut diag = SockDiag::open().unwrap();
     let each = |holder| found.push(ends(holder));
-    diag.walk_holders(family, filter, each).unwrap();
+    diag.walk(family, States::ALL, filter, each).unwrap();
     found.sort_by_key(|ends| (ends.local, ends.peer));
     found
 }
@@ -67,7 +67,7 @@ fn ends(holder: Holder) -> Ends {
                 port: connection.peer_port,
             },
         },
-        Holder::Bound { local: at, .. } => Ends {
+        Holder::Request(RequestSocket { local: at }) | Holder::Bound { local: at, .. } => Ends {
             local: local(at),
             peer: Address {
                 address: match at.family {

@@ -3,6 +3,7 @@
 mod support;
 
 mod cli;
+mod collect;
 mod filter;
 mod fixtures;
 mod formats;

@@ -5,6 +5,8 @@ mod connections;
 mod listeners;
 mod port_holders;
 mod processes;
+#[cfg(test)]
+mod tests;
 mod time_waits;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

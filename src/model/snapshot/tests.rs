@@ -1,0 +1,258 @@
+//! A snapshot survives being stored.
+
+use std::net::IpAddr;
+
+use proptest::{collection::vec, option, prelude::*};
+
+use super::*;
+use crate::model::{
+    Connection, CounterId, Endpoint, Families, Family, FdLimits, ListenAddresses, Local, Owner,
+    PortSet, ProcessFds, Protocol, Queue, Relative, State, SystemFds, Waiting,
+};
+
+fn endpoint() -> impl Strategy<Value = Endpoint> {
+    let family = prop_oneof![Just(Family::V4), Just(Family::V6)];
+    let parts = (family, any::<IpAddr>(), any::<u16>(), 0..4u32);
+    parts.prop_map(|(family, address, port, interface)| Endpoint {
+        family,
+        address,
+        port,
+        interface,
+    })
+}
+
+fn listener() -> impl Strategy<Value = Listener> {
+    let protocol = prop_oneof![
+        Just(Protocol::Tcp),
+        Just(Protocol::Mptcp),
+        Just(Protocol::Unix),
+        Just(Protocol::Udp)
+    ];
+    let local = prop_oneof![
+        endpoint().prop_map(Local::Inet),
+        vec(any::<u8>(), 0..9).prop_map(Local::Unix)
+    ];
+    let accept = any::<(u32, u32)>().prop_map(|(length, limit)| Queue::Accept { length, limit });
+    let receive = any::<(u32, Option<u32>)>()
+        .prop_map(|(bytes, limit_bytes)| Queue::Receive { bytes, limit_bytes });
+    let numbers = any::<(
+        Option<bool>,
+        Option<u32>,
+        Option<u32>,
+        u32,
+        u64,
+        Option<u64>,
+    )>();
+    (protocol, local, prop_oneof![accept, receive], numbers).prop_map(
+        |(protocol, local, queue, (v6only, drops, uid, inode, cookie, cgroup_id))| Listener {
+            protocol,
+            local,
+            v6only,
+            queue,
+            drops,
+            uid,
+            inode,
+            cookie,
+            cgroup_id,
+        },
+    )
+}
+
+fn connection() -> impl Strategy<Value = Connection> {
+    let state = prop::sample::select(&State::ALL[..]);
+    let numbers = any::<(IpAddr, u16, u32, Option<bool>)>();
+    (endpoint(), state, option::of(0..70_000u32), numbers).prop_map(
+        |(local, state, left_ms, (peer, peer_port, inode, port_at_connect))| Connection {
+            local,
+            peer,
+            peer_port,
+            state,
+            left_ms,
+            inode,
+            port_at_connect,
+        },
+    )
+}
+
+/// What the tallies make of these sockets.
+fn tallied(connections: &[Connection], listening: &ListenAddresses, at: Duration) -> NetnsSnapshot {
+    let mut ports = PortTally::new(0..=u16::MAX, listening, 1000, true);
+    let mut time_waits = FlowTally::new(listening, 32_768..=60_999);
+    let mut states = ConnectionTally::default();
+    for connection in connections {
+        ports.add(connection);
+        ports.add_bound(&connection.local, connection.inode);
+        time_waits.add(connection, connection.left_ms.unwrap_or(0));
+        states.add(connection.state);
+    }
+    NetnsSnapshot {
+        port_holders: Some(Arc::new(ports.finish(at, true))),
+        time_waits: Some(Arc::new(time_waits.finish(at, Vec::new()))),
+        connections: Some(states),
+        ..NetnsSnapshot::default()
+    }
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    let numbers = any::<[Option<u32>; 3]>();
+    (numbers, vec(any::<u16>(), 0..700), any::<(u16, u16)>()).prop_map(
+        |([somaxconn, tcp_syncookies, tcp_tw_reuse], reserved, (low, high))| Settings {
+            listen: ListenLimits {
+                somaxconn,
+                tcp_syncookies,
+                ..ListenLimits::default()
+            },
+            ports: PortLimits {
+                range: (low <= high).then_some(low..=high),
+                reserved: reserved.into_iter().collect::<PortSet>(),
+                tcp_tw_reuse,
+                ..PortLimits::default()
+            },
+        },
+    )
+}
+
+fn waiting() -> impl Strategy<Value = Waiting> {
+    let numbers = any::<(u64, Option<u32>, u32, bool)>();
+    (endpoint(), numbers).prop_map(|(local, (cookie, wait_ms, bytes, hung_up))| Waiting {
+        local,
+        cookie,
+        wait_ms,
+        bytes,
+        hung_up,
+    })
+}
+
+fn namespace() -> impl Strategy<Value = NetnsSnapshot> {
+    let sockets = (vec(listener(), 0..4), vec(connection(), 0..40));
+    let queues = (vec((endpoint(), any::<u32>()), 0..4), vec(waiting(), 0..4));
+    let counters = vec((".{0,9}", ".{0,9}", any::<i64>()), 0..4);
+    let names = any::<(Option<u64>, Option<String>, u64, bool)>();
+    (sockets, queues, settings(), counters, names).prop_map(
+        |((listeners, connections), (by_endpoint, waiting), settings, counters, names)| {
+            let (inode, name, at, settled) = names;
+            let at = Duration::from_nanos(at);
+            let listening = ListenAddresses::of(&listeners);
+            let counters = counters.into_iter();
+            let values = counters
+                .map(|(table, name, value)| (CounterId::new(table, name), i128::from(value)));
+            NetnsSnapshot {
+                netns: Netns { inode, name },
+                at,
+                settings,
+                counters: Counters {
+                    values: values.collect(),
+                },
+                interfaces: BTreeMap::from([(3, "eth0".to_owned())]),
+                half_open: Some(HalfOpen { at, by_endpoint }),
+                waiting: Some(WaitingConnections {
+                    sockets: waiting,
+                    settled,
+                }),
+                listeners: Some(Listeners {
+                    families: Families::BOTH,
+                    history: LimitHistory {
+                        somaxconn: listeners.iter().map(|one| one.inode).collect(),
+                        set_under: listeners.iter().map(|one| (one.cookie, 7)).collect(),
+                    },
+                    sockets: listeners,
+                }),
+                ..tallied(&connections, &listening, at)
+            }
+        },
+    )
+}
+
+fn processes() -> impl Strategy<Value = Processes> {
+    let one = (any::<u32>(), ".{0,15}", any::<[Option<u64>; 3]>());
+    vec(one, 0..4).prop_map(|found| {
+        let process =
+            |(pid, name, [began, open, soft]): (u32, String, [Option<u64>; 3])| ProcessFds {
+                pid,
+                name,
+                began,
+                open,
+                limits: soft.map(|soft| FdLimits { soft, hard: soft }),
+                ..ProcessFds::default()
+            };
+        let processes: Vec<ProcessFds> = found.into_iter().map(process).collect();
+        let chain = |process: &ProcessFds| (process.pid, vec![Relative::default()]);
+        Processes {
+            system: SystemFds::default(),
+            ancestors: processes.iter().map(chain).collect(),
+            processes,
+        }
+    })
+}
+
+fn owners() -> impl Strategy<Value = Owners> {
+    let one = (any::<u32>(), any::<u32>(), ".{0,15}", any::<u32>());
+    (vec(one, 0..4), any::<(bool, u64)>()).prop_map(|(found, (complete, unreadable))| Owners {
+        cgroups: found.iter().map(|one| (one.1, one.2.clone())).collect(),
+        by_inode: found
+            .into_iter()
+            .map(|(inode, pid, name, fd)| (inode, vec![Owner { pid, name, fd }]))
+            .collect(),
+        complete,
+        unreadable,
+        ..Owners::default()
+    })
+}
+
+fn snapshot() -> impl Strategy<Value = Snapshot> {
+    let head = (any::<(i64, u64)>(), option::of(".*"), ".*", ".*");
+    let host = (option::of(processes()), option::of(owners()));
+    (head, vec(namespace(), 0..3), host).prop_map(
+        |(((time_ms, at), boot_id, host, kernel), namespaces, (processes, owners))| Snapshot {
+            time_ms,
+            at: Duration::from_nanos(at),
+            boot_id,
+            host,
+            kernel,
+            namespaces,
+            processes,
+            owners,
+            cgroups: BTreeMap::from([(7, "/system.slice".to_owned())]),
+            incomplete: vec![Incomplete::counted("owners", "why", 3)],
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_was_stored_is_read_back_equal(snapshot in snapshot()) {
+        let bytes = serde_json::to_vec(&snapshot).unwrap();
+        let read: Snapshot = serde_json::from_slice(&bytes).unwrap();
+        prop_assert_eq!(read, snapshot);
+    }
+}
+
+#[test]
+fn changes_are_timed_by_the_part_that_was_read_last() {
+    let taken = |at, walked| {
+        let listening = ListenAddresses::default();
+        let mut namespace = tallied(&[], &listening, Duration::from_secs(walked));
+        namespace.at = Duration::from_secs(at);
+        Snapshot {
+            at: Duration::from_secs(at),
+            namespaces: vec![namespace],
+            ..Snapshot::default()
+        }
+    };
+    let (first, reused, renewed) = (taken(10, 10), taken(12, 10), taken(14, 13));
+    assert!(!reused.renews(&first));
+    assert!(renewed.renews(&first));
+    assert_eq!(renewed.elapsed_since(&first), Duration::from_secs(3));
+    assert_eq!(reused.walk_age(), Some(Duration::from_secs(2)));
+    let without = |at| Snapshot {
+        at: Duration::from_secs(at),
+        ..Snapshot::default()
+    };
+    assert!(without(12).renews(&without(10)));
+    assert_eq!(
+        without(12).elapsed_since(&without(10)),
+        Duration::from_secs(2)
+    );
+}
