@@ -48,7 +48,9 @@ pub struct ListenerNeeds {
 
 /// A choice of listeners; all by default.
 #[derive(Clone, Default)]
-pub struct Closer(Option<Arc<dyn Fn(&Listener) -> bool + Send + Sync>>);
+pub struct Closer(Option<Arc<Choice>>);
+
+type Choice = dyn Fn(&Listener) -> bool + Send + Sync;
 
 impl Closer {
     /// Only those for which this holds.
