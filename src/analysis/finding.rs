@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Netns;
 
+pub use super::rules::RULES;
+
 /// One conclusion. Its id is published: scripts match on it.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Finding {
@@ -158,6 +160,20 @@ impl Finding {
         self.because(cause)
     }
 
+    /// Names the rule of the cause, where it has one.
+    pub fn caused_by(mut self, rule: &Rule) -> Self {
+        self.cause_id = Some(rule.id);
+        self
+    }
+
+    /// Adds what is only there where a value is known.
+    pub fn with<T>(self, value: Option<T>, add: impl FnOnce(Self, T) -> Self) -> Self {
+        match value {
+            Some(value) => add(self, value),
+            None => self,
+        }
+    }
+
     /// Adds an instruction.
     pub fn remedy(mut self, instruction: impl Into<String>) -> Self {
         self.remedy.push(instruction.into());
@@ -168,6 +184,49 @@ impl Finding {
     pub fn next(mut self, command: impl Into<String>) -> Self {
         self.next.push(command.into());
         self
+    }
+}
+
+/// How many processes are named, the rest being counted.
+const NAMED: usize = 3;
+
+/// `api (4121), web (811) and 4 more`
+pub fn names<'a>(processes: impl IntoIterator<Item = (&'a str, u32)>) -> String {
+    let mut all: Vec<String> = Vec::new();
+    for (name, pid) in processes {
+        let name = format!("{name} ({pid})");
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
+    match all.len() {
+        ..=NAMED => all.join(", "),
+        many => format!("{} and {} more", all[..NAMED].join(", "), many - NAMED),
+    }
+}
+
+/// A word of a command line, in quotes where a shell would not take it as it is.
+pub(super) fn in_shell(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+/// The command for the namespace that was read, where it has a name.
+pub(super) fn on_netns(command: String, netns: &Netns) -> String {
+    match &netns.name {
+        Some(name) => format!("{command} --netns {}", in_shell(name)),
+        None => command,
+    }
+}
+
+/// What a finding about a whole namespace is about.
+pub(super) fn namespace(netns: &Netns) -> String {
+    match netns.label() {
+        label if label.is_empty() => "this namespace".to_owned(),
+        label => format!("namespace {label}"),
     }
 }
 

@@ -7,6 +7,7 @@ mod holders;
 pub mod ports;
 pub mod queues;
 mod rate;
+mod rules;
 mod sampling;
 pub mod timewait;
 pub mod trace;

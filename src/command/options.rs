@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, ValueEnum, ValueHint, builder::NonEmptyStringValueParser};
+use clap::{ArgAction, Args, ValueEnum, ValueHint, builder::NonEmptyStringValueParser};
 use jiff::SignedDuration;
 use sockdiag::{
     collect::{Namespaces, OwnerNeeds},
@@ -53,7 +53,7 @@ impl FormatArgs {
             format,
             colour: self.color,
             header: !self.no_header,
-            quiet: false,
+            quiet: 0,
             verbose: false,
             sort: None,
             top: None,
@@ -80,12 +80,12 @@ pub struct OutputArgs {
     /// Show no more than the first N rows
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     top: Option<u64>,
-    /// Explain the columns under the table
+    /// Show cause, remedy and evidence of each finding, and explain the columns
     #[arg(short, long)]
     verbose: bool,
-    /// Leave out the notes under the table
-    #[arg(short, long, conflicts_with = "verbose")]
-    quiet: bool,
+    /// Leave out what could not be seen; -qq leaves out everything but the table
+    #[arg(short, long, action = ArgAction::Count, conflicts_with = "verbose")]
+    quiet: u8,
 }
 
 impl OutputArgs {

@@ -1,6 +1,7 @@
 //! Everything that is written for people and machines.
 
 mod csv;
+mod findings;
 mod json;
 mod names;
 mod notes;

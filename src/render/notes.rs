@@ -1,18 +1,26 @@
-//! What stands under a table: what the numbers alone do not tell, what could not be seen, and, on
+//! What stands under a table: findings, facts that no column shows, what could not be seen and, on
 //! request, what the columns mean.
 
 use sockdiag::model::Incomplete;
 
-use super::{Tabular, View, table::column, text};
+use super::{Settings, Tabular, View, findings, table::column, text};
 
-/// The notes, broken at words where the terminal is narrower than they are.
+/// The notes, broken at words where the terminal is narrower than they are. `explained` are the
+/// columns to explain.
 pub fn notes<T: Tabular>(
     report: &T,
     view: &View,
+    settings: &Settings,
     explained: Option<&[&'static str]>,
 ) -> Vec<String> {
-    let mut notes = report.notes(view);
-    notes.extend(report.incomplete().iter().map(not_seen));
+    if settings.quiet > 1 {
+        return Vec::new();
+    }
+    let mut notes = findings::lines(report.findings(), view.width, settings.verbose);
+    notes.extend(report.notes(view));
+    if settings.quiet == 0 {
+        notes.extend(report.incomplete().iter().map(not_seen));
+    }
     if let Some(keys) = explained {
         notes.extend(legend::<T>(keys));
     }

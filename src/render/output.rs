@@ -46,9 +46,9 @@ pub struct Settings {
     pub colour: Colour,
     /// Name the columns.
     pub header: bool,
-    /// Leave out the notes under the table.
-    pub quiet: bool,
-    /// Explain the columns under the table.
+    /// 1 leaves out what could not be seen, 2 everything but the table.
+    pub quiet: u8,
+    /// Explain findings and columns under the table.
     pub verbose: bool,
     /// Key of the column to sort by; a leading `-` reverses.
     pub sort: Option<String>,
@@ -351,7 +351,7 @@ impl Output {
         if !head.is_empty() && (self.settings.header || self.screen.is_some()) {
             lines.push(head.to_owned());
         }
-        if !self.settings.quiet {
+        if self.settings.quiet < 2 {
             lines.extend(notes::fit(report.heading(view), view.width));
         }
         lines
@@ -367,12 +367,9 @@ impl Output {
     }
 
     fn notes<T: Tabular>(&self, report: &T, view: &View, look: &Look) -> Vec<String> {
-        if self.settings.quiet {
-            return Vec::new();
-        }
         let keys = || look.columns.clone().unwrap_or_else(|| report.shown(view));
         let explain = self.settings.verbose && !report.rows().is_empty();
-        notes::notes(report, view, explain.then(keys).as_deref())
+        notes::notes(report, view, &self.settings, explain.then(keys).as_deref())
     }
 }
 

@@ -1,6 +1,7 @@
 //! `counters`: which kernel counters moved, how fast, and what each means.
 
 mod catalogue;
+mod findings;
 mod lines;
 mod report;
 mod samples;

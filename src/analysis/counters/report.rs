@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Entry, Kind, Scope, Selection, Why, catalogue, why::why};
+use super::{Entry, Kind, Scope, Selection, Why, catalogue, findings::findings, why::why};
 use crate::{
     analysis::{Finding, Report, change, per_second},
     model::{CounterId, Incomplete, Netns, NetnsSnapshot, Snapshot, kernel_name},
@@ -64,6 +64,9 @@ pub struct CounterReport {
     pub sampled: Option<Box<CounterSampled>>,
     /// What it means in one line; `null` when this program does not know it.
     pub meaning: Option<&'static str>,
+    /// It rises although nothing is wrong.
+    #[serde(skip)]
+    pub is_harmless: bool,
     /// Its place in the catalogue; a counter that is not there comes last in its group.
     #[serde(skip)]
     order: usize,
@@ -118,6 +121,7 @@ pub fn report(
             report.why.push(why(namespace, earlier));
         }
     }
+    report.findings = findings(&report);
     report
 }
 
@@ -141,14 +145,10 @@ fn of_namespace(
         }
         let name = id.kernel_name();
         let entry = catalogue::entry(&name);
-        is_chosen(
-            selection,
-            &name,
-            entry.as_ref(),
-            now.settings.listen.tcp_syncookies,
-        )
-        .then(|| {
+        let is_harmless = is_harmless(&name, now.settings.listen.tcp_syncookies);
+        is_chosen(selection, &name, entry.as_ref(), is_harmless).then(|| {
             let mut counter = counter(&netns, id, entry, Some(*value));
+            counter.is_harmless = is_harmless;
             if let Some((then, (_, elapsed))) = earlier.get(id).zip(before) {
                 compare(&mut counter, *then, *value, elapsed);
             }
@@ -171,20 +171,16 @@ fn compare(counter: &mut CounterReport, before: i128, now: i128, elapsed: Durati
 }
 
 /// With tcp_syncookies = 2 every SYN is answered with a cookie and counted as if the SYN queue were
-/// full, which then tells of no trouble.
-fn is_chosen(
-    selection: &Selection,
-    name: &str,
-    entry: Option<&Entry>,
-    tcp_syncookies: Option<u32>,
-) -> bool {
+/// full.
+fn is_harmless(name: &str, tcp_syncookies: Option<u32>) -> bool {
+    tcp_syncookies == Some(2) && name == "TcpExtTCPReqQFullDoCookies"
+}
+
+fn is_chosen(selection: &Selection, name: &str, entry: Option<&Entry>, is_harmless: bool) -> bool {
     match selection {
         Selection::All => true,
         Selection::Named { all, .. } => all.contains(name),
-        Selection::Trouble => {
-            let harmless = tcp_syncookies == Some(2) && name == "TcpExtTCPReqQFullDoCookies";
-            entry.is_some_and(|entry| entry.trouble) && !harmless
-        }
+        Selection::Trouble => entry.is_some_and(|entry| entry.trouble) && !is_harmless,
     }
 }
 
@@ -238,6 +234,7 @@ fn counter(
         per_second: None,
         sampled: None,
         meaning: entry.map(|entry| entry.meaning),
+        is_harmless: false,
         order: entry.map_or_else(|| catalogue::last_of(group(id)), |entry| entry.order),
     }
 }

@@ -1,5 +1,6 @@
 //! `fds`: which process is near its descriptor limit, and how near the host is to its own.
 
+mod findings;
 mod report;
 mod samples;
 mod selection;

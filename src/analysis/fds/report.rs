@@ -9,17 +9,14 @@ use std::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Selection, Why, why::why};
+use super::{Selection, Why, findings::findings, why::why};
 use crate::{
-    analysis::{Finding, Report, Spread, per_second},
+    analysis::{Finding, Report, Spread, per_second, rules::NEAR_LIMIT},
     model::{
         FdLimits, FdTypes, Incomplete, ProcessFds, Snapshot, SystemFds, snapshot::Processes,
         unit_of,
     },
 };
-
-/// From this share of the limit on a process is near it.
-const NEAR: f64 = 0.8;
 
 /// Every shown process, the one nearest to its limit first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
@@ -147,12 +144,21 @@ pub fn report(
         report
     };
     let shown = worst_first(read, selection);
-    FdsReport {
+    let mut report = FdsReport {
         incomplete: [now.incomplete.clone(), unknown(now, &read.system, &shown)].concat(),
         findings: Vec::new(),
         there: read.processes.len(),
         system: system(&read.system),
         processes: shown.iter().map(process).collect(),
+    };
+    report.conclude();
+    report
+}
+
+impl FdsReport {
+    /// Makes the findings, once all else is filled in.
+    pub(super) fn conclude(&mut self) {
+        self.findings = findings(self);
     }
 }
 
@@ -262,10 +268,10 @@ impl ProcessReport {
 }
 
 impl State {
-    fn of(used_ratio: f64, has_free: Option<bool>) -> Self {
+    pub(super) fn of(used_ratio: f64, has_free: Option<bool>) -> Self {
         match used_ratio {
             1.0.. if has_free != Some(true) => State::Full,
-            NEAR.. => State::Near,
+            NEAR_LIMIT.. => State::Near,
             _ => State::Ok,
         }
     }

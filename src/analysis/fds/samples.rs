@@ -39,6 +39,7 @@ impl Sampling<FdsReport> for Samples {
                 .incomplete
                 .push(Incomplete::counted("processes", why, ended));
         }
+        report.conclude();
     }
 }
 

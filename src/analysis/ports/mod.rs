@@ -6,6 +6,7 @@
 //! not, has it for every destination.
 
 mod capacity;
+mod findings;
 mod gone;
 mod group;
 mod incomplete;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{
     By, Capacity, Namespace, Pressure, Reusable, TupleReport,
+    findings::findings,
     gone::gone,
     group::fold,
     incomplete::{missing, untold},
@@ -147,6 +148,7 @@ pub fn report(
     report.tuples = fold(report.tuples, by);
     report.tuples.retain(|row| row.tuples > 0);
     report.sort();
+    report.conclude();
     report
 }
 
@@ -174,6 +176,11 @@ impl PortsReport {
     /// Sorts the fullest first.
     pub(super) fn sort(&mut self) {
         self.tuples.sort_by_cached_key(pressure);
+    }
+
+    /// Makes the findings, once all else is filled in.
+    pub(super) fn conclude(&mut self) {
+        self.findings = findings(self);
     }
 }
 

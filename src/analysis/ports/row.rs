@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Tuple, Window};
 use crate::{
-    analysis::Spread,
+    analysis::{Spread, rules::PORTS_TIGHT_PERCENT},
     model::{Address, Netns, Owner, State},
 };
 
@@ -40,7 +40,7 @@ impl Pressure {
         match () {
             () if free + reusable.count() == 0 => Pressure::Exhausted,
             () if free_likely == 0 && reusable.count() == 0 => Pressure::LikelyExhausted,
-            () if held * 10 >= usable * 9 => Pressure::Tight,
+            () if held * 100 >= usable * PORTS_TIGHT_PERCENT => Pressure::Tight,
             () if held * 2 >= usable => Pressure::Busy,
             () => Pressure::Ok,
         }

@@ -55,6 +55,7 @@ impl Sampling<PortsReport> for Samples {
             row.sampled = self.used.of(key);
         }
         report.sort();
+        report.conclude();
     }
 }
 

@@ -13,8 +13,8 @@ pub fn unknown(now: &Snapshot, listeners: &[ListenerReport]) -> Vec<Incomplete> 
         is_untold,
     );
     if untold > 0 {
-        let why = "whose they are or what became of them cannot be told: several sockets share \
-                   the address, it is MPTCP, or connections came and went meanwhile";
+        let why = "several sockets share the address, it is MPTCP, or connections came and went \
+                   meanwhile";
         missing.push(Incomplete::counted("waiting", why, untold));
     }
     let uncounted = count(

@@ -133,6 +133,17 @@ pub enum LimitSetBy {
     Stale,
 }
 
+impl LimitSetBy {
+    /// As in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            LimitSetBy::Application => "application",
+            LimitSetBy::Somaxconn => "somaxconn",
+            LimitSetBy::Stale => "stale",
+        }
+    }
+}
+
 /// A length over many samples.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Sampled {

@@ -1,6 +1,7 @@
 //! `queues`: which listener is filling or dropping, and who is to drain it.
 
 mod fill;
+mod findings;
 mod fold;
 mod incomplete;
 mod join;

@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    ListenerReport, LocalReport, Selection, State, incomplete,
+    ListenerReport, LocalReport, Selection, State,
+    findings::findings,
+    incomplete,
     join::{Earlier, Join},
 };
 use crate::{
@@ -78,7 +80,7 @@ pub fn report(
         .iter()
         .filter_map(|namespace| namespace.half_open.as_ref())
         .map(|half_open| now.at.saturating_sub(half_open.at));
-    QueueReport {
+    let mut report = QueueReport {
         incomplete: now
             .incomplete
             .iter()
@@ -94,6 +96,15 @@ pub fn report(
             .sum(),
         syn_age_ms: ages.map(|age| age.as_millis() as u64).max(),
         listeners,
+    };
+    report.conclude();
+    report
+}
+
+impl QueueReport {
+    /// Makes the findings; of the sockets themselves, before any are folded, sorted or left out.
+    pub(super) fn conclude(&mut self) {
+        self.findings = findings(self);
     }
 }
 

@@ -41,6 +41,7 @@ impl Samples {
             };
             queue.sampled = self.queues.get(&listener.cookie).and_then(sampled);
         }
+        report.conclude();
     }
 
     /// How many listeners were seen of which none is there any more.

@@ -4,6 +4,7 @@
 //! without an owner (`inet_timewait_sock`). One in FIN_WAIT2 whose owner is gone is kept the same
 //! way and counts against the same limit.
 
+mod findings;
 mod group;
 mod key;
 mod report;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{
     Bar, By, GroupReport, Kept, Namespace,
+    findings::findings,
     group::{Holders, Name, groups, row, size},
 };
 use crate::{
@@ -161,6 +162,7 @@ pub fn report(
     report.left = bars(&all);
     report.settle();
     report.incomplete.extend(unheld(now, &report.groups));
+    report.findings = findings(&report);
     report
 }
 

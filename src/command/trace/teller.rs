@@ -51,7 +51,7 @@ impl Teller {
     /// Prepares it from the flags, and from what handshakes must meet.
     pub fn new(args: &TraceArgs, condition: &Filter) -> anyhow::Result<Self> {
         let settings = Settings {
-            quiet: args.quiet,
+            quiet: args.quiet.into(),
             verbose: args.verbose,
             ..args.format.settings()?
         };
@@ -65,7 +65,7 @@ impl Teller {
         }
         let layout = layout(&settings, args.close)?;
         let host = Host::this()?;
-        let (quiet, verbose) = (settings.quiet, settings.verbose);
+        let (quiet, verbose) = (args.quiet, settings.verbose);
         let output = Output::new(settings);
         Ok(Teller {
             stream: output.stream(layout),

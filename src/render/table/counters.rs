@@ -115,14 +115,14 @@ impl Tabular for CountersReport {
     }
 }
 
-/// `ListenDrops` taken apart, in a sentence; since the reading before when there is one.
+/// `ListenDrops` broken down by cause; also since the previous reading when there is one.
 fn explain(why: &Why, view: &View) -> Vec<String> {
-    let mut lines = vec![sentence("since the namespace was made", &why.total)];
+    let mut lines = vec![sentence("since the namespace was created", &why.total)];
     if view.changes {
         lines.extend(
             why.delta
                 .as_ref()
-                .map(|delta| sentence("since the reading before", delta)),
+                .map(|delta| sentence("since the previous reading", delta)),
         );
     }
     lines
@@ -130,15 +130,8 @@ fn explain(why: &Why, view: &View) -> Vec<String> {
 
 fn sentence(since: &str, drops: &Drops) -> String {
     let number = |part: Option<i128>| Cell::count(part).value.shown();
-    let other = match drops.other {
-        Some(1..) => {
-            " (no route for the SYN-ACK, no memory, a security module; with SYN cookies \
-                      off, a SYN queue over 3/4 of tcp_max_syn_backlog)"
-        }
-        _ => "",
-    };
     format!(
-        "ListenDrops {since}: {} = {} accept queue full + {} SYN queue full + {} other{other}",
+        "ListenDrops {since}: {} = {} accept queue full + {} SYN queue full + {} other",
         number(drops.listen_drops),
         number(drops.overflows),
         number(drops.syn_queue_full),

@@ -144,8 +144,10 @@ pub trait Tabular: Report + 'static {
         Vec::new()
     }
 
-    /// Lines under the table: what the numbers alone do not tell.
-    fn notes(&self, view: &View) -> Vec<String>;
+    /// Lines under the table: facts that no column shows.
+    fn notes(&self, _: &View) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Said instead of a table without lines.
     fn nothing(&self) -> String;

@@ -1,24 +1,10 @@
-//! Processes in cells and notes.
+//! Processes in cells.
 
 use std::collections::BTreeSet;
 
 use sockdiag::model::Owner;
 
 use super::{Cell, Value};
-use crate::render::text;
-
-/// How many processes a note names.
-const NAMED: usize = 3;
-
-/// `api (4121), web (811) and 4 more`, for a note.
-pub fn names<'a>(processes: impl IntoIterator<Item = (&'a str, u32)>) -> String {
-    let name = |(name, pid)| format!("{} ({pid})", text::escape(name));
-    let all: Vec<String> = processes.into_iter().map(name).collect();
-    match all.len() {
-        ..=NAMED => all.join(", "),
-        many => format!("{} and {} more", all[..NAMED].join(", "), many - NAMED),
-    }
-}
 
 /// `caddy (811)`, `api ×4 (4121…)`, `systemd (1), api (733)`; for programs name, process id and
 /// descriptor of each, joined by colons.

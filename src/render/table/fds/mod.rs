@@ -1,8 +1,8 @@
 //! The table of `fds`.
 
 mod columns;
+mod heading;
 mod metrics;
-mod notes;
 mod why;
 
 use sockdiag::analysis::fds::{FdsReport, ProcessReport};
@@ -65,11 +65,11 @@ impl Tabular for FdsReport {
     }
 
     fn heading(&self, _: &View) -> Vec<String> {
-        vec![notes::host(&self.system)]
+        vec![heading::host(&self.system)]
     }
 
     fn notes(&self, _: &View) -> Vec<String> {
-        notes::notes(self)
+        why::sentences(self)
     }
 
     fn nothing(&self) -> String {

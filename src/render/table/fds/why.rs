@@ -1,12 +1,12 @@
 //! Where limits come from, in a sentence for all processes that have them from the same place.
 
-use sockdiag::analysis::fds::{FdsReport, Origin, ProcessReport, SetBy, Why};
+use sockdiag::analysis::{
+    fds::{FdsReport, Origin, ProcessReport, SetBy, Why},
+    finding::names,
+};
 use sockdiag::model::Setting;
 
-use crate::render::{
-    table::who::names,
-    text::{self, MISSING},
-};
+use crate::render::text::{self, MISSING};
 
 /// In the order of the table.
 pub fn sentences(report: &FdsReport) -> Vec<String> {
@@ -22,7 +22,7 @@ pub fn sentences(report: &FdsReport) -> Vec<String> {
     let line = |(sentence, processes): (String, Vec<&ProcessReport>)| {
         let processes = processes.iter();
         let names = names(processes.map(|process| (process.name.as_str(), process.pid)));
-        format!("{names}: {}", text::escape(&sentence))
+        text::escape(&format!("{names}: {sentence}"))
     };
     alike.into_iter().map(line).collect()
 }
@@ -35,15 +35,7 @@ fn sentence(process: &ProcessReport, why: &Why) -> String {
         true => format!("soft {soft} and hard {hard} {by_soft}"),
         false => format!("soft {soft} {by_soft}; hard {hard} {by_hard}"),
     };
-    let ignored = why.ignored.as_ref().map(ignored).unwrap_or_default();
-    format!("{limits}.{ignored} To change: {}", change(why))
-}
-
-fn ignored(setting: &Setting) -> String {
-    format!(
-        " {} is not understood by systemd, and ignored.",
-        line(setting)
-    )
+    format!("{limits}. To change: {}", change(why))
 }
 
 /// Without naming a line twice.

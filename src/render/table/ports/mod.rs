@@ -1,14 +1,14 @@
 //! The table of `ports`.
 
 mod columns;
+mod heading;
 mod metrics;
-mod notes;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
 
-use sockdiag::analysis::ports::{By, PortsReport, Pressure, States, TupleReport};
+use sockdiag::analysis::ports::{By, PortsReport, States, TupleReport};
 
 use super::{Column, Narrower, Tabular, View};
 use crate::render::Metric;
@@ -93,23 +93,11 @@ impl Tabular for PortsReport {
     }
 
     fn heading(&self, _: &View) -> Vec<String> {
-        notes::heading(self)
-    }
-
-    fn notes(&self, _: &View) -> Vec<String> {
-        notes::notes(self)
+        heading::heading(self)
     }
 
     fn nothing(&self) -> String {
-        match self
-            .namespaces
-            .iter()
-            .any(|one| one.state == Pressure::Exhausted)
-        {
-            true => "every connect() fails: no port of the range is left to any destination",
-            false => "no TCP connection holds a port of the range",
-        }
-        .to_owned()
+        "no TCP connection holds a port of the range".to_owned()
     }
 
     fn metrics(&self) -> Vec<Metric> {

@@ -3,7 +3,7 @@
 use sockdiag::{
     analysis::{
         Spread,
-        ports::{NamespaceReport, ProcessReport, RangeReport, States},
+        ports::{NamespaceReport, Pressure, ProcessReport, RangeReport, States},
     },
     model::{Netns, Owner},
 };
@@ -225,30 +225,6 @@ fn a_scraper_gets_the_numbers_of_tuples_that_hold_a_hundredth() {
 }
 
 #[test]
-fn what_bind_holds_is_noted_from_a_tenth_on() {
-    let noted = |usable, blocked| {
-        let mut namespace = namespace("web");
-        (namespace.range.usable, namespace.blocked) = (usable, blocked);
-        let notes = report(namespace, Vec::new()).notes(&View::default());
-        notes.iter().any(|note| note.contains("are held by"))
-    };
-    assert!(noted(80, 8));
-    assert!(!noted(80, 7));
-    assert!(!noted(0, 0));
-}
-
-#[test]
-fn an_odd_number_of_ports_is_noted() {
-    let noted = |size| {
-        let mut namespace = namespace("web");
-        namespace.range.size = size;
-        let notes = report(namespace, Vec::new()).notes(&View::default());
-        notes.iter().any(|note| note.contains("an odd number"))
-    };
-    assert_eq!([1, 2, 3, 100].map(noted), [false, false, true, false]);
-}
-
-#[test]
 fn the_heading_tells_what_reuse_means_here() {
     let head = |reuse, delay, timestamps| {
         let mut namespace = namespace("web");
@@ -271,40 +247,6 @@ fn the_heading_tells_what_reuse_means_here() {
 }
 
 #[test]
-fn tuples_that_fail_or_nearly_do_are_noted() {
-    let noted = |state, free, word: &str| {
-        let row = TupleReport {
-            state,
-            free,
-            used: 4,
-            reusable: 4,
-            states: States {
-                time_wait: 4,
-                ..States::default()
-            },
-            ..TupleReport::default()
-        };
-        let notes = report(namespace("web"), vec![row]).notes(&View::default());
-        notes.iter().any(|note| note.contains(word))
-    };
-    assert!(noted(Pressure::Exhausted, 0, "EADDRNOTAVAIL"));
-    assert!(noted(
-        Pressure::Exhausted,
-        0,
-        "or net.ipv4.tcp_tw_reuse = 1"
-    ));
-    assert!(noted(
-        Pressure::LikelyExhausted,
-        4,
-        "probably no port is left"
-    ));
-    assert!(!noted(Pressure::Tight, 4, "probably no port is left"));
-    assert!(noted(Pressure::Tight, 0, "must take over one of 4"));
-    assert!(!noted(Pressure::Tight, 4, "must take over"));
-    assert!(!noted(Pressure::Busy, 0, "must take over"));
-}
-
-#[test]
 fn only_namespaces_with_a_line_have_a_heading_and_a_column() {
     let row = TupleReport {
         interface: Some("eth0".to_owned()),
@@ -320,22 +262,6 @@ fn only_namespaces_with_a_line_have_a_heading_and_a_column() {
     assert!(heading[0].starts_with("web: "));
     one.by = By::Process;
     assert!(!one.shown(&View::default()).contains(&"owner"));
-}
-
-#[test]
-fn an_empty_table_says_whether_connect_works() {
-    let mut spent = namespace("web");
-    spent.state = Pressure::Exhausted;
-    assert!(
-        report(spent, Vec::new())
-            .nothing()
-            .starts_with("every connect() fails")
-    );
-    assert!(
-        report(namespace("web"), Vec::new())
-            .nothing()
-            .starts_with("no TCP connection")
-    );
 }
 
 #[test]
@@ -361,52 +287,4 @@ fn a_tuple_that_is_full_is_full_now() {
         ..TupleReport::default()
     };
     assert_eq!(shown(&row, "full_in"), "now");
-}
-
-#[test]
-fn three_failing_tuples_are_explained_by_what_most_of_their_ports_do() {
-    let row = |states| TupleReport {
-        state: Pressure::Exhausted,
-        used: 4,
-        states,
-        ..TupleReport::default()
-    };
-    let half = States {
-        close_wait: 2,
-        syn_sent: 2,
-        ..States::default()
-    };
-    let most = States {
-        close_wait: 3,
-        established: 1,
-        ..States::default()
-    };
-    let rows = vec![row(half), row(most), row(half), row(half)];
-    let notes = report(namespace("web"), rows).notes(&View::default());
-    assert_eq!(notes.len(), 3);
-    assert!(notes[0].contains("reuse connections"), "{}", notes[0]);
-    assert!(
-        notes[1].contains("3 of 4 ports are in CLOSE_WAIT"),
-        "{}",
-        notes[1]
-    );
-}
-
-#[test]
-fn a_remedy_is_for_the_namespace_that_lacks_it() {
-    let row = TupleReport {
-        state: Pressure::Exhausted,
-        used: 1,
-        states: States {
-            time_wait: 1,
-            ..States::default()
-        },
-        ..TupleReport::default()
-    };
-    let mut reusing = namespace("web");
-    reusing.tcp_tw_reuse = Some(1);
-    let mut report = report(reusing, vec![row]);
-    report.namespaces.insert(0, namespace("db"));
-    let notes = report.notes(&View::default()).concat();
-    assert!(!notes.contains("or net.ipv4.tcp_tw_reuse"), "{notes}");
 }

@@ -2,14 +2,13 @@
 
 mod columns;
 mod metrics;
-mod notes;
 
 use std::collections::BTreeSet;
 
 use sockdiag::analysis::queues::{ListenerReport, QueueReport};
 
 use super::{Column, Narrower, Tabular, View};
-use crate::render::Metric;
+use crate::render::{Metric, text};
 use columns::{COLUMNS, protocol};
 
 static NARROWER: [Narrower; 15] = [
@@ -101,7 +100,9 @@ impl Tabular for QueueReport {
     }
 
     fn notes(&self, _: &View) -> Vec<String> {
-        notes::notes(self)
+        let age = self.syn_age_ms.filter(|age| *age >= 1000);
+        let counted = |age| format!("SYN was counted {} ago", text::duration(age));
+        age.map(counted).into_iter().collect()
     }
 
     fn nothing(&self) -> String {

@@ -1,0 +1,123 @@
+//! The rules of `counters`: drops that a counter alone proves, in the interval between two readings.
+
+use super::{CounterReport, CountersReport, Drops, Why};
+use crate::analysis::{
+    Finding, Severity,
+    Severity::{Critical, Info, Warning},
+    finding::{Rule, namespace, on_netns, worst_first},
+    rules::{
+        ACCEPT_QUEUE_OVERFLOW, LISTEN_DROPS_OTHER, SYN_COOKIES_ACTIVE, SYN_QUEUE_FULL,
+        TIMEWAIT_OVERFLOW, UDP_RECEIVE_OVERFLOW,
+    },
+};
+
+/// A counter of which any rise is a problem.
+struct Signal {
+    counter: &'static str,
+    rule: &'static Rule,
+    severity: Severity,
+    /// Goes on from a number: `84 …`.
+    what: &'static str,
+    next: &'static str,
+}
+
+static SIGNALS: [Signal; 6] = [
+    Signal {
+        counter: "TcpExtListenOverflows",
+        rule: &ACCEPT_QUEUE_OVERFLOW,
+        severity: Critical,
+        what: "SYNs or final ACKs dropped by full accept queues",
+        next: "sockdiag queues -w",
+    },
+    Signal {
+        counter: "TcpExtTCPReqQFullDrop",
+        rule: &SYN_QUEUE_FULL,
+        severity: Critical,
+        what: "SYNs dropped by full SYN queues",
+        next: "sockdiag queues -w",
+    },
+    Signal {
+        counter: "TcpExtTCPReqQFullDoCookies",
+        rule: &SYN_COOKIES_ACTIVE,
+        severity: Warning,
+        what: "SYNs answered with cookies by full SYN queues",
+        next: "sockdiag queues -w",
+    },
+    Signal {
+        counter: "TcpExtTCPTimeWaitOverflow",
+        rule: &TIMEWAIT_OVERFLOW,
+        severity: Warning,
+        what: "connections closed without a TIME_WAIT",
+        next: "sockdiag timewait",
+    },
+    Signal {
+        counter: "UdpRcvbufErrors",
+        rule: &UDP_RECEIVE_OVERFLOW,
+        severity: Warning,
+        what: "IPv4 datagrams dropped by full receive buffers",
+        next: "sockdiag queues -u -w",
+    },
+    Signal {
+        counter: "Udp6RcvbufErrors",
+        rule: &UDP_RECEIVE_OVERFLOW,
+        severity: Warning,
+        what: "IPv6 datagrams dropped by full receive buffers",
+        next: "sockdiag queues -u -w",
+    },
+];
+
+/// What the report concludes, the worst first.
+pub fn findings(report: &CountersReport) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = report.counters.iter().filter_map(risen).collect();
+    findings.extend(report.why.iter().filter_map(other_drops));
+    worst_first(&mut findings);
+    findings
+}
+
+/// Most counters did not rise, and need not be named.
+fn risen(counter: &CounterReport) -> Option<Finding> {
+    let delta = counter
+        .delta
+        .filter(|delta| *delta > 0 && !counter.is_harmless)?;
+    let name = counter.kernel_name();
+    let signal = SIGNALS.iter().find(|signal| signal.counter == name)?;
+    let message = format!("{delta} {} since the previous reading", signal.what);
+    Some(
+        signal
+            .rule
+            .finding(signal.severity, namespace(&counter.netns), message)
+            .in_netns(&counter.netns)
+            .text("name", &*counter.name)
+            .count("delta", delta, "events")
+            .with(counter.per_second, |finding, rate| {
+                finding.decimal("per_second", rate, "events")
+            })
+            .next(on_netns(signal.next.to_owned(), &counter.netns)),
+    )
+}
+
+/// Drops at listeners that neither an accept queue nor a SYN queue explains.
+fn other_drops(why: &Why) -> Option<Finding> {
+    let other = |drops: &Drops| drops.other.filter(|other| *other > 0);
+    let (drops, severity, since) = match &why.delta {
+        Some(delta) => (delta, Warning, "since the previous reading"),
+        None => (&why.total, Info, "since the namespace was created"),
+    };
+    let other = other(drops)?;
+    let message =
+        format!("{other} listen drops {since} are neither accept-queue nor SYN-queue overflows");
+    Some(
+        LISTEN_DROPS_OTHER
+            .finding(severity, namespace(&why.netns), message)
+            .in_netns(&why.netns)
+            .count("why.other", other, "packets")
+            .with(drops.listen_drops, |finding, all| {
+                finding.count("why.listen_drops", all, "packets")
+            })
+            .likely(
+                "no route for the SYN-ACK, no memory, a security module; with SYN cookies off, a \
+                 SYN queue over 3/4 of net.ipv4.tcp_max_syn_backlog",
+            )
+            .next(on_netns("sockdiag queues -w".to_owned(), &why.netns)),
+    )
+}

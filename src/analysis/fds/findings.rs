@@ -1,0 +1,160 @@
+//! The rules of `fds`: processes and hosts near their limit, and limits that do not work.
+
+use super::{FdsReport, ProcessReport, State, SystemReport};
+use crate::analysis::{
+    Finding,
+    Severity::{Critical, Info, Warning},
+    finding::{names, worst_first},
+    rules::{
+        FD_LIMIT_ABOVE_NR_OPEN, FD_LIMIT_LINE_IGNORED, FD_LIMIT_NEAR, FD_LIMIT_REACHED,
+        HOST_CRITICAL, HOST_FILES_NEAR_LIMIT, NEAR_LIMIT,
+    },
+};
+
+/// What the report concludes, the worst first.
+pub fn findings(report: &FdsReport) -> Vec<Finding> {
+    let nr_open = report.system.nr_open;
+    let processes = report.processes.iter();
+    let mut findings: Vec<Finding> = host(&report.system).into_iter().collect();
+    findings.extend(processes.filter_map(|process| near_limit(process, nr_open)));
+    findings.extend(above_nr_open(report));
+    findings.extend(report.processes.iter().filter_map(ignored_line));
+    worst_first(&mut findings);
+    findings
+}
+
+fn near_limit(process: &ProcessReport, nr_open: Option<u64>) -> Option<Finding> {
+    let soft = process.soft_limit?;
+    let limit = nr_open.map_or(soft, |nr_open| soft.min(nr_open));
+    let (state, open) = worst(process, limit)?;
+    let subject = format!("{} ({})", process.name, process.pid);
+    let then = match open == process.open? {
+        true => "open",
+        false => "open while sampling",
+    };
+    let used = format!("{open} of {limit} descriptors {then}");
+    let finding = match state {
+        State::Ok => return None,
+        State::Near => FD_LIMIT_NEAR.finding(Warning, subject, used + &full_in(process)),
+        State::Full => {
+            let message = used + ": open(), socket() and accept() fail with EMFILE";
+            FD_LIMIT_REACHED.finding(Critical, subject, message)
+        }
+    };
+    let finding = finding
+        .count("open", open, "descriptors")
+        .count("soft_limit", soft, "descriptors")
+        .with(process.hard_limit, |finding, hard| {
+            finding.count("hard_limit", hard, "descriptors")
+        })
+        .with(process.per_second, |finding, rate| {
+            finding.decimal("per_second", rate, "descriptors")
+        })
+        .likely("a leak (-w shows growth, --types of what), or a limit too low for the load");
+    let pid = process.pid;
+    Some(
+        raise(finding, process, nr_open)
+            .next(format!("sockdiag fds --pid {pid} --types --why"))
+            .next(format!("sockdiag fds --pid {pid} -w"))
+            .next(format!("sockdiag queues --process {pid}")),
+    )
+}
+
+/// How it stands or, where that was worse, stood in one of many samples.
+fn worst(process: &ProcessReport, limit: u64) -> Option<(State, u64)> {
+    let open = process.open?;
+    let peak = process
+        .sampled
+        .as_ref()
+        .map_or(open, |spread| spread.maximum);
+    match peak > open {
+        true => Some((State::of(peak as f64 / limit.max(1) as f64, None), peak)),
+        false => Some((process.state?, open)),
+    }
+}
+
+fn full_in(process: &ProcessReport) -> String {
+    let seconds = process.full_in_seconds.filter(|_| process.delta > Some(0));
+    seconds.map_or_else(String::new, |seconds| {
+        format!(", the limit is reached in {seconds:.0} s at this rate")
+    })
+}
+
+/// Where the limit is changed: `--why` knows the line.
+fn raise(finding: Finding, process: &ProcessReport, nr_open: Option<u64>) -> Finding {
+    let pid = process.pid;
+    let soft = process.soft_limit.unwrap_or(0);
+    let more = soft.saturating_mul(2).max(1024);
+    let hard = process.hard_limit.unwrap_or(soft);
+    let finding = match nr_open {
+        Some(nr_open) if soft >= nr_open => finding.remedy(format!("sysctl -w fs.nr_open={more}")),
+        _ if hard >= more => finding.remedy(format!("prlimit --pid {pid} --nofile={more}:")),
+        _ => finding.remedy(format!("prlimit --pid {pid} --nofile={more}:{more}")),
+    };
+    let lasting = process.why.as_ref().map(|why| why.change.clone());
+    finding.with(lasting, Finding::remedy)
+}
+
+fn above_nr_open(report: &FdsReport) -> Option<Finding> {
+    let nr_open = report.system.nr_open?;
+    let above = |process: &&ProcessReport| process.hard_limit > Some(nr_open);
+    let concerned: Vec<_> = report.processes.iter().filter(above).collect();
+    let first = concerned.first()?;
+    let names = names(
+        concerned
+            .iter()
+            .map(|process| (process.name.as_str(), process.pid)),
+    );
+    let message = format!(
+        "hard limit above fs.nr_open {nr_open}: setting a limit that high fails with EPERM"
+    );
+    Some(
+        FD_LIMIT_ABOVE_NR_OPEN
+            .finding(Info, names, message)
+            .count("nr_open", nr_open, "descriptors")
+            .count("processes", concerned.len() as u64, "processes")
+            .because("fs.nr_open was lowered after these limits were set")
+            .remedy(format!(
+                "sysctl -w fs.nr_open={}",
+                first.hard_limit.unwrap_or(nr_open)
+            ))
+            .next(format!("sockdiag fds --pid {} --why", first.pid)),
+    )
+}
+
+fn ignored_line(process: &ProcessReport) -> Option<Finding> {
+    let why = process.why.as_ref()?;
+    let setting = why.ignored.as_ref()?;
+    let line = format!("{}:{}", setting.file, setting.line);
+    let subject = format!("{} ({})", process.name, process.pid);
+    let message = format!("systemd does not understand `{}` in {line}", setting.text);
+    Some(
+        FD_LIMIT_LINE_IGNORED
+            .finding(Info, subject, message + " and ignores it")
+            .text("why.ignored.text", setting.text.clone())
+            .because("the value is not a number, SOFT:HARD or infinity")
+            .remedy(format!("correct {line}, then restart the unit"))
+            .next(format!("systemd-analyze verify {}", setting.file)),
+    )
+}
+
+fn host(system: &SystemReport) -> Option<Finding> {
+    let ratio = system.used_ratio.filter(|ratio| *ratio >= NEAR_LIMIT)?;
+    let (open, limit) = (system.open?, system.limit?);
+    let severity = match ratio >= HOST_CRITICAL {
+        true => Critical,
+        false => Warning,
+    };
+    let message = format!(
+        "{open} of {limit} files open (fs.file-max): at 100 % open() fails with ENFILE for all but root"
+    );
+    Some(
+        HOST_FILES_NEAR_LIMIT
+            .finding(severity, "host", message)
+            .count("system.open", open, "files")
+            .count("system.limit", limit, "files")
+            .decimal("system.used_ratio", ratio, "ratio")
+            .remedy(format!("sysctl -w fs.file-max={}", limit.saturating_mul(2)))
+            .next("sockdiag fds --sort open --top 10"),
+    )
+}

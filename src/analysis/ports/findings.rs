@@ -1,0 +1,294 @@
+//! The rules of `ports`: what is running out of ephemeral ports, what holds them, and settings of
+//! the range that take some away.
+
+use super::{By, NamespaceReport, PortsReport, Pressure, TupleReport};
+use crate::{
+    analysis::{
+        Finding,
+        Severity::{Critical, Info, Warning},
+        finding::{names, namespace, on_netns, worst_first},
+        rules::{
+            PORT_RANGE_ODD, PORT_RANGE_OF_SOCKETS, PORT_RANGE_OVER_LISTENER,
+            PORTS_BOUND_BEFORE_CONNECT, PORTS_EXHAUSTED, PORTS_HELD_BY_BIND, PORTS_HELD_PERCENT,
+            PORTS_TIGHT,
+        },
+    },
+    model::State,
+};
+
+/// What the report concludes, the worst first.
+pub fn findings(report: &PortsReport) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = report.namespaces.iter().filter_map(held_by_bind).collect();
+    findings.extend(report.tuples.iter().filter_map(|row| pressed(row, report)));
+    let rules = [bound_before_connect, odd_range, range_over_listener];
+    let namespaces = report.namespaces.iter();
+    findings.extend(namespaces.flat_map(|one| rules.iter().filter_map(|rule| rule(one))));
+    findings.extend(
+        report
+            .tuples
+            .iter()
+            .filter_map(|row| own_range(row, report.by)),
+    );
+    worst_first(&mut findings);
+    findings
+}
+
+/// Ports that listeners and bind() have taken from every destination, where they are many.
+fn held_by_bind(report: &NamespaceReport) -> Option<Finding> {
+    let (usable, blocked) = (report.range.usable, report.blocked);
+    if blocked * 100 < usable * PORTS_HELD_PERCENT || usable == 0 {
+        return None;
+    }
+    let binders = names(
+        report
+            .binders
+            .iter()
+            .map(|owner| (owner.name.as_str(), owner.pid)),
+    );
+    let by = match binders.is_empty() {
+        true => String::new(),
+        false => format!(", by {binders}"),
+    };
+    let listeners = match report.listeners {
+        0 => String::new(),
+        listeners => format!("{listeners} listeners and "),
+    };
+    let held = format!("{blocked} of {usable} ports are held by {listeners}bind(){by}");
+    let subject = namespace(&report.netns);
+    let finding = match report.state {
+        Pressure::Exhausted => PORTS_EXHAUSTED
+            .finding(
+                Critical,
+                subject,
+                format!("every connect() fails with EADDRNOTAVAIL: {held}"),
+            )
+            .because("listeners and bind() hold the ports for every destination")
+            .caused_by(&PORTS_HELD_BY_BIND),
+        _ => PORTS_HELD_BY_BIND.finding(Warning, subject, held + ", for every destination"),
+    };
+    let pid = report.binders.first().map(|owner| owner.pid);
+    let descriptors = pid.map(|pid| format!("sockdiag fds --pid {pid} --types"));
+    Some(
+        finding
+            .in_netns(&report.netns)
+            .count("blocked", blocked, "ports")
+            .count("range.usable", usable, "ports")
+            .count("listeners", report.listeners, "ports")
+            .with(report.bound_only, |finding, bound| {
+                finding.count("bound_only", bound, "ports")
+            })
+            .remedy("close sockets that are bound and not connected")
+            .remedy("set IP_BIND_ADDRESS_NO_PORT before a bind() that only chooses the address")
+            .with(descriptors, Finding::next)
+            .next(on_netns("sockdiag ports -w".to_owned(), &report.netns)),
+    )
+}
+
+/// A tuple that has no port left, or hardly any.
+fn pressed(row: &TupleReport, report: &PortsReport) -> Option<Finding> {
+    let subject = subject(row, report.by);
+    let finding = match row.state {
+        Pressure::Exhausted => PORTS_EXHAUSTED.finding(Critical, subject, exhausted(row)),
+        Pressure::LikelyExhausted => {
+            let message = format!("probably no port is left, of {} used", row.used);
+            PORTS_TIGHT
+                .finding(Warning, subject, message)
+                .likely("ports given by bind() before connect() are taken for every destination")
+        }
+        Pressure::Tight => PORTS_TIGHT.finding(Warning, subject, tight(row)),
+        Pressure::Ok | Pressure::Busy => return None,
+    };
+    let finding = finding
+        .in_netns(&row.netns)
+        .count("used", row.used, "ports")
+        .count("free", row.free, "ports")
+        .count("free_likely", row.free_likely, "ports")
+        .count("reusable", row.reusable, "ports")
+        .decimal("used_ratio", row.used_ratio, "ratio")
+        .with(row.full_in_seconds, |finding, seconds| {
+            finding.decimal("full_in_seconds", seconds, "seconds")
+        });
+    let place = report.namespaces.iter().find(|one| one.netns == row.netns);
+    let finding = by_state(finding, row, report.by, place);
+    Some(finding.next(on_netns(
+        "sockdiag ports --by process".to_owned(),
+        &row.netns,
+    )))
+}
+
+fn exhausted(row: &TupleReport) -> String {
+    match row.free + row.reusable {
+        0 => "no port is left: connect() fails with EADDRNOTAVAIL".to_owned(),
+        // The state is the worst of many samples.
+        _ => "no port was left in some samples: connect() failed with EADDRNOTAVAIL".to_owned(),
+    }
+}
+
+fn tight(row: &TupleReport) -> String {
+    match row.free {
+        0 => format!(
+            "no port is free; connect() must take over one of {} TIME_WAITs, which needs TCP \
+             timestamps of the peer",
+            row.reusable
+        ),
+        free => format!("{} ports used, {free} free", row.used),
+    }
+}
+
+/// The cause and remedy, where most of a tuple's ports are in one state. A group's sums, and a
+/// process's share, say nothing of the tuple that is pressed.
+fn by_state(
+    finding: Finding,
+    row: &TupleReport,
+    by: By,
+    place: Option<&NamespaceReport>,
+) -> Finding {
+    let is_tuple = row.tuples <= 1 && by != By::Process;
+    let most = |(_, count): &(State, u64)| is_tuple && *count * 2 > row.used;
+    let held = |count: u64, word: &str| format!("{count} of {} ports are in {word}", row.used);
+    let on = |command: String| on_netns(command, &row.netns);
+    match row.states.each().into_iter().find(most) {
+        Some((State::TimeWait, count)) => finding
+            .count("states.time_wait", count, "ports")
+            .because(
+                held(count, "TIME_WAIT") + ": connections are short and closed from this end first",
+            )
+            .remedy("keep connections open (a pool)")
+            .with(reuse(place), Finding::remedy)
+            .next(on("sockdiag timewait --by destination".to_owned())),
+        Some((State::CloseWait, count)) => finding
+            .count("states.close_wait", count, "ports")
+            .because(
+                held(count, "CLOSE_WAIT") + ": the peer has closed them, the process here has not",
+            )
+            .remedy("close connections that the peer has closed (a leak in the application)"),
+        Some((State::SynSent, count)) => {
+            silent(finding, row, held(count, "SYN_SENT")).count("states.syn_sent", count, "ports")
+        }
+        _ => finding
+            .remedy("reuse connections")
+            .remedy("widen net.ipv4.ip_local_port_range, or add source addresses"),
+    }
+}
+
+/// Many SYN_SENT may also be a burst of connections begun at once.
+fn silent(finding: Finding, row: &TupleReport, held: String) -> Finding {
+    let trace = row.destination.map(|to| {
+        let command = format!("sockdiag trace --host {} --port {}", to.address, to.port);
+        on_netns(command, &row.netns)
+    });
+    finding
+        .likely(held + ": the destination does not answer, a firewall drops SYNs, or many connections began at once")
+        .remedy("check that the destination answers, and shorten the connect timeout")
+        .with(trace, Finding::next)
+}
+
+/// Nothing where it is set already.
+fn reuse(place: Option<&NamespaceReport>) -> Option<&'static str> {
+    match place?.tcp_tw_reuse {
+        Some(0 | 2) => Some("sysctl -w net.ipv4.tcp_tw_reuse=1"),
+        _ => None,
+    }
+}
+
+fn subject(row: &TupleReport, by: By) -> String {
+    let source = row.source.map(|source| source.to_string());
+    let destination = row.destination.map(|destination| destination.to_string());
+    let ends: Vec<String> = [source, destination].into_iter().flatten().collect();
+    match (&row.process, by) {
+        (Some(process), _) => format!("{} ({})", process.name, process.pid),
+        (None, By::Process) => "connections that nobody holds".to_owned(),
+        _ => ends.join(" → "),
+    }
+}
+
+/// What bind() gave is taken for every destination; the parity of ports shows it, or that the range
+/// was another when they were chosen.
+fn bound_before_connect(report: &NamespaceReport) -> Option<Finding> {
+    let given = match report.bound_first {
+        0 => return None,
+        1 => "1 port was".to_owned(),
+        ports => format!("{ports} ports were"),
+    };
+    let message = format!("{given} probably chosen by bind() before connect()");
+    Some(
+        PORTS_BOUND_BEFORE_CONNECT
+            .finding(Info, namespace(&report.netns), message)
+            .in_netns(&report.netns)
+            .count("bound_first", report.bound_first, "ports")
+            .likely("bind() with port 0 before connect(), or the range was changed since")
+            .remedy("set IP_BIND_ADDRESS_NO_PORT before a bind() that only chooses the address")
+            .next(on_netns(
+                "sockdiag ports --sort bound_first".to_owned(),
+                &report.netns,
+            )),
+    )
+}
+
+/// `__inet_hash_connect` rounds an odd number of ports down, and so leaves one of them out; the
+/// kernel's log asks for ends of different parity.
+fn odd_range(report: &NamespaceReport) -> Option<Finding> {
+    let range = &report.range;
+    let is_odd = range.size % 2 == 1 && range.size > 1;
+    is_odd.then(|| {
+        let message = format!(
+            "the range {}–{} has an odd number of ports: each connect() leaves one untried",
+            range.low, range.high
+        );
+        PORT_RANGE_ODD
+            .finding(Info, namespace(&report.netns), message)
+            .in_netns(&report.netns)
+            .count("range.size", range.size, "ports")
+            .because("connect() rounds an odd number of ports down")
+            .remedy(format!(
+                "sysctl -w net.ipv4.ip_local_port_range='{} {}'",
+                range.low,
+                range.high - 1
+            ))
+            .next(on_netns("sockdiag ports".to_owned(), &report.netns))
+    })
+}
+
+fn range_over_listener(report: &NamespaceReport) -> Option<Finding> {
+    let (low, high) = (report.range.low, report.range.high);
+    let ports = match report.listeners {
+        0 => return None,
+        1 => "1 port of a listener is".to_owned(),
+        ports => format!("{ports} ports of listeners are"),
+    };
+    let command = format!("sockdiag queues 'sport >= :{low} and sport <= :{high}'");
+    Some(
+        PORT_RANGE_OVER_LISTENER
+            .finding(
+                Info,
+                namespace(&report.netns),
+                format!("{ports} inside the range {low}–{high}"),
+            )
+            .in_netns(&report.netns)
+            .count("listeners", report.listeners, "ports")
+            .remedy("add them to net.ipv4.ip_local_reserved_ports")
+            .next(on_netns(command, &report.netns)),
+    )
+}
+
+fn own_range(row: &TupleReport, by: By) -> Option<Finding> {
+    let window = row.window?;
+    let message = format!("all ports lie within {}–{}", window.low, window.high);
+    Some(
+        PORT_RANGE_OF_SOCKETS
+            .finding(Info, subject(row, by), message)
+            .in_netns(&row.netns)
+            .count("window.low", window.low, "port")
+            .count("window.high", window.high, "port")
+            .count("used", row.used, "ports")
+            .likely(
+                "the sockets have a range of their own (IP_LOCAL_PORT_RANGE), which FREE does not \
+                 account for; or bind() chose one port after the other, each taken for every \
+                 destination",
+            )
+            .next(on_netns(
+                "sockdiag ports --by process".to_owned(),
+                &row.netns,
+            )),
+    )
+}

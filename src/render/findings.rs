@@ -1,0 +1,195 @@
+//! Findings as lines under a table: worst first, each at most two lines of 80 columns.
+
+use std::collections::BTreeMap;
+
+use sockdiag::analysis::{
+    Finding, Severity,
+    finding::{Evidence, EvidenceValue},
+};
+
+use super::text;
+
+/// How many findings of one id are listed, the rest being counted.
+const LISTED: usize = 3;
+/// What two lines are measured by on a narrower terminal, too.
+const COLUMNS: usize = 80;
+
+/// Each in brief or, with `detail`, with its cause, remedies and evidence.
+pub fn lines(findings: &[Finding], width: Option<usize>, detail: bool) -> Vec<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut lines = Vec::new();
+    for finding in findings {
+        let count = counts.entry(finding.id).or_default();
+        *count += 1;
+        match detail {
+            true => lines.extend(detailed(finding)),
+            false if *count <= LISTED => lines.push(brief(finding, width)),
+            false => {}
+        }
+    }
+    let more = counts
+        .iter()
+        .filter(|(_, count)| !detail && **count > LISTED);
+    lines.extend(more.map(|(id, count)| {
+        let more = count - LISTED;
+        format!("{more} more of {id} (-v and --json list all)")
+    }));
+    lines
+}
+
+/// With its first remedy where that fits, and the first command to type next.
+fn brief(finding: &Finding, width: Option<usize>) -> String {
+    let remedy = finding.remedy.first();
+    let remedy = remedy
+        .map(|remedy| format!("; {remedy}"))
+        .unwrap_or_default();
+    let next = finding.next.first();
+    let next = next
+        .map(|next| format!("; next: {next}"))
+        .unwrap_or_default();
+    let line = |message: &str, remedy: &str| {
+        text::escape(&format!("{}{message}{remedy}{next}", head(finding)))
+    };
+    let whole = line(&finding.message, &remedy);
+    let columns = width.map_or(usize::MAX, |width| width.max(COLUMNS));
+    let fits = |line: &String| text::wrap(line, columns).len() <= 2;
+    let shortened = (0..=text::width(&finding.message)).rev();
+    let mut shorter = shortened.map(|room| line(&text::shorten(&finding.message, room), ""));
+    match fits(&whole) {
+        true => whole,
+        false => shorter.find(fits).unwrap_or(whole),
+    }
+}
+
+fn detailed(finding: &Finding) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{}{} ({})",
+        head(finding),
+        finding.message,
+        finding.id
+    )];
+    let cause = if finding.inferred { "likely" } else { "why" };
+    lines.extend(
+        finding
+            .cause
+            .iter()
+            .map(|text| format!("  {cause:<6} {text}")),
+    );
+    lines.extend(finding.remedy.iter().map(|text| format!("  do     {text}")));
+    let evidence: Vec<String> = finding.evidence.iter().map(seen).collect();
+    lines.extend((!evidence.is_empty()).then(|| format!("  seen   {}", evidence.join(", "))));
+    lines.extend(finding.next.iter().map(|text| format!("  next   {text}")));
+    lines.iter().map(|line| text::escape(line)).collect()
+}
+
+/// `critical: 0.0.0.0:8080 in web: `
+fn head(finding: &Finding) -> String {
+    let severity = match finding.severity {
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Critical => "critical",
+    };
+    let name = finding.netns.as_ref().and_then(|netns| netns.name.as_ref());
+    let elsewhere = name.filter(|name| !finding.subject.ends_with(*name));
+    let place = elsewhere
+        .map(|name| format!(" in {name}"))
+        .unwrap_or_default();
+    format!("{severity}: {}{place}: ", finding.subject)
+}
+
+fn seen(evidence: &Evidence) -> String {
+    let value = match &evidence.value {
+        EvidenceValue::Count(count) => count.to_string(),
+        EvidenceValue::Decimal(number) => text::decimal(*number),
+        EvidenceValue::Text(text) => text.clone(),
+    };
+    match evidence.unit {
+        Some(unit) => format!("{} {value} {unit}", evidence.name),
+        None => format!("{} {value}", evidence.name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sockdiag::analysis::finding::Rule;
+
+    use super::*;
+
+    static RULE: Rule = Rule {
+        id: "queue_full",
+        explain: "",
+    };
+
+    fn finding(message: &str) -> Finding {
+        RULE.finding(Severity::Critical, "0.0.0.0:8080", message)
+            .remedy("sysctl -w net.core.somaxconn=8192")
+            .next("sockdiag queues :8080 -w")
+    }
+
+    fn on_terminal(finding: Finding, width: usize) -> Vec<String> {
+        let lines = lines(&[finding], Some(width), false);
+        text::wrap(&lines[0], width)
+    }
+
+    fn words_of(lines: &[String]) -> String {
+        let words = lines.iter().flat_map(|line| line.split_whitespace());
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_finding_ends_in_the_next_command() {
+        let expected = "critical: 0.0.0.0:8080: full; sysctl -w net.core.somaxconn=8192; next: \
+                        sockdiag queues :8080 -w";
+        assert_eq!(lines(&[finding("full")], None, false), [expected]);
+    }
+
+    #[test]
+    fn a_finding_takes_two_lines_and_keeps_its_next_command() {
+        for words in 0..60 {
+            let lines = on_terminal(finding(&"word ".repeat(words)), 80);
+            assert!(lines.len() <= 2, "{words}: {lines:#?}");
+            let text = words_of(&lines);
+            assert!(text.ends_with("next: sockdiag queues :8080 -w"), "{text}");
+        }
+        let long = words_of(&on_terminal(finding(&"word ".repeat(60)), 80));
+        assert!(long.contains('…') && !long.contains("sysctl"), "{long}");
+    }
+
+    #[test]
+    fn no_more_than_three_of_one_kind_are_listed() {
+        let many = vec![finding("full"); 5];
+        let brief = lines(&many, None, false);
+        assert_eq!(brief.len(), 4);
+        assert_eq!(brief[3], "2 more of queue_full (-v and --json list all)");
+        assert_eq!(lines(&many[..3], None, false).len(), 3);
+    }
+
+    #[test]
+    fn detail_has_cause_remedy_evidence_and_commands() {
+        let finding = finding("full")
+            .count("length", 9, "connections")
+            .likely("slow");
+        let expected = [
+            "critical: 0.0.0.0:8080: full (queue_full)",
+            "  likely slow",
+            "  do     sysctl -w net.core.somaxconn=8192",
+            "  seen   length 9 connections",
+            "  next   sockdiag queues :8080 -w",
+        ];
+        assert_eq!(lines(&[finding], None, true), expected);
+    }
+
+    #[test]
+    fn names_that_others_chose_do_nothing_to_the_terminal() {
+        let hostile = finding("\x1b[31m").because("\n");
+        let all = [
+            lines(&[hostile.clone()], None, true),
+            lines(&[hostile], None, false),
+        ]
+        .concat();
+        assert!(
+            all.iter().all(|line| !line.contains(char::is_control)),
+            "{all:?}"
+        );
+    }
+}
