@@ -21,17 +21,21 @@ macro_rules! percent {
     };
 }
 
+const fn share(percent: u32) -> f64 {
+    percent as f64 / 100.0
+}
+
 /// From this share of a limit on it is near.
-pub const NEAR_LIMIT: f64 = percent!(near_limit) as f64 / 100.0;
+pub const NEAR_LIMIT: f64 = share(percent!(near_limit));
 /// From this share of `fs.file-max` on calls may fail already: the kernel's count lags behind by
 /// some files per CPU.
-pub const HOST_CRITICAL: f64 = percent!(host_critical) as f64 / 100.0;
+pub const HOST_CRITICAL: f64 = share(percent!(host_critical));
 /// From this percentage on a tuple's ports are tight.
 pub const PORTS_TIGHT_PERCENT: u64 = percent!(ports_tight);
 /// From this percentage of the range on it matters what bind(2) holds.
 pub const PORTS_HELD_PERCENT: u64 = percent!(ports_held);
 /// Below this share a member of a SO_REUSEPORT group has room.
-pub const MEMBER_HAS_ROOM: f64 = percent!(member_has_room) as f64 / 100.0;
+pub const MEMBER_HAS_ROOM: f64 = share(percent!(member_has_room));
 
 macro_rules! rules {
     ($($name:ident $id:literal: $explain:expr;)*) => {

@@ -121,3 +121,103 @@ fn other_drops(why: &Why) -> Option<Finding> {
             .next(on_netns("sockdiag queues -w".to_owned(), &why.netns)),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        analysis::counters::{Kind, Scope, entry},
+        model::CounterId,
+    };
+
+    fn counter(name: &str, delta: Option<i128>) -> CounterReport {
+        let id = CounterId::from(name);
+        CounterReport {
+            netns: Default::default(),
+            name: id.name,
+            table: id.table,
+            group: "",
+            kind: Kind::Counter,
+            scope: Scope::Netns,
+            value: Some(9),
+            delta,
+            per_second: None,
+            sampled: None,
+            meaning: None,
+            is_harmless: false,
+            order: 0,
+        }
+    }
+
+    fn ids(counter: CounterReport) -> Vec<&'static str> {
+        let report = CountersReport {
+            counters: vec![counter],
+            ..CountersReport::default()
+        };
+        findings(&report).iter().map(|finding| finding.id).collect()
+    }
+
+    #[test]
+    fn each_signal_is_a_counter_of_the_catalogue() {
+        for signal in &SIGNALS {
+            assert!(
+                entry(signal.counter).is_some_and(|entry| entry.trouble),
+                "{}",
+                signal.counter
+            );
+            assert_eq!(ids(counter(signal.counter, Some(1))), [signal.rule.id]);
+            assert!(
+                ids(counter(signal.counter, Some(0))).is_empty(),
+                "risen before"
+            );
+            assert!(ids(counter(signal.counter, None)).is_empty(), "since boot");
+        }
+        assert!(ids(counter("TcpActiveOpens", Some(1))).is_empty());
+    }
+
+    /// With tcp_syncookies = 2 every SYN counts as if the SYN queue were full.
+    #[test]
+    fn a_counter_that_rises_without_a_problem_proves_nothing() {
+        let harmless = CounterReport {
+            is_harmless: true,
+            ..counter("TcpExtTCPReqQFullDoCookies", Some(1))
+        };
+        assert!(ids(harmless).is_empty());
+    }
+
+    #[test]
+    fn drops_that_a_queue_explains_are_not_other_drops() {
+        let why = |other, delta| Why {
+            netns: Default::default(),
+            total: Drops {
+                other,
+                ..Drops::default()
+            },
+            delta,
+        };
+        let drops = |other| {
+            Some(Drops {
+                other: Some(other),
+                ..Drops::default()
+            })
+        };
+        assert_eq!(other_drops(&why(Some(0), None)), None);
+        assert_eq!(other_drops(&why(None, None)), None);
+        let since_boot = other_drops(&why(Some(3), None)).unwrap();
+        assert_eq!((since_boot.severity, since_boot.inferred), (Info, true));
+        assert!(
+            since_boot
+                .message
+                .starts_with("3 listen drops since the namespace")
+        );
+        assert_eq!(
+            other_drops(&why(Some(3), drops(0))),
+            None,
+            "before the interval"
+        );
+        assert_eq!(
+            other_drops(&why(Some(3), drops(1))).unwrap().severity,
+            Warning
+        );
+    }
+}

@@ -69,7 +69,7 @@ pub struct CounterReport {
     pub is_harmless: bool,
     /// Its place in the catalogue; a counter that is not there comes last in its group.
     #[serde(skip)]
-    order: usize,
+    pub(super) order: usize,
 }
 
 impl CounterReport {

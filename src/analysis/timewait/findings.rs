@@ -94,3 +94,90 @@ fn ports(tuple: &Fullest) -> Option<Finding> {
             .next(on_netns("sockdiag ports".to_owned(), &tuple.netns))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Address, Netns};
+
+    fn found(count: u64, overflows: i128, overflows_delta: Option<i128>) -> Option<Finding> {
+        let namespace = NamespaceReport {
+            netns: Netns::default(),
+            count,
+            fin_wait_2: 0,
+            limit: Some(100),
+            fill_ratio: Some(count as f64 / 100.0),
+            overflows: Some(overflows),
+            overflows_delta,
+        };
+        let report = TimewaitReport {
+            namespaces: vec![namespace],
+            ..TimewaitReport::default()
+        };
+        findings(&report).into_iter().next()
+    }
+
+    fn id(count: u64, overflows: i128, delta: Option<i128>) -> Option<&'static str> {
+        found(count, overflows, delta).map(|finding| finding.id)
+    }
+
+    #[test]
+    fn a_limit_is_near_from_four_fifths_on() {
+        assert_eq!(id(79, 0, None), None);
+        assert_eq!(id(80, 0, None), Some("timewait_near_limit"));
+        assert_eq!(
+            id(100, 0, None),
+            Some("timewait_near_limit"),
+            "and nothing lost yet"
+        );
+    }
+
+    /// What was lost since the namespace was created may be long ago.
+    #[test]
+    fn an_overflow_needs_losses_in_the_interval_or_a_full_table() {
+        assert_eq!(id(79, 9, None), None);
+        assert_eq!(id(10, 9, Some(0)), None);
+        assert_eq!(id(100, 9, Some(0)), Some("timewait_near_limit"));
+        assert_eq!(id(99, 1, None), Some("timewait_near_limit"));
+        assert_eq!(id(100, 1, None), Some("timewait_overflow"));
+        assert_eq!(id(10, 9, Some(1)), Some("timewait_overflow"));
+    }
+
+    /// A TIME_WAIT is also lost where memory is short.
+    #[test]
+    fn the_limit_is_the_cause_only_where_it_is_reached() {
+        let cause = |count| found(count, 9, Some(1)).map(|finding| finding.inferred);
+        assert_eq!([cause(100), cause(10)], [Some(false), Some(true)]);
+        let remedy = found(100, 9, Some(1)).unwrap().remedy;
+        assert_eq!(remedy[0], "sysctl -w net.ipv4.tcp_max_tw_buckets=16384");
+    }
+
+    #[test]
+    fn a_tuple_that_time_waits_hold_to_four_fifths_is_an_info() {
+        let found = |count| {
+            let fullest = Fullest {
+                netns: Netns::default(),
+                source: [10, 0, 0, 5].into(),
+                destination: Address {
+                    address: [10, 0, 0, 9].into(),
+                    port: 80,
+                },
+                count,
+                usable: 10,
+            };
+            let report = TimewaitReport {
+                fullest: Some(fullest),
+                ..TimewaitReport::default()
+            };
+            findings(&report).into_iter().next()
+        };
+        assert_eq!(found(7), None);
+        let eight = found(8).unwrap();
+        assert_eq!(
+            (eight.id, eight.severity),
+            ("ports_held_by_time_wait", Info)
+        );
+        assert_eq!(eight.subject, "10.0.0.5 → 10.0.0.9:80");
+        assert_eq!(eight.message, "8 of 10 ports are in TIME_WAIT");
+    }
+}

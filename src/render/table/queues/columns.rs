@@ -1,7 +1,7 @@
 //! Columns of `queues`, and their cells.
 
 use sockdiag::{
-    analysis::queues::{AcceptQueue, LimitSetBy, ListenerReport, LocalReport, Sampled, State},
+    analysis::queues::{AcceptQueue, ListenerReport, LocalReport, Sampled, State},
     model::Protocol,
 };
 
@@ -221,12 +221,7 @@ fn time_full(listener: &ListenerReport, _: &View) -> Cell {
 
 fn limit_set_by(listener: &ListenerReport, _: &View) -> Cell {
     of_queue(listener, |queue| {
-        let word = match queue.limit_set_by? {
-            LimitSetBy::Application => "application",
-            LimitSetBy::Somaxconn => "somaxconn",
-            LimitSetBy::Stale => "stale",
-        };
-        Some(Value::Word(word))
+        Some(Value::Word(queue.limit_set_by?.word()))
     })
 }
 

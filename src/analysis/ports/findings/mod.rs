@@ -1,6 +1,9 @@
 //! The rules of `ports`: what is running out of ephemeral ports, what holds them, and settings of
 //! the range that take some away.
 
+#[cfg(test)]
+mod tests;
+
 use super::{By, NamespaceReport, PortsReport, Pressure, TupleReport};
 use crate::{
     analysis::{

@@ -1,5 +1,8 @@
 //! The rules of `queues`: accept queues, SYN queues and receive buffers that are full or drop.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
 use super::{AcceptQueue, LimitSetBy, ListenerReport, LocalReport, QueueReport, State};

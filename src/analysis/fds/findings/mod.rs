@@ -1,5 +1,8 @@
 //! The rules of `fds`: processes and hosts near their limit, and limits that do not work.
 
+#[cfg(test)]
+mod tests;
+
 use super::{FdsReport, ProcessReport, State, SystemReport};
 use crate::analysis::{
     Finding,

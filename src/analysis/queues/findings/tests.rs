@@ -1,0 +1,350 @@
+//! The rules on reports written by hand.
+
+use super::*;
+use crate::{
+    analysis::queues::{Cookie, ReceiveQueue, SynQueue},
+    model::Owner,
+};
+
+/// A TCP listener on 0.0.0.0:8080 with a limit of 8, whose queue is as long as its state says.
+fn listener(cookie: u64, length: u32) -> ListenerReport {
+    ListenerReport {
+        netns: Netns::default(),
+        protocol: Protocol::Tcp,
+        local: LocalReport::Inet {
+            address: [0, 0, 0, 0].into(),
+            port: 8080,
+            interface: None,
+        },
+        state: if length > 8 { State::Full } else { State::Ok },
+        accept_queue: Some(AcceptQueue {
+            length,
+            limit: 8,
+            fill_ratio: f64::from(length) / 9.0,
+            limit_set_by: Some(LimitSetBy::Application),
+            oldest_wait_ms: None,
+            abandoned: None,
+            waiting_bytes: None,
+            sampled: None,
+        }),
+        receive_queue: None,
+        syn_queue: Some(SynQueue {
+            length: Some(0),
+            limit: Some(8),
+            cookies: Some(1),
+        }),
+        drops: Some(0),
+        drops_delta: None,
+        drops_per_second: None,
+        reuseport_members: 1,
+        uid: None,
+        inode: cookie as u32,
+        cookie: Cookie(cookie),
+        cgroup: None,
+        unit: None,
+        owners: vec![Owner {
+            pid: 4120 + cookie as u32,
+            name: "api".to_owned(),
+            fd: 3,
+        }],
+        owners_complete: true,
+        fullest: None,
+        v6only: false,
+    }
+}
+
+fn found(listeners: Vec<ListenerReport>) -> Vec<Finding> {
+    findings(&QueueReport {
+        listeners,
+        ..QueueReport::default()
+    })
+}
+
+fn ids(listeners: Vec<ListenerReport>) -> Vec<&'static str> {
+    found(listeners).iter().map(|finding| finding.id).collect()
+}
+
+fn limited_by(by: Option<LimitSetBy>, length: u32) -> ListenerReport {
+    let mut listener = listener(1, length);
+    if let Some(queue) = &mut listener.accept_queue {
+        queue.limit_set_by = by;
+    }
+    listener
+}
+
+/// The sockets of a SO_REUSEPORT group.
+fn group(lengths: &[u32]) -> Vec<ListenerReport> {
+    let members = (1..).zip(lengths);
+    let members = members.map(|(cookie, length)| ListenerReport {
+        reuseport_members: lengths.len() as u32,
+        ..listener(cookie, *length)
+    });
+    members.collect()
+}
+
+#[test]
+fn a_queue_is_full_above_its_limit() {
+    assert!(ids(vec![listener(1, 8)]).is_empty());
+    let found = found(vec![listener(1, 9)]);
+    assert_eq!(found[0].id, "accept_queue_full");
+    assert_eq!(found[0].severity, Critical);
+    assert_eq!(
+        found[0].message,
+        "accept queue full, 9 waiting, limit 8 from the application's listen()"
+    );
+    assert!(found[0].inferred, "why it is not drained is not known");
+    assert_eq!(
+        found[0].next,
+        [
+            "sockdiag queues :8080 -w",
+            "sockdiag fds --pid 4121 --types --why"
+        ]
+    );
+}
+
+/// Drops since the socket was created may be old, so that they prove no overflow now.
+#[test]
+fn an_overflow_needs_drops_in_the_interval() {
+    let overflowing = |drops_delta| ListenerReport {
+        state: State::Overflowing,
+        drops: Some(84),
+        drops_delta,
+        ..listener(1, 9)
+    };
+    assert_eq!(ids(vec![overflowing(None)]), ["accept_queue_full"]);
+    assert_eq!(ids(vec![overflowing(Some(2))]), ["accept_queue_overflow"]);
+    let drained = ListenerReport {
+        accept_queue: listener(1, 0).accept_queue,
+        ..overflowing(Some(2))
+    };
+    let found = found(vec![drained]);
+    assert!(
+        found[0]
+            .message
+            .starts_with("accept queue was full, 2 packets dropped")
+    );
+}
+
+/// Drops for another reason (no route, a security module) leave the state as it is.
+#[test]
+fn drops_of_a_queue_with_room_are_no_overflow() {
+    let dropping = ListenerReport {
+        drops_delta: Some(2),
+        ..listener(1, 3)
+    };
+    assert!(ids(vec![dropping]).is_empty());
+}
+
+#[test]
+fn the_remedy_is_for_whoever_set_the_limit() {
+    let remedy = |by| found(vec![limited_by(by, 9)]).remove(0).remedy;
+    assert!(remedy(Some(LimitSetBy::Application))[0].contains("larger backlog than 8"));
+    let by_cap = remedy(Some(LimitSetBy::Somaxconn));
+    assert_eq!(by_cap[0], "sysctl -w net.core.somaxconn=4096");
+    assert!(by_cap[1].contains("listen() again"));
+    assert!(remedy(None)[0].contains("whichever is smaller"));
+}
+
+#[test]
+fn abandoned_connections_are_counted() {
+    let message = |abandoned| {
+        let mut listener = listener(1, 9);
+        listener.accept_queue.as_mut().unwrap().abandoned = abandoned;
+        found(vec![listener]).remove(0).message
+    };
+    assert!(message(Some(9)).ends_with("all 9 waiting were already abandoned by the client"));
+    assert!(message(Some(2)).ends_with("2 of the 9 waiting were already abandoned by the client"));
+    assert_eq!(message(Some(0)), message(None));
+}
+
+#[test]
+fn a_stale_limit_is_worse_where_it_overflows() {
+    let severities = |listener: ListenerReport| -> Vec<_> {
+        let stale = found(vec![listener])
+            .into_iter()
+            .filter(|finding| finding.id == "limit_stale");
+        stale.map(|finding| finding.severity).collect()
+    };
+    let stale = limited_by(Some(LimitSetBy::Stale), 9);
+    assert_eq!(severities(limited_by(Some(LimitSetBy::Stale), 0)), [Info]);
+    assert_eq!(
+        severities(stale.clone()),
+        [Info],
+        "full, and nothing dropped since"
+    );
+    let overflowing = ListenerReport {
+        state: State::Overflowing,
+        drops_delta: Some(1),
+        ..stale
+    };
+    assert_eq!(severities(overflowing), [Warning]);
+    assert!(severities(limited_by(Some(LimitSetBy::Somaxconn), 9)).is_empty());
+}
+
+#[test]
+fn one_full_socket_of_a_group_with_room_is_stuck() {
+    let found = found(group(&[0, 9, 3, 0]));
+    assert_eq!(found[1].id, "reuseport_member_stuck");
+    assert_eq!(
+        found[1].message,
+        "1 of 4 SO_REUSEPORT sockets full, others have room: held by api (4122)"
+    );
+    assert_eq!(found[1].next[0], "sockdiag fds --pid 4122 --types --why");
+    assert!(
+        found[1].inferred,
+        "its process may be slow, or a BPF program may steer"
+    );
+}
+
+/// All are full under load, and none has room where the others are more than half full.
+#[test]
+fn a_group_that_is_full_altogether_has_no_stuck_member() {
+    assert_eq!(ids(group(&[9, 9])), ["accept_queue_full"]);
+    assert_eq!(ids(group(&[9, 5])), ["accept_queue_full"]);
+    assert_eq!(ids(group(&[9, 4])).len(), 2);
+    assert_eq!(ids(group(&[9])), ["accept_queue_full"]);
+}
+
+#[test]
+fn sockets_of_different_addresses_are_no_group() {
+    let mut sockets = group(&[9, 0]);
+    sockets[1].v6only = true;
+    sockets[0].reuseport_members = 1;
+    sockets[1].reuseport_members = 1;
+    assert_eq!(ids(sockets), ["accept_queue_full"]);
+}
+
+#[test]
+fn members_that_a_selection_hides_are_counted() {
+    let mut sockets = group(&[9, 0, 0, 0]);
+    sockets.truncate(2);
+    let found = found(sockets);
+    assert!(
+        found[1].message.starts_with("at least 1 of 4"),
+        "{}",
+        found[1].message
+    );
+}
+
+#[test]
+fn folding_and_cutting_keep_the_findings() {
+    let mut report = QueueReport {
+        listeners: group(&[0, 9, 0, 0]),
+        ..QueueReport::default()
+    };
+    report.conclude();
+    let before = report.findings.clone();
+    report.fold();
+    report.listeners.clear();
+    assert_eq!(report.findings, before);
+    assert!(before[1].message.contains("1 of 4") && before[1].message.contains("4122"));
+}
+
+#[test]
+fn a_full_syn_queue_drops_or_sends_cookies() {
+    let syn = |length, cookies| ListenerReport {
+        syn_queue: Some(SynQueue {
+            length: Some(length),
+            limit: Some(8),
+            cookies: Some(cookies),
+        }),
+        ..listener(1, 0)
+    };
+    assert!(ids(vec![syn(8, 0)]).is_empty());
+    assert_eq!(ids(vec![syn(9, 0)]), ["syn_queue_full"]);
+    assert_eq!(ids(vec![syn(9, 1)]), ["syn_cookies_active"]);
+    assert!(
+        ids(vec![syn(9, 2)]).is_empty(),
+        "every SYN is answered with a cookie"
+    );
+    assert!(
+        found(vec![syn(9, 0)])[0].inferred,
+        "a flood, or a limit too small"
+    );
+}
+
+/// The socket counts drops of either queue.
+#[test]
+fn drops_of_a_full_syn_queue_are_not_those_of_the_accept_queue() {
+    let mut both = listener(1, 3);
+    both.state = State::Overflowing;
+    both.drops_delta = Some(5);
+    both.syn_queue = Some(SynQueue {
+        length: Some(9),
+        limit: Some(8),
+        cookies: Some(0),
+    });
+    assert_eq!(ids(vec![both]), ["syn_queue_full"]);
+}
+
+#[test]
+fn a_syn_queue_is_found_once_for_all_members() {
+    let mut members = group(&[0, 0]);
+    for member in &mut members {
+        member.syn_queue.as_mut().unwrap().length = Some(9);
+    }
+    assert_eq!(ids(members), ["syn_cookies_active"]);
+}
+
+/// Datagrams are also dropped for a wrong checksum or by a filter, with room in the buffer.
+#[test]
+fn a_receive_buffer_overflows_where_it_is_full() {
+    let udp = |state, drops_delta| ListenerReport {
+        protocol: Protocol::Udp,
+        state,
+        accept_queue: None,
+        syn_queue: None,
+        receive_queue: Some(ReceiveQueue {
+            bytes: 900,
+            limit_bytes: Some(1000),
+            fill_ratio: Some(0.9),
+        }),
+        drops_delta,
+        ..listener(1, 0)
+    };
+    assert_eq!(
+        ids(vec![udp(State::Overflowing, Some(3))]),
+        ["udp_receive_overflow"]
+    );
+    assert_eq!(ids(vec![udp(State::Full, None)]), ["udp_receive_overflow"]);
+    assert!(ids(vec![udp(State::Busy, Some(3))]).is_empty());
+    let next = &found(vec![udp(State::Full, None)])[0].next[0];
+    assert_eq!(next, "sockdiag queues -u :8080 -w");
+}
+
+#[test]
+fn commands_name_the_namespace_and_quote_the_address() {
+    let mut named = listener(1, 9);
+    named.netns.name = Some("web".to_owned());
+    named.local = LocalReport::Inet {
+        address: std::net::Ipv6Addr::LOCALHOST.into(),
+        port: 80,
+        interface: None,
+    };
+    let found = found(vec![named]);
+    assert_eq!(
+        found[0].next[0],
+        "sockdiag queues '[::1]:80' -w --netns web"
+    );
+    assert_eq!(
+        found[0].netns.as_ref().unwrap().name.as_deref(),
+        Some("web")
+    );
+}
+
+/// Two sockets of one path are an old and a new one.
+#[test]
+fn unix_sockets_of_one_path_are_no_group() {
+    let unix = |cookie, length| ListenerReport {
+        protocol: Protocol::Unix,
+        local: LocalReport::Unix {
+            path: "/run/api.sock".to_owned(),
+        },
+        syn_queue: None,
+        drops: None,
+        ..listener(cookie, length)
+    };
+    let found = found(vec![unix(1, 9), unix(2, 9)]);
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[0].next[0], "sockdiag queues /run/api.sock -w");
+}
