@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::Netns;
+use crate::model::{Netns, Owner};
 
 pub use super::rules::RULES;
 
@@ -203,6 +203,13 @@ pub fn names<'a>(processes: impl IntoIterator<Item = (&'a str, u32)>) -> String 
         ..=NAMED => all.join(", "),
         many => format!("{} and {} more", all[..NAMED].join(", "), many - NAMED),
     }
+}
+
+/// The owners by name; `None` where none is known.
+pub(super) fn owners<'a>(owners: impl IntoIterator<Item = &'a Owner>) -> Option<String> {
+    let owners = owners.into_iter();
+    let names = names(owners.map(|owner| (owner.name.as_str(), owner.pid)));
+    (!names.is_empty()).then_some(names)
 }
 
 /// A word of a command line, in quotes where a shell would not take it as it is.

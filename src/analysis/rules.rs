@@ -32,7 +32,7 @@ pub const NEAR_LIMIT: f64 = share(percent!(near_limit));
 pub const HOST_CRITICAL: f64 = share(percent!(host_critical));
 /// From this percentage on a tuple's ports are tight.
 pub const PORTS_TIGHT_PERCENT: u64 = percent!(ports_tight);
-/// From this percentage of the range on it matters what bind(2) holds.
+/// From this percentage of the range on it matters what bind(2) takes.
 pub const PORTS_HELD_PERCENT: u64 = percent!(ports_held);
 /// Below this share a member of a SO_REUSEPORT group has room.
 pub const MEMBER_HAS_ROOM: f64 = share(percent!(member_has_room));
@@ -77,13 +77,13 @@ rules! {
          destination: connect() fails with EADDRNOTAVAIL.";
     PORTS_TIGHT "ports_tight":
         concat!("Warning. At least ", percent!(ports_tight), " % of the ephemeral ports for one \
-         source and destination are used, or none is left if what was inferred holds.");
+         source and destination are used, or none is left if what was inferred is right.");
     PORTS_HELD_BY_BIND "ports_held_by_bind":
-        concat!("Warning. At least ", percent!(ports_held), " % of the ephemeral ports are held \
+        concat!("Warning. At least ", percent!(ports_held), " % of the ephemeral ports are taken \
          by listeners and by bind(), and so cannot be chosen for any destination.");
     PORTS_HELD_BY_TIME_WAIT "ports_held_by_time_wait":
         concat!("Info. At least ", percent!(near_limit), " % of the ephemeral ports from one \
-         source to one destination are held by TIME_WAITs. Whether connect() may take them over \
+         source to one destination are in TIME_WAIT. Whether connect() may take them over \
          depends on net.ipv4.tcp_tw_reuse.");
     PORTS_BOUND_BEFORE_CONNECT "ports_bound_before_connect":
         "Info, inferred from the parity of the ports: bind() and connect() prefer different \

@@ -9,7 +9,7 @@ use crate::{
 /// Of these tuples it is not known whether they take ports from all others.
 pub fn untold(rows: &[TupleReport]) -> Option<Incomplete> {
     let untold = rows.iter().filter(|row| row.bound_first.is_none()).count();
-    let why = "above 50 % use, ports bound before connect() cannot be told from others; FREE may \
+    let why = "above 50 % use, ports bound before connect() cannot be distinguished from others; FREE may \
                be too high";
     (untold > 0).then(|| Incomplete::counted("bound_first", why, untold as u64))
 }

@@ -102,7 +102,7 @@ fn above_nr_open(report: &FdsReport) -> Option<Finding> {
     let nr_open = report.system.nr_open?;
     let above = |process: &&ProcessReport| process.hard_limit > Some(nr_open);
     let concerned: Vec<_> = report.processes.iter().filter(above).collect();
-    let first = concerned.first()?;
+    let highest = concerned.iter().filter_map(|one| one.hard_limit).max()?;
     let names = names(
         concerned
             .iter()
@@ -117,11 +117,8 @@ fn above_nr_open(report: &FdsReport) -> Option<Finding> {
             .count("nr_open", nr_open, "descriptors")
             .count("processes", concerned.len() as u64, "processes")
             .because("fs.nr_open was lowered after these limits were set")
-            .remedy(format!(
-                "sysctl -w fs.nr_open={}",
-                first.hard_limit.unwrap_or(nr_open)
-            ))
-            .next(format!("sockdiag fds --pid {} --why", first.pid)),
+            .remedy(format!("sysctl -w fs.nr_open={highest}"))
+            .next(format!("sockdiag fds --pid {} --why", concerned[0].pid)),
     )
 }
 

@@ -1,4 +1,4 @@
-//! The rules of `ports`: what is running out of ephemeral ports, what holds them, and settings of
+//! The rules of `ports`: what is running out of ephemeral ports, what takes them, and settings of
 //! the range that take some away.
 
 #[cfg(test)]
@@ -9,7 +9,7 @@ use crate::{
     analysis::{
         Finding,
         Severity::{Critical, Info, Warning},
-        finding::{names, namespace, on_netns, worst_first},
+        finding::{namespace, on_netns, owners, worst_first},
         rules::{
             PORT_RANGE_ODD, PORT_RANGE_OF_SOCKETS, PORT_RANGE_OVER_LISTENER,
             PORTS_BOUND_BEFORE_CONNECT, PORTS_EXHAUSTED, PORTS_HELD_BY_BIND, PORTS_HELD_PERCENT,
@@ -42,32 +42,21 @@ fn held_by_bind(report: &NamespaceReport) -> Option<Finding> {
     if blocked * 100 < usable * PORTS_HELD_PERCENT || usable == 0 {
         return None;
     }
-    let binders = names(
-        report
-            .binders
-            .iter()
-            .map(|owner| (owner.name.as_str(), owner.pid)),
+    let taken = format!(
+        "{blocked} of {usable} ports are taken by {}",
+        takers(report)
     );
-    let by = match binders.is_empty() {
-        true => String::new(),
-        false => format!(", by {binders}"),
-    };
-    let listeners = match report.listeners {
-        0 => String::new(),
-        listeners => format!("{listeners} listeners and "),
-    };
-    let held = format!("{blocked} of {usable} ports are held by {listeners}bind(){by}");
     let subject = namespace(&report.netns);
     let finding = match report.state {
         Pressure::Exhausted => PORTS_EXHAUSTED
             .finding(
                 Critical,
                 subject,
-                format!("every connect() fails with EADDRNOTAVAIL: {held}"),
+                format!("every connect() fails with EADDRNOTAVAIL: {taken}"),
             )
-            .because("listeners and bind() hold the ports for every destination")
+            .because("listeners and bind() take the ports from every destination")
             .caused_by(&PORTS_HELD_BY_BIND),
-        _ => PORTS_HELD_BY_BIND.finding(Warning, subject, held + ", for every destination"),
+        _ => PORTS_HELD_BY_BIND.finding(Warning, subject, taken + ", for every destination"),
     };
     let pid = report.binders.first().map(|owner| owner.pid);
     let descriptors = pid.map(|pid| format!("sockdiag fds --pid {pid} --types"));
@@ -85,6 +74,18 @@ fn held_by_bind(report: &NamespaceReport) -> Option<Finding> {
             .with(descriptors, Finding::next)
             .next(on_netns("sockdiag ports -w".to_owned(), &report.netns)),
     )
+}
+
+/// `3 listeners and bind() of hoarder (412)`
+fn takers(report: &NamespaceReport) -> String {
+    let bind = match (report.bound_only, owners(&report.binders)) {
+        (Some(0), None) => None,
+        (_, None) => Some("bind()".to_owned()),
+        (_, Some(binders)) => Some(format!("bind() of {binders}")),
+    };
+    let listeners = (report.listeners > 0).then(|| format!("{} listeners", report.listeners));
+    let takers: Vec<String> = listeners.into_iter().chain(bind).collect();
+    takers.join(" and ")
 }
 
 /// A tuple that has no port left, or hardly any.
@@ -148,13 +149,14 @@ fn by_state(
 ) -> Finding {
     let is_tuple = row.tuples <= 1 && by != By::Process;
     let most = |(_, count): &(State, u64)| is_tuple && *count * 2 > row.used;
-    let held = |count: u64, word: &str| format!("{count} of {} ports are in {word}", row.used);
+    let most_in = |count: u64, word: &str| format!("{count} of {} ports are in {word}", row.used);
     let on = |command: String| on_netns(command, &row.netns);
     match row.states.each().into_iter().find(most) {
         Some((State::TimeWait, count)) => finding
             .count("states.time_wait", count, "ports")
             .because(
-                held(count, "TIME_WAIT") + ": connections are short and closed from this end first",
+                most_in(count, "TIME_WAIT")
+                    + ": connections are short and closed from this end first",
             )
             .remedy("keep connections open (a pool)")
             .with(reuse(place), Finding::remedy)
@@ -162,12 +164,15 @@ fn by_state(
         Some((State::CloseWait, count)) => finding
             .count("states.close_wait", count, "ports")
             .because(
-                held(count, "CLOSE_WAIT") + ": the peer has closed them, the process here has not",
+                most_in(count, "CLOSE_WAIT")
+                    + ": the peer has closed them, the process here has not",
             )
             .remedy("close connections that the peer has closed (a leak in the application)"),
-        Some((State::SynSent, count)) => {
-            silent(finding, row, held(count, "SYN_SENT")).count("states.syn_sent", count, "ports")
-        }
+        Some((State::SynSent, count)) => silent(finding, row, most_in(count, "SYN_SENT")).count(
+            "states.syn_sent",
+            count,
+            "ports",
+        ),
         _ => finding
             .remedy("reuse connections")
             .remedy("widen net.ipv4.ip_local_port_range, or add source addresses"),
@@ -175,13 +180,13 @@ fn by_state(
 }
 
 /// Many SYN_SENT may also be a burst of connections begun at once.
-fn silent(finding: Finding, row: &TupleReport, held: String) -> Finding {
+fn silent(finding: Finding, row: &TupleReport, most: String) -> Finding {
     let trace = row.destination.map(|to| {
         let command = format!("sockdiag trace --host {} --port {}", to.address, to.port);
         on_netns(command, &row.netns)
     });
     finding
-        .likely(held + ": the destination does not answer, a firewall drops SYNs, or many connections began at once")
+        .likely(most + ": the destination does not answer, a firewall drops SYNs, or many connections began at once")
         .remedy("check that the destination answers, and shorten the connect timeout")
         .with(trace, Finding::next)
 }
@@ -200,7 +205,7 @@ fn subject(row: &TupleReport, by: By) -> String {
     let ends: Vec<String> = [source, destination].into_iter().flatten().collect();
     match (&row.process, by) {
         (Some(process), _) => format!("{} ({})", process.name, process.pid),
-        (None, By::Process) => "connections that nobody holds".to_owned(),
+        (None, By::Process) => "connections without an owner".to_owned(),
         _ => ends.join(" → "),
     }
 }

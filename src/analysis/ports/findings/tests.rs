@@ -116,6 +116,23 @@ fn what_was_exhausted_in_a_sample_is_said_so() {
 }
 
 #[test]
+fn findings_are_made_after_all_samples() {
+    let report = |state| PortsReport {
+        tuples: vec![TupleReport {
+            free: 9,
+            ..tuple(state)
+        }],
+        namespaces: vec![place("web")],
+        ..PortsReport::default()
+    };
+    let mut samples = Samples::default();
+    samples.add(&report(Pressure::Exhausted));
+    let mut last = report(Pressure::Ok);
+    samples.fill(&mut last);
+    assert_eq!(ids(&last.findings), ["ports_exhausted"]);
+}
+
+#[test]
 fn a_tuple_that_only_time_waits_leave_ports_to_says_what_that_needs() {
     let message = |free| {
         let row = TupleReport {
@@ -203,7 +220,7 @@ fn a_group_has_no_cause() {
     assert_eq!((found.cause, found.subject.as_str()), (None, "api (7)"));
     assert_eq!(
         of_group(row(), By::Process)[0].subject,
-        "connections that nobody holds"
+        "connections without an owner"
     );
 }
 
@@ -227,7 +244,7 @@ fn a_remedy_is_for_the_namespace_that_lacks_it() {
 }
 
 #[test]
-fn what_bind_holds_matters_from_a_tenth_on() {
+fn what_bind_takes_matters_from_a_tenth_on() {
     let held = |usable, blocked| {
         ids(&of_place(|one| {
             (one.range.usable, one.blocked) = (usable, blocked)
@@ -238,9 +255,9 @@ fn what_bind_holds_matters_from_a_tenth_on() {
     assert!(held(0, 0).is_empty());
 }
 
-/// Exhausted by what bind() holds, and not by what was inferred or by a tuple's own connections.
+/// Exhausted by what bind() takes, and not by what was inferred or by a tuple's own connections.
 #[test]
-fn a_range_that_bind_holds_is_exhausted_for_every_destination() {
+fn a_range_that_bind_takes_is_exhausted_for_every_destination() {
     let found = of_place(|one| {
         (one.blocked, one.state) = (80, Pressure::Exhausted);
         one.binders = vec![Owner {
@@ -253,7 +270,7 @@ fn a_range_that_bind_holds_is_exhausted_for_every_destination() {
     assert_eq!(found[0].cause_id, Some("ports_held_by_bind"));
     assert_eq!(
         found[0].message,
-        "every connect() fails with EADDRNOTAVAIL: 80 of 80 ports are held by bind(), by hoarder (7)"
+        "every connect() fails with EADDRNOTAVAIL: 80 of 80 ports are taken by bind() of hoarder (7)"
     );
     assert_eq!(found[0].next[0], "sockdiag fds --pid 7 --types");
 }

@@ -10,7 +10,7 @@ use crate::{
     analysis::{
         Finding,
         Severity::{Critical, Info, Warning},
-        finding::{in_shell, names, on_netns, worst_first},
+        finding::{in_shell, on_netns, owners, worst_first},
         rules::{
             ACCEPT_QUEUE_FULL, ACCEPT_QUEUE_OVERFLOW, LIMIT_STALE, MEMBER_HAS_ROOM,
             REUSEPORT_MEMBER_STUCK, SYN_COOKIES_ACTIVE, SYN_QUEUE_FULL, UDP_RECEIVE_OVERFLOW,
@@ -216,10 +216,11 @@ fn stuck_member(members: &Members) -> Option<Finding> {
     } else {
         ""
     };
+    let who = owners(full.iter().flat_map(|member| &member.owners));
+    let who = who.map_or_else(String::new, |who| format!(": owned by {who}"));
     let message = format!(
-        "{least}{} of {all} SO_REUSEPORT sockets full, others have room{}",
-        full.len(),
-        held_by(&full)
+        "{least}{} of {all} SO_REUSEPORT sockets full, others have room{who}",
+        full.len()
     );
     let finding = REUSEPORT_MEMBER_STUCK
         .finding(Critical, worst.local.to_string(), message)
@@ -237,16 +238,6 @@ fn stuck_member(members: &Members) -> Option<Finding> {
         )
         .remedy("restart the process that does not accept, or close its socket");
     Some(owner_and_watch(about(finding, worst), worst))
-}
-
-/// `: held by api (4121)`
-fn held_by(members: &Members) -> String {
-    let owners = members.iter().flat_map(|member| &member.owners);
-    let names = names(owners.map(|owner| (owner.name.as_str(), owner.pid)));
-    match names.is_empty() {
-        true => String::new(),
-        false => format!(": held by {names}"),
-    }
 }
 
 fn is_stale(listener: &ListenerReport) -> bool {
@@ -348,12 +339,11 @@ fn receive_queue(members: &Members) -> Option<Finding> {
 }
 
 fn about(finding: Finding, listener: &ListenerReport) -> Finding {
-    let owners = listener.owners.iter();
-    let owners = names(owners.map(|owner| (owner.name.as_str(), owner.pid)));
-    let owners = (!owners.is_empty()).then_some(owners);
     finding
         .in_netns(&listener.netns)
-        .with(owners, |finding, owners| finding.text("owners", owners))
+        .with(owners(&listener.owners), |finding, owners| {
+            finding.text("owners", owners)
+        })
 }
 
 fn watch_and_owner(finding: Finding, listener: &ListenerReport) -> Finding {

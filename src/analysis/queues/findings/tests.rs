@@ -187,7 +187,7 @@ fn one_full_socket_of_a_group_with_room_is_stuck() {
     assert_eq!(found[1].id, "reuseport_member_stuck");
     assert_eq!(
         found[1].message,
-        "1 of 4 SO_REUSEPORT sockets full, others have room: held by api (4122)"
+        "1 of 4 SO_REUSEPORT sockets full, others have room: owned by api (4122)"
     );
     assert_eq!(found[1].next[0], "sockdiag fds --pid 4122 --types --why");
     assert!(

@@ -34,8 +34,8 @@ fn range(namespace: &NamespaceReport) -> String {
         listeners => format!("{listeners} listeners inside"),
     });
     parts.push(match namespace.bound_only {
-        Some(bound) => format!("{bound} held by bind() alone for every destination"),
-        None => "ports held by bind() not reported by this kernel".to_owned(),
+        Some(bound) => format!("{bound} taken by bind() alone for every destination"),
+        None => "ports taken by bind() not reported by this kernel".to_owned(),
     });
     parts.extend(reuse(namespace));
     let (low, high, size) = (range.low, range.high, text::grouped(range.size));
@@ -47,12 +47,12 @@ fn reuse(namespace: &NamespaceReport) -> Option<String> {
     let delay = text::duration(namespace.tcp_tw_reuse_delay_ms.unwrap_or(1000).into());
     Some(match namespace.tcp_tw_reuse? {
         1.. if namespace.tcp_timestamps == Some(0) => {
-            "TIME_WAIT holds its port for 60s (tcp_timestamps 0)".to_owned()
+            "TIME_WAIT keeps its port for 60s (tcp_timestamps 0)".to_owned()
         }
-        0 => "TIME_WAIT holds its port for 60s (tcp_tw_reuse 0)".to_owned(),
+        0 => "TIME_WAIT keeps its port for 60s (tcp_tw_reuse 0)".to_owned(),
         1 => format!("TIME_WAIT gives its port up after {delay} (tcp_tw_reuse 1)"),
         mode => format!(
-            "TIME_WAIT holds its port for 60s, on loopback for {delay} (tcp_tw_reuse {mode})"
+            "TIME_WAIT keeps its port for 60s, on loopback for {delay} (tcp_tw_reuse {mode})"
         ),
     })
 }

@@ -97,7 +97,7 @@ impl Tabular for PortsReport {
     }
 
     fn nothing(&self) -> String {
-        "no TCP connection holds a port of the range".to_owned()
+        "no TCP connection uses a port of the range".to_owned()
     }
 
     fn metrics(&self) -> Vec<Metric> {

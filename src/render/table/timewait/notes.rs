@@ -86,7 +86,7 @@ fn chart(bars: &[Bar], width: Option<usize>) -> Vec<String> {
 pub fn notes(report: &TimewaitReport) -> Vec<String> {
     let fin_wait = (report.fin_wait_2 > 0).then(|| {
         format!(
-            "{} in FIN_WAIT2: closed here, not by the peer, and held by no process",
+            "{} in FIN_WAIT2: closed here, not by the peer, and owned by no process",
             report.fin_wait_2
         )
     });
