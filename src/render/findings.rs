@@ -181,12 +181,8 @@ mod tests {
 
     #[test]
     fn names_that_others_chose_do_nothing_to_the_terminal() {
-        let hostile = finding("\x1b[31m").because("\n");
-        let all = [
-            lines(&[hostile.clone()], None, true),
-            lines(&[hostile], None, false),
-        ]
-        .concat();
+        let hostile = [finding("\x1b[31m").because("\n")];
+        let all = [lines(&hostile, None, true), lines(&hostile, None, false)].concat();
         assert!(
             all.iter().all(|line| !line.contains(char::is_control)),
             "{all:?}"

@@ -5,26 +5,36 @@ use sockdiag::model::Incomplete;
 
 use super::{Settings, Tabular, View, findings, table::column, text};
 
-/// The notes, broken at words where the terminal is narrower than they are. `explained` are the
-/// columns to explain.
+/// Lines under a table, no wider than the terminal.
+#[derive(Debug, Default)]
+pub struct Notes {
+    pub lines: Vec<String>,
+    /// How many of the first lines are findings.
+    pub findings: usize,
+}
+
+/// The notes on a report. `explained` are the columns to explain.
 pub fn notes<T: Tabular>(
     report: &T,
     view: &View,
     settings: &Settings,
     explained: Option<&[&'static str]>,
-) -> Vec<String> {
+) -> Notes {
     if settings.quiet > 1 {
-        return Vec::new();
+        return Notes::default();
     }
-    let mut notes = findings::lines(report.findings(), view.width, settings.verbose);
-    notes.extend(report.notes(view));
+    let found = findings::lines(report.findings(), view.width, settings.verbose);
+    let mut lines = fit(found, view.width);
+    let findings = lines.len();
+    let mut notes = report.notes(view);
     if settings.quiet == 0 {
         notes.extend(report.incomplete().iter().map(not_seen));
     }
     if let Some(keys) = explained {
         notes.extend(legend::<T>(keys));
     }
-    fit(notes, view.width)
+    lines.extend(fit(notes, view.width));
+    Notes { lines, findings }
 }
 
 /// Breaks lines at words where the terminal is narrower than they are.

@@ -12,7 +12,9 @@ use crossterm::terminal::{Clear, ClearType};
 use sockdiag::analysis::Report;
 
 use super::{
-    Cell, Colour, Layout, Metric, Screen, Stream, Tabular, View, csv, json, notes, prom, size,
+    Cell, Colour, Layout, Metric, Screen, Stream, Tabular, View, csv, json,
+    notes::{self, Notes},
+    prom, size,
     table::{self, Column, Drawing, column, draw},
     text,
 };
@@ -302,7 +304,7 @@ impl Output {
             self.begin(&head)?;
             let columns = look.columns.as_deref();
             table::plain::write(&mut self.out, report, view, columns, self.settings.header)?;
-            return self.end(&notes);
+            return self.end(&notes.lines);
         }
         let mut screen = self.screen.take().map(RefCell::new);
         let changed = |row: &str, key: &str, cell: &Cell| {
@@ -330,7 +332,7 @@ impl Output {
             lines
                 .iter()
                 .try_for_each(|line| writeln!(self.out, "{line}"))?;
-            self.end(&notes)?;
+            self.end(&notes.lines)?;
         }
         self.screen = screen.map(RefCell::into_inner);
         Ok(())
@@ -366,7 +368,7 @@ impl Output {
             .try_for_each(|note| writeln!(self.out, "{note}"))
     }
 
-    fn notes<T: Tabular>(&self, report: &T, view: &View, look: &Look) -> Vec<String> {
+    fn notes<T: Tabular>(&self, report: &T, view: &View, look: &Look) -> Notes {
         let keys = || look.columns.clone().unwrap_or_else(|| report.shown(view));
         let explain = self.settings.verbose && !report.rows().is_empty();
         notes::notes(report, view, &self.settings, explain.then(keys).as_deref())

@@ -19,12 +19,15 @@ use crossterm::{
 };
 use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 
-use super::{Cell, Rising, Tone, size, text};
+use super::{Cell, Rising, Tone, notes::Notes, size, text};
 
 /// The terminal's input modes as they were found, while a screen is open.
 static FOUND: Mutex<Option<Termios>> = Mutex::new(None);
 /// A screen is open. To leave the alternate screen a second time would move the cursor.
 static OPEN: AtomicBool = AtomicBool::new(false);
+
+/// A table keeps its header, a row, and the number of the others.
+const FEWEST_LINES: usize = 3;
 
 /// An open screen, and what stands on it.
 pub struct Screen {
@@ -93,7 +96,7 @@ impl Screen {
 
     /// Draws a frame. Lines that do not fit are counted in the last one; the terminal's size is
     /// asked anew each time.
-    pub fn draw(&mut self, head: &[String], lines: &[String], notes: &[String]) -> io::Result<()> {
+    pub fn draw(&mut self, head: &[String], lines: &[String], notes: &Notes) -> io::Result<()> {
         self.shown = std::mem::take(&mut self.drawing);
         let (columns, rows) = size().unwrap_or((80, 24));
         let mut frame = Vec::new();
@@ -131,19 +134,15 @@ impl Drop for Screen {
     }
 }
 
-/// What fits. Of a long table the end is left out, so that the notes keep a third of the room.
-fn page(head: &[String], lines: &[String], notes: &[String], rows: usize) -> Vec<String> {
-    let below = lines.len() + notes.len() + 2;
+/// What fits. Of a long table the end is left out: rows give way before findings, and other notes
+/// keep a third of the room.
+fn page(head: &[String], lines: &[String], notes: &Notes, rows: usize) -> Vec<String> {
+    let below = lines.len() + notes.lines.len() + 2;
     let for_head = (rows / 3 + 1).max(rows.saturating_sub(below));
     let mut page = head[..head.len().min(for_head)].to_vec();
     page.push(String::new());
     let room = rows.saturating_sub(page.len());
-    let for_notes = if notes.is_empty() {
-        0
-    } else {
-        (notes.len() + 1).min(room / 3)
-    };
-    let for_lines = room - for_notes;
+    let for_lines = room - room_for(notes, room);
     if lines.len() > for_lines {
         let kept = for_lines.saturating_sub(1);
         page.extend_from_slice(&lines[..kept]);
@@ -154,6 +153,7 @@ fn page(head: &[String], lines: &[String], notes: &[String], rows: usize) -> Vec
     } else {
         page.extend_from_slice(lines);
     }
+    let notes = &notes.lines;
     let left = rows.saturating_sub(page.len());
     if left > 1 && !notes.is_empty() {
         page.push(String::new());
@@ -172,6 +172,18 @@ fn page(head: &[String], lines: &[String], notes: &[String], rows: usize) -> Vec
     }
     page.truncate(rows);
     page
+}
+
+/// With the empty line before the notes, and one that counts those left out.
+fn room_for(notes: &Notes, room: usize) -> usize {
+    let findings = match notes.findings {
+        0 => 0,
+        findings => (findings + 2).min(room.saturating_sub(FEWEST_LINES)),
+    };
+    match notes.lines.len() {
+        0 => 0,
+        lines => (lines + 1).min(findings.max(room / 3)),
+    }
 }
 
 /// Nothing typed may scroll the screen. Signals from the keyboard keep working.
@@ -236,24 +248,46 @@ mod tests {
         (0..count).map(|line| line.to_string()).collect()
     }
 
+    fn notes(findings: usize, others: usize) -> Notes {
+        Notes {
+            lines: lines(findings + others),
+            findings,
+        }
+    }
+
+    #[test]
+    fn rows_give_way_before_findings() {
+        let page_of = |findings, others| page(&lines(1), &lines(20), &notes(findings, others), 12);
+        // One line of head and an empty one; the table's header, a row and a count.
+        assert_eq!(
+            page_of(6, 9)[2..6],
+            ["0", "1", "… 18 more (--top, --sort and filters choose)", ""]
+        );
+        assert_eq!(page_of(6, 9).len(), 12);
+        assert_eq!(page_of(0, 9)[9], "");
+    }
+
     #[test]
     fn a_page_is_never_higher_than_the_terminal() {
         for rows in 0..30 {
             for (head, count) in [(1, 0), (3, 1), (1, 5), (2, 27), (1, 28), (9, 29), (1, 100)] {
-                assert!(page(&lines(head), &lines(count), &lines(3), rows).len() <= rows);
+                for findings in [0, 3, 40] {
+                    let page = page(&lines(head), &lines(count), &notes(findings, 3), rows);
+                    assert!(page.len() <= rows);
+                }
             }
         }
     }
 
     #[test]
     fn what_does_not_fit_is_counted_and_notes_keep_their_room() {
-        let page_of = |count| page(&lines(1), &lines(count), &["note".to_owned()], 10);
+        let page_of = |count| page(&lines(1), &lines(count), &notes(0, 1), 10);
         assert_eq!(
             page_of(20)[7],
             "… 15 more (--top, --sort and filters choose)"
         );
-        assert_eq!(page_of(20).last().unwrap(), "note");
-        assert_eq!(page_of(6).last().unwrap(), "note");
+        assert_eq!(page_of(20).last().unwrap(), "0");
+        assert_eq!(page_of(6).last().unwrap(), "0");
         assert_eq!(page_of(7)[7], "… 2 more (--top, --sort and filters choose)");
     }
 

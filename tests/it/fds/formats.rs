@@ -1,7 +1,7 @@
 //! `sockdiag fds` for machines and terminals: schema, CSV, Prometheus text, widths, wrong usage.
 
 use crate::support::netns::in_sealed_netns;
-use crate::support::program::{command, finish, json, reports, sockdiag, stderr, text};
+use crate::support::program::{command, finding, finish, json, reports, sockdiag, stderr, text};
 use crate::support::screen::Screen;
 use crate::support::terminal::Terminal;
 use crate::support::tools::assert_promtool_accepts;
@@ -104,8 +104,8 @@ fn metrics_keep_the_nearest_of_those_that_share_a_name() {
 
 #[test]
 fn a_table_is_what_is_asked_for() {
-    let table = of_fixture(&["--top", "1"]);
-    assert_eq!(table.lines().count(), 3, "{table}");
+    let table = of_fixture(&["--top", "1", "-qq"]);
+    assert_eq!(table.lines().count(), 2, "{table}");
     assert!(table.contains("near    88% ████████▊"), "{table}");
     let names = of_fixture(&[
         "--columns",
@@ -113,7 +113,7 @@ fn a_table_is_what_is_asked_for() {
         "--no-header",
         "--sort",
         "open",
-        "-q",
+        "-qq",
     ]);
     assert_eq!(names, "811  7\n  1  7\n812  4\n733  4\n900  3\n");
     let reverse = of_fixture(&[
@@ -122,7 +122,7 @@ fn a_table_is_what_is_asked_for() {
         "--no-header",
         "--sort",
         "-process",
-        "-q",
+        "-qq",
     ]);
     assert!(reverse.starts_with("systemd (1)\n"), "{reverse}");
     let one = of_fixture(&["--pid", "733", "--pid", "900", "--json"]);
@@ -149,13 +149,18 @@ fn a_hard_limit_above_nr_open_and_a_full_host_are_noted() {
     tree.write("sys/fs/nr_open", "524287\n");
     tree.write("sys/fs/file-max", "1500\n");
     let root = ["fds", "--proc-root", tree.path()];
-    let table = text(&root);
+    let report = json(&root);
+    let above = finding(&report, "fd_limit_above_nr_open");
+    assert_eq!(above["subject"], "sshd (733), bash (900), systemd (1)");
+    assert_eq!(finding(&report, "host_files_near_limit")["subject"], "host");
+    let text_with = |quiet: &[&str]| text(&[&root[..], quiet].concat());
     assert!(
-        table.contains("sshd (733), bash (900), systemd (1): hard limit above nr_open"),
-        "{table}"
+        text_with(&["-q"]).contains("ENFILE"),
+        "{}",
+        text_with(&["-q"])
     );
-    assert!(table.contains("ENFILE"), "{table}");
-    assert!(!text(&[&root[..], &["-q"]].concat()).contains("ENFILE"));
+    assert!(!text_with(&["-qq"]).contains("ENFILE"));
+    assert!(text_with(&["-v"]).contains("  do     sysctl -w fs.nr_open=1048576"));
     // What open() goes by is nr_open then.
     tree.write("sys/fs/nr_open", "7\n");
     let report = json(&root);

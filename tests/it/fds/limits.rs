@@ -6,7 +6,7 @@ use std::process::Stdio;
 use crate::support::helper_process::{spawn_out_of_descriptors, spawn_with_descriptors};
 use crate::support::netns::{in_netns, in_sealed_netns};
 use crate::support::program::{
-    Watch, command, count, json, listener, number, sockdiag, stderr, text,
+    Watch, command, count, finding, json, listener, number, sockdiag, stderr, text,
 };
 use crate::support::skipped::report_skipped;
 use crate::support::tools::tool_output;
@@ -128,6 +128,10 @@ fn a_process_at_its_limit_cannot_accept() {
         let found = process(&report, stuck.pid());
         assert_eq!(found["state"], "full");
         assert_eq!(found["open"], listed(stuck.pid()));
+        let reached = finding(&report, "fd_limit_reached");
+        assert_eq!(reached["severity"], "critical");
+        let next = format!("sockdiag fds --pid {} --types --why", stuck.pid());
+        assert_eq!(reached["next"][0], next);
 
         let clients = [(); 3].map(|()| std::net::TcpStream::connect("127.0.0.1:8080"));
         assert!(clients.iter().all(Result::is_ok));

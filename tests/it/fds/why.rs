@@ -3,7 +3,7 @@
 use std::os::fd::AsFd as _;
 
 use crate::support::netns::{in_sealed_netns, lo_up};
-use crate::support::program::{count, json, text};
+use crate::support::program::{count, finding, json, text};
 use crate::support::sockets::listen;
 use crate::support::tree::Tree;
 use rustix::event::{EventfdFlags, epoll, eventfd};
@@ -167,9 +167,11 @@ fn a_line_that_systemd_does_not_understand_is_named() {
     let why = explained(&tree, 811);
     assert_eq!(why["soft"]["setting"]["line"], 2);
     assert_eq!(why["ignored"]["line"], 3);
-    let table = text(&["fds", "--why", "--pid", "811", "--proc-root", tree.path()]);
-    let told = "limits.conf:3 `LimitNOFILE=1K` is not understood by systemd, and ignored.";
-    assert!(table.contains(told), "{table}");
+    let report = json(&["fds", "--why", "--pid", "811", "--proc-root", tree.path()]);
+    let ignored = finding(&report, "fd_limit_line_ignored");
+    let message = ignored["message"].as_str().expect("a sentence");
+    assert!(message.contains("`LimitNOFILE=1K` in "), "{message}");
+    assert!(message.contains("limits.conf:3 "), "{message}");
 }
 
 #[test]

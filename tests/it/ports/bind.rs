@@ -5,7 +5,7 @@ use crate::support::clients::{
     from_address, local_port, port_range, without_port,
 };
 use crate::support::netns::{in_netns, in_sealed_netns};
-use crate::support::program::{count, json, number};
+use crate::support::program::{count, finding_ids, json, number};
 use crate::support::sockets::listen;
 use crate::support::tuples::tuple;
 use crate::support::unanswered::unanswered_syns;
@@ -34,6 +34,8 @@ fn listeners_inside_the_range_are_free_for_nobody() {
         let report = json(&["ports"]);
         assert_eq!(report["namespaces"][0]["listeners"], 3);
         assert_eq!(report["bound_only"], 0);
+        let ids = ["ports_held_by_bind", "port_range_over_listener"];
+        assert_eq!(finding_ids(&report), ids);
         for destination in [SERVER, SIX] {
             let found = tuple(&report, destination);
             assert_eq!((count(&found["used"]), count(&found["free"])), (1, 16));
@@ -64,6 +66,7 @@ fn sockets_that_only_bound_a_port_keep_it_from_every_destination() {
         assert_eq!(report["bound_only"], 6);
         assert_eq!(report["namespaces"][0]["bound_only"], 6);
         assert_eq!(report["namespaces"][0]["listeners"], 0);
+        assert_eq!(finding_ids(&report), ["ports_held_by_bind"]);
         for destination in [SERVER, SIX] {
             assert_eq!(tuple(&report, destination)["free"], 13);
             assert_eq!(exhaust_ports(destination).len(), 13, "what connect() finds");

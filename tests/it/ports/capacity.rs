@@ -5,7 +5,7 @@ use crate::support::clients::{
     exhaust_ports_with, finds_a_port, from_address, local_port, port_range,
 };
 use crate::support::netns::{in_netns, sysctl};
-use crate::support::program::{count, json, number};
+use crate::support::program::{count, finding, json, number};
 use crate::support::sockets::listen;
 use crate::support::tuples::{tuple, tuple_from, tuples, tuples_to};
 use crate::support::unanswered::unanswered_syns;
@@ -41,6 +41,9 @@ fn a_destination_runs_out_of_ports_while_another_still_connects() {
         assert!((number(&other["used_ratio"]) - 0.05).abs() < 1e-9);
         // The worst comes first.
         assert_eq!(tuples(&report)[0], *full);
+        let exhausted = finding(&report, "ports_exhausted");
+        assert_eq!(exhausted["subject"], format!("10.9.0.1 → {SERVER}"));
+        assert_eq!(exhausted["severity"], "critical");
     });
 }
 

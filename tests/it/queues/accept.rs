@@ -1,7 +1,9 @@
 //! `sockdiag queues`: the accept queue, its limit and its drops, in real trouble.
 
 use crate::support::netns::{in_netns, lo_up, sysctl};
-use crate::support::program::{Watch, count, json, listener, listeners, number, sockdiag, stderr};
+use crate::support::program::{
+    Watch, count, finding_ids, json, listener, listeners, number, sockdiag, stderr,
+};
 use crate::support::sockets::{fill_accept_queue, inode, listen, listen_with};
 use crate::support::tools::{ss_listeners, tcp_ext};
 use crate::support::unanswered::{syn_flood, unanswered_syns};
@@ -31,15 +33,27 @@ fn the_state_follows_the_queue_from_idle_to_overflowing() {
             assert!((number(&queue["fill_ratio"]) - fill_ratio).abs() < 1e-6);
             assert_eq!(found["state"], state, "{found:#}");
             assert_eq!(found["drops"], 0);
+            let is_full = finding_ids(&report).contains(&"accept_queue_full");
+            assert_eq!(is_full, state == "full", "{report:#}");
         }
 
         syn_flood("10.9.0.1:8080", 3);
         assert_eq!(tcp_ext("ListenOverflows"), 3, "the scene is set");
         let report = json(&["queues"]);
+        // When they were dropped is not known without an earlier reading.
+        assert_eq!(finding_ids(&report), ["accept_queue_full"]);
         let found = listener(&report, "10.9.0.1:8080");
         assert_eq!(found["state"], "overflowing", "{found:#}");
         assert_eq!(found["drops"], 3);
         assert_eq!(found["accept_queue"]["length"], 10);
+
+        let mut watch = Watch::new(&["queues", "--watch=0.1"]);
+        watch.report();
+        syn_flood("10.9.0.1:8080", 2);
+        wait_until("the drops are found", || {
+            let report = watch.report();
+            finding_ids(&report) == ["accept_queue_overflow"]
+        });
     });
 }
 

@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 
 use crate::support::netns::{in_netns, lo_up};
-use crate::support::program::{Watch, count, json, listener, listeners, members, text};
+use crate::support::program::{Watch, count, finding, json, listener, listeners, members, text};
 use crate::support::skipped::report_skipped;
 use crate::support::sockets::{accept_queue_len, half_open_count, inode, listen_with, try_listen};
 use crate::support::tools::tcp_ext;
@@ -58,6 +58,23 @@ fn one_stuck_member_of_a_reuseport_group_is_full_while_its_siblings_are_idle() {
             };
             assert_eq!(member["accept_queue"]["length"], length, "{member:#}");
             assert_eq!(member["state"], state, "{member:#}");
+        }
+        let found = finding(&report, "reuseport_member_stuck");
+        assert_eq!(
+            (&found["subject"], &found["severity"]),
+            (&GROUP.into(), &"critical".into())
+        );
+        // Rows that are cut or folded take no finding with them.
+        for args in [
+            &["--top", "1"][..],
+            &["--top", "1", "--sort", "-accept"],
+            &["--fold"],
+        ] {
+            let table = text(&[&["queues"], args].concat());
+            assert!(
+                table.contains("1 of 3 SO_REUSEPORT sockets full"),
+                "{table}"
+            );
         }
     });
 }

@@ -152,6 +152,22 @@ impl Drop for Watch {
     }
 }
 
+/// The ids of what a report found, the worst first.
+#[track_caller]
+pub fn finding_ids(report: &Value) -> Vec<&str> {
+    let findings = report["findings"].as_array().expect("findings[]");
+    let ids = findings.iter().map(|finding| finding["id"].as_str());
+    ids.map(|id| id.expect("an id")).collect()
+}
+
+/// The first finding of this id.
+#[track_caller]
+pub fn finding<'a>(report: &'a Value, id: &str) -> &'a Value {
+    let findings = report["findings"].as_array().expect("findings[]");
+    let found = findings.iter().find(|finding| finding["id"] == id);
+    found.unwrap_or_else(|| panic!("no {id} in {findings:#?}"))
+}
+
 /// The one listener at `address`, written as for `SocketAddr`.
 #[track_caller]
 pub fn listener<'a>(report: &'a Value, address: &str) -> &'a Value {

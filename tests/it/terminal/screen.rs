@@ -74,7 +74,11 @@ fn rows<'a>(frame: &'a [String], scene: &Scene) -> Vec<&'a str> {
             .iter()
             .any(|a| line.split(' ').any(|w| w == a))
     };
-    let lines = frame.iter().map(String::as_str);
+    // Findings below the table have addresses in them, too.
+    let table = frame.iter().skip_while(|line| !line.contains("STATE"));
+    let lines = table
+        .take_while(|line| !line.is_empty())
+        .map(String::as_str);
     lines.filter(|line| has_address(line)).collect()
 }
 
@@ -128,10 +132,10 @@ fn other_reports_fit_the_terminal_as_well() {
             let _scene = scene(60, 3);
             for args in [
                 // Without notes, which are prose and may wrap.
-                &["counters", "--all", "-q"][..],
+                &["counters", "--all", "-qq"][..],
                 &["counters", "--all", "--watch=0.01", "--count", "2"],
                 &["counters", "--why", "--watch=0.01", "--count", "2"],
-                &["queues", "-q"],
+                &["queues", "-qq"],
             ] {
                 let (status, output) = Terminal::start(args, size).end();
                 assert_eq!(status.code(), Some(0), "{output:?}");
@@ -147,7 +151,7 @@ fn other_reports_fit_the_terminal_as_well() {
             }
         }
         let _scene = scene(60, 3);
-        let sampling = ["queues", "-q", "--for", "30ms", "--every", "5ms"];
+        let sampling = ["queues", "-qq", "--for", "30ms", "--every", "5ms"];
         let (_, output) = Terminal::start(&sampling, (80, 24)).end();
         let screen = Screen::showing(&output, 80, 24);
         assert_eq!(screen.overruns, 0, "{:#?}", screen.lines());

@@ -2,7 +2,7 @@
 
 use crate::support::clients::{clients, port_range};
 use crate::support::netns::{in_netns, lo_up, sysctl};
-use crate::support::program::{count, json, number, sockdiag, text};
+use crate::support::program::{count, finding_ids, json, number, sockdiag, text};
 use crate::support::sockets::listen;
 use crate::support::time_waits::{
     client_fin_wait_2s, client_time_waits, connected_pair, server_time_waits, time_wait_count,
@@ -77,6 +77,7 @@ fn the_limit_is_said_and_what_found_no_room() {
         );
         assert_eq!(number(&report["fill_ratio"]), 0.8);
         assert_eq!(report["overflows"], 0);
+        assert_eq!(finding_ids(&report), ["timewait_near_limit"]);
 
         client_time_waits(&server, 2);
         // No room for these: they are gone at once.
@@ -92,6 +93,7 @@ fn the_limit_is_said_and_what_found_no_room() {
         assert_eq!(report["count"], 10);
         assert_eq!(number(&report["fill_ratio"]), 1.0);
         assert_eq!(report["overflows"], 5);
+        assert_eq!(finding_ids(&report), ["timewait_overflow"]);
         assert!(report["overflows_delta"].is_null());
         let namespace = &report["namespaces"][0];
         assert_eq!(namespace["overflows"], 5);
