@@ -128,6 +128,16 @@ impl Finding {
         self
     }
 
+    /// Adds a number of things it rests on, where that is known.
+    pub fn count_known(
+        self,
+        name: &'static str,
+        value: Option<impl Into<i128>>,
+        unit: &'static str,
+    ) -> Self {
+        self.with(value, |finding, value| finding.count(name, value, unit))
+    }
+
     /// Adds a share, a rate or a duration it rests on.
     pub fn decimal(mut self, name: &'static str, value: f64, unit: &'static str) -> Self {
         self.evidence.push(Evidence {

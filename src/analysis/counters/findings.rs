@@ -111,9 +111,7 @@ fn other_drops(why: &Why) -> Option<Finding> {
             .finding(severity, namespace(&why.netns), message)
             .in_netns(&why.netns)
             .count("why.other", other, "packets")
-            .with(drops.listen_drops, |finding, all| {
-                finding.count("why.listen_drops", all, "packets")
-            })
+            .count_known("why.listen_drops", drops.listen_drops, "packets")
             .likely(
                 "no route for the SYN-ACK, no memory, a security module; with SYN cookies off, a \
                  SYN queue over 3/4 of net.ipv4.tcp_max_syn_backlog",

@@ -60,15 +60,9 @@ fn about(finding: Finding, report: &NamespaceReport) -> Finding {
     finding
         .in_netns(&report.netns)
         .count("count", report.count, "connections")
-        .with(report.limit, |finding, limit| {
-            finding.count("limit", limit, "connections")
-        })
-        .with(report.overflows, |finding, lost| {
-            finding.count("overflows", lost, "connections")
-        })
-        .with(report.overflows_delta, |finding, lost| {
-            finding.count("overflows_delta", lost, "connections")
-        })
+        .count_known("limit", report.limit, "connections")
+        .count_known("overflows", report.overflows, "connections")
+        .count_known("overflows_delta", report.overflows_delta, "connections")
         .remedy(format!(
             "sysctl -w net.ipv4.tcp_max_tw_buckets={}",
             limit.saturating_mul(2).max(16_384)

@@ -47,9 +47,7 @@ fn near_limit(process: &ProcessReport, nr_open: Option<u64>) -> Option<Finding> 
     let finding = finding
         .count("open", open, "descriptors")
         .count("soft_limit", soft, "descriptors")
-        .with(process.hard_limit, |finding, hard| {
-            finding.count("hard_limit", hard, "descriptors")
-        })
+        .count_known("hard_limit", process.hard_limit, "descriptors")
         .with(process.per_second, |finding, rate| {
             finding.decimal("per_second", rate, "descriptors")
         })

@@ -66,9 +66,7 @@ fn held_by_bind(report: &NamespaceReport) -> Option<Finding> {
             .count("blocked", blocked, "ports")
             .count("range.usable", usable, "ports")
             .count("listeners", report.listeners, "ports")
-            .with(report.bound_only, |finding, bound| {
-                finding.count("bound_only", bound, "ports")
-            })
+            .count_known("bound_only", report.bound_only, "ports")
             .remedy("close sockets that are bound and not connected")
             .remedy("set IP_BIND_ADDRESS_NO_PORT before a bind() that only chooses the address")
             .with(descriptors, Finding::next)

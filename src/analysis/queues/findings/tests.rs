@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::{
-    analysis::queues::{Cookie, ReceiveQueue, SynQueue},
+    analysis::{
+        Severity::Info,
+        queues::{AcceptQueue, Cookie, LimitSetBy, ReceiveQueue, SynQueue},
+    },
     model::Owner,
 };
 
