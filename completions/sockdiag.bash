@@ -111,7 +111,7 @@ _sockdiag() {
             return 0
             ;;
         sockdiag__subcmd__counters)
-            opts="-a -o -v -q -w -c -h --all --why --output --json --columns --no-header --color --sort --top --verbose --quiet --watch --count --for --every --netns --proc-root --help"
+            opts="-a -o -n -v -q -w -c -h --all --why --output --json --columns --no-header --color --numeric --sort --top --verbose --quiet --watch --count --for --every --netns --proc-root --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -187,20 +187,20 @@ _sockdiag() {
             return 0
             ;;
         sockdiag__subcmd__fds)
-            opts="-o -v -q -w -c -h --process --pid --unit --user --types --why --output --json --columns --no-header --color --sort --top --verbose --quiet --watch --count --for --every --netns --proc-root --help"
+            opts="-o -n -v -q -w -c -h --pid --process --unit --user --types --why --output --json --columns --no-header --color --numeric --sort --top --verbose --quiet --watch --count --for --every --netns --proc-root --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --process)
+                --pid)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
                     return 0
                     ;;
-                --pid)
+                --process)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
@@ -456,7 +456,7 @@ _sockdiag() {
             return 0
             ;;
         sockdiag__subcmd__ports)
-            opts="-4 -6 -r -n -o -v -q -w -c -h --by --ipv4 --ipv6 --owners --no-owners --resolve --numeric --output --json --columns --no-header --color --sort --top --verbose --quiet --watch --count --for --every --netns --proc-root --help"
+            opts="-4 -6 -r -o -n -v -q -w -c -h --by --ipv4 --ipv6 --owners --no-owners --resolve --output --json --columns --no-header --color --numeric --sort --top --verbose --quiet --watch --count --for --every --netns --proc-root --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -540,7 +540,7 @@ _sockdiag() {
             return 0
             ;;
         sockdiag__subcmd__queues)
-            opts="-x -u -4 -6 -r -n -o -v -q -w -c -h --unix --udp --ipv4 --ipv6 --fold --no-syn --process --unit --user --owners --no-owners --resolve --numeric --output --json --columns --no-header --color --sort --top --verbose --quiet --watch --count --for --every --netns --proc-root --help"
+            opts="-x -u -4 -6 -r -o -n -v -q -w -c -h --unix --udp --ipv4 --ipv6 --fold --no-syn --process --unit --user --owners --no-owners --resolve --output --json --columns --no-header --color --numeric --sort --top --verbose --quiet --watch --count --for --every --netns --proc-root --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -652,7 +652,7 @@ _sockdiag() {
             return 0
             ;;
         sockdiag__subcmd__timewait)
-            opts="-4 -6 -n -o -v -q -w -c -h --by --ipv4 --ipv6 --owners --no-owners --numeric --output --json --columns --no-header --color --sort --top --verbose --quiet --watch --count --for --every --netns --proc-root --help"
+            opts="-4 -6 -o -n -v -q -w -c -h --by --ipv4 --ipv6 --owners --no-owners --output --json --columns --no-header --color --numeric --sort --top --verbose --quiet --watch --count --for --every --netns --proc-root --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -736,7 +736,7 @@ _sockdiag() {
             return 0
             ;;
         sockdiag__subcmd__trace)
-            opts="-i -p -4 -6 -v -q -c -n -o -h --interface --port --host --ipv4 --ipv6 --failed --slow --close --summary --verbose --quiet --for --count --read --write --promiscuous --numeric --output --json --columns --no-header --color --netns --proc-root --help"
+            opts="-i -p -4 -6 -v -q -c -o -n -h --interface --port --host --ipv4 --ipv6 --failed --slow --close --summary --verbose --quiet --for --count --read --write --promiscuous --output --json --columns --no-header --color --numeric --netns --proc-root --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -27,207 +27,209 @@ end
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -s h -l help -d 'Print help'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -s V -l version -d 'Print version'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "queues" -d 'Show which listener is filling or dropping: accept queue, SYN queue, drops, owner'
-complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "counters" -d 'Show which kernel counters moved, how fast, and what each means'
-complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "ports" -d 'Show how near each source and destination are to running out of ephemeral ports'
-complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "timewait" -d 'Show who makes the TIME_WAITs, how fast they drain, and how near their limit they are'
+complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "counters" -d 'Show which kernel counters changed, how fast, and what each means'
+complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "ports" -d 'Show how close each source and destination are to running out of ephemeral ports'
+complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "timewait" -d 'Show where TIME_WAIT sockets come from, how fast they expire, and how close the limit is'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "fds" -d 'Show which process is near its descriptor limit, and how near the host is to its own'
-complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "trace" -d 'Show every TCP handshake on the wire or in a capture file: outcome, times, retransmissions'
+complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "trace" -d 'Show every TCP handshake on the wire or in a capture file: outcome, timing, retransmissions'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "man" -d 'Print a manual page, in roff'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "schema" -d 'Print the JSON Schema of a report, or the names of all'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l process -d 'Show only listeners that a process of this name or id holds' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l unit -d 'Show only listeners of this systemd unit, container or pod' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l user -d 'Show only listeners that this user made' -r -f -a "(__fish_complete_users)"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l owners -d 'How far to look for the processes that hold a socket' -r -f -a "auto\t'Low descriptors of every process, and of the rest what 250 ms allow'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l process -d 'Restrict to a process, by name or id' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l unit -d 'Restrict to a systemd unit, container or pod' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l user -d 'Restrict to a user, by name or id' -r -f -a "(__fish_complete_users)"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l owners -d 'How far to search for the processes that own a socket' -r -f -a "auto\t'Low descriptors of every process, then the rest for up to 250 ms'
 all\t'Every descriptor of every process'
-none\t'Not at all'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s o -l output -d 'Write the report as this' -r -f -a "table\t'Columns for people'
-json\t'One JSON object a line'
-csv\t'Comma-separated values, every column, unrounded'
+none\t'No search'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s o -l output -d 'Output format' -r -f -a "table\t'Columns for people'
+json\t'One JSON object per line'
+csv\t'Comma-separated values: every column, unrounded'
 prom\t'Prometheus text format'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l color -d 'Colour the table' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l columns -d 'Show these columns (comma-separated); `help` lists them' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l top -d 'Show no more than the first N rows' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s w -l watch -d 'Read again and again, every so many seconds (fractions allowed, default 2)' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s c -l count -d 'Stop after N readings' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l every -d 'Sample this often (default 20ms; 1s where each sample takes longer)' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, the number of the namespace, or `all`' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l proc-root -d 'Read this instead of /proc' -r -F
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s x -l unix -d 'Show unix stream listeners too'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s u -l udp -d 'Show the receive queues of UDP sockets too'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s 4 -l ipv4 -d 'Show IPv4 sockets only'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s 6 -l ipv6 -d 'Show IPv6 sockets only (dual-stack ones serve IPv4 clients too)'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l fold -d 'Show the sockets of a SO_REUSEPORT group as one row, and the fullest of them'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l no-syn -d 'Do not count half-open connections (spares a walk over all sockets of the host)'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l no-owners -d 'Do not look for processes (= --owners none)'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s r -l resolve -d 'Show names of hosts, services and users for numbers'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s n -l numeric -d 'Show numbers (the default)'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l json -d 'Write JSON, one object a line (= --output json)'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l no-header -d 'Leave out the line that names the columns'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l sort -d 'Sort by this column, largest first; `-KEY` reverses the order; `help` lists the columns' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l top -d 'Show only the first N rows' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s w -l watch -d 'Refresh every SECONDS (default 2)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s c -l count -d 'Stop after N refreshes' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l for -d 'Sample for this long, then report min/mean/p95/max' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l every -d 'Time between samples (default 20ms; 1s where a sample is expensive)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l netns -d 'Inspect another network namespace: a name known to `ip netns`, a path, a process id, the namespace\'s inode number, or `all`' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l proc-root -d 'Read this directory instead of /proc' -r -F
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s x -l unix -d 'Include unix stream listeners'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s u -l udp -d 'Include UDP sockets and their receive queues'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s 4 -l ipv4 -d 'Show IPv4 only'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s 6 -l ipv6 -d 'Show IPv6 only (a dual-stack listener counts as IPv6)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l fold -d 'Show each SO_REUSEPORT group as one row, with its fullest socket'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l no-syn -d 'Do not count half-open connections (avoids a scan of all sockets of the host)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l no-owners -d 'Do not search for owners (= --owners none)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s r -l resolve -d 'Resolve addresses, ports and user ids to names'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l json -d 'Print JSON, one object per line (= --output json)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l no-header -d 'Omit the header line'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s n -l numeric -d 'Show numbers instead of names (the default)'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s v -l verbose -d 'Show cause, remedy and evidence of each finding, and explain the columns'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s q -l quiet -d 'Leave out what could not be seen; -qq leaves out everything but the table'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s q -l quiet -d 'Omit what could not be seen; -qq omits everything but the table'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s o -l output -d 'Write the report as this' -r -f -a "table\t'Columns for people'
-json\t'One JSON object a line'
-csv\t'Comma-separated values, every column, unrounded'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s o -l output -d 'Output format' -r -f -a "table\t'Columns for people'
+json\t'One JSON object per line'
+csv\t'Comma-separated values: every column, unrounded'
 prom\t'Prometheus text format'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l color -d 'Colour the table' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l columns -d 'Show these columns (comma-separated); `help` lists them' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l top -d 'Show no more than the first N rows' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s w -l watch -d 'Read again and again, every so many seconds (fractions allowed, default 2)' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s c -l count -d 'Stop after N readings' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l every -d 'Sample this often (default 20ms; 1s where each sample takes longer)' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, the number of the namespace, or `all`' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l proc-root -d 'Read this instead of /proc' -r -F
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l sort -d 'Sort by this column, largest first; `-KEY` reverses the order; `help` lists the columns' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l top -d 'Show only the first N rows' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s w -l watch -d 'Refresh every SECONDS (default 2)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s c -l count -d 'Stop after N refreshes' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l for -d 'Sample for this long, then report min/mean/p95/max' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l every -d 'Time between samples (default 20ms; 1s where a sample is expensive)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l netns -d 'Inspect another network namespace: a name known to `ip netns`, a path, a process id, the namespace\'s inode number, or `all`' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l proc-root -d 'Read this directory instead of /proc' -r -F
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s a -l all -d 'Show every counter'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l why -d 'Take the drops at listeners apart: accept queue full, SYN queue full, other'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l json -d 'Write JSON, one object a line (= --output json)'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l no-header -d 'Leave out the line that names the columns'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l why -d 'Break listener drops down by cause: accept queue full, SYN queue full, other'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l json -d 'Print JSON, one object per line (= --output json)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -l no-header -d 'Omit the header line'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s n -l numeric -d 'Show numbers instead of names (the default)'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s v -l verbose -d 'Show cause, remedy and evidence of each finding, and explain the columns'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s q -l quiet -d 'Leave out what could not be seen; -qq leaves out everything but the table'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s q -l quiet -d 'Omit what could not be seen; -qq omits everything but the table'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand counters" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l by -d 'Make one line for each' -r -f -a "tuple\t'Source address, destination address and its port'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l by -d 'One row for each' -r -f -a "tuple\t'Source address, destination address and its port'
 destination\t'Destination address and port'
 source\t'Source address'
-process\t'The process that holds the sockets'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l owners -d 'How far to look for the processes that hold a socket' -r -f -a "auto\t'Low descriptors of every process, and of the rest what 250 ms allow'
+process\t'The process that owns the sockets'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l owners -d 'How far to search for the processes that own a socket' -r -f -a "auto\t'Low descriptors of every process, then the rest for up to 250 ms'
 all\t'Every descriptor of every process'
-none\t'Not at all'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s o -l output -d 'Write the report as this' -r -f -a "table\t'Columns for people'
-json\t'One JSON object a line'
-csv\t'Comma-separated values, every column, unrounded'
+none\t'No search'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s o -l output -d 'Output format' -r -f -a "table\t'Columns for people'
+json\t'One JSON object per line'
+csv\t'Comma-separated values: every column, unrounded'
 prom\t'Prometheus text format'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l color -d 'Colour the table' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l columns -d 'Show these columns (comma-separated); `help` lists them' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l top -d 'Show no more than the first N rows' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s w -l watch -d 'Read again and again, every so many seconds (fractions allowed, default 2)' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s c -l count -d 'Stop after N readings' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l every -d 'Sample this often (default 20ms; 1s where each sample takes longer)' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, the number of the namespace, or `all`' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l proc-root -d 'Read this instead of /proc' -r -F
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s 4 -l ipv4 -d 'Show IPv4 sockets only'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s 6 -l ipv6 -d 'Show IPv6 sockets only (dual-stack ones serve IPv4 clients too)'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l no-owners -d 'Do not look for processes (= --owners none)'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s r -l resolve -d 'Show names of hosts and services for numbers'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s n -l numeric -d 'Show numbers (the default)'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l json -d 'Write JSON, one object a line (= --output json)'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l no-header -d 'Leave out the line that names the columns'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l sort -d 'Sort by this column, largest first; `-KEY` reverses the order; `help` lists the columns' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l top -d 'Show only the first N rows' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s w -l watch -d 'Refresh every SECONDS (default 2)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s c -l count -d 'Stop after N refreshes' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l for -d 'Sample for this long, then report min/mean/p95/max' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l every -d 'Time between samples (default 20ms; 1s where a sample is expensive)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l netns -d 'Inspect another network namespace: a name known to `ip netns`, a path, a process id, the namespace\'s inode number, or `all`' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l proc-root -d 'Read this directory instead of /proc' -r -F
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s 4 -l ipv4 -d 'Show IPv4 only'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s 6 -l ipv6 -d 'Show IPv6 only (a dual-stack listener counts as IPv6)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l no-owners -d 'Do not search for owners (= --owners none)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s r -l resolve -d 'Resolve addresses, ports and user ids to names'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l json -d 'Print JSON, one object per line (= --output json)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -l no-header -d 'Omit the header line'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s n -l numeric -d 'Show numbers instead of names (the default)'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s v -l verbose -d 'Show cause, remedy and evidence of each finding, and explain the columns'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s q -l quiet -d 'Leave out what could not be seen; -qq leaves out everything but the table'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s q -l quiet -d 'Omit what could not be seen; -qq omits everything but the table'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand ports" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l by -d 'Make one line for each' -r -f -a "service\t'The service: the destination of a client, the listener of a server'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l by -d 'One row for each' -r -f -a "service\t'The service: the destination of a client, the listener of a server'
 destination\t'The peer\'s address, and its port where that is a service\'s'
 dport\t'The peer\'s port, where it is a service\'s'
 source\t'The local address'
 sport\t'The local port, where it is a service\'s'
 listener\t'The listener that the connections came in at'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l owners -d 'How far to look for the processes that hold a socket' -r -f -a "auto\t'Low descriptors of every process, and of the rest what 250 ms allow'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l owners -d 'How far to search for the processes that own a socket' -r -f -a "auto\t'Low descriptors of every process, then the rest for up to 250 ms'
 all\t'Every descriptor of every process'
-none\t'Not at all'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s o -l output -d 'Write the report as this' -r -f -a "table\t'Columns for people'
-json\t'One JSON object a line'
-csv\t'Comma-separated values, every column, unrounded'
+none\t'No search'"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s o -l output -d 'Output format' -r -f -a "table\t'Columns for people'
+json\t'One JSON object per line'
+csv\t'Comma-separated values: every column, unrounded'
 prom\t'Prometheus text format'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l color -d 'Colour the table' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l columns -d 'Show these columns (comma-separated); `help` lists them' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l top -d 'Show no more than the first N rows' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s w -l watch -d 'Read again and again, every so many seconds (fractions allowed, default 2)' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s c -l count -d 'Stop after N readings' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l every -d 'Sample this often (default 20ms; 1s where each sample takes longer)' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, the number of the namespace, or `all`' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l proc-root -d 'Read this instead of /proc' -r -F
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s 4 -l ipv4 -d 'Show IPv4 sockets only'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s 6 -l ipv6 -d 'Show IPv6 sockets only (dual-stack ones serve IPv4 clients too)'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l no-owners -d 'Do not look for processes (= --owners none)'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s n -l numeric -d 'Show numbers (they always are)'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l json -d 'Write JSON, one object a line (= --output json)'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l no-header -d 'Leave out the line that names the columns'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l sort -d 'Sort by this column, largest first; `-KEY` reverses the order; `help` lists the columns' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l top -d 'Show only the first N rows' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s w -l watch -d 'Refresh every SECONDS (default 2)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s c -l count -d 'Stop after N refreshes' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l for -d 'Sample for this long, then report min/mean/p95/max' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l every -d 'Time between samples (default 20ms; 1s where a sample is expensive)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l netns -d 'Inspect another network namespace: a name known to `ip netns`, a path, a process id, the namespace\'s inode number, or `all`' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l proc-root -d 'Read this directory instead of /proc' -r -F
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s 4 -l ipv4 -d 'Show IPv4 only'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s 6 -l ipv6 -d 'Show IPv6 only (a dual-stack listener counts as IPv6)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l no-owners -d 'Do not search for owners (= --owners none)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l json -d 'Print JSON, one object per line (= --output json)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -l no-header -d 'Omit the header line'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s n -l numeric -d 'Show numbers instead of names (the default)'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s v -l verbose -d 'Show cause, remedy and evidence of each finding, and explain the columns'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s q -l quiet -d 'Leave out what could not be seen; -qq leaves out everything but the table'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s q -l quiet -d 'Omit what could not be seen; -qq omits everything but the table'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l process -d 'Show only processes of this name or id' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l pid -d 'Show only this process (may be repeated)' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l unit -d 'Show only processes of this systemd unit, container or pod' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l user -d 'Show only processes that run as this user' -r -f -a "(__fish_complete_users)"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s o -l output -d 'Write the report as this' -r -f -a "table\t'Columns for people'
-json\t'One JSON object a line'
-csv\t'Comma-separated values, every column, unrounded'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l pid -d 'Show only these processes (comma-separated or repeated)' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l process -d 'Restrict to a process, by name or id' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l unit -d 'Restrict to a systemd unit, container or pod' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l user -d 'Restrict to a user, by name or id' -r -f -a "(__fish_complete_users)"
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s o -l output -d 'Output format' -r -f -a "table\t'Columns for people'
+json\t'One JSON object per line'
+csv\t'Comma-separated values: every column, unrounded'
 prom\t'Prometheus text format'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l color -d 'Colour the table' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l columns -d 'Show these columns (comma-separated); `help` lists them' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l sort -d 'Sort by this column, large numbers first; `-KEY` reverses; `help` lists the columns' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l top -d 'Show no more than the first N rows' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s w -l watch -d 'Read again and again, every so many seconds (fractions allowed, default 2)' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s c -l count -d 'Stop after N readings' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l for -d 'Sample for this long, then report minimum, mean, 95th percentile and maximum' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l every -d 'Sample this often (default 20ms; 1s where each sample takes longer)' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, the number of the namespace, or `all`' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l proc-root -d 'Read this instead of /proc' -r -F
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l types -d 'Tell what the descriptors are: sockets by protocol, files, pipes, epoll, others'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l why -d 'Tell where the limits come from, and which line to change'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l json -d 'Write JSON, one object a line (= --output json)'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l no-header -d 'Leave out the line that names the columns'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l sort -d 'Sort by this column, largest first; `-KEY` reverses the order; `help` lists the columns' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l top -d 'Show only the first N rows' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s w -l watch -d 'Refresh every SECONDS (default 2)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s c -l count -d 'Stop after N refreshes' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l for -d 'Sample for this long, then report min/mean/p95/max' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l every -d 'Time between samples (default 20ms; 1s where a sample is expensive)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l netns -d 'Inspect another network namespace: a name known to `ip netns`, a path, a process id, the namespace\'s inode number, or `all`' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l proc-root -d 'Read this directory instead of /proc' -r -F
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l types -d 'Count descriptors by type: sockets by protocol, files, pipes, epoll, others'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l why -d 'Show where each limit comes from, and which line to change'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l json -d 'Print JSON, one object per line (= --output json)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l no-header -d 'Omit the header line'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s n -l numeric -d 'Show numbers instead of names (the default)'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s v -l verbose -d 'Show cause, remedy and evidence of each finding, and explain the columns'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s q -l quiet -d 'Leave out what could not be seen; -qq leaves out everything but the table'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s q -l quiet -d 'Omit what could not be seen; -qq omits everything but the table'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s i -l interface -d 'Capture on this device only (repeatable; default: all there are and that come)' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s p -l port -d 'Show only handshakes with a server at this port (repeatable)' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l host -d 'Show only handshakes with this host at either end (repeatable)' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l slow -d 'Show only handshakes that took this long; with --failed, those that failed too' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l for -d 'Stop after so long' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s c -l count -d 'Stop after N handshakes were shown' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s i -l interface -d 'Capture on this interface only (repeatable; default: all, including interfaces that appear later)' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s p -l port -d 'Show only handshakes with this server port (repeatable)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l host -d 'Show only handshakes with this host as client or server (repeatable)' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l slow -d 'Show only handshakes that took at least this long; with --failed, also those that failed' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l for -d 'Stop after this long' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s c -l count -d 'Stop after N handshakes' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l read -d 'Read a capture file (pcap, pcapng, also gzip) instead of the network; `-` is standard input' -r -F
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l write -d 'Save the packets as pcapng, with the verdicts as comments' -r -F
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s o -l output -d 'Write the report as this' -r -f -a "table\t'Columns for people'
-json\t'One JSON object a line'
-csv\t'Comma-separated values, every column, unrounded'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s o -l output -d 'Output format' -r -f -a "table\t'Columns for people'
+json\t'One JSON object per line'
+csv\t'Comma-separated values: every column, unrounded'
 prom\t'Prometheus text format'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l columns -d 'Show these columns, separated by commas; `help` lists them' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l color -d 'Colour the table' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l columns -d 'Show these columns (comma-separated); `help` lists them' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l netns -d 'Look into another network namespace: a name of `ip netns`, a path, a process id, the number of the namespace, or `all`' -r
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l proc-root -d 'Read this instead of /proc' -r -F
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s 4 -l ipv4 -d 'Show handshakes over IPv4 only'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s 6 -l ipv6 -d 'Show handshakes over IPv6 only'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l netns -d 'Inspect another network namespace: a name known to `ip netns`, a path, a process id, the namespace\'s inode number, or `all`' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l proc-root -d 'Read this directory instead of /proc' -r -F
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s 4 -l ipv4 -d 'Show IPv4 only'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s 6 -l ipv6 -d 'Show IPv6 only (a dual-stack listener counts as IPv6)'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l failed -d 'Show only handshakes that failed'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l close -d 'Show when connections end, too: who closed, how, after how long'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l summary -d 'Show the summary only'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s v -l verbose -d 'Tell sequence numbers, options, and when segments were sent again under each line'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s q -l quiet -d 'Leave out the summary'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l promiscuous -d 'Have the devices named by --interface receive what is for others, too'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s n -l numeric -d 'Show numbers (the default)'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l json -d 'Write JSON, one object a line (= --output json)'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l no-header -d 'Leave out the line that names the columns'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l close -d 'Also show the end of each connection: who closed it, how, and after how long'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l summary -d 'Show only the summary'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s v -l verbose -d 'Show sequence numbers, TCP options and retransmission times'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s q -l quiet -d 'Omit the summary'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l promiscuous -d 'Put the interfaces into promiscuous mode'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l json -d 'Print JSON, one object per line (= --output json)'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l no-header -d 'Omit the header line'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s n -l numeric -d 'Show numbers instead of names (the default)'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand man" -s h -l help -d 'Print help'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand schema" -s h -l help -d 'Print help'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "queues" -d 'Show which listener is filling or dropping: accept queue, SYN queue, drops, owner'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "counters" -d 'Show which kernel counters moved, how fast, and what each means'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "ports" -d 'Show how near each source and destination are to running out of ephemeral ports'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "timewait" -d 'Show who makes the TIME_WAITs, how fast they drain, and how near their limit they are'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "counters" -d 'Show which kernel counters changed, how fast, and what each means'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "ports" -d 'Show how close each source and destination are to running out of ephemeral ports'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "timewait" -d 'Show where TIME_WAIT sockets come from, how fast they expire, and how close the limit is'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "fds" -d 'Show which process is near its descriptor limit, and how near the host is to its own'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "trace" -d 'Show every TCP handshake on the wire or in a capture file: outcome, times, retransmissions'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "trace" -d 'Show every TCP handshake on the wire or in a capture file: outcome, timing, retransmissions'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "man" -d 'Print a manual page, in roff'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand help; and not __fish_seen_subcommand_from queues counters ports timewait fds trace completions man schema help" -f -a "schema" -d 'Print the JSON Schema of a report, or the names of all'

@@ -1,4 +1,4 @@
-//! `sockdiag`: tells people why connections fail on their server.
+//! `sockdiag`: finds out why connections fail on a Linux server.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod cli;
@@ -7,12 +7,11 @@ mod render;
 
 use std::{io, process::ExitCode};
 
-use cli::Cli;
-use command::Usage;
+use command::{Outcome, Usage};
 
 fn main() -> ExitCode {
-    match Cli::read().and_then(Cli::run) {
-        Ok(()) => ExitCode::SUCCESS,
+    match cli::run() {
+        Ok(Outcome::Answered) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => match error.downcast::<clap::Error>() {
             Ok(refused) => refuse(&refused),
@@ -45,7 +44,7 @@ fn refuse(refused: &clap::Error) -> ExitCode {
     }
 }
 
-/// The reader has seen enough: `sockdiag queues --watch | head -1`.
+/// The reader of the pipe has closed it: `sockdiag queues --watch | head -1`.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let cause = cause.downcast_ref::<io::Error>();

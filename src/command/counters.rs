@@ -9,7 +9,10 @@ use sockdiag::{
     model::{CounterId, Snapshot},
 };
 
-use super::{OutputArgs, PlaceArgs, Session, TimeArgs, collect, describe, options::Timing, usage};
+use super::{
+    Described, Outcome, OutputArgs, PlaceArgs, Session, Subcommand, TimeArgs, collect,
+    options::Timing, usage,
+};
 use crate::render::View;
 
 /// A sample is cheap: bursts last milliseconds.
@@ -22,18 +25,18 @@ Examples:
   sockdiag counters ListenOverflows \"SYNs to LISTEN sockets dropped\"
   sockdiag counters syn_queue 'MPTcpExt*'
 
-A counter is named as the kernel does (`ListenDrops`, `TcpExtListenDrops`), by the phrase that \
+Name a counter as the kernel does (`ListenDrops`, `TcpExtListenDrops`), by the phrase that \
 `netstat -s` prints (\"times the listen queue of a socket overflowed\"), by its group \
-(`accept_queue`), or by any part of its name. Counters belong to the network namespace, unless \
-their meaning says [whole host].")]
+(`accept_queue`), by a pattern (`MPTcpExt*`), or by any part of its name. Counters are per network \
+namespace, unless their meaning says [whole host].")]
 pub struct CountersArgs {
-    /// Show these counters or groups (default: those that tell of trouble and are not 0)
+    /// Show these counters or groups (default: problem counters that are not zero)
     #[arg(value_name = "NAME|GROUP", value_parser = NonEmptyStringValueParser::new(), value_hint = ValueHint::Other)]
     names: Vec<String>,
     /// Show every counter
     #[arg(short, long, conflicts_with = "names")]
     all: bool,
-    /// Take the drops at listeners apart: accept queue full, SYN queue full, other
+    /// Break listener drops down by cause: accept queue full, SYN queue full, other
     #[arg(long)]
     why: bool,
     #[command(flatten)]
@@ -44,31 +47,34 @@ pub struct CountersArgs {
     place: PlaceArgs,
 }
 
-/// Runs the subcommand.
-pub fn run(args: &CountersArgs) -> anyhow::Result<()> {
-    if args.output.wants_columns() {
-        return describe::columns::<CountersReport>();
-    }
-    let mut session = Session::new(
-        &args.output,
-        args.time.timing(SAMPLE_EVERY),
-        View::default(),
-    )?;
-    let kernel = args.place.kernel();
-    let namespaces = args.place.namespaces(&kernel)?;
-    let mut collector = Collector::new(kernel, Needs::counters()).within(namespaces);
-    let mut read = || collect(&mut collector, "reading counters");
-    let selection = args.selection(&mut read)?;
-    match session.timing() {
-        Timing::Sample { .. } => sample(&mut session, read, &selection, args.why),
-        _ => session.each_reading(read, |now, before| {
-            report(now, before, &selection, args.why)
-        }),
+impl Subcommand for CountersArgs {
+    const NAME: &'static str = "counters";
+    const ABOUT: &'static str = "Show which kernel counters changed, how fast, and what each means";
+    const REPORT: Option<Described> = Described::of::<CountersReport>();
+
+    fn run(self) -> anyhow::Result<Outcome> {
+        let mut session = Session::new(
+            &self.output,
+            self.time.timing(SAMPLE_EVERY),
+            View::default(),
+        )?;
+        let kernel = self.place.kernel();
+        let namespaces = self.place.namespaces(&kernel)?;
+        let mut collector = Collector::new(kernel, Needs::counters()).within(namespaces);
+        let mut read = || collect(&mut collector, "reading counters");
+        let selection = self.selection(&mut read)?;
+        match session.timing() {
+            Timing::Sample { .. } => sample(&mut session, read, &selection, self.why),
+            _ => session.each_reading(read, |now, before| {
+                report(now, before, &selection, self.why)
+            }),
+        }?;
+        Ok(Outcome::Answered)
     }
 }
 
 fn sample(
-    session: &mut Session,
+    session: &mut Session<CountersReport>,
     mut read: impl FnMut() -> anyhow::Result<Snapshot>,
     selection: &Selection,
     why: bool,
@@ -76,7 +82,6 @@ fn sample(
     let Timing::Sample { total, every } = session.timing() else {
         return Ok(());
     };
-    let look = session.look::<CountersReport>()?;
     let begun = Instant::now();
     let first = read()?;
     let mut samples = Samples::default();
@@ -88,7 +93,7 @@ fn sample(
     let last = read()?;
     let mut report = report(&last, Some((&first, elapsed)), selection, why);
     samples.fill(&mut report);
-    session.write(report, Some(elapsed), &look, "")
+    session.write(report, Some(elapsed), "")
 }
 
 impl CountersArgs {

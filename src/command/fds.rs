@@ -12,8 +12,8 @@ use sockdiag::{
 };
 
 use super::{
-    OutputArgs, PlaceArgs, Purpose, Session, TimeArgs, collect, describe, ensure_process,
-    options::Timing, queues::user_id,
+    Described, Outcome, OutputArgs, OwnedByArgs, PlaceArgs, Purpose, Session, Subcommand, TimeArgs,
+    collect, options::Timing,
 };
 use crate::render::View;
 
@@ -28,27 +28,20 @@ Examples:
   sockdiag fds --pid 4121 --types --why
 
 STATE is full (open() fails with EMFILE), near (80 % of the limit or more) or ok. SOFT is the limit \
-in force, HARD how far the process may raise it by itself; fs.nr_open bounds both. Growth (Δ/min) \
-and the time until the limit is reached (FULL IN) need two readings: --watch. Every process that \
-/proc shows is listed, whatever network namespace it is in, unless --netns names one; kernel \
-threads have no descriptors and are left out.")]
+in force, HARD the value up to which the process may raise it; fs.nr_open bounds both. Growth \
+(Δ/min) and the time until the limit is reached (FULL IN) need two readings: --watch. All visible \
+processes are listed, in any network namespace unless --netns names one; kernel threads have no \
+descriptors and are omitted.")]
 pub struct FdsArgs {
-    /// Show only processes of this name or id
-    #[arg(long, value_name = "NAME|PID", value_hint = ValueHint::Other)]
-    process: Option<String>,
-    /// Show only this process (may be repeated)
+    /// Show only these processes (comma-separated or repeated)
     #[arg(long, value_name = "PID", value_delimiter = ',', value_hint = ValueHint::Other)]
     pid: Vec<u32>,
-    /// Show only processes of this systemd unit, container or pod
-    #[arg(long, value_name = "UNIT", value_hint = ValueHint::Other)]
-    unit: Option<String>,
-    /// Show only processes that run as this user
-    #[arg(long, value_name = "NAME|UID", value_hint = ValueHint::Username)]
-    user: Option<String>,
-    /// Tell what the descriptors are: sockets by protocol, files, pipes, epoll, others
+    #[command(flatten)]
+    owned_by: OwnedByArgs,
+    /// Count descriptors by type: sockets by protocol, files, pipes, epoll, others
     #[arg(long)]
     types: bool,
-    /// Tell where the limits come from, and which line to change
+    /// Show where each limit comes from, and which line to change
     #[arg(long)]
     why: bool,
     #[command(flatten)]
@@ -59,42 +52,46 @@ pub struct FdsArgs {
     place: PlaceArgs,
 }
 
-/// Runs the subcommand.
-pub fn run(args: &FdsArgs) -> anyhow::Result<()> {
-    if args.output.wants_columns() {
-        return describe::columns::<FdsReport>();
+impl Subcommand for FdsArgs {
+    const NAME: &'static str = "fds";
+    const ABOUT: &'static str =
+        "Show which process is near its descriptor limit, and how near the host is to its own";
+    const REPORT: Option<Described> = Described::of::<FdsReport>();
+
+    fn run(self) -> anyhow::Result<Outcome> {
+        let mut session = Session::new(
+            &self.output,
+            self.time.timing(SAMPLE_EVERY),
+            View::default(),
+        )?;
+        let kernel = self.place.kernel();
+        self.check(&kernel)?;
+        let needs = Needs {
+            processes: Some(self.question(&kernel, session.timing())?),
+            ..Needs::default()
+        };
+        let selection = self.selection()?;
+        let most = self.most_examined()?;
+        let mut collector = Collector::new(kernel, needs);
+        session.each_report(
+            |purpose| {
+                let mut snapshot = collect(&mut collector, "reading processes")?;
+                if purpose == Purpose::Report {
+                    self.examine(&collector, &mut snapshot, &selection, most)?;
+                }
+                Ok(snapshot)
+            },
+            |now, before| report(now, before, &selection),
+            Samples::default(),
+        )?;
+        Ok(Outcome::Answered)
     }
-    let mut session = Session::new(
-        &args.output,
-        args.time.timing(SAMPLE_EVERY),
-        View::default(),
-    )?;
-    let kernel = args.place.kernel();
-    args.check(&kernel)?;
-    let needs = Needs {
-        processes: Some(args.question(&kernel, session.timing())?),
-        ..Needs::default()
-    };
-    let selection = args.selection()?;
-    let most = args.most_examined()?;
-    let mut collector = Collector::new(kernel, needs);
-    session.each_report(
-        |purpose| {
-            let mut snapshot = collect(&mut collector, "reading processes")?;
-            if purpose == Purpose::Report {
-                args.examine(&collector, &mut snapshot, &selection, most)?;
-            }
-            Ok(snapshot)
-        },
-        |now, before| report(now, before, &selection),
-        Samples::default(),
-    )
 }
 
 impl FdsArgs {
     /// What was named must be there when the program starts.
     fn check(&self, kernel: &Kernel) -> anyhow::Result<()> {
-        ensure_process(kernel, self.process.as_ref())?;
+        self.owned_by.check(kernel)?;
         let there = kernel.process_ids();
         for pid in &self.pid {
             anyhow::ensure!(there.contains(pid), "--pid {pid}: no such process");
@@ -120,9 +117,9 @@ impl FdsArgs {
 
     fn selection(&self) -> anyhow::Result<Selection> {
         Ok(Selection {
-            process: self.process.clone(),
-            unit: self.unit.clone(),
-            uid: self.user.as_deref().map(user_id).transpose()?,
+            process: self.owned_by.process.clone(),
+            unit: self.owned_by.unit.clone(),
+            uid: self.owned_by.uid()?,
         })
     }
 

@@ -2,18 +2,24 @@
 //! [`Session`]: it reads, reports and waits, in a loop where one is wanted.
 
 pub mod counters;
-pub mod describe;
 pub mod fds;
 mod options;
+mod outcome;
 pub mod ports;
 pub mod queues;
 mod session;
+mod subcommand;
 pub mod timewait;
 pub mod trace;
 mod wait;
 
-pub use options::{FamilyArgs, FormatArgs, OutputArgs, OwnerArgs, PlaceArgs, TimeArgs, seconds};
-pub use session::{Host, Purpose, Session};
+pub use options::{
+    FamilyArgs, FormatArgs, NameArgs, OutputArgs, OwnedByArgs, OwnerArgs, PlaceArgs, TimeArgs,
+    duration, wants_columns,
+};
+pub use outcome::Outcome;
+pub use session::{Purpose, Session, this_host};
+pub use subcommand::{Described, Subcommand};
 
 use std::{fmt, io};
 
@@ -21,12 +27,11 @@ use anyhow::anyhow;
 use sockdiag::{
     collect::{Collector, Needs},
     model::Snapshot,
-    source::Kernel,
 };
 
 use crate::render::NoSuchColumn;
 
-/// Wrong usage that only shows once the command line is understood: exit code 2.
+/// Wrong usage that clap cannot see: exit code 2.
 #[derive(Debug)]
 pub struct Usage(pub String);
 
@@ -38,22 +43,21 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// An error of wrong usage.
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
     Usage(message.into()).into()
 }
 
-/// The same of a column that was named and is none.
+/// Usage error for an unknown `--columns` or `--sort` key.
 pub fn no_such_column(NoSuchColumn(key): NoSuchColumn) -> anyhow::Error {
     usage(format!("no column {key:?}; --columns help lists them"))
 }
 
-/// Takes a snapshot; `doing` is what an error says that the program was doing.
+/// Takes a snapshot. Errors say that the program was `doing` this.
 pub fn collect(collector: &mut Collector, doing: &'static str) -> anyhow::Result<Snapshot> {
     collector.collect().map_err(|error| failed(error, doing))
 }
 
-/// The same for other parts than usual.
+/// Takes a snapshot of other parts than the collector's usual ones.
 pub fn collect_only(
     collector: &mut Collector,
     needs: &Needs,
@@ -80,13 +84,4 @@ pub fn with_way_in(error: anyhow::Error) -> anyhow::Error {
     } else {
         error
     }
-}
-
-/// The processes and users that a person names must be there when the program starts.
-pub fn ensure_process(kernel: &Kernel, process: Option<&String>) -> anyhow::Result<()> {
-    if let Some(process) = process {
-        let there = kernel.has_process(process);
-        anyhow::ensure!(there, "--process {process}: no such process");
-    }
-    Ok(())
 }

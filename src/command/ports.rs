@@ -9,8 +9,8 @@ use sockdiag::{
 };
 
 use super::{
-    FamilyArgs, OutputArgs, OwnerArgs, PlaceArgs, Purpose, Session, TimeArgs, collect_only,
-    describe, usage,
+    Described, FamilyArgs, NameArgs, Outcome, OutputArgs, OwnerArgs, PlaceArgs, Purpose, Session,
+    Subcommand, TimeArgs, collect_only, usage,
 };
 use crate::render::View;
 
@@ -24,24 +24,20 @@ Examples:
   sockdiag ports --by process --top 5
   sockdiag ports --json | jq '.tuples[] | select(.used_ratio > 0.8)'
 
-Counts TCP. Ephemeral ports run out for each source address, destination address and destination port, not for \
-the host: one local port serves many destinations. USED counts the ports held towards a \
+Covers TCP. Ephemeral ports run out per source address, destination address and destination port, \
+not per host: one local port serves many destinations. USED counts the ports in use towards a \
 destination in any state, TIME_WAIT included; FREE is what connect() may still choose. A port that \
-bind() gave to a socket is taken for every destination.")]
+a socket was bound to with bind() is taken for every destination.")]
 pub struct PortsArgs {
-    /// Make one line for each
+    /// One row for each
     #[arg(long, value_enum, value_name = "WHAT", default_value = "tuple")]
     by: ByArg,
     #[command(flatten)]
     family: FamilyArgs,
     #[command(flatten)]
     owners: OwnerArgs,
-    /// Show names of hosts and services for numbers
-    #[arg(short, long)]
-    resolve: bool,
-    /// Show numbers (the default)
-    #[arg(short, long, conflicts_with = "resolve")]
-    numeric: bool,
+    #[command(flatten)]
+    names: NameArgs,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -59,7 +55,7 @@ enum ByArg {
     Destination,
     /// Source address
     Source,
-    /// The process that holds the sockets
+    /// The process that owns the sockets
     Process,
 }
 
@@ -74,42 +70,46 @@ impl From<ByArg> for By {
     }
 }
 
-/// Runs the subcommand.
-pub fn run(args: &PortsArgs) -> anyhow::Result<()> {
-    if args.output.wants_columns() {
-        return describe::columns::<PortsReport>();
+impl Subcommand for PortsArgs {
+    const NAME: &'static str = "ports";
+    const ABOUT: &'static str =
+        "Show how close each source and destination are to running out of ephemeral ports";
+    const REPORT: Option<Described> = Described::of::<PortsReport>();
+
+    fn run(self) -> anyhow::Result<Outcome> {
+        if self.by == ByArg::Process && self.owners.needs() == OwnerNeeds::None {
+            return Err(usage(
+                "--by process needs the owners, which --no-owners leaves out",
+            ));
+        }
+        let view = View {
+            names: self.names.resolve,
+            ..View::default()
+        };
+        let mut session = Session::new(&self.output, self.time.timing(SAMPLE_EVERY), view)?;
+        let kernel = self.place.kernel();
+        let namespaces = self.place.namespaces(&kernel)?;
+        let selection = Selection {
+            by: self.by.into(),
+            families: self.family.families(),
+        };
+        let (needs, samples) = self.needs();
+        let mut collector = Collector::new(kernel, needs.clone()).within(namespaces);
+        let needs = |purpose| match purpose {
+            Purpose::Report => &needs,
+            Purpose::Sample => &samples,
+        };
+        session.each_report(
+            |purpose| collect_only(&mut collector, needs(purpose), "counting ports"),
+            |now, before| report(now, before, selection),
+            Samples::default(),
+        )?;
+        Ok(Outcome::Answered)
     }
-    if args.by == ByArg::Process && args.owners.needs() == OwnerNeeds::None {
-        return Err(usage(
-            "--by process needs the owners, which --no-owners spares",
-        ));
-    }
-    let view = View {
-        names: args.resolve,
-        ..View::default()
-    };
-    let mut session = Session::new(&args.output, args.time.timing(SAMPLE_EVERY), view)?;
-    let kernel = args.place.kernel();
-    let namespaces = args.place.namespaces(&kernel)?;
-    let selection = Selection {
-        by: args.by.into(),
-        families: args.family.families(),
-    };
-    let (needs, samples) = args.needs();
-    let mut collector = Collector::new(kernel, needs.clone()).within(namespaces);
-    let needs = |purpose| match purpose {
-        Purpose::Report => &needs,
-        Purpose::Sample => &samples,
-    };
-    session.each_report(
-        |purpose| collect_only(&mut collector, needs(purpose), "counting ports"),
-        |now, before| report(now, before, selection),
-        Samples::default(),
-    )
 }
 
 impl PortsArgs {
-    /// For a report, and for a sample: owners are looked up once, unless they make the lines.
+    /// For a report, and for a sample: samples skip the owners, unless rows are made of them.
     fn needs(&self) -> (Needs, Needs) {
         let by_process = self.by == ByArg::Process;
         let needs = Needs {

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use clap::{Args, ValueHint};
 use sockdiag::{
     analysis::queues::{QueueReport, Samples, Selection, report},
@@ -11,8 +10,8 @@ use sockdiag::{
 };
 
 use super::{
-    FamilyArgs, OutputArgs, OwnerArgs, PlaceArgs, Session, TimeArgs, collect, collect_only,
-    describe, ensure_process, options::Timing, usage,
+    Described, FamilyArgs, NameArgs, Outcome, OutputArgs, OwnedByArgs, OwnerArgs, PlaceArgs,
+    Session, Subcommand, TimeArgs, collect, collect_only, options::Timing, usage,
 };
 use crate::render::View;
 
@@ -29,47 +28,36 @@ Examples:
   sockdiag queues 'sport >= :1024 and not :8080' --sort drops --top 5
   sockdiag queues --unit api.service --json
 
-Filter, on the local end: `:8080`, `10.0.0.1:443`, `10.0.0.0/8`, `[::1]:80`, `sport >= :1024`, \
+FILTER applies to the local address: `:8080`, `10.0.0.1:443`, `10.0.0.0/8`, `[::1]:80`, `sport >= :1024`, \
 `src ADDR`, a unix path (`/run/*.sock`), joined by `and`, `or`, `not` and parentheses.
 
 LIMIT is the smaller of the backlog given to listen() and net.core.somaxconn at that time. A queue \
-of limit B holds B + 1: it is full when ACCEPT is greater than LIMIT. DROPS counts every packet \
-that the socket dropped, not overflows alone.")]
+with limit B holds B + 1 connections: it is full when ACCEPT is greater than LIMIT. DROPS counts \
+every packet that the socket dropped, not only overflows.")]
 pub struct QueuesArgs {
     /// Show only listeners that match
     #[arg(value_name = "FILTER", value_hint = ValueHint::Other)]
     filter: Vec<String>,
-    /// Show unix stream listeners too
+    /// Include unix stream listeners
     #[arg(short = 'x', long)]
     unix: bool,
-    /// Show the receive queues of UDP sockets too
+    /// Include UDP sockets and their receive queues
     #[arg(short, long)]
     udp: bool,
     #[command(flatten)]
     family: FamilyArgs,
-    /// Show the sockets of a SO_REUSEPORT group as one row, and the fullest of them
+    /// Show each SO_REUSEPORT group as one row, with its fullest socket
     #[arg(long, conflicts_with = "sample_for")]
     fold: bool,
-    /// Do not count half-open connections (spares a walk over all sockets of the host)
+    /// Do not count half-open connections (avoids a scan of all sockets of the host)
     #[arg(long)]
     no_syn: bool,
-    /// Show only listeners that a process of this name or id holds
-    #[arg(long, value_name = "NAME|PID", value_hint = ValueHint::Other)]
-    process: Option<String>,
-    /// Show only listeners of this systemd unit, container or pod
-    #[arg(long, value_name = "UNIT", value_hint = ValueHint::Other)]
-    unit: Option<String>,
-    /// Show only listeners that this user made
-    #[arg(long, value_name = "NAME|UID", value_hint = ValueHint::Username)]
-    user: Option<String>,
+    #[command(flatten)]
+    owned_by: OwnedByArgs,
     #[command(flatten)]
     owners: OwnerArgs,
-    /// Show names of hosts, services and users for numbers
-    #[arg(short, long)]
-    resolve: bool,
-    /// Show numbers (the default)
-    #[arg(short, long, conflicts_with = "resolve")]
-    numeric: bool,
+    #[command(flatten)]
+    names: NameArgs,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -78,48 +66,52 @@ pub struct QueuesArgs {
     place: PlaceArgs,
 }
 
-/// Runs the subcommand.
-pub fn run(args: &QueuesArgs) -> anyhow::Result<()> {
-    if args.output.wants_columns() {
-        return describe::columns::<QueueReport>();
-    }
-    let selection = args.selection()?;
-    args.check(&selection)?;
-    let view = View {
-        folded: args.fold,
-        names: args.resolve,
-        ..View::default()
-    };
-    let mut session = Session::new(&args.output, args.time.timing(SAMPLE_EVERY), view)?;
-    let kernel = args.place.kernel();
-    ensure_process(&kernel, args.process.as_ref())?;
-    let namespaces = args.place.namespaces(&kernel)?;
-    let needs = args.needs(&selection);
-    let mut collector = Collector::new(kernel, needs.clone()).within(namespaces);
-    let fold = |mut report: QueueReport| {
-        if args.fold {
-            report.fold();
-        }
-        report
-    };
-    match session.timing() {
-        Timing::Sample { .. } => {
-            let samples = Needs {
-                listeners: needs.listeners,
-                ..Needs::default()
-            };
-            sample(&mut session, &mut collector, &samples, &selection, fold)
-        }
-        _ => session.each_reading(
-            || collect(&mut collector, DOING),
-            |now, before| fold(report(now, before, &selection)),
-        ),
+impl Subcommand for QueuesArgs {
+    const NAME: &'static str = "queues";
+    const ABOUT: &'static str =
+        "Show which listener is filling or dropping: accept queue, SYN queue, drops, owner";
+    const REPORT: Option<Described> = Described::of::<QueueReport>();
+
+    fn run(self) -> anyhow::Result<Outcome> {
+        let selection = self.selection()?;
+        self.check(&selection)?;
+        let view = View {
+            folded: self.fold,
+            names: self.names.resolve,
+            ..View::default()
+        };
+        let mut session = Session::new(&self.output, self.time.timing(SAMPLE_EVERY), view)?;
+        let kernel = self.place.kernel();
+        self.owned_by.check(&kernel)?;
+        let namespaces = self.place.namespaces(&kernel)?;
+        let needs = self.needs(&selection);
+        let mut collector = Collector::new(kernel, needs.clone()).within(namespaces);
+        let fold = |mut report: QueueReport| {
+            if self.fold {
+                report.fold();
+            }
+            report
+        };
+        match session.timing() {
+            Timing::Sample { .. } => {
+                let samples = Needs {
+                    listeners: needs.listeners,
+                    ..Needs::default()
+                };
+                sample(&mut session, &mut collector, &samples, &selection, fold)
+            }
+            _ => session.each_reading(
+                || collect(&mut collector, DOING),
+                |now, before| fold(report(now, before, &selection)),
+            ),
+        }?;
+        Ok(Outcome::Answered)
     }
 }
 
 /// Looks at LISTEN alone many times, and once at everything in the end.
 fn sample(
-    session: &mut Session,
+    session: &mut Session<QueueReport>,
     collector: &mut Collector,
     samples_need: &Needs,
     selection: &Selection,
@@ -128,7 +120,6 @@ fn sample(
     let Timing::Sample { total, every } = session.timing() else {
         return Ok(());
     };
-    let look = session.look::<QueueReport>()?;
     let begun = Instant::now();
     let first = collect_only(collector, samples_need, DOING)?;
     let mut samples = Samples::default();
@@ -149,7 +140,7 @@ fn sample(
             .incomplete
             .push(Incomplete::counted("listeners", why, closed));
     }
-    session.write(fold(report), Some(elapsed), &look, "")
+    session.write(fold(report), Some(elapsed), "")
 }
 
 fn shown<'a>(
@@ -167,25 +158,24 @@ impl QueuesArgs {
             "" => None,
             _ => Some(Filter::parse(&text).map_err(|error| usage(format!("filter: {error}")))?),
         };
-        let uid = self.user.as_deref().map(user_id).transpose()?;
         Ok(Selection {
             filter,
             family: self.family.only(),
-            uid,
-            process: self.process.clone(),
-            unit: self.unit.clone(),
+            uid: self.owned_by.uid()?,
+            process: self.owned_by.process.clone(),
+            unit: self.owned_by.unit.clone(),
         })
     }
 
     fn check(&self, selection: &Selection) -> anyhow::Result<()> {
         if self.owners.needs() == OwnerNeeds::None && selection.process.is_some() {
             return Err(usage(
-                "--process needs the owners, which --no-owners spares",
+                "--process needs the owners, which --no-owners leaves out",
             ));
         }
         if self.fold && !self.output.settings()?.format.is_for_rows() {
             return Err(usage(
-                "--fold is for tables and CSV; JSON and Prometheus keep each socket",
+                "--fold applies to tables and CSV; JSON and Prometheus show each socket",
             ));
         }
         Ok(())
@@ -206,13 +196,4 @@ impl QueuesArgs {
             ..Needs::default()
         }
     }
-}
-
-/// The user that a person names.
-pub fn user_id(name: &str) -> anyhow::Result<u32> {
-    let by_name = || uzers::get_user_by_name(name).map(|user| user.uid());
-    let by_number = name.parse().ok();
-    by_number
-        .or_else(by_name)
-        .with_context(|| format!("--user {name}: no such user"))
 }

@@ -1,4 +1,4 @@
-//! The reading loop: read, report, wait, and again where that is wanted.
+//! The reading loop: read, report, wait, repeat.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -14,63 +14,44 @@ use super::{
     usage,
     wait::{Waiter, Woken, suspend},
 };
-use crate::render::{Look, Moment, Output, Tabular, View};
+use crate::render::{Host, Listed, Sink, View};
 
-/// What a reading is for.
+/// What a snapshot is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// For all that is shown.
+    /// Everything that is shown.
     Report,
-    /// For the numbers that are sampled alone.
+    /// Only the numbers that are sampled.
     Sample,
 }
 
-/// The host that is looked at.
-pub struct Host {
-    name: String,
-    kernel: String,
-}
-
-impl Host {
-    /// This one, if its kernel is not too old.
-    pub fn this() -> anyhow::Result<Self> {
-        let system = rustix::system::uname();
-        let release = system.release().to_string_lossy();
-        // RHEL 8 has 4.18.
-        if is_at_least(&release, (4, 18)) == Some(false) {
-            return Err(usage(format!(
-                "needs Linux 4.18 or later; this is {release}"
-            )));
-        }
-        Ok(Host {
-            name: system.nodename().to_string_lossy().into_owned(),
-            kernel: release.into_owned(),
-        })
+/// This host, if its kernel is not too old.
+pub fn this_host() -> anyhow::Result<Host> {
+    let system = rustix::system::uname();
+    let release = system.release().to_string_lossy();
+    // RHEL 8 has 4.18.
+    if is_at_least(&release, (4, 18)) == Some(false) {
+        return Err(usage(format!(
+            "needs Linux 4.18 or later; this is {release}"
+        )));
     }
-
-    /// Now, so long after what is compared with.
-    pub fn moment(&self, elapsed: Option<Duration>) -> Moment {
-        Moment {
-            time: jiff::Timestamp::now(),
-            host: self.name.clone(),
-            kernel: self.kernel.clone(),
-            elapsed,
-        }
-    }
+    Ok(Host {
+        name: system.nodename().to_string_lossy().into_owned(),
+        kernel: release.into_owned(),
+    })
 }
 
 /// One run of a report: where it goes and when it is made.
-pub struct Session {
-    output: Output,
+pub struct Session<R: Listed> {
+    sink: Sink<R>,
     timing: Timing,
-    host: Host,
-    view: View,
+    host: String,
 }
 
-impl Session {
-    /// Prepares it from the flags.
+impl<R: Listed> Session<R> {
+    /// Opens the output that the flags ask for.
     pub fn new(output: &OutputArgs, timing: Timing, view: View) -> anyhow::Result<Self> {
-        let host = Host::this()?;
+        let host = this_host()?;
         let view = View {
             changes: matches!(timing, Timing::Watch { .. } | Timing::Sample { .. }),
             sampled: matches!(timing, Timing::Sample { .. }),
@@ -79,35 +60,31 @@ impl Session {
         let settings = output.settings()?;
         timing.check(&settings)?;
         Ok(Session {
-            output: Output::new(settings),
+            host: host.name.clone(),
+            sink: Sink::of_reports(&settings, view, host).map_err(no_such_column)?,
             timing,
-            host,
-            view,
         })
     }
 
-    /// When readings are made.
     pub fn timing(&self) -> Timing {
         self.timing
     }
 
-    /// Takes one snapshot, or one after the other, and writes a report on each. The function that
-    /// makes it gets the snapshot to compare with and the time since, except on the first.
-    pub fn each_reading<R: Tabular>(
+    /// Takes one snapshot, or one per interval, and writes a report on each. `report` gets the
+    /// snapshot to compare with and the time since then, except for the first.
+    pub fn each_reading(
         &mut self,
         mut read: impl FnMut() -> anyhow::Result<Snapshot>,
         report: impl Fn(&Snapshot, Option<(&Snapshot, Duration)>) -> R,
     ) -> anyhow::Result<()> {
-        let look = self.look::<R>()?;
         let Timing::Watch { interval, count } = self.timing else {
             let now = read()?;
-            return self.write(report(&now, None), None, &look, "");
+            return self.write(report(&now, None), None, "");
         };
-        self.output.open_screen().context("opening the screen")?;
+        self.sink.open_screen().context("opening the screen")?;
         let mut waiter =
-            Waiter::new(self.output.screen().is_some()).context("watching for signals")?;
-        // Changes are those between the last two readings of what is compared, which may be older
-        // than this one.
+            Waiter::new(self.sink.screen().is_some()).context("watching for signals")?;
+        // What is compared may have been read less often than once per interval.
         let (mut before, mut last): (Option<Snapshot>, Option<Snapshot>) = (None, None);
         for reading in 1.. {
             let taken = Instant::now();
@@ -120,23 +97,22 @@ impl Session {
                 .map(|before| (before, now.elapsed_since(before)));
             let elapsed = earlier.map(|(_, elapsed)| elapsed);
             let head = self.head(interval, reading);
-            self.write(report(&now, earlier), elapsed, &look, &head)?;
+            self.write(report(&now, earlier), elapsed, &head)?;
             if Some(reading) == count {
                 break;
             }
-            let redraw =
-                |session: &mut Self| session.write(report(&now, earlier), elapsed, &look, &head);
+            let redraw = |session: &mut Self| session.write(report(&now, earlier), elapsed, &head);
             if !self.wait(&mut waiter, taken + interval, redraw)? {
                 break;
             }
             last = last.or(Some(now));
         }
-        self.output.close_screen().context("closing the screen")
+        self.sink.close_screen().context("closing the screen")
     }
 
-    /// Makes one report, one after the other, or one on many samples, as was asked. `read` is told
-    /// what for.
-    pub fn each_report<R: Tabular>(
+    /// Writes one report, one per interval, or one on many samples. `read` gets the purpose of the
+    /// snapshot.
+    pub fn each_report(
         &mut self,
         mut read: impl FnMut(Purpose) -> anyhow::Result<Snapshot>,
         report: impl Fn(&Snapshot, Option<(&Snapshot, Duration)>) -> R,
@@ -145,7 +121,6 @@ impl Session {
         let Timing::Sample { total, every } = self.timing else {
             return self.each_reading(|| read(Purpose::Report), report);
         };
-        let look = self.look::<R>()?;
         let begun = Instant::now();
         let first = read(Purpose::Sample)?;
         self.each_sample(total, every, |_| {
@@ -155,27 +130,27 @@ impl Session {
         let elapsed = begun.elapsed();
         let mut last = report(&read(Purpose::Report)?, Some((&first, elapsed)));
         samples.fill(&mut last);
-        self.write(last, Some(elapsed), &look, "")
+        self.write(last, Some(elapsed), "")
     }
 
-    /// Takes quick looks for as long as was asked, or until stopped; each is told the time since
-    /// the one before.
+    /// Takes samples for as long as was asked, or until stopped. `sample` gets the time since the
+    /// previous one.
     pub fn each_sample(
         &mut self,
         total: Duration,
         every: Duration,
-        mut look: impl FnMut(Duration) -> anyhow::Result<()>,
+        mut sample: impl FnMut(Duration) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut waiter = Waiter::new(false).context("watching for signals")?;
-        tell_sampling(total, every)?;
+        announce_sampling(total, every)?;
         let end = Instant::now() + total;
         let mut last = Instant::now();
         let mut due = last;
         loop {
             let now = Instant::now();
-            look(now - last)?;
+            sample(now - last)?;
             last = now;
-            // After a look that came too late the next is a whole interval away, not at once.
+            // After a late sample the next one is a whole interval away, not immediate.
             due = (due + every).max(now + every.min(now.saturating_duration_since(due)));
             if due > end || wait_until(&mut waiter, due)? == Woken::Stop {
                 return Ok(());
@@ -183,27 +158,18 @@ impl Session {
         }
     }
 
-    /// Finds the columns that were named.
-    pub fn look<R: Tabular>(&self) -> anyhow::Result<Look> {
-        self.output.look::<R>().map_err(no_such_column)
-    }
-
-    /// Writes one report.
-    pub fn write<R: Tabular>(
+    pub fn write(
         &mut self,
         report: R,
         elapsed: Option<Duration>,
-        look: &Look,
         head: &str,
     ) -> anyhow::Result<()> {
-        let moment = self.host.moment(elapsed);
-        self.output
-            .report(report, &moment, &self.view, look, head)
-            .context("writing the report")
+        let written = self.sink.report(report, elapsed, head);
+        written.context("writing the report")
     }
 
-    /// Waits for the next reading; redraws meanwhile where the terminal changed. `false` when it
-    /// is time to stop.
+    /// Waits for the next reading; redraws when the terminal changes. `false` when it is time to
+    /// stop.
     fn wait(
         &mut self,
         waiter: &mut Waiter,
@@ -214,7 +180,7 @@ impl Session {
             match waiter.until(deadline).context("waiting")? {
                 Woken::Time => return Ok(true),
                 Woken::Stop => return Ok(false),
-                Woken::Resized if self.output.screen().is_some() => redraw(self)?,
+                Woken::Resized if self.sink.screen().is_some() => redraw(self)?,
                 Woken::Resized => {}
                 Woken::Suspend => {
                     self.lend_terminal()?;
@@ -225,7 +191,7 @@ impl Session {
     }
 
     fn lend_terminal(&self) -> io::Result<()> {
-        let Some(screen) = self.output.screen() else {
+        let Some(screen) = self.sink.screen() else {
             return Ok(());
         };
         screen.suspend();
@@ -236,19 +202,19 @@ impl Session {
     fn head(&self, interval: Duration, reading: u64) -> String {
         let time = jiff::Zoned::now().strftime("%F %H:%M:%S");
         let every = interval.as_secs_f64();
-        let quit = if self.output.screen().is_some() {
+        let quit = if self.sink.screen().is_some() {
             "; q quits"
         } else {
             ""
         };
         format!(
             "{}  {time}  every {every}s  (reading {reading}{quit})",
-            self.host.name
+            self.host
         )
     }
 }
 
-/// Waits for the time or the end; nothing else matters where nothing is shown.
+/// Waits for the time or a stop. Nothing else matters while nothing is shown.
 fn wait_until(waiter: &mut Waiter, due: Instant) -> anyhow::Result<Woken> {
     loop {
         match waiter.until(due).context("waiting")? {
@@ -258,14 +224,14 @@ fn wait_until(waiter: &mut Waiter, due: Instant) -> anyhow::Result<Woken> {
     }
 }
 
-/// Tells a person why nothing is seen for a while.
-fn tell_sampling(total: Duration, every: Duration) -> io::Result<()> {
+/// Explains to a person why nothing happens for a while.
+fn announce_sampling(total: Duration, every: Duration) -> io::Result<()> {
     let mut stderr = io::stderr();
     if !stderr.is_terminal() {
         return Ok(());
     }
     writeln!(
         stderr,
-        "sampling every {every:?} for {total:?}; Ctrl-C reports what there is by then"
+        "sampling every {every:?} for {total:?}; Ctrl-C ends early with a report"
     )
 }

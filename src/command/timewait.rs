@@ -9,8 +9,8 @@ use sockdiag::{
 };
 
 use super::{
-    FamilyArgs, OutputArgs, OwnerArgs, PlaceArgs, Purpose, Session, TimeArgs, collect_only,
-    describe,
+    Described, FamilyArgs, Outcome, OutputArgs, OwnerArgs, PlaceArgs, Purpose, Session, Subcommand,
+    TimeArgs, collect_only,
 };
 use crate::render::View;
 
@@ -26,21 +26,18 @@ Examples:
 
 The end that closes a connection first keeps it in TIME_WAIT for a minute. That is harmless unless \
 the ports towards one destination run out (`sockdiag ports`) or there are more than \
-net.ipv4.tcp_max_tw_buckets, when the kernel forgets connections at once. A TIME_WAIT has no owner: \
-`buckets` are what that limit counts, `lost` \
-connections that were forgotten for want of one, `draining` how many run out a second over the next \
-ten. LIKELY OWNER is the holder of the listener, or of a live connection to the same destination.")]
+net.ipv4.tcp_max_tw_buckets: then the kernel drops the TIME_WAIT state at once. `buckets` are what \
+that limit counts, `lost` the connections for which there was none, `draining` how many expire per \
+second over the next ten seconds. A TIME_WAIT socket has no owner: LIKELY OWNER is the owner of the \
+listener, or of a live connection to the same destination.")]
 pub struct TimewaitArgs {
-    /// Make one line for each
+    /// One row for each
     #[arg(long, value_enum, value_name = "WHAT", default_value = "service")]
     by: ByArg,
     #[command(flatten)]
     family: FamilyArgs,
     #[command(flatten)]
     owners: OwnerArgs,
-    /// Show numbers (they always are)
-    #[arg(short, long, hide = true)]
-    numeric: bool,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -79,36 +76,40 @@ impl From<ByArg> for By {
     }
 }
 
-/// Runs the subcommand.
-pub fn run(args: &TimewaitArgs) -> anyhow::Result<()> {
-    if args.output.wants_columns() {
-        return describe::columns::<TimewaitReport>();
+impl Subcommand for TimewaitArgs {
+    const NAME: &'static str = "timewait";
+    const ABOUT: &'static str =
+        "Show where TIME_WAIT sockets come from, how fast they expire, and how close the limit is";
+    const REPORT: Option<Described> = Described::of::<TimewaitReport>();
+
+    fn run(self) -> anyhow::Result<Outcome> {
+        let timing = self.time.timing(SAMPLE_EVERY);
+        let mut session = Session::new(&self.output, timing, View::default())?;
+        let kernel = self.place.kernel();
+        let namespaces = self.place.namespaces(&kernel)?;
+        let selection = Selection {
+            by: self.by.into(),
+            families: self.family.families(),
+        };
+        let needs = Needs {
+            owners: self.owners.needs(),
+            ..Needs::timewait()
+        };
+        let samples = Needs {
+            owners: OwnerNeeds::None,
+            unthrottled: true,
+            ..Needs::timewait()
+        };
+        let mut collector = Collector::new(kernel, needs.clone()).within(namespaces);
+        let needs = |purpose| match purpose {
+            Purpose::Report => &needs,
+            Purpose::Sample => &samples,
+        };
+        session.each_report(
+            |purpose| collect_only(&mut collector, needs(purpose), "counting TIME_WAITs"),
+            |now, before| report(now, before, selection),
+            Samples::default(),
+        )?;
+        Ok(Outcome::Answered)
     }
-    let timing = args.time.timing(SAMPLE_EVERY);
-    let mut session = Session::new(&args.output, timing, View::default())?;
-    let kernel = args.place.kernel();
-    let namespaces = args.place.namespaces(&kernel)?;
-    let selection = Selection {
-        by: args.by.into(),
-        families: args.family.families(),
-    };
-    let needs = Needs {
-        owners: args.owners.needs(),
-        ..Needs::timewait()
-    };
-    let samples = Needs {
-        owners: OwnerNeeds::None,
-        unthrottled: true,
-        ..Needs::timewait()
-    };
-    let mut collector = Collector::new(kernel, needs.clone()).within(namespaces);
-    let needs = |purpose| match purpose {
-        Purpose::Report => &needs,
-        Purpose::Sample => &samples,
-    };
-    session.each_report(
-        |purpose| collect_only(&mut collector, needs(purpose), "counting TIME_WAITs"),
-        |now, before| report(now, before, selection),
-        Samples::default(),
-    )
 }

@@ -61,7 +61,7 @@ impl Waiter {
     pub fn until(&mut self, deadline: Instant) -> io::Result<Woken> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            if let Some(woken) = self.look(left)? {
+            if let Some(woken) = self.poll(left)? {
                 return Ok(woken);
             }
             if left.is_zero() {
@@ -70,7 +70,7 @@ impl Waiter {
         }
     }
 
-    fn look(&mut self, longest: Duration) -> io::Result<Option<Woken>> {
+    fn poll(&mut self, longest: Duration) -> io::Result<Option<Woken>> {
         let standard_input = stdin();
         let mut watched = vec![
             (Woken::Stop, PollFd::new(&self.stop, PollFlags::IN)),

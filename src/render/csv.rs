@@ -1,37 +1,88 @@
-//! Comma-separated values (RFC 4180): every column, unrounded, unknown as an empty field.
+//! Comma-separated values (RFC 4180): every column, unrounded, unknown as an empty field. The time
+//! of the reading comes first.
 
-use std::io::{self, Write};
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
 
-use super::{Cell, Moment, table::Column};
+use super::{
+    sink::{Moment, Out, Writer},
+    table::{Column, Tabular, View, columns},
+};
 
-/// Writes the head line, if wanted, and a record for each row; the time of the reading comes first.
-pub fn write<R>(
-    out: &mut dyn Write,
-    columns: &[&Column<R>],
-    rows: &[Vec<Cell>],
-    moment: &Moment,
-    header: bool,
-) -> io::Result<()> {
-    let mut writer = csv::Writer::from_writer(out);
-    if header {
-        let keys = columns.iter().map(|column| column.key);
-        writer
-            .write_record(std::iter::once("time").chain(keys))
-            .map_err(io_error)?;
-    }
-    let time = format!("{:.3}", moment.time);
-    for row in rows {
-        let fields = row.iter().map(|cell| cell.value.raw());
-        writer
-            .write_record(std::iter::once(time.clone()).chain(fields))
-            .map_err(io_error)?;
-    }
-    writer.flush()
+/// One record per row. The header is written once, however many reports follow each other.
+pub struct Csv<R: 'static> {
+    columns: Vec<&'static Column<R>>,
+    view: View,
+    owes_header: bool,
 }
 
-fn io_error(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
+impl<R> Csv<R> {
+    /// `named` are the columns to write; by default all.
+    pub fn new<T: Tabular<Row = R>>(
+        header: bool,
+        view: View,
+        named: Option<Vec<&'static str>>,
+    ) -> Self {
+        let columns = match named {
+            Some(keys) => columns(T::columns(), &keys),
+            None => T::for_programs(),
+        };
+        Csv {
+            columns,
+            view,
+            owes_header: header,
+        }
+    }
+
+    fn header(&mut self, out: &mut Out) -> io::Result<()> {
+        if std::mem::take(&mut self.owes_header) {
+            write!(out, "time")?;
+            for column in &self.columns {
+                write!(out, ",{}", column.key)?;
+            }
+            writeln!(out)?;
+        }
+        Ok(())
+    }
+}
+
+impl<T: Tabular> Writer<T> for Csv<T::Row> {
+    fn begin(&mut self, out: &mut Out, _head: &str) -> io::Result<()> {
+        self.header(out)
+    }
+
+    fn row(&mut self, out: &mut Out, row: &T::Row, moment: &Moment) -> io::Result<()> {
+        self.header(out)?;
+        write!(out, "{:.3}", moment.time)?;
+        for column in &self.columns {
+            let value = (column.cell)(row, &self.view).value.raw();
+            write!(out, ",{}", quoted(&value))?;
+        }
+        writeln!(out)
+    }
+
+    fn end(&mut self, out: &mut Out, _: &T, _: &Moment) -> io::Result<()> {
+        self.header(out)
+    }
+}
+
+fn quoted(field: &str) -> Cow<'_, str> {
+    match field.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", field.replace('"', "\"\"")).into(),
+        false => field.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn only_what_would_be_misread_is_quoted() {
+        assert_eq!(quoted("api worker"), "api worker");
+        assert_eq!(quoted("a,b"), "\"a,b\"");
+        assert_eq!(quoted("say \"hi\"\n"), "\"say \"\"hi\"\"\n\"");
     }
 }

@@ -1,6 +1,6 @@
-//! The published JSON: one compact object a line, the envelope first.
+//! The published JSON: one compact object per line, the envelope first.
 
-use std::io;
+use std::io::{self, Write};
 
 use serde::Serialize;
 use sockdiag::{
@@ -8,11 +8,14 @@ use sockdiag::{
     model::Incomplete,
 };
 
-use super::Moment;
+use super::{
+    sink::{Host, Moment, Out, Writer},
+    table::Tabular,
+};
 
 /// What stands around every report.
 #[derive(Serialize, schemars::JsonSchema)]
-pub struct Envelope<'a, R> {
+struct Envelope<'a, R> {
     /// `sockdiag/NAME/vVERSION`
     schema: String,
     /// When it was read: RFC 3339, UTC.
@@ -31,21 +34,68 @@ pub struct Envelope<'a, R> {
     report: &'a R,
 }
 
-/// Appends one line.
-pub fn write<R: Report>(out: &mut Vec<u8>, report: &R, moment: &Moment) -> io::Result<()> {
-    let envelope = Envelope {
-        schema: format!("sockdiag/{}", R::SCHEMA),
-        time: format!("{:.3}", moment.time),
-        host: &moment.host,
-        kernel: &moment.kernel,
-        elapsed_ms: moment.elapsed.map(|elapsed| elapsed.as_millis() as u64),
-        incomplete: report.incomplete(),
-        findings: report.findings(),
-        report,
-    };
-    serde_json::to_writer(&mut *out, &envelope).map_err(io::Error::from)?;
-    out.push(b'\n');
-    Ok(())
+/// One object per report; of a stream, one per row and one for the summary.
+pub struct Json {
+    host: Host,
+    rows_are_lines: bool,
+    /// Reused for each line: many small writes cost more than one large copy.
+    line: Vec<u8>,
+}
+
+impl Json {
+    /// Each report holds its rows.
+    pub fn of_reports(host: Host) -> Self {
+        Json {
+            host,
+            rows_are_lines: false,
+            line: Vec::new(),
+        }
+    }
+
+    /// Each row is an object of its own.
+    pub fn of_lines(host: Host) -> Self {
+        Json {
+            rows_are_lines: true,
+            ..Json::of_reports(host)
+        }
+    }
+
+    fn write<T: Report, R: Serialize>(
+        &mut self,
+        out: &mut Out,
+        report: &R,
+        (incomplete, findings): (&[Incomplete], &[Finding]),
+        moment: &Moment,
+    ) -> io::Result<()> {
+        let envelope = Envelope {
+            schema: format!("sockdiag/{}", T::SCHEMA),
+            time: format!("{:.3}", moment.time),
+            host: &self.host.name,
+            kernel: &self.host.kernel,
+            elapsed_ms: moment.elapsed.map(|elapsed| elapsed.as_millis() as u64),
+            incomplete,
+            findings,
+            report,
+        };
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, &envelope).map_err(io::Error::from)?;
+        self.line.push(b'\n');
+        out.write_all(&self.line)
+    }
+}
+
+impl<T: Tabular> Writer<T> for Json {
+    fn row(&mut self, out: &mut Out, row: &T::Row, moment: &Moment) -> io::Result<()> {
+        match self.rows_are_lines {
+            true => self.write::<T, _>(out, row, (&[], &[]), moment),
+            false => Ok(()),
+        }
+    }
+
+    fn end(&mut self, out: &mut Out, report: &T, moment: &Moment) -> io::Result<()> {
+        let around = (report.incomplete(), report.findings());
+        self.write::<T, _>(out, report, around, moment)
+    }
 }
 
 /// The JSON Schema of a report in its envelope, from the types that are written.

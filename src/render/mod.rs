@@ -1,26 +1,23 @@
-//! Everything that is written for people and machines.
+//! Output: tables for people, JSON, CSV and metrics for programs.
 
 mod csv;
 mod findings;
 mod json;
 mod names;
 mod notes;
-mod output;
 mod prom;
 mod screen;
-mod stream;
+mod settings;
+mod sink;
 mod style;
 pub mod table;
 mod terminal;
 pub mod text;
 
 pub use json::schema;
-pub use output::{
-    Format, Look, Moment, NoSuchColumn, Output, Settings, chosen, help as table_help,
-};
-pub use prom::{Kind, Labels, Metric};
 pub use screen::Screen;
-pub use stream::{Layout, Stream};
+pub use settings::{Format, Settings};
+pub use sink::{Host, Sink};
 pub use style::{Colour, Tone};
-pub use table::{Cell, Rising, Tabular, View};
+pub use table::{Cell, Listed, NoSuchColumn, Rising, Tabular, View, column_help};
 pub use terminal::{size, terminal_can_move};

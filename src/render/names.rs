@@ -28,7 +28,7 @@ pub fn local(local: &LocalReport) -> String {
     })
 }
 
-/// The same for one end of a connection.
+/// One end of a connection, resolved.
 pub fn address(end: Address) -> String {
     local(&LocalReport::Inet {
         address: end.address,

@@ -6,74 +6,114 @@ use std::{
     io::{self, Write},
 };
 
-/// What may happen to a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// It only rises, or starts anew.
-    Counter,
-    /// It rises and falls.
-    Gauge,
-}
+use super::{
+    sink::{Moment, Out, Writer},
+    table::Tabular,
+};
 
-/// A metric with all its samples.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Metric {
-    /// Full name, with its unit and, for counters, `_total`.
-    pub name: &'static str,
-    /// One line.
-    pub help: &'static str,
-    /// What may happen to it.
-    pub kind: Kind,
-    samples: BTreeMap<Labels, f64>,
+/// The metrics of a report, or of the summary of a stream.
+pub struct Prom;
+
+impl<T: Tabular> Writer<T> for Prom {
+    fn end(&mut self, out: &mut Out, report: &T, _: &Moment) -> io::Result<()> {
+        report.write_metrics(out)
+    }
 }
 
 /// Names and values; a name is an identifier, a value any text.
 pub type Labels = Vec<(&'static str, String)>;
 
-impl Metric {
-    /// A metric without samples yet.
-    pub fn new(name: &'static str, kind: Kind, help: &'static str) -> Self {
-        Metric {
+/// A metric, made of rows of one type. An entry of a static table, as a column is.
+pub struct Series<R: 'static> {
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    combine: fn(f64, f64) -> f64,
+    labels: fn(&R) -> Labels,
+    value: fn(&R) -> Option<f64>,
+}
+
+impl<R> Series<R> {
+    /// A value that rises and falls. Rows with equal labels are added up.
+    pub const fn gauge(
+        name: &'static str,
+        help: &'static str,
+        labels: fn(&R) -> Labels,
+        value: fn(&R) -> Option<f64>,
+    ) -> Self {
+        Series {
             name,
+            kind: "gauge",
             help,
-            kind,
-            samples: BTreeMap::new(),
+            combine: |one, other| one + other,
+            labels,
+            value,
         }
     }
 
-    /// Adds to the sample with these labels, so that none stands twice.
-    pub fn add(&mut self, labels: &Labels, value: f64) {
-        *self.samples.entry(labels.clone()).or_default() += value;
+    /// A value that only rises, until it restarts at 0. Its name ends in `_total`.
+    pub const fn counter(
+        name: &'static str,
+        help: &'static str,
+        labels: fn(&R) -> Labels,
+        value: fn(&R) -> Option<f64>,
+    ) -> Self {
+        Series {
+            kind: "counter",
+            ..Series::gauge(name, help, labels, value)
+        }
     }
 
-    /// Keeps the largest of the samples with these labels.
-    pub fn raise(&mut self, labels: &Labels, value: f64) {
-        let sample = self.samples.entry(labels.clone()).or_insert(value);
-        *sample = sample.max(value);
+    /// Of rows with equal labels takes the largest value instead of the sum.
+    pub const fn largest(self) -> Self {
+        Series {
+            combine: f64::max,
+            ..self
+        }
     }
 }
 
-/// Writes the metrics that have samples.
-pub fn write(out: &mut dyn Write, metrics: &[Metric]) -> io::Result<()> {
-    for metric in metrics.iter().filter(|metric| !metric.samples.is_empty()) {
-        let kind = match metric.kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-        };
-        writeln!(out, "# HELP {} {}", metric.name, metric.help)?;
-        writeln!(out, "# TYPE {} {kind}", metric.name)?;
-        for (labels, value) in &metric.samples {
-            let labels: Vec<String> = labels
+pub fn no_labels<R>(_: &R) -> Labels {
+    Labels::new()
+}
+
+/// Writes the series that have samples.
+pub fn write<'a, R>(
+    out: &mut dyn Write,
+    series: &[Series<R>],
+    rows: impl IntoIterator<Item = &'a R> + Clone,
+) -> io::Result<()> {
+    for series in series {
+        let mut samples: BTreeMap<Labels, f64> = BTreeMap::new();
+        for row in rows.clone() {
+            let Some(value) = (series.value)(row) else {
+                continue;
+            };
+            let combined = samples.entry((series.labels)(row));
+            combined
+                .and_modify(|sample| *sample = (series.combine)(*sample, value))
+                .or_insert(value);
+        }
+        if !samples.is_empty() {
+            let Series {
+                name, help, kind, ..
+            } = series;
+            writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}")?;
+            samples
                 .iter()
-                .map(|(name, text)| format!("{name}=\"{}\"", escape(text)))
-                .collect();
-            match labels.is_empty() {
-                true => writeln!(out, "{} {}", metric.name, value)?,
-                false => writeln!(out, "{}{{{}}} {}", metric.name, labels.join(","), value)?,
-            }
+                .try_for_each(|(labels, value)| sample(out, name, labels, *value))?;
         }
     }
     Ok(())
+}
+
+fn sample(out: &mut dyn Write, name: &str, labels: &Labels, value: f64) -> io::Result<()> {
+    let label = |(name, text): &(&str, String)| format!("{name}=\"{}\"", escape(text));
+    let labels: Vec<String> = labels.iter().map(label).collect();
+    match labels.is_empty() {
+        true => writeln!(out, "{name} {value}"),
+        false => writeln!(out, "{name}{{{}}} {value}", labels.join(",")),
+    }
 }
 
 fn escape(value: &str) -> String {
@@ -88,20 +128,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_are_escaped_and_samples_of_one_name_are_added() {
-        let mut metric = Metric::new("sockdiag_x", Kind::Gauge, "Something.");
-        metric.add(&vec![("unit", "a\"b\\c\nd".to_owned())], 1.0);
-        metric.add(&vec![("unit", "a\"b\\c\nd".to_owned())], 2.0);
+    fn labels_are_escaped_and_rows_with_equal_labels_are_combined() {
+        let labels = |_: &f64| vec![("unit", "a\"b\\c\nd".to_owned())];
+        let series = [
+            Series::gauge("sockdiag_x", "Something.", labels, |x| Some(*x)),
+            Series::gauge("sockdiag_y", "Largest.", no_labels, |x| Some(*x)).largest(),
+            Series::counter("sockdiag_none_total", "Nothing.", labels, |_| None),
+        ];
         let mut out = Vec::new();
-        write(
-            &mut out,
-            &[
-                metric,
-                Metric::new("sockdiag_none", Kind::Counter, "Nothing."),
-            ],
-        )
-        .unwrap();
-        let expected = "# HELP sockdiag_x Something.\n# TYPE sockdiag_x gauge\nsockdiag_x{unit=\"a\\\"b\\\\c\\nd\"} 3\n";
+        write(&mut out, &series, &[1.0, 2.0]).unwrap();
+        let expected = "# HELP sockdiag_x Something.\n# TYPE sockdiag_x gauge\n\
+            sockdiag_x{unit=\"a\\\"b\\\\c\\nd\"} 3\n\
+            # HELP sockdiag_y Largest.\n# TYPE sockdiag_y gauge\nsockdiag_y 2\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 }

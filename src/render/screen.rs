@@ -1,5 +1,5 @@
-//! A table that is redrawn in place: the alternate screen, one write for each frame, the terminal
-//! left as it was found.
+//! A table that is redrawn in place: the alternate screen, one write per frame, the terminal
+//! restored at the end.
 
 use std::{
     collections::HashMap,
@@ -21,15 +21,15 @@ use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 
 use super::{Cell, Rising, Tone, notes::Notes, size, text};
 
-/// The terminal's input modes as they were found, while a screen is open.
+/// The terminal's original input modes, while a screen is open.
 static FOUND: Mutex<Option<Termios>> = Mutex::new(None);
-/// A screen is open. To leave the alternate screen a second time would move the cursor.
+/// Leaving the alternate screen a second time would move the cursor.
 static OPEN: AtomicBool = AtomicBool::new(false);
 
 /// A table keeps its header, a row, and the number of the others.
 const FEWEST_LINES: usize = 3;
 
-/// An open screen, and what stands on it.
+/// An open screen, and its contents.
 pub struct Screen {
     last: Vec<String>,
     shown: HashMap<(String, &'static str), Cell>,
@@ -37,7 +37,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Opens it: what is typed is not echoed, and a panic closes it before it speaks.
+    /// Opens it. Input is not echoed, and a panic closes it before its message is printed.
     pub fn open() -> io::Result<Self> {
         let speak = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
@@ -53,7 +53,7 @@ impl Screen {
         Ok(screen)
     }
 
-    /// Takes the terminal, also again after it was lent to the shell.
+    /// Takes the terminal, at the start and after a suspension.
     pub fn resume(&self) -> io::Result<()> {
         silence_input();
         OPEN.store(true, Ordering::SeqCst);
@@ -65,18 +65,18 @@ impl Screen {
         write_out(&start)
     }
 
-    /// Closes it. Returns what stood on it.
+    /// Closes it and returns the last frame.
     pub fn close(mut self) -> Vec<String> {
         std::mem::take(&mut self.last)
     }
 
-    /// Gives the terminal back, for the shell's turn.
+    /// Gives the terminal back to the shell.
     pub fn suspend(&self) {
         close();
     }
 
-    /// How a cell differs from the one drawn before it in its place; remembers it for the next
-    /// frame. A row that was not there has not changed.
+    /// How a cell differs from the previous frame's; remembers it for the next frame. A row that is
+    /// new has not changed.
     pub fn change(
         &mut self,
         row: &str,
@@ -94,8 +94,8 @@ impl Screen {
         Some(rising.tone(then, now))
     }
 
-    /// Draws a frame. Lines that do not fit are counted in the last one; the terminal's size is
-    /// asked anew each time.
+    /// Draws a frame for the terminal's present size. Lines that do not fit are counted in the last
+    /// one.
     pub fn draw(&mut self, head: &[String], lines: &[String], notes: &Notes) -> io::Result<()> {
         self.shown = std::mem::take(&mut self.drawing);
         let (columns, rows) = size().unwrap_or((80, 24));
@@ -134,8 +134,8 @@ impl Drop for Screen {
     }
 }
 
-/// What fits. Of a long table the end is left out: rows give way before findings, and other notes
-/// keep a third of the room.
+/// The lines that fit. Of a long table the end is cut: rows give way before findings, and other
+/// notes keep a third of the room.
 fn page(head: &[String], lines: &[String], notes: &Notes, rows: usize) -> Vec<String> {
     let below = lines.len() + notes.lines.len() + 2;
     let for_head = (rows / 3 + 1).max(rows.saturating_sub(below));
@@ -186,14 +186,14 @@ fn room_for(notes: &Notes, room: usize) -> usize {
     }
 }
 
-/// Nothing typed may scroll the screen. Signals from the keyboard keep working.
+/// Typed characters must not scroll the screen. Keyboard signals keep working.
 fn silence_input() {
     let Ok(found) = termios::tcgetattr(stdin()) else {
         return;
     };
     let mut quiet = found.clone();
     quiet.local_modes -= LocalModes::ECHO | LocalModes::ICANON;
-    // In the background the terminal is somebody else's.
+    // In the background the terminal belongs to another process group.
     let in_front =
         termios::tcgetpgrp(stdin()).is_ok_and(|group| group == rustix::process::getpgrp());
     if in_front && termios::tcsetattr(stdin(), OptionalActions::Now, &quiet).is_ok() {
@@ -201,14 +201,14 @@ fn silence_input() {
     }
 }
 
-/// Closes the screen if one is open. Writes to the descriptor itself, as another thread may hold
-/// the lock of stdout while this one panics.
+/// Closes the screen if one is open. Writes to the descriptor itself, because another thread may
+/// hold the lock of stdout while this one panics.
 fn close() {
     if !OPEN.swap(false, Ordering::SeqCst) {
         return;
     }
     if let Some(found) = keep(None) {
-        // Nothing can be done where the terminal is gone.
+        // An error means that the terminal is gone.
         let _ = termios::tcsetattr(stdin(), OptionalActions::Flush, &found);
     }
     let mut end = Vec::new();

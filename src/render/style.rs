@@ -1,9 +1,9 @@
-//! Colours. They repeat a word that stands there anyway.
+//! Colors. A color repeats what a word says already.
 
 use clap::ValueEnum;
 use comfy_table::Color;
 
-/// When to colour.
+/// When to use colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Colour {
     /// On a terminal, unless NO_COLOR is set
@@ -15,7 +15,6 @@ pub enum Colour {
 }
 
 impl Colour {
-    /// Whether to colour, decided once.
     pub fn is_on(self, terminal_can: bool) -> bool {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         match self {
@@ -26,29 +25,26 @@ impl Colour {
     }
 }
 
-/// What a colour says.
+/// What a color means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Tone {
-    /// Nothing in particular.
     #[default]
     Plain,
-    /// As it should be, or getting better.
+    /// As it should be, or improving.
     Good,
-    /// Worth a look.
     Warning,
-    /// Trouble, or getting worse.
+    /// A problem, or getting worse.
     Bad,
-    /// Less important than the rest.
     Quiet,
 }
 
 impl Tone {
-    /// One of the eight colours every terminal has, in its own palette.
+    /// One of the eight colors every terminal has.
     pub fn color(self) -> Option<Color> {
         self.palette().map(|(in_tables, _)| in_tables)
     }
 
-    /// The same where no table is drawn.
+    /// The color for text outside of tables.
     pub fn terminal_color(self) -> Option<crossterm::style::Color> {
         self.palette().map(|(_, in_lines)| in_lines)
     }

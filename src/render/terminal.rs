@@ -1,9 +1,9 @@
-//! What stdout is, and how large.
+//! Whether stdout is a terminal, and its size.
 
 use std::io::{IsTerminal, stdout};
 
-/// Columns and rows of the terminal that stdout is, `None` when it is none. A size of 0, as serial
-/// lines have, counts as 80 × 24.
+/// Columns and rows of the terminal; `None` when stdout is none. A size of 0, as on serial lines,
+/// counts as 80 × 24.
 pub fn size() -> Option<(usize, usize)> {
     stdout_is_terminal().then(|| {
         let size = rustix::termios::tcgetwinsize(stdout()).ok();
@@ -16,12 +16,11 @@ pub fn size() -> Option<(usize, usize)> {
     })
 }
 
-/// Whether a person is looking.
 pub fn stdout_is_terminal() -> bool {
     stdout().is_terminal()
 }
 
-/// It is a terminal that understands more than text.
+/// Stdout is a terminal that understands control sequences.
 pub fn terminal_can_move() -> bool {
     let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
     stdout_is_terminal() && !dumb

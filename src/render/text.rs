@@ -99,7 +99,7 @@ pub fn escape(name: &str) -> String {
     shown
 }
 
-/// The same, appended to a text.
+/// Appends what [`escape`] returns.
 pub fn escape_into(name: &str, shown: &mut String) {
     // Without a way out in the middle, many bytes are compared at a time.
     let is_plain = |plain, byte| plain & (b' '..=b'~').contains(&byte);
@@ -131,7 +131,7 @@ pub fn width(text: &str) -> usize {
     }
 }
 
-/// The same for a text with colours and bold, whose codes (`ESC [ … m`) take no column.
+/// The width of a text with colors and bold, whose codes (`ESC [ … m`) take no column.
 pub fn width_without_styles(text: &str) -> usize {
     let mut parts = text.split('\x1b');
     let plain = parts.next().map_or(0, width);

@@ -5,6 +5,8 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Output, Stdio};
 
+use serde_json::Value;
+
 use crate::support::netns::{in_netns, lo_up};
 use crate::support::program::{command, finish, sockdiag, stderr, text};
 use crate::support::sockets::listen;
@@ -60,6 +62,42 @@ fn short_flags_are_those_that_fingers_type() {
         assert_eq!(lines.matches("\"port\":8080").count(), 2, "{lines}");
         assert_eq!(lines.lines().count(), 2, "{lines}");
     });
+}
+
+#[test]
+fn every_report_describes_itself_and_accepts_n() {
+    let reports = text(&["schema"]);
+    assert!(reports.lines().count() >= 6, "{reports}");
+    for name in reports.lines() {
+        let schema = text(&["schema", name]);
+        assert!(
+            schema.contains(&format!("\"title\": \"sockdiag/{name}/v1\"")),
+            "{schema}"
+        );
+        let columns = text(&[name, "--columns", "help"]);
+        assert!(columns.lines().count() > 10, "{columns}");
+        assert_eq!(
+            columns,
+            text(&[name, "-n", "-o", "csv", "--columns", "help"])
+        );
+        assert!(text(&["man", name]).contains(".SH EXAMPLES"), "{name}");
+    }
+}
+
+#[test]
+fn a_bare_number_is_seconds() {
+    let sampled = text(&["counters", "--for", "0.2", "--every", "0.05", "--json"]);
+    let sampled: Value = serde_json::from_str(&sampled).expect("JSON");
+    let elapsed = sampled["elapsed_ms"].as_u64().expect("a number");
+    assert!((100..5000).contains(&elapsed), "{elapsed} ms");
+    let reason = "as 250ms, 10s or 1h; a bare number is seconds";
+    assert_refused(&["queues", "--for", "soon"], 2, &["--for", reason]);
+    assert_refused(&["trace", "--slow", "0"], 2, &["--slow", reason]);
+    assert_refused(
+        &["trace", "--port", "http"],
+        2,
+        &["a number from 1 to 65535"],
+    );
 }
 
 #[test]

@@ -89,7 +89,7 @@ impl Live {
         let capture = Capture::open(
             &args.interface,
             condition,
-            args.families(),
+            args.family.families(),
             args.promiscuous,
         );
         let capture = capture.map_err(with_way_out)?;

@@ -15,80 +15,78 @@ use std::{
 
 use clap::{Args, ValueHint};
 use sockdiag::{
+    analysis::trace::TraceReport,
     model::{
-        Families, Filter, Incomplete,
+        Filter, Incomplete,
         filter::{End, FilterError},
     },
     source::CaptureWriter,
 };
 
-use super::{FormatArgs, PlaceArgs, describe, options::duration, usage};
-use crate::render::table::trace::COLUMNS;
+use super::{Described, FamilyArgs, FormatArgs, Outcome, PlaceArgs, Subcommand, duration, usage};
 use teller::Teller;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  sockdiag trace :8080                       the handshakes of one service, as they end
-  sockdiag trace --failed --for 60s          what failed within a minute
+  sockdiag trace :8080                       handshakes with one service, as they end
+  sockdiag trace --failed --for 60s          failed handshakes of the next minute
   sockdiag trace --slow 200ms --interface eth0
-  sockdiag trace --summary --for 10s --json  counts and latencies, for programs
-  sockdiag trace --close dst 10.0.0.0/8      also who closed, and when
+  sockdiag trace --summary --for 10s --json  counts and latencies as JSON
+  sockdiag trace --close dst 10.0.0.0/8      also who closed each connection, and when
   tcpdump -w - -i eth0 tcp | sockdiag trace --read -
 
 Outcomes: established; refused (RST to the SYN); no reply (no answer, and the client has given up); \
-SYN-ACK unanswered; ACK dropped (the SYN-ACK came again after the ACK, as when the accept queue is \
-full); reset by client or server (before it sent anything); simultaneous open; self-connect; \
-incomplete (the capture ended first).
+SYN-ACK unanswered; ACK dropped (the SYN-ACK was retransmitted after the ACK, as when the accept \
+queue is full); reset by client or server (before it sent anything); simultaneous open; \
+self-connect; incomplete (the capture ended first).
 
-Filter: `:8080`, `sport` and `src` are the server's end, `dport` and `dst` the client's; joined by \
+FILTER: `:8080`, `sport` and `src` refer to the server, `dport` and `dst` to the client; joined by \
 `and`, `or`, `not` and parentheses.
 
-SYN→SYN-ACK is the time from the first SYN to the first SYN-ACK, →ACK from there to the first ACK: \
-on the server, the first is this host's and the second that of network and client; on the client, \
-the first is that of network and server. A handshake is called established when something confirms \
-it, or when the SYN-ACK was not repeated for 1.5 seconds.")]
+SYN→SYN-ACK is the time from the first SYN to the first SYN-ACK, →ACK from there to the first ACK. \
+Captured on the server, the first is spent on this host and the second in the network and on the \
+client; captured on the client, the first is spent in the network and on the server. A handshake \
+counts as established when something confirms it, or when the SYN-ACK is not retransmitted within \
+1.5 seconds.")]
 pub struct TraceArgs {
     /// Show only handshakes that match
     #[arg(value_name = "FILTER", value_hint = ValueHint::Other)]
     filter: Vec<String>,
-    /// Capture on this device only (repeatable; default: all there are and that come)
+    /// Capture on this interface only (repeatable; default: all, including interfaces that appear
+    /// later)
     #[arg(short, long, value_name = "NAME", value_hint = ValueHint::Other, conflicts_with = "read")]
     interface: Vec<String>,
-    /// Show only handshakes with a server at this port (repeatable)
-    #[arg(short, long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    /// Show only handshakes with this server port (repeatable)
+    #[arg(short, long, value_name = "PORT", value_parser = port)]
     port: Vec<u16>,
-    /// Show only handshakes with this host at either end (repeatable)
+    /// Show only handshakes with this host as client or server (repeatable)
     #[arg(long, value_name = "ADDR[/BITS]", value_hint = ValueHint::Other)]
     host: Vec<String>,
-    /// Show handshakes over IPv4 only
-    #[arg(short = '4', long, conflicts_with = "ipv6")]
-    ipv4: bool,
-    /// Show handshakes over IPv6 only
-    #[arg(short = '6', long)]
-    ipv6: bool,
+    #[command(flatten)]
+    family: FamilyArgs,
     /// Show only handshakes that failed
     #[arg(long)]
     failed: bool,
-    /// Show only handshakes that took this long; with --failed, those that failed too
+    /// Show only handshakes that took at least this long; with --failed, also those that failed
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     slow: Option<Duration>,
-    /// Show when connections end, too: who closed, how, after how long
+    /// Also show the end of each connection: who closed it, how, and after how long
     #[arg(long, conflicts_with_all = ["failed", "slow"])]
     close: bool,
-    /// Show the summary only
+    /// Show only the summary
     #[arg(long)]
     summary: bool,
-    /// Tell sequence numbers, options, and when segments were sent again under each line
+    /// Show sequence numbers, TCP options and retransmission times
     #[arg(short, long)]
     verbose: bool,
-    /// Leave out the summary
+    /// Omit the summary
     #[arg(short, long, conflicts_with_all = ["verbose", "summary"])]
     quiet: bool,
-    /// Stop after so long
+    /// Stop after this long
     #[arg(long = "for", value_name = "DURATION", value_parser = duration, conflicts_with = "read")]
     limit: Option<Duration>,
-    /// Stop after N handshakes were shown
+    /// Stop after N handshakes
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Read a capture file (pcap, pcapng, also gzip) instead of the network; `-` is standard input
@@ -97,29 +95,29 @@ pub struct TraceArgs {
     /// Save the packets as pcapng, with the verdicts as comments
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     write: Option<PathBuf>,
-    /// Have the devices named by --interface receive what is for others, too
+    /// Put the interfaces into promiscuous mode
     #[arg(long, requires = "interface")]
     promiscuous: bool,
-    /// Show numbers (the default)
-    #[arg(short, long)]
-    numeric: bool,
     #[command(flatten)]
     format: FormatArgs,
     #[command(flatten)]
     place: PlaceArgs,
 }
 
-/// Runs the subcommand.
-pub fn run(args: &TraceArgs) -> anyhow::Result<()> {
-    if args.format.wants_columns() {
-        return describe::columns_of(COLUMNS);
-    }
-    args.check()?;
-    let condition = args.condition()?;
-    let teller = Teller::new(args, &condition)?;
-    match &args.read {
-        Some(path) => file::run(args, path, &condition, teller),
-        None => live::run(args, &condition, teller),
+impl Subcommand for TraceArgs {
+    const NAME: &'static str = "trace";
+    const ABOUT: &'static str = "Show every TCP handshake on the wire or in a capture file: outcome, timing, retransmissions";
+    const REPORT: Option<Described> = Described::of::<TraceReport>();
+
+    fn run(self) -> anyhow::Result<Outcome> {
+        self.check()?;
+        let condition = self.condition()?;
+        let teller = Teller::new(&self, &condition)?;
+        match &self.read {
+            Some(path) => file::run(&self, path, &condition, teller),
+            None => live::run(&self, &condition, teller),
+        }?;
+        Ok(Outcome::Answered)
     }
 }
 
@@ -137,13 +135,6 @@ impl TraceArgs {
             all.push(Filter::Any(hosts.collect::<anyhow::Result<_>>()?));
         }
         Ok(Filter::All(all))
-    }
-
-    fn families(&self) -> Families {
-        Families {
-            v4: !self.ipv6,
-            v6: !self.ipv4,
-        }
     }
 
     /// What only shows when flags are seen together.
@@ -177,6 +168,11 @@ fn finish(writer: Option<CaptureWriter>) -> anyhow::Result<Option<Incomplete>> {
     writer.finish()?;
     let why = "their packets were written long before, or into a pipe";
     Ok((uncommented > 0).then(|| Incomplete::counted("comments", why, uncommented)))
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    let port = text.parse().ok().filter(|port| *port > 0);
+    port.ok_or_else(|| "the port must be a number from 1 to 65535".to_owned())
 }
 
 fn either_end(host: &str) -> anyhow::Result<Filter> {

@@ -14,26 +14,19 @@ use sockdiag::{
 
 use super::{TraceArgs, devices::Devices, intake::Intake};
 use crate::{
-    command::{Host, no_such_column, usage},
-    render::{
-        Format, Layout, Output, Settings, Stream, chosen, size,
-        table::trace::{COLUMNS, NARROWER, USUAL, detail, metrics, shown, single, summary},
-        text,
-    },
+    command::{no_such_column, this_host, usage},
+    render::{Format, Settings, Sink, table::trace::shown, text},
 };
 
 /// Says what happens.
 pub struct Teller {
-    output: Output,
-    stream: Stream<Line>,
-    host: Host,
+    sink: Sink<TraceReport>,
     choice: Choice,
     collector: Collector,
     shown: u64,
     /// Handshakes that ended and were not asked for.
     others: u64,
     quiet: bool,
-    verbose: bool,
 }
 
 /// Which handshakes are shown.
@@ -63,17 +56,12 @@ impl Teller {
                 "-o csv has a line for each handshake, and no summary",
             ));
         }
-        let layout = layout(&settings, args.close)?;
-        let host = Host::this()?;
-        let (quiet, verbose) = (args.quiet, settings.verbose);
-        let output = Output::new(settings);
+        let sink = Sink::of_lines(&settings, this_host()?, shown(args.close));
         Ok(Teller {
-            stream: output.stream(layout),
-            output,
-            host,
+            sink: sink.map_err(no_such_column)?,
             choice: Choice {
                 condition: condition.clone(),
-                families: args.families(),
+                families: args.family.families(),
                 failed: args.failed,
                 slow: args.slow,
                 summary: args.summary,
@@ -82,8 +70,7 @@ impl Teller {
             collector: Collector::default(),
             shown: 0,
             others: 0,
-            quiet,
-            verbose,
+            quiet: args.quiet,
         })
     }
 
@@ -92,9 +79,7 @@ impl Teller {
         if self.choice.summary {
             return Ok(());
         }
-        self.output
-            .begin_stream(&mut self.stream)
-            .context("writing the report")
+        self.sink.begin().context("writing the report")
     }
 
     /// Says what there is to say, and writes verdicts to the file. `false` when enough was said.
@@ -149,27 +134,18 @@ impl Teller {
         if self.choice.summary {
             return Ok(());
         }
-        let under = match &line {
-            Line::Handshake(handshake) if self.verbose => detail(handshake),
-            _ => Vec::new(),
-        };
-        let report = TraceReport::new(line, Vec::new());
-        let moment = self.host.moment(None);
-        self.output.status("")?;
-        self.output
-            .event(&report, &report.line, &mut self.stream, &moment, under)
-            .context("writing the report")
+        self.sink.row(&line).context("writing the report")
     }
 
     /// Shows what is not decided yet, where somebody looks on.
     pub fn status(&mut self, waiting: &Waiting) -> anyhow::Result<()> {
         let line = pending(waiting).unwrap_or_default();
-        self.output.status(&line).context("writing the report")
+        self.sink.status(&line).context("writing the report")
     }
 
     /// Passes on what was written.
     pub fn flush(&mut self) -> anyhow::Result<()> {
-        self.output.flush().context("writing the report")
+        self.sink.flush().context("writing the report")
     }
 
     /// A filter that nothing meets may mean the other end.
@@ -198,17 +174,12 @@ impl Teller {
         });
         let duration = Duration::from_secs_f64(told.duration_ms / 1000.0);
         incomplete.extend(self.unasked(&told));
-        let lines = summary(&told, size().map(|(columns, _)| columns));
-        let metrics = metrics(&told);
         let report = TraceReport::new(Line::Summary(Box::new(told)), incomplete);
         if self.quiet {
             return self.flush();
         }
-        let moment = self.host.moment(Some(duration));
-        self.output.status("")?;
-        self.output
-            .conclusion(&report, &moment, lines, &metrics)
-            .context("writing the report")
+        let written = self.sink.end(&report, Some(duration));
+        written.context("writing the report")
     }
 }
 
@@ -233,22 +204,6 @@ impl Choice {
         let all = !self.failed && self.slow.is_none();
         all || is_slow || is_failure
     }
-}
-
-fn layout(settings: &Settings, closes: bool) -> anyhow::Result<Layout<Line>> {
-    let named = chosen(settings, COLUMNS).map_err(no_such_column)?;
-    let (shown, narrower) = match named {
-        Some(keys) => (keys, &[][..]),
-        None if settings.format == Format::Csv => (single(), &[][..]),
-        None => (shown(closes), NARROWER),
-    };
-    Ok(Layout {
-        columns: COLUMNS,
-        shown,
-        usual: USUAL,
-        narrower,
-        note: Some("note"),
-    })
 }
 
 /// `3 without an answer, the longest for 12s: 10.0.0.5:5432`

@@ -10,19 +10,16 @@ use crate::render::{
 /// A value of a report.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// Not known.
     Missing,
-    /// A word or sentence of this program, which is harmless as it stands.
+    /// A word or sentence of this program, which needs no escaping.
     Word(&'static str),
-    /// A name.
+    /// A name chosen by others.
     Text(String),
-    /// A name or a pair of numbers that people and programs read differently.
+    /// A name or a pair of numbers that is written differently for people and for programs.
     Both {
-        /// For people.
         shown: String,
-        /// For programs.
         raw: String,
-        /// What `--sort` goes by; without it, the text.
+        /// What `--sort` compares; without it, the text.
         rank: Option<f64>,
     },
     /// A number of things.
@@ -40,14 +37,14 @@ pub enum Value {
 }
 
 impl Value {
-    /// As a person reads it. Names are made harmless.
+    /// As a person reads it, names escaped.
     pub fn shown(&self) -> String {
         let mut text = String::new();
         self.show(&mut text);
         text
     }
 
-    /// The same, appended to a text.
+    /// Appends what [`Value::shown`] returns.
     pub fn show(&self, text: &mut String) {
         match self {
             Value::Missing => text.push_str(MISSING),
@@ -74,7 +71,6 @@ impl Value {
         }
     }
 
-    /// The number in it.
     pub fn number(&self) -> Option<f64> {
         match self {
             Value::Missing | Value::Word(_) | Value::Text(_) => None,
@@ -85,7 +81,7 @@ impl Value {
         }
     }
 
-    /// The order of `--sort`: large numbers first, names by the alphabet, the unknown last.
+    /// The order of `--sort`: largest number first, names alphabetically, unknown last.
     pub fn order(&self, other: &Value) -> Ordering {
         match (self.number(), other.number()) {
             (Some(mine), Some(theirs)) => theirs.total_cmp(&mine),
@@ -101,32 +97,27 @@ impl Value {
     }
 }
 
-/// A value in its place.
+/// A value in a table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cell {
-    /// The value.
     pub value: Value,
-    /// Its colour.
     pub tone: Tone,
 }
 
 impl Cell {
-    /// The same in another colour.
     pub fn tone(self, tone: Tone) -> Self {
         Cell { tone, ..self }
     }
 
-    /// A word of this program.
     pub fn word(word: &'static str) -> Self {
         Value::Word(word).into()
     }
 
-    /// A name.
     pub fn text(name: impl Into<String>) -> Self {
         Value::Text(name.into()).into()
     }
 
-    /// A name that people and programs read differently.
+    /// A name that is written differently for people and for programs.
     pub fn name(shown: impl Into<String>, raw: impl Into<String>) -> Self {
         Value::Both {
             shown: shown.into(),
@@ -136,7 +127,6 @@ impl Cell {
         .into()
     }
 
-    /// A number, or nothing known.
     pub fn count(number: Option<impl Into<i128>>) -> Self {
         number
             .map_or(Value::Missing, |number| Value::Count(number.into()))

@@ -1,9 +1,14 @@
 //! The table of `counters`.
 
+use std::io;
+
 use sockdiag::analysis::counters::{CounterReport, CountersReport, Drops, Kind, Scope, Why};
 
-use super::{Align, Cell, Column, Narrower, Rising, Tabular, Value, View};
-use crate::render::{Kind as MetricKind, Labels, Metric, Tone};
+use super::{Align, Cell, Column, Listed, Narrower, Rising, Tabular, Value, View};
+use crate::render::{
+    Tone,
+    prom::{self, Labels, Series},
+};
 
 use Align::{Left, Right};
 use Rising::Neutral;
@@ -11,21 +16,27 @@ use Rising::Neutral;
 #[rustfmt::skip]
 static COLUMNS: [Column<CounterReport>; 16] = [
     Column::new("netns", "NETNS", Left, Neutral, netns, "network namespace: its name, or its number"),
-    Column::new("group", "GROUP", Left, Neutral, |c, _| words(c.group), "the problem that it speaks of"),
-    Column::new("counter", "COUNTER", Left, Neutral, |c, _| Cell::text(c.kernel_name()), "the kernel's name, table first"),
-    Column::new("name", "NAME", Left, Neutral, |c, _| Cell::text(c.name.to_string()), "the kernel's name alone"),
+    Column::new("group", "GROUP", Left, Neutral, |c, _| words(c.group), "the problem it indicates"),
+    Column::new("counter", "COUNTER", Left, Neutral, |c, _| Cell::text(c.kernel_name()), "the kernel's name, with the table"),
+    Column::new("name", "NAME", Left, Neutral, |c, _| Cell::text(c.name.to_string()), "the kernel's name, without the table"),
     Column::new("table", "TABLE", Left, Neutral, |c, _| Cell::text(c.table.to_string()), "the table that the kernel prints it in"),
-    Column::new("value", "TOTAL", Right, Neutral, |c, _| Cell::count(c.value), "counted since the namespace was made; a level where it can fall"),
-    Column::new("delta", "Δ", Right, Neutral, delta, "change since the reading before"),
-    Column::new("per_second", "/s", Right, Neutral, |c, _| decimal(c.per_second), "change a second since the reading before"),
-    Column::new("minimum", "MIN/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.minimum)), "smallest rate of all samples; the level itself where it can fall"),
+    Column::new("value", "TOTAL", Right, Neutral, |c, _| Cell::count(c.value), "total since the namespace was created; the present value of a gauge"),
+    Column::new("delta", "Δ", Right, Neutral, delta, "change since the previous reading"),
+    Column::new("per_second", "/s", Right, Neutral, |c, _| decimal(c.per_second), "change per second since the previous reading"),
+    Column::new("minimum", "MIN/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.minimum)), "smallest rate of all samples; of a gauge, its value"),
     Column::new("mean", "MEAN/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.mean)), "mean rate"),
     Column::new("p95", "P95/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.p95)), "95 of 100 samples do not exceed this rate"),
     Column::new("maximum", "MAX/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.maximum)), "largest rate of all samples"),
-    Column::new("samples", "SAMPLES", Right, Neutral, |c, _| Cell::count(c.sampled.as_ref().map(|s| s.samples)), "how many samples were taken"),
+    Column::new("samples", "SAMPLES", Right, Neutral, |c, _| Cell::count(c.sampled.as_ref().map(|s| s.samples)), "number of samples"),
     Column::new("kind", "KIND", Left, Neutral, |c, _| Cell::word(if c.kind == Kind::Gauge { "gauge" } else { "counter" }), "counter (only rises) or gauge (may fall)"),
-    Column::new("scope", "SCOPE", Left, Neutral, |c, _| Cell::word(scope(c)), "netns, or host where it is counted for the whole host"),
+    Column::new("scope", "SCOPE", Left, Neutral, |c, _| Cell::word(scope(c)), "netns, or host if counted for the whole host"),
     Column::new("meaning", "MEANING", Left, Neutral, meaning, "what it means"),
+];
+
+#[rustfmt::skip]
+static SERIES: [Series<CounterReport>; 2] = [
+    Series::counter("sockdiag_kernel_events_total", "Counters of /proc/net/netstat, snmp and snmp6, by the kernel's names.", labels, |counter| of_kind(counter, Kind::Counter)),
+    Series::gauge("sockdiag_kernel_level", "Levels of /proc/net/snmp, sockstat and sockstat6, by the kernel's names.", labels, |counter| of_kind(counter, Kind::Gauge)),
 ];
 
 static NARROWER: [Narrower; 6] = [
@@ -40,16 +51,30 @@ static NARROWER: [Narrower; 6] = [
 impl Tabular for CountersReport {
     type Row = CounterReport;
 
+    fn columns() -> &'static [Column<CounterReport>] {
+        &COLUMNS
+    }
+
+    fn narrower() -> &'static [Narrower] {
+        &NARROWER
+    }
+
+    fn notes(&self, view: &View) -> Vec<String> {
+        self.why.iter().flat_map(|why| explain(why, view)).collect()
+    }
+
+    fn write_metrics(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        prom::write(out, &SERIES, &self.counters)
+    }
+}
+
+impl Listed for CountersReport {
     fn rows(&self) -> &[CounterReport] {
         &self.counters
     }
 
     fn rows_mut(&mut self) -> &mut Vec<CounterReport> {
         &mut self.counters
-    }
-
-    fn columns() -> &'static [Column<CounterReport>] {
-        &COLUMNS
     }
 
     fn shown(&self, view: &View) -> Vec<&'static str> {
@@ -72,46 +97,16 @@ impl Tabular for CountersReport {
         keys
     }
 
-    fn narrower() -> &'static [Narrower] {
-        &NARROWER
-    }
-
     fn identity(row: &CounterReport) -> String {
         format!("{:?} {}", row.netns.inode, row.kernel_name())
     }
 
-    fn notes(&self, view: &View) -> Vec<String> {
-        self.why.iter().flat_map(|why| explain(why, view)).collect()
-    }
-
     fn nothing(&self) -> String {
-        "no counter tells of trouble: all of those are 0 (--all shows every counter)".to_owned()
+        "no problem counter is non-zero (--all shows every counter)".to_owned()
     }
 
     fn narrowest_last() -> usize {
         45
-    }
-
-    fn metrics(&self) -> Vec<Metric> {
-        let mut counters = Metric::new(
-            "sockdiag_kernel_events_total",
-            MetricKind::Counter,
-            "Counters of /proc/net/netstat, snmp and snmp6, by the kernel's names.",
-        );
-        let mut gauges = Metric::new(
-            "sockdiag_kernel_level",
-            MetricKind::Gauge,
-            "Levels of /proc/net/snmp, sockstat and sockstat6, by the kernel's names.",
-        );
-        for counter in &self.counters {
-            let Some(value) = counter.value else { continue };
-            let metric = match counter.kind {
-                Kind::Counter => &mut counters,
-                Kind::Gauge => &mut gauges,
-            };
-            metric.add(&labels(counter), value as f64);
-        }
-        vec![counters, gauges]
     }
 }
 
@@ -177,6 +172,11 @@ fn meaning(counter: &CounterReport, _: &View) -> Cell {
         (Some(meaning), Scope::Netns) => Cell::word(meaning),
         (Some(meaning), Scope::Host) => Cell::text(format!("[whole host] {meaning}")),
     }
+}
+
+fn of_kind(counter: &CounterReport, kind: Kind) -> Option<f64> {
+    let value = counter.value.filter(|_| counter.kind == kind);
+    value.map(|value| value as f64)
 }
 
 fn labels(counter: &CounterReport) -> Labels {

@@ -1,28 +1,26 @@
-//! Draws a table for a terminal: which columns fit, their cells' texts, and those laid out in
-//! lines, with colours.
+//! Draws a table for a terminal: chooses the columns that fit, and lays out their cells in lines,
+//! with colors.
 
 use comfy_table::{Attribute, Cell as Drawn, CellAlignment, ContentArrangement, Table, presets};
 
-use super::{Align, Cell, Column, Tabular, View, column, fit};
+use super::{Align, Cell, Column, Listed, View, column, fit};
 use crate::render::{Tone, text};
 
-/// How a table is drawn.
 pub struct Drawing<'a> {
-    /// Whether to use colours and bold.
+    /// Use colors and bold.
     pub colour: bool,
-    /// Whether the first line names the columns.
     pub header: bool,
     /// The columns to show; `None` for the usual ones.
     pub columns: Option<&'a [&'static str]>,
-    /// How a cell changed since it was last drawn, where that is to be seen.
+    /// How a cell changed since the last frame, on a screen.
     pub changed: Option<Changed<'a>>,
 }
 
-/// Asked with a row's identity, a column's key and the cell.
+/// Takes a row's identity, a column's key and the cell.
 pub type Changed<'a> = &'a dyn Fn(&str, &str, &Cell) -> Option<Tone>;
 
 /// The lines of a report's table.
-pub fn draw<T: Tabular>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<String> {
+pub fn draw<T: Listed>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<String> {
     let keys = keys(report, view, drawing);
     let columns: Vec<&Column<T::Row>> = keys
         .iter()
@@ -61,7 +59,7 @@ pub fn lay_out(heads: &[&str], aligns: &[Align], rows: Vec<Vec<String>>) -> Vec<
     texts.styled(false)
 }
 
-fn keys<T: Tabular>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<&'static str> {
+fn keys<T: Listed>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<&'static str> {
     if let Some(chosen) = drawing.columns {
         return chosen.to_vec();
     }
@@ -92,7 +90,7 @@ struct Painted {
     changed: bool,
 }
 
-fn paint<T: Tabular>(
+fn paint<T: Listed>(
     row: &T::Row,
     columns: &[&Column<T::Row>],
     view: &View,
@@ -104,7 +102,7 @@ fn paint<T: Tabular>(
         let asked = identity.as_ref();
         let changed = asked.and_then(|(changed, row)| changed(row, column.key, &cell));
         let mut text = cell.value.shown();
-        // Without colours a mark tells what changed.
+        // Without colors a mark shows what changed.
         if changed.is_some() && !drawing.colour {
             text.insert(0, '*');
         }
@@ -120,7 +118,6 @@ fn paint<T: Tabular>(
     cells.collect()
 }
 
-/// A table's texts, to be laid out.
 struct Texts {
     aligns: Vec<Align>,
     heads: Vec<String>,
@@ -140,8 +137,8 @@ impl Texts {
         self.heads.iter().enumerate().map(of).collect()
     }
 
-    /// The last column gives way when the others leave it too little room, if it holds words. A
-    /// number is not cut.
+    /// The last column is shortened when the others leave it too little room, if it holds text. A
+    /// number is never cut.
     fn shorten_last(&mut self, available: usize) {
         if self.aligns.last() != Some(&Align::Left) {
             return;

@@ -4,11 +4,11 @@ use super::Narrower;
 
 /// Two spaces between columns.
 pub const GAP: usize = 2;
-/// Shorter than this a name says nothing.
+/// A name shorter than this is useless.
 const SHORTEST: usize = 4;
 
-/// Leaves out columns until the rest fits: `shown` are keys, `width_of` their widths. The last
-/// column counts with no more than it may be shortened to.
+/// Drops columns until the rest fits: `shown` are keys, `width_of` their widths. The last column
+/// counts with at most the width that it may be shortened to.
 pub fn fit(
     mut shown: Vec<&'static str>,
     steps: &[Narrower],

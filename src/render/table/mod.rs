@@ -1,12 +1,14 @@
-//! How a report becomes a table: columns that know their cells, and what gives way when the
-//! terminal is narrow. The same columns make the CSV and are what `--sort` and `--columns` name.
+//! What each report shows: its columns, its rows or stream of rows, its notes and metrics.
 
 mod cell;
+mod columns;
 pub mod counters;
 mod draw;
 pub mod fds;
 mod fit;
-pub mod plain;
+mod growing;
+mod page;
+mod plain;
 pub mod ports;
 pub mod queues;
 pub mod timewait;
@@ -14,163 +16,99 @@ pub mod trace;
 mod who;
 
 pub use cell::{Cell, Value};
-pub use draw::{Drawing, draw, lay_out};
-pub use fit::{GAP, fit};
+pub use columns::{Align, Column, NoSuchColumn, Rising, column, column_help, columns, named};
+pub use draw::lay_out;
+pub use growing::Growing;
+pub use page::Page;
 
+use std::io;
+
+use serde::Serialize;
 use sockdiag::analysis::Report;
-
-use super::{Metric, Tone};
 
 /// What a table is drawn for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct View {
-    /// There is, or will be, a reading before to compare with.
+    /// There is, or will be, a previous reading to compare with.
     pub changes: bool,
-    /// Many samples were taken.
     pub sampled: bool,
-    /// Sockets that share an address are one row.
+    /// Each SO_REUSEPORT group is one row.
     pub folded: bool,
-    /// Names are looked up: hosts, services, users.
+    /// Resolve names of hosts, services and users.
     pub names: bool,
-    /// Columns of the terminal, where there is one.
+    /// Columns of the terminal, if there is one.
     pub width: Option<usize>,
-}
-
-/// Where the text of a column stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Align {
-    /// Names.
-    Left,
-    /// Numbers.
-    Right,
-}
-
-/// What it means when a number rises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rising {
-    /// Trouble.
-    Bad,
-    /// It is itself a change or a rate of something bad: any but 0 is trouble.
-    Flow,
-    /// Neither.
-    Neutral,
-}
-
-impl Rising {
-    /// The tone of a number that changed.
-    pub fn tone(self, before: f64, now: f64) -> Tone {
-        match self {
-            Rising::Neutral => Tone::Plain,
-            Rising::Bad if now > before => Tone::Bad,
-            Rising::Flow if now > 0.0 => Tone::Bad,
-            Rising::Bad | Rising::Flow => Tone::Good,
-        }
-    }
-}
-
-/// A column of a report's table.
-pub struct Column<R> {
-    /// How `--columns`, `--sort` and the CSV call it.
-    pub key: &'static str,
-    /// Its head.
-    pub title: &'static str,
-    /// One line for `--columns help` and the legend of `-v`.
-    pub help: &'static str,
-    /// Where its text stands.
-    pub align: Align,
-    /// What it means when its number rises.
-    pub rising: Rising,
-    /// Its cell in a row.
-    pub cell: fn(&R, &View) -> Cell,
-}
-
-impl<R> Column<R> {
-    /// All of it, in the order of a table's definition.
-    pub const fn new(
-        key: &'static str,
-        title: &'static str,
-        align: Align,
-        rising: Rising,
-        cell: fn(&R, &View) -> Cell,
-        help: &'static str,
-    ) -> Self {
-        Column {
-            key,
-            title,
-            help,
-            align,
-            rising,
-            cell,
-        }
-    }
 }
 
 /// A step that makes a table narrower.
 pub enum Narrower {
-    /// A column goes.
     Drop(&'static str),
-    /// A column goes, when the last one cannot be shortened any more.
+    /// Drops a column once the last one cannot be shortened further.
     LastResort(&'static str),
     /// Two columns become one.
     Join([&'static str; 2], &'static str),
 }
 
-/// A report that can be shown as a table.
+/// A report that every format can write: rows of one type, and a summary of them.
 pub trait Tabular: Report + 'static {
-    /// What a line stands for.
-    type Row: 'static;
+    type Row: Serialize + 'static;
 
-    /// Its lines.
-    fn rows(&self) -> &[Self::Row];
-
-    /// Its lines, to sort and cut.
-    fn rows_mut(&mut self) -> &mut Vec<Self::Row>;
-
-    /// Every column there is.
     fn columns() -> &'static [Column<Self::Row>];
 
-    /// The columns shown unless others are asked for.
-    fn shown(&self, view: &View) -> Vec<&'static str>;
+    /// The columns of CSV, unless others are asked for.
+    fn for_programs() -> Vec<&'static Column<Self::Row>> {
+        Self::columns().iter().collect()
+    }
 
-    /// What gives way on a narrow terminal, first to last. Whatever is left then, the last column
+    /// What is dropped on a narrow terminal, first to last. If that is not enough, the last column
     /// is shortened.
     fn narrower() -> &'static [Narrower];
 
-    /// What a line is the same line by, in another reading.
-    fn identity(row: &Self::Row) -> String;
-
-    /// Lines above the table: what all of it is measured against.
-    fn heading(&self, _: &View) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// Lines under the table: facts that no column shows.
+    /// Lines below the table: what the numbers alone do not show.
     fn notes(&self, _: &View) -> Vec<String> {
         Vec::new()
     }
 
-    /// Said instead of a table without lines.
+    /// Writes the report's metric series.
+    fn write_metrics(&self, out: &mut dyn io::Write) -> io::Result<()>;
+}
+
+/// A report that holds its rows.
+pub trait Listed: Tabular {
+    fn rows(&self) -> &[Self::Row];
+
+    fn rows_mut(&mut self) -> &mut Vec<Self::Row>;
+
+    /// The columns shown unless others are asked for.
+    fn shown(&self, view: &View) -> Vec<&'static str>;
+
+    /// Identifies a row across readings.
+    fn identity(row: &Self::Row) -> String;
+
+    /// Lines above the table: what applies to all rows.
+    fn heading(&self, _: &View) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Replaces a table without rows.
     fn nothing(&self) -> String;
 
-    /// The last column is not made narrower than this before others go.
+    /// The last column is not made narrower than this before others are dropped.
     fn narrowest_last() -> usize {
         10
     }
-
-    /// The same numbers for a scraper.
-    fn metrics(&self) -> Vec<Metric>;
 }
 
-/// The column of that name; its head will do, too.
-pub fn column<R>(columns: &'static [Column<R>], name: &str) -> Option<&'static Column<R>> {
-    let by_key = columns
-        .iter()
-        .find(|column| column.key.eq_ignore_ascii_case(name));
-    by_key.or_else(|| {
-        columns
-            .iter()
-            .find(|column| column.title.eq_ignore_ascii_case(name))
-    })
+/// A report whose rows are written as they occur.
+pub trait Streamed: Tabular {
+    /// The usual width of some columns, so that they need not grow.
+    fn usual() -> &'static [(&'static str, usize)];
+
+    /// The last column, which is written below the line where it does not fit.
+    fn note() -> Option<&'static str>;
+
+    /// What `-v` shows below a line.
+    fn details(row: &Self::Row) -> Vec<String>;
 }
 
 /// Each column of a row, as programs read it: `key=value`.

@@ -1,13 +1,13 @@
-//! A table for a pipe, as wide as it comes: measured in a first pass and written in a second, so
+//! A table for a pipe, as wide as its cells. One pass measures them and a second writes them, so
 //! that no text is kept, however many rows there are.
 
 use std::io::{self, Write};
 
-use super::{Align, Column, Tabular, View, column, fit::GAP};
+use super::{Align, Column, Listed, View, column, fit::GAP};
 use crate::render::text;
 
-/// Writes it. `chosen` are the columns asked for, if any.
-pub fn write<T: Tabular>(
+/// `chosen` are the columns asked for, if any.
+pub fn write<T: Listed>(
     out: &mut dyn Write,
     report: &T,
     view: &View,
@@ -24,7 +24,7 @@ pub fn write<T: Tabular>(
         .iter()
         .map(|column| if header { text::width(column.title) } else { 0 })
         .collect();
-    // Nothing stands behind the last column that its names would have to make room for.
+    // Nothing follows the last column, so that its texts need no padding.
     let measured = match columns.split_last() {
         Some((last, others)) if last.align == Align::Left => others,
         _ => &columns,

@@ -63,6 +63,8 @@ fn comma_separated_values_have_a_line_for_each_handshake() {
         "{rows:?}"
     );
     assert_eq!(text_of(&["--no-header"]).lines().count(), 3);
+    assert_eq!(text_of(&[":9"]).lines().count(), 1, "the header alone");
+    assert_eq!(text_of(&[":9", "--no-header"]), "");
 }
 
 #[test]

@@ -1,74 +1,43 @@
-//! Descriptors for a scraper.
+//! Metric series of `fds`.
 
-use sockdiag::analysis::fds::{FdsReport, ProcessReport, State};
+use std::{io, slice};
 
-use crate::render::{Kind, Labels, Metric};
+use sockdiag::analysis::fds::{FdsReport, ProcessReport, State, SystemReport};
+
+use crate::render::prom::{self, Labels, Series, no_labels};
+
+#[rustfmt::skip]
+static SYSTEM: [Series<SystemReport>; 3] = [
+    Series::gauge("sockdiag_open_files", "Open files of the host.", no_labels, |system| system.open.map(|open| open as f64)),
+    Series::gauge("sockdiag_open_files_limit", "fs.file-max.", no_labels, |system| system.limit.map(|limit| limit as f64)),
+    Series::gauge("sockdiag_nr_open", "fs.nr_open.", no_labels, |system| system.nr_open.map(|limit| limit as f64)),
+];
 
 /// Of processes that share a unit and a name, the one nearest to its limit counts: a sum would hide
 /// it.
-pub fn metrics(report: &FdsReport) -> Vec<Metric> {
-    let mut open = Metric::new(
-        "sockdiag_process_open_descriptors",
-        Kind::Gauge,
-        "Open descriptors of the process that has most.",
-    );
-    let mut used = Metric::new(
-        "sockdiag_process_descriptors_used_ratio",
-        Kind::Gauge,
-        "Open descriptors by soft limit, of the process nearest to it; 1 is full.",
-    );
-    let mut full = Metric::new(
-        "sockdiag_processes_at_descriptor_limit",
-        Kind::Gauge,
-        "Processes that have as many descriptors open as they may.",
-    );
-    for process in &report.processes {
-        let labels = labels(process);
-        if let Some(count) = process.open {
-            open.raise(&labels, count as f64);
-        }
-        if let Some(ratio) = process.used_ratio {
-            used.raise(&labels, ratio);
-            let is_full = process.state == Some(State::Full);
-            full.add(&Labels::new(), f64::from(u8::from(is_full)));
-        }
-    }
-    system(report)
-        .into_iter()
-        .chain([open, used, full])
-        .collect()
+#[rustfmt::skip]
+static PROCESSES: [Series<ProcessReport>; 3] = [
+    Series::gauge("sockdiag_process_open_descriptors", "Open descriptors of the process that has most.", labels, |process| process.open.map(|open| open as f64)).largest(),
+    Series::gauge("sockdiag_process_descriptors_used_ratio", "Open descriptors by soft limit, of the process nearest to it; 1 is full.", labels, |process| process.used_ratio).largest(),
+    Series::gauge("sockdiag_processes_at_descriptor_limit", "Processes that have as many descriptors open as they may.", no_labels, is_full),
+];
+
+pub fn write(report: &FdsReport, out: &mut dyn io::Write) -> io::Result<()> {
+    prom::write(out, &SYSTEM, slice::from_ref(&report.system))?;
+    prom::write(out, &PROCESSES, &report.processes)
 }
 
-fn system(report: &FdsReport) -> [Metric; 3] {
-    let gauge = |name, help, value: Option<u64>| {
-        let mut metric = Metric::new(name, Kind::Gauge, help);
-        if let Some(value) = value {
-            metric.add(&Labels::new(), value as f64);
-        }
-        metric
-    };
-    [
-        gauge(
-            "sockdiag_open_files",
-            "Open files of the host.",
-            report.system.open,
-        ),
-        gauge(
-            "sockdiag_open_files_limit",
-            "fs.file-max.",
-            report.system.limit,
-        ),
-        gauge("sockdiag_nr_open", "fs.nr_open.", report.system.nr_open),
-    ]
+/// 1 or 0, where it is known.
+fn is_full(process: &ProcessReport) -> Option<f64> {
+    let is_full = process.state == Some(State::Full);
+    process.used_ratio.map(|_| f64::from(u8::from(is_full)))
 }
 
-/// What stays the same over restarts, so that series do not multiply: sessions (`session-3.scope`)
-/// are counted up.
+/// Only what outlives a restart, so that series do not multiply: sessions (`session-3.scope`) are
+/// numbered.
 fn labels(process: &ProcessReport) -> Labels {
-    let unit = process
-        .unit
-        .clone()
-        .filter(|unit| !unit.ends_with(".scope"));
+    let is_lasting = |unit: &&String| !unit.ends_with(".scope");
+    let unit = process.unit.as_ref().filter(is_lasting).cloned();
     vec![
         ("unit", unit.unwrap_or_default()),
         ("process", process.name.clone()),
@@ -78,7 +47,7 @@ fn labels(process: &ProcessReport) -> Labels {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::{prom, table::fds::columns::example};
+    use crate::render::table::fds::columns::example;
 
     #[test]
     fn sessions_have_no_label_and_only_the_full_are_counted() {
@@ -90,7 +59,7 @@ mod tests {
             ..FdsReport::default()
         };
         let mut text = Vec::new();
-        prom::write(&mut text, &metrics(&report)).unwrap();
+        write(&report, &mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
         assert!(!text.contains("session-3"), "{text}");
         assert!(

@@ -5,10 +5,11 @@ mod heading;
 mod metrics;
 mod why;
 
+use std::io;
+
 use sockdiag::analysis::fds::{FdsReport, ProcessReport};
 
-use super::{Column, Narrower, Tabular, View};
-use crate::render::Metric;
+use super::{Column, Listed, Narrower, Tabular, View};
 use columns::COLUMNS;
 
 static NARROWER: [Narrower; 9] = [
@@ -26,16 +27,30 @@ static NARROWER: [Narrower; 9] = [
 impl Tabular for FdsReport {
     type Row = ProcessReport;
 
+    fn columns() -> &'static [Column<ProcessReport>] {
+        &COLUMNS
+    }
+
+    fn narrower() -> &'static [Narrower] {
+        &NARROWER
+    }
+
+    fn notes(&self, _: &View) -> Vec<String> {
+        why::sentences(self)
+    }
+
+    fn write_metrics(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        metrics::write(self, out)
+    }
+}
+
+impl Listed for FdsReport {
     fn rows(&self) -> &[ProcessReport] {
         &self.processes
     }
 
     fn rows_mut(&mut self) -> &mut Vec<ProcessReport> {
         &mut self.processes
-    }
-
-    fn columns() -> &'static [Column<ProcessReport>] {
-        &COLUMNS
     }
 
     fn shown(&self, view: &View) -> Vec<&'static str> {
@@ -56,10 +71,6 @@ impl Tabular for FdsReport {
         keys
     }
 
-    fn narrower() -> &'static [Narrower] {
-        &NARROWER
-    }
-
     fn identity(row: &ProcessReport) -> String {
         format!("{} {:?}", row.pid, row.began)
     }
@@ -68,24 +79,16 @@ impl Tabular for FdsReport {
         vec![heading::host(&self.system)]
     }
 
-    fn notes(&self, _: &View) -> Vec<String> {
-        why::sentences(self)
-    }
-
     fn nothing(&self) -> String {
-        let left_out = "kernel threads and zombies have no descriptors and are left out";
+        let left_out = "kernel threads and zombies have no descriptors and are omitted";
         match self.there {
-            0 => format!("no process is to be seen; {left_out}"),
-            there => format!("no process matches, of {there} here; {left_out}"),
+            0 => format!("no visible process; {left_out}"),
+            there => format!("none of {there} visible processes matches; {left_out}"),
         }
     }
 
     /// The longest name and a process id of four digits.
     fn narrowest_last() -> usize {
         22
-    }
-
-    fn metrics(&self) -> Vec<Metric> {
-        metrics::metrics(self)
     }
 }

@@ -6,12 +6,11 @@ mod metrics;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, io};
 
 use sockdiag::analysis::ports::{By, PortsReport, States, TupleReport};
 
-use super::{Column, Narrower, Tabular, View};
-use crate::render::Metric;
+use super::{Column, Listed, Narrower, Tabular, View};
 use columns::COLUMNS;
 
 static NARROWER: [Narrower; 19] = [
@@ -39,16 +38,26 @@ static NARROWER: [Narrower; 19] = [
 impl Tabular for PortsReport {
     type Row = TupleReport;
 
+    fn columns() -> &'static [Column<TupleReport>] {
+        &COLUMNS
+    }
+
+    fn narrower() -> &'static [Narrower] {
+        &NARROWER
+    }
+
+    fn write_metrics(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        metrics::write(self, out)
+    }
+}
+
+impl Listed for PortsReport {
     fn rows(&self) -> &[TupleReport] {
         &self.tuples
     }
 
     fn rows_mut(&mut self) -> &mut Vec<TupleReport> {
         &mut self.tuples
-    }
-
-    fn columns() -> &'static [Column<TupleReport>] {
-        &COLUMNS
     }
 
     fn shown(&self, view: &View) -> Vec<&'static str> {
@@ -81,10 +90,6 @@ impl Tabular for PortsReport {
         keys
     }
 
-    fn narrower() -> &'static [Narrower] {
-        &NARROWER
-    }
-
     fn identity(row: &TupleReport) -> String {
         format!(
             "{:?} {:?} {:?} {:?} {:?}",
@@ -98,9 +103,5 @@ impl Tabular for PortsReport {
 
     fn nothing(&self) -> String {
         "no TCP connection uses a port of the range".to_owned()
-    }
-
-    fn metrics(&self) -> Vec<Metric> {
-        metrics::metrics(self)
     }
 }

@@ -201,8 +201,8 @@ fn a_scraper_gets_the_numbers_of_tuples_that_hold_a_hundredth() {
     let mut wide = namespace("web");
     (wide.range.usable, wide.blocked) = (800, 70);
     let mut text = Vec::new();
-    let metrics = report(wide, rows.to_vec()).metrics();
-    crate::render::prom::write(&mut text, &metrics).unwrap();
+    let report = report(wide, rows.to_vec());
+    report.write_metrics(&mut text).unwrap();
     let text = String::from_utf8(text).unwrap();
     let values: Vec<(&str, &str)> = text
         .lines()

@@ -1,96 +1,30 @@
-//! The queues for a scraper.
+//! Metric series of `queues`: sums over the sockets that share an address, the fullest and the
+//! oldest where a sum says little.
 
-use sockdiag::analysis::queues::{ListenerReport, LocalReport, QueueReport};
+use sockdiag::analysis::queues::{AcceptQueue, ListenerReport, LocalReport};
 
 use super::columns::protocol;
-use crate::render::{Kind, Labels, Metric};
+use crate::render::prom::{Labels, Series};
 
-/// Sums over the sockets that share an address; the fullest and the oldest where a sum says little.
-pub fn metrics(report: &QueueReport) -> Vec<Metric> {
-    let mut length = Metric::new(
-        "sockdiag_accept_queue_length",
-        Kind::Gauge,
-        "Connections waiting for accept(2).",
-    );
-    let mut limit = Metric::new(
-        "sockdiag_accept_queue_limit",
-        Kind::Gauge,
-        "Accept queue limit; full is greater than this.",
-    );
-    let mut fullest = Metric::new(
-        "sockdiag_accept_queue_fill_ratio",
-        Kind::Gauge,
-        "Fill of the fullest socket at this address; 1 is full.",
-    );
-    let mut wait = Metric::new(
-        "sockdiag_accept_queue_oldest_wait_seconds",
-        Kind::Gauge,
-        "Time the oldest connection has waited for accept(2).",
-    );
-    let mut syn = Metric::new(
-        "sockdiag_syn_queue_length",
-        Kind::Gauge,
-        "Half-open connections.",
-    );
-    let mut syn_limit = Metric::new(
-        "sockdiag_syn_queue_limit",
-        Kind::Gauge,
-        "Half-open connections that are kept at most.",
-    );
-    let mut bytes = Metric::new(
-        "sockdiag_receive_queue_bytes",
-        Kind::Gauge,
-        "Memory of datagrams waiting to be read.",
-    );
-    let mut buffer = Metric::new(
-        "sockdiag_receive_queue_limit_bytes",
-        Kind::Gauge,
-        "Receive buffer.",
-    );
-    let mut drops = Metric::new(
-        "sockdiag_listener_drops_total",
-        Kind::Counter,
-        "Packets dropped by the sockets at this address, for any reason.",
-    );
-    for listener in &report.listeners {
-        let labels = labels(listener);
-        if let Some(queue) = &listener.accept_queue {
-            length.add(&labels, queue.length.into());
-            limit.add(&labels, queue.limit.into());
-            fullest.raise(&labels, queue.fill_ratio);
-            if let Some(oldest) = queue.oldest_wait_ms {
-                wait.raise(&labels, oldest as f64 / 1000.0);
-            }
-        }
-        // Of the endpoint, and repeated on each of its sockets.
-        if let Some(queue) = &listener.syn_queue {
-            queue
-                .length
-                .into_iter()
-                .for_each(|length| syn.raise(&labels, length.into()));
-            queue
-                .limit
-                .into_iter()
-                .for_each(|limit| syn_limit.raise(&labels, limit as f64));
-        }
-        if let Some(queue) = &listener.receive_queue {
-            bytes.add(&labels, queue.bytes.into());
-            queue
-                .limit_bytes
-                .into_iter()
-                .for_each(|limit| buffer.add(&labels, limit.into()));
-        }
-        listener
-            .drops
-            .into_iter()
-            .for_each(|dropped| drops.add(&labels, dropped.into()));
-    }
-    vec![
-        length, limit, fullest, wait, syn, syn_limit, bytes, buffer, drops,
-    ]
+/// The SYN queue belongs to the endpoint and is repeated on each of its sockets.
+#[rustfmt::skip]
+pub static SERIES: [Series<ListenerReport>; 9] = [
+    Series::gauge("sockdiag_accept_queue_length", "Connections waiting for accept(2).", labels, |l| accept_queue(l, |queue| Some(queue.length.into()))),
+    Series::gauge("sockdiag_accept_queue_limit", "Accept queue limit; full is greater than this.", labels, |l| accept_queue(l, |queue| Some(queue.limit.into()))),
+    Series::gauge("sockdiag_accept_queue_fill_ratio", "Fill of the fullest socket at this address; 1 is full.", labels, |l| accept_queue(l, |queue| Some(queue.fill_ratio))).largest(),
+    Series::gauge("sockdiag_accept_queue_oldest_wait_seconds", "Time the oldest connection has waited for accept(2).", labels, |l| accept_queue(l, |queue| Some(queue.oldest_wait_ms? as f64 / 1000.0))).largest(),
+    Series::gauge("sockdiag_syn_queue_length", "Half-open connections.", labels, |l| l.syn_queue.as_ref()?.length.map(f64::from)).largest(),
+    Series::gauge("sockdiag_syn_queue_limit", "Half-open connections that are kept at most.", labels, |l| l.syn_queue.as_ref()?.limit.map(|limit| limit as f64)).largest(),
+    Series::gauge("sockdiag_receive_queue_bytes", "Memory of datagrams waiting to be read.", labels, |l| Some(l.receive_queue.as_ref()?.bytes.into())),
+    Series::gauge("sockdiag_receive_queue_limit_bytes", "Receive buffer.", labels, |l| l.receive_queue.as_ref()?.limit_bytes.map(f64::from)),
+    Series::counter("sockdiag_listener_drops_total", "Packets dropped by the sockets at this address, for any reason.", labels, |l| l.drops.map(f64::from)),
+];
+
+fn accept_queue(listener: &ListenerReport, value: fn(&AcceptQueue) -> Option<f64>) -> Option<f64> {
+    listener.accept_queue.as_ref().and_then(value)
 }
 
-/// What stays the same over restarts, so that series do not multiply.
+/// Only what outlives a restart, so that series do not multiply.
 fn labels(listener: &ListenerReport) -> Labels {
     let local = match &listener.local {
         LocalReport::Unix { path } => path.clone(),

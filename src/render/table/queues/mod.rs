@@ -3,12 +3,12 @@
 mod columns;
 mod metrics;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, io};
 
 use sockdiag::analysis::queues::{ListenerReport, QueueReport};
 
-use super::{Column, Narrower, Tabular, View};
-use crate::render::{Metric, text};
+use super::{Column, Listed, Narrower, Tabular, View};
+use crate::render::{prom, text};
 use columns::{COLUMNS, protocol};
 
 static NARROWER: [Narrower; 15] = [
@@ -32,16 +32,32 @@ static NARROWER: [Narrower; 15] = [
 impl Tabular for QueueReport {
     type Row = ListenerReport;
 
+    fn columns() -> &'static [Column<ListenerReport>] {
+        &COLUMNS
+    }
+
+    fn narrower() -> &'static [Narrower] {
+        &NARROWER
+    }
+
+    fn notes(&self, _: &View) -> Vec<String> {
+        let age = self.syn_age_ms.filter(|age| *age >= 1000);
+        let counted = |age| format!("SYN was counted {} ago", text::duration(age));
+        age.map(counted).into_iter().collect()
+    }
+
+    fn write_metrics(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        prom::write(out, &metrics::SERIES, &self.listeners)
+    }
+}
+
+impl Listed for QueueReport {
     fn rows(&self) -> &[ListenerReport] {
         &self.listeners
     }
 
     fn rows_mut(&mut self) -> &mut Vec<ListenerReport> {
         &mut self.listeners
-    }
-
-    fn columns() -> &'static [Column<ListenerReport>] {
-        &COLUMNS
     }
 
     fn shown(&self, view: &View) -> Vec<&'static str> {
@@ -91,31 +107,17 @@ impl Tabular for QueueReport {
         keys
     }
 
-    fn narrower() -> &'static [Narrower] {
-        &NARROWER
-    }
-
     fn identity(row: &ListenerReport) -> String {
         row.cookie.0.to_string()
     }
 
-    fn notes(&self, _: &View) -> Vec<String> {
-        let age = self.syn_age_ms.filter(|age| *age >= 1000);
-        let counted = |age| format!("SYN was counted {} ago", text::duration(age));
-        age.map(counted).into_iter().collect()
-    }
-
     fn nothing(&self) -> String {
         match self.there {
-            0 => "nothing is listening here".to_owned(),
+            0 => "no listeners here".to_owned(),
             there => format!(
-                "no listener matches, of {there} here; one that is bound to all addresses is found \
-                 by its port (:8080)"
+                "none of {there} listeners matches; one that is bound to all addresses is found by \
+                 its port (:8080)"
             ),
         }
-    }
-
-    fn metrics(&self) -> Vec<Metric> {
-        metrics::metrics(self)
     }
 }

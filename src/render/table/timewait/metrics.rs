@@ -1,47 +1,36 @@
-//! Timewait sockets for a scraper: groups as `--by` makes them.
+//! Metric series of `timewait`: groups as `--by` makes them.
 
-use sockdiag::analysis::timewait::{Side, TimewaitReport};
+use std::io;
 
-use crate::render::{Kind, Metric};
+use sockdiag::analysis::timewait::{GroupReport, NamespaceReport, Side, TimewaitReport};
 
-/// Numbers of each namespace, and of each group.
-pub fn metrics(report: &TimewaitReport) -> Vec<Metric> {
-    let gauge = |name, help| Metric::new(name, Kind::Gauge, help);
-    let mut sockets = gauge(
-        "sockdiag_timewait_sockets",
-        "Sockets in TIME_WAIT, or in FIN_WAIT2 without an owner.",
-    );
-    let mut limit = gauge(
-        "sockdiag_timewait_limit",
-        "The most that are kept (tcp_max_tw_buckets).",
-    );
-    let mut overflows = Metric::new(
-        "sockdiag_timewait_overflows_total",
-        Kind::Counter,
-        "Connections forgotten at once for want of a bucket or memory.",
-    );
-    let mut groups = gauge(
-        "sockdiag_timewait_group_sockets",
-        "Timewait sockets that have something in common.",
-    );
-    for namespace in &report.namespaces {
-        let labels = vec![("netns", namespace.netns.label())];
-        sockets.add(&labels, namespace.count as f64);
-        if let Some(most) = namespace.limit {
-            limit.add(&labels, most.into());
-        }
-        if let Some(lost) = namespace.overflows {
-            overflows.add(&labels, lost as f64);
-        }
-    }
-    for group in &report.groups {
-        let side = group.side.map_or("", Side::word).to_owned();
-        let labels = vec![
-            ("netns", group.netns.label()),
-            ("key", group.key.clone().unwrap_or_default()),
-            ("side", side),
-        ];
-        groups.add(&labels, group.count as f64);
-    }
-    vec![sockets, limit, overflows, groups]
+use crate::render::prom::{self, Labels, Series};
+
+#[rustfmt::skip]
+static NAMESPACES: [Series<NamespaceReport>; 3] = [
+    Series::gauge("sockdiag_timewait_sockets", "Sockets in TIME_WAIT, or in FIN_WAIT2 without an owner.", netns, |namespace| Some(namespace.count as f64)),
+    Series::gauge("sockdiag_timewait_limit", "The most that are kept (tcp_max_tw_buckets).", netns, |namespace| namespace.limit.map(f64::from)),
+    Series::counter("sockdiag_timewait_overflows_total", "Connections forgotten at once for want of a bucket or memory.", netns, |namespace| namespace.overflows.map(|lost| lost as f64)),
+];
+
+#[rustfmt::skip]
+static GROUPS: [Series<GroupReport>; 1] = [
+    Series::gauge("sockdiag_timewait_group_sockets", "Timewait sockets that have something in common.", labels, |group| Some(group.count as f64)),
+];
+
+pub fn write(report: &TimewaitReport, out: &mut dyn io::Write) -> io::Result<()> {
+    prom::write(out, &NAMESPACES, &report.namespaces)?;
+    prom::write(out, &GROUPS, &report.groups)
+}
+
+fn labels(group: &GroupReport) -> Labels {
+    vec![
+        ("netns", group.netns.label()),
+        ("key", group.key.clone().unwrap_or_default()),
+        ("side", group.side.map_or("", Side::word).to_owned()),
+    ]
+}
+
+fn netns(namespace: &NamespaceReport) -> Labels {
+    vec![("netns", namespace.netns.label())]
 }

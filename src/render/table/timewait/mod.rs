@@ -5,15 +5,14 @@ mod notes;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, io};
 
 use sockdiag::analysis::{
     Spread,
     timewait::{By, GroupReport, InferredFrom, Side, TimewaitReport},
 };
 
-use super::{Align, Cell, Column, Narrower, Rising, Tabular, Value, View, who::owners};
-use crate::render::Metric;
+use super::{Align, Cell, Column, Listed, Narrower, Rising, Tabular, Value, View, who::owners};
 
 use Align::{Left, Right};
 use Rising::Neutral;
@@ -21,24 +20,24 @@ use Rising::Neutral;
 #[rustfmt::skip]
 static COLUMNS: [Column<GroupReport>; 19] = [
     Column::new("netns", "NETNS", Left, Neutral, |g, _| Cell::text(g.netns.label()), "network namespace: its name, or its number"),
-    Column::new("service", "SERVICE", Left, Neutral, |g, _| key(g, By::Service), "where this host's connections went, or the listener that others' came in at"),
-    Column::new("destination", "DESTINATION", Left, Neutral, |g, _| key(g, By::Destination), "where this host's connections went, or the client's address"),
-    Column::new("dport", "REMOTE PORT", Left, Neutral, |g, _| key(g, By::Dport), "the peer's port, where it is a service's"),
+    Column::new("service", "SERVICE", Left, Neutral, |g, _| key(g, By::Service), "the destination of outgoing connections, or the listener of incoming ones"),
+    Column::new("destination", "DESTINATION", Left, Neutral, |g, _| key(g, By::Destination), "the destination of outgoing connections, or the client's address"),
+    Column::new("dport", "REMOTE PORT", Left, Neutral, |g, _| key(g, By::Dport), "the peer's port, if it belongs to a service"),
     Column::new("source", "SOURCE", Left, Neutral, |g, _| key(g, By::Source), "the local address"),
-    Column::new("sport", "LOCAL PORT", Left, Neutral, |g, _| key(g, By::Sport), "the local port, where it is a service's"),
-    Column::new("listener", "LISTENER", Left, Neutral, |g, _| key(g, By::Listener), "the listener that the connections came in at"),
+    Column::new("sport", "LOCAL PORT", Left, Neutral, |g, _| key(g, By::Sport), "the local port, if it belongs to a service"),
+    Column::new("listener", "LISTENER", Left, Neutral, |g, _| key(g, By::Listener), "the listener that accepted the connections"),
     Column::new("count", "COUNT", Right, Neutral, |g, _| Cell::count(Some(g.count)), "connections in TIME_WAIT, or in FIN_WAIT2 without an owner"),
-    Column::new("share", "SHARE", Right, Neutral, |g, _| Value::Ratio(g.share_ratio).into(), "the share of all"),
+    Column::new("share", "SHARE", Right, Neutral, |g, _| Value::Ratio(g.share_ratio).into(), "share of all"),
     Column::new("minimum", "COUNT MIN", Right, Neutral, |g, _| sampled(g, |s| Value::Count(s.minimum.into())), "fewest of all samples"),
     Column::new("mean", "MEAN", Right, Neutral, |g, _| sampled(g, |s| Value::Decimal(s.mean)), "mean number"),
     Column::new("p95", "P95", Right, Neutral, |g, _| sampled(g, |s| Value::Count(s.p95.into())), "95 of 100 samples do not exceed this"),
     Column::new("maximum", "MAX", Right, Neutral, |g, _| sampled(g, |s| Value::Count(s.maximum.into())), "most of all samples"),
-    Column::new("samples", "SAMPLES", Right, Neutral, |g, _| sampled(g, |s| Value::Count(s.samples.into())), "how many samples were taken"),
-    Column::new("delta", "Δ", Right, Neutral, |g, _| g.delta.map_or(Value::Missing, |delta| Value::Change(delta.into())).into(), "change since the reading before"),
-    Column::new("median_left", "MEDIAN LEFT", Right, Neutral, median_left, "half of them run out within this time"),
-    Column::new("side", "SIDE", Left, Neutral, |g, _| g.side.map_or(Value::Missing, |side| Value::Text(side.word().to_owned())).into(), "which end this host was: the one that closes first keeps the TIME_WAIT"),
-    Column::new("inferred_from", "INFERRED FROM", Left, Neutral, inferred_from, "what the likely owner was inferred from: a live socket to the same destination, or the listener"),
-    Column::new("likely_owner", "LIKELY OWNER", Left, Neutral, likely_owner, "who holds the listener, or a live connection to the same destination; a TIME_WAIT has no owner"),
+    Column::new("samples", "SAMPLES", Right, Neutral, |g, _| sampled(g, |s| Value::Count(s.samples.into())), "number of samples"),
+    Column::new("delta", "Δ", Right, Neutral, |g, _| g.delta.map_or(Value::Missing, |delta| Value::Change(delta.into())).into(), "change since the previous reading"),
+    Column::new("median_left", "MEDIAN LEFT", Right, Neutral, median_left, "half of them expire within this time"),
+    Column::new("side", "SIDE", Left, Neutral, |g, _| g.side.map_or(Value::Missing, |side| Value::Text(side.word().to_owned())).into(), "whether this host was client or server: the end that closes first keeps the TIME_WAIT"),
+    Column::new("inferred_from", "INFERRED FROM", Left, Neutral, inferred_from, "how the likely owner was inferred: from a live socket to the same destination, or the listener"),
+    Column::new("likely_owner", "LIKELY OWNER", Left, Neutral, likely_owner, "owner of the listener, or of a live connection to the same destination; a TIME_WAIT has no owner"),
 ];
 
 static NARROWER: [Narrower; 8] = [
@@ -103,16 +102,30 @@ fn inferred_from(group: &GroupReport, _: &View) -> Cell {
 impl Tabular for TimewaitReport {
     type Row = GroupReport;
 
+    fn columns() -> &'static [Column<GroupReport>] {
+        &COLUMNS
+    }
+
+    fn narrower() -> &'static [Narrower] {
+        &NARROWER
+    }
+
+    fn notes(&self, _: &View) -> Vec<String> {
+        notes::notes(self)
+    }
+
+    fn write_metrics(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        metrics::write(self, out)
+    }
+}
+
+impl Listed for TimewaitReport {
     fn rows(&self) -> &[GroupReport] {
         &self.groups
     }
 
     fn rows_mut(&mut self) -> &mut Vec<GroupReport> {
         &mut self.groups
-    }
-
-    fn columns() -> &'static [Column<GroupReport>] {
-        &COLUMNS
     }
 
     fn shown(&self, view: &View) -> Vec<&'static str> {
@@ -137,10 +150,6 @@ impl Tabular for TimewaitReport {
         keys
     }
 
-    fn narrower() -> &'static [Narrower] {
-        &NARROWER
-    }
-
     fn identity(row: &GroupReport) -> String {
         format!("{:?} {:?} {:?}", row.netns.inode, row.key, row.side)
     }
@@ -149,15 +158,7 @@ impl Tabular for TimewaitReport {
         notes::heading(self, view)
     }
 
-    fn notes(&self, _: &View) -> Vec<String> {
-        notes::notes(self)
-    }
-
     fn nothing(&self) -> String {
-        "no connection is kept after it was closed".to_owned()
-    }
-
-    fn metrics(&self) -> Vec<Metric> {
-        metrics::metrics(self)
+        "no TIME_WAIT or orphaned FIN_WAIT2 sockets".to_owned()
     }
 }

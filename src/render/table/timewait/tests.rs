@@ -132,8 +132,8 @@ fn several_namespaces_have_a_line_each_unless_empty() {
 #[test]
 fn a_scraper_gets_count_limit_and_losses() {
     let mut text = Vec::new();
-    let metrics = report(vec![namespace(8, 100, 3, None)]).metrics();
-    crate::render::prom::write(&mut text, &metrics).unwrap();
+    let report = report(vec![namespace(8, 100, 3, None)]);
+    report.write_metrics(&mut text).unwrap();
     let text = String::from_utf8(text).unwrap();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let values: Vec<_> = lines.map(|line| line.rsplit(' ').next().unwrap()).collect();

@@ -26,12 +26,8 @@ pub fn shown(closes: bool) -> Vec<&'static str> {
     shown
 }
 
-/// Every column that holds one value, for programs.
-pub fn single() -> Vec<&'static str> {
-    let all = COLUMNS.iter().map(|column| column.key);
-    all.filter(|key| !["retransmits", "queue"].contains(key))
-        .collect()
-}
+/// Columns that join two values, for people.
+pub const TWO_IN_ONE: [&str; 2] = ["retransmits", "queue"];
 
 /// How wide they usually are.
 pub const USUAL: &[(&str, usize)] = &[

@@ -1,64 +1,47 @@
-//! A trace's summary for a scraper.
+//! Metric series of a trace's summary.
 
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr, slice};
 
-use sockdiag::analysis::trace::Summary;
+use sockdiag::analysis::trace::{ListenerSummary, Outcome, Summary};
 
 use super::cells::key;
-use crate::render::{Kind, Metric};
+use crate::render::prom::{self, Series, no_labels};
 
-/// Its numbers.
-pub fn metrics(summary: &Summary) -> Vec<Metric> {
-    let mut handshakes = Metric::new(
-        "sockdiag_trace_handshakes",
-        Kind::Gauge,
-        "TCP handshakes that ended while this trace ran, by outcome",
-    );
-    for (outcome, count) in &summary.outcomes {
-        let labels = vec![("outcome", key(outcome))];
-        handshakes.add(&labels, *count as f64);
-    }
-    let mut failed = Metric::new(
-        "sockdiag_trace_failed_handshakes",
-        Kind::Gauge,
-        "TCP handshakes that failed while this trace ran, of the servers with most failures",
-    );
-    for server in &summary.listeners {
-        let name = SocketAddr::new(server.address, server.port).to_string();
-        failed.add(&vec![("server", name)], server.failed as f64);
-    }
-    let mut latency = Metric::new(
-        "sockdiag_trace_handshake_seconds",
-        Kind::Gauge,
-        "Percentiles of the time from SYN to ACK, of those established",
-    );
-    let all = &summary.latency_ms;
-    for (quantile, value) in [
-        ("0.5", all.p50),
-        ("0.9", all.p90),
-        ("0.99", all.p99),
-        ("1", all.max),
-    ] {
-        if let Some(milliseconds) = value {
-            latency.add(
-                &vec![("quantile", quantile.to_owned())],
-                milliseconds / 1000.0,
-            );
-        }
-    }
-    let mut packets = Metric::new(
-        "sockdiag_trace_packets",
-        Kind::Gauge,
-        "Packets that were looked at while this trace ran",
-    );
-    packets.add(&Vec::new(), summary.packets as f64);
-    let mut lost = Metric::new(
-        "sockdiag_trace_lost_packets",
-        Kind::Gauge,
-        "Packets that the kernel had no room for while this trace ran",
-    );
-    if let Some(packets) = summary.lost_by_kernel {
-        lost.add(&Vec::new(), packets as f64);
-    }
-    vec![handshakes, failed, latency, packets, lost]
+#[rustfmt::skip]
+static OUTCOMES: [Series<(Outcome, u64)>; 1] = [
+    Series::gauge("sockdiag_trace_handshakes", "TCP handshakes that ended while this trace ran, by outcome", |(outcome, _)| vec![("outcome", key(outcome))], |(_, count)| Some(*count as f64)),
+];
+
+#[rustfmt::skip]
+static SERVERS: [Series<ListenerSummary>; 1] = [
+    Series::gauge("sockdiag_trace_failed_handshakes", "TCP handshakes that failed while this trace ran, of the servers with most failures", |server| vec![("server", SocketAddr::new(server.address, server.port).to_string())], |server| Some(server.failed as f64)),
+];
+
+#[rustfmt::skip]
+static QUANTILES: [Series<(&str, Option<f64>)>; 1] = [
+    Series::gauge("sockdiag_trace_handshake_seconds", "Percentiles of the time from SYN to ACK, of those established", |(quantile, _)| vec![("quantile", (*quantile).to_owned())], |(_, milliseconds)| milliseconds.map(|ms| ms / 1000.0)),
+];
+
+#[rustfmt::skip]
+static PACKETS: [Series<Summary>; 2] = [
+    Series::gauge("sockdiag_trace_packets", "Packets that were looked at while this trace ran", no_labels, |summary| Some(summary.packets as f64)),
+    Series::gauge("sockdiag_trace_lost_packets", "Packets that the kernel had no room for while this trace ran", no_labels, |summary| summary.lost_by_kernel.map(|packets| packets as f64)),
+];
+
+pub fn write(summary: &Summary, out: &mut dyn io::Write) -> io::Result<()> {
+    let outcomes = summary.outcomes.iter();
+    let outcomes: Vec<_> = outcomes
+        .map(|(outcome, count)| (*outcome, *count))
+        .collect();
+    let latency = &summary.latency_ms;
+    let quantiles = [
+        ("0.5", latency.p50),
+        ("0.9", latency.p90),
+        ("0.99", latency.p99),
+        ("1", latency.max),
+    ];
+    prom::write(out, &OUTCOMES, &outcomes)?;
+    prom::write(out, &SERVERS, &summary.listeners)?;
+    prom::write(out, &QUANTILES, &quantiles)?;
+    prom::write(out, &PACKETS, slice::from_ref(summary))
 }

@@ -1,0 +1,145 @@
+//! Self-description: help, completions, manual pages, JSON Schemas, lists of columns.
+
+use std::io::{self, Write, stdout};
+
+use anyhow::Context;
+use clap::{Args, Command, builder::PossibleValuesParser};
+use clap_complete::Shell;
+
+use super::{
+    program,
+    registry::{Entry, REGISTRY},
+};
+use crate::command::{Described, Outcome, Subcommand};
+
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The subcommand (default: the program)
+    #[arg(value_name = "CMD", value_parser = one_of(&REGISTRY))]
+    command: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// The report (default: list the names)
+    #[arg(value_name = "NAME", value_parser = one_of(reports()))]
+    name: Option<String>,
+}
+
+impl Subcommand for CompletionsArgs {
+    const NAME: &'static str = "completions";
+    const ABOUT: &'static str = "Print a completion script for a shell";
+
+    fn run(self) -> anyhow::Result<Outcome> {
+        print(&completion_script(self.shell, program()))
+    }
+}
+
+impl Subcommand for ManArgs {
+    const NAME: &'static str = "man";
+    const ABOUT: &'static str = "Print a manual page, in roff";
+
+    fn run(self) -> anyhow::Result<Outcome> {
+        let wanted = match &self.command {
+            None => "sockdiag.1".to_owned(),
+            Some(command) => format!("sockdiag-{command}.1"),
+        };
+        let pages = man_pages(program()).context("writing manual pages")?;
+        let page = pages.into_iter().find(|(name, _)| *name == wanted);
+        let (_, text) = page.with_context(|| format!("there is no {wanted}"))?;
+        print(&text)
+    }
+}
+
+impl Subcommand for SchemaArgs {
+    const NAME: &'static str = "schema";
+    const ABOUT: &'static str = "Print the JSON Schema of a report, or the names of all";
+
+    fn run(self) -> anyhow::Result<Outcome> {
+        let Some(name) = self.name else {
+            let names: String = reports().map(|entry| format!("{}\n", entry.name)).collect();
+            return print(names.as_bytes());
+        };
+        let entry = reports().find(|entry| entry.name == name);
+        let report = entry.and_then(|entry| entry.report.as_ref());
+        let report = report.with_context(|| format!("there is no report {name}"))?;
+        let schema = serde_json::to_string_pretty(&(report.schema)());
+        let schema = schema.context("writing the schema")?;
+        print(format!("{schema}\n").as_bytes())
+    }
+}
+
+fn reports() -> impl Iterator<Item = &'static Entry> {
+    REGISTRY.iter().filter(|entry| entry.report.is_some())
+}
+
+fn one_of(entries: impl IntoIterator<Item = &'static Entry>) -> PossibleValuesParser {
+    PossibleValuesParser::new(entries.into_iter().map(|entry| entry.name))
+}
+
+/// Prints what `--columns` and `--sort` may name.
+pub fn columns(report: &Described) -> anyhow::Result<Outcome> {
+    print((report.columns)().as_bytes())
+}
+
+/// Prints the program's help.
+pub fn help(mut program: Command) -> anyhow::Result<Outcome> {
+    program.print_help().context("writing help")?;
+    Ok(Outcome::Answered)
+}
+
+fn print(text: &[u8]) -> anyhow::Result<Outcome> {
+    let mut out = stdout().lock();
+    let written = out.write_all(text).and_then(|()| out.flush());
+    written.context("writing to stdout")?;
+    Ok(Outcome::Answered)
+}
+
+/// A completion script for the program.
+pub fn completion_script(shell: Shell, mut program: Command) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut program, "sockdiag", &mut script);
+    script
+}
+
+/// Every page, by file name.
+pub fn man_pages(mut root: Command) -> io::Result<Vec<(String, Vec<u8>)>> {
+    root.build();
+    let described = root
+        .get_subcommands()
+        .filter(|command| command.get_name() != "help");
+    let commands = std::iter::once(&root).chain(described);
+    commands
+        .map(|command| {
+            let name = match command.get_name() {
+                "sockdiag" => "sockdiag".to_owned(),
+                subcommand => format!("sockdiag-{subcommand}"),
+            };
+            let title = command.clone().display_name(name.clone());
+            let mut page = Vec::new();
+            clap_mangen::Man::new(title).render(&mut page)?;
+            let page = String::from_utf8(page).map_err(io::Error::other)?;
+            Ok((format!("{name}.1"), with_examples(page).into_bytes()))
+        })
+        .collect()
+}
+
+/// Gives examples a section of their own, in which lines stay lines.
+fn with_examples(page: String) -> String {
+    let Some((before, after)) = page.split_once(".SH EXTRA\nExamples:\n") else {
+        return page;
+    };
+    match after.split_once("\n\n") {
+        Some((examples, notes)) => {
+            format!("{before}.SH EXAMPLES\n.nf\n{examples}\n.fi\n.SH NOTES\n{notes}")
+        }
+        None => format!("{before}.SH EXAMPLES\n.nf\n{after}\n.fi\n"),
+    }
+}

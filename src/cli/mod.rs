@@ -1,0 +1,126 @@
+//! The command line: `sockdiag COMMAND …`.
+
+mod describe;
+mod registry;
+
+use std::ffi::OsString;
+
+use clap::Command;
+
+use crate::command::{Outcome, duration, usage, wants_columns};
+use registry::{Entry, REGISTRY};
+
+const ABOUT: &str = "Find out why connections fail: full queues, SYN drops, ports and descriptors \
+    that run out, and who owns them";
+
+const EXAMPLES: &str = "\
+Examples:
+  sockdiag queues                  which listener has a problem, worst first
+  sockdiag queues -w :8080         one port, refreshed every 2 seconds
+  sockdiag queues --for 60s        min/mean/p95/max queue length, 50 samples per second
+  sockdiag counters --why          problem counters that are not zero, and why drops happen
+  sockdiag ports                   which destination runs out of ephemeral ports
+  sockdiag timewait                where TIME_WAIT sockets come from, and whether they matter
+  sockdiag fds --top 10            processes nearest to their descriptor limit
+  sockdiag trace --failed          failed handshakes as they happen, and why
+  sockdiag queues --json | jq      JSON output; `sockdiag schema queues` describes it
+
+Exit codes: 0 answered, 1 could not answer, 2 wrong usage.";
+
+/// Runs what the command line says. Without a subcommand there is nothing to answer yet, so help is
+/// shown.
+pub fn run() -> anyhow::Result<Outcome> {
+    let arguments: Vec<OsString> = std::env::args_os().map(spelt).collect();
+    if let Some(seconds) = lone_seconds(&arguments) {
+        return Err(usage(format!("--watch {seconds}: write --watch={seconds}")));
+    }
+    let matches = program().try_get_matches_from(arguments)?;
+    let chosen = matches.subcommand().and_then(|(name, matches)| {
+        let entry = REGISTRY.iter().find(|entry| entry.name == name)?;
+        Some((entry, matches))
+    });
+    match chosen {
+        None => describe::help(program()),
+        Some((entry, matches)) => match &entry.report {
+            Some(report) if wants_columns(matches) => describe::columns(report),
+            _ => (entry.run)(matches),
+        },
+    }
+}
+
+fn program() -> Command {
+    Command::new("sockdiag")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .after_help(EXAMPLES)
+        .max_term_width(100)
+        .subcommands(REGISTRY.iter().map(Entry::command))
+}
+
+/// The value of `--watch` needs its `=`, so that a filter may follow. Fingers still type `-w2`…
+fn spelt(argument: OsString) -> OsString {
+    let seconds = argument.to_str().and_then(|text| text.strip_prefix("-w"));
+    match seconds.filter(|text| is_number(text)) {
+        Some(seconds) => format!("--watch={seconds}").into(),
+        None => argument,
+    }
+}
+
+/// … and `--watch 2`, where the number would be taken for a filter.
+fn lone_seconds(arguments: &[OsString]) -> Option<&str> {
+    let is_watch = |argument: &OsString| argument == "--watch" || argument == "-w";
+    let mut pairs = arguments.windows(2);
+    let pair = pairs.find(|pair| is_watch(&pair[0]) && pair[1].to_str().is_some_and(is_number))?;
+    pair[1].to_str()
+}
+
+fn is_number(text: &str) -> bool {
+    text.parse::<f64>().is_ok() || duration(text).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, path::Path};
+
+    use clap::ValueEnum;
+    use clap_complete::Shell;
+    use describe::{completion_script, man_pages};
+
+    /// `SOCKDIAG_BLESS=1 cargo test` rewrites the files.
+    fn is_current(folder: &str, name: &str, text: &[u8]) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join(folder)
+            .join(name);
+        if std::env::var_os("SOCKDIAG_BLESS").is_some() {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+        }
+        let committed = fs::read(&path).unwrap_or_default();
+        assert!(
+            committed == text,
+            "{} is out of date: SOCKDIAG_BLESS=1 cargo test",
+            path.display()
+        );
+    }
+
+    #[test]
+    fn committed_completions_are_current() {
+        for shell in Shell::value_variants() {
+            let name = clap_complete::Generator::file_name(shell, "sockdiag");
+            is_current("completions", &name, &completion_script(*shell, program()));
+        }
+    }
+
+    #[test]
+    fn committed_manual_pages_are_current() {
+        for (name, text) in man_pages(program()).unwrap() {
+            is_current("man", &name, &text);
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        program().debug_assert();
+    }
+}

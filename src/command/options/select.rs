@@ -1,0 +1,151 @@
+//! Flags that restrict what is shown, and that say where it is read.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, ValueEnum, ValueHint};
+use sockdiag::{
+    collect::{Namespaces, OwnerNeeds},
+    model::{Families, Family},
+    source::Kernel,
+};
+
+// Sockets of which IP version.
+#[derive(Debug, Args)]
+pub struct FamilyArgs {
+    /// Show IPv4 only
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    ipv4: bool,
+    /// Show IPv6 only (a dual-stack listener counts as IPv6)
+    #[arg(short = '6', long)]
+    ipv6: bool,
+}
+
+impl FamilyArgs {
+    /// The one that was chosen.
+    pub fn only(&self) -> Option<Family> {
+        match (self.ipv4, self.ipv6) {
+            (true, _) => Some(Family::V4),
+            (_, true) => Some(Family::V6),
+            _ => None,
+        }
+    }
+
+    /// Both unless one was chosen.
+    pub fn families(&self) -> Families {
+        Families {
+            v4: !self.ipv6,
+            v6: !self.ipv4,
+        }
+    }
+}
+
+// Whose sockets or descriptors.
+#[derive(Debug, Args)]
+pub struct OwnedByArgs {
+    /// Restrict to a process, by name or id
+    #[arg(long, value_name = "NAME|PID", value_hint = ValueHint::Other)]
+    pub process: Option<String>,
+    /// Restrict to a systemd unit, container or pod
+    #[arg(long, value_name = "UNIT", value_hint = ValueHint::Other)]
+    pub unit: Option<String>,
+    /// Restrict to a user, by name or id
+    #[arg(long, value_name = "NAME|UID", value_hint = ValueHint::Username)]
+    user: Option<String>,
+}
+
+impl OwnedByArgs {
+    /// The user's id.
+    pub fn uid(&self) -> anyhow::Result<Option<u32>> {
+        let id = |name: &String| {
+            let by_name = || uzers::get_user_by_name(name).map(|user| user.uid());
+            let id = name.parse().ok().or_else(by_name);
+            id.with_context(|| format!("--user {name}: no such user"))
+        };
+        self.user.as_ref().map(id).transpose()
+    }
+
+    /// The process that was named must exist when the program starts.
+    pub fn check(&self, kernel: &Kernel) -> anyhow::Result<()> {
+        if let Some(process) = &self.process {
+            let exists = kernel.has_process(process);
+            anyhow::ensure!(exists, "--process {process}: no such process");
+        }
+        Ok(())
+    }
+}
+
+// Names for numbers.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct NameArgs {
+    /// Resolve addresses, ports and user ids to names
+    #[arg(short, long, conflicts_with = "numeric")]
+    pub resolve: bool,
+}
+
+// Which host, or part of it, is read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Where")]
+pub struct PlaceArgs {
+    /// Inspect another network namespace: a name known to `ip netns`, a path, a process id, the
+    /// namespace's inode number, or `all`
+    #[arg(long, value_name = "NAME|PATH|PID|all")]
+    pub netns: Option<String>,
+    /// Read this directory instead of /proc
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "/proc",
+        hide_default_value = true
+    )]
+    pub proc_root: PathBuf,
+}
+
+impl PlaceArgs {
+    /// Where /proc is.
+    pub fn kernel(&self) -> Kernel {
+        Kernel::with_proc_root(&self.proc_root)
+    }
+
+    /// The namespaces that were named; the program's own unless one was.
+    pub fn namespaces(&self, kernel: &Kernel) -> anyhow::Result<Namespaces> {
+        Ok(match self.netns.as_deref() {
+            None => Namespaces::own(kernel),
+            Some(name) => Namespaces::named(name, kernel)?,
+        })
+    }
+}
+
+// Whether and how far to search for owners.
+#[derive(Debug, Args)]
+pub struct OwnerArgs {
+    /// How far to search for the processes that own a socket
+    #[arg(long, value_enum, value_name = "HOW", default_value = "auto")]
+    owners: OwnersArg,
+    /// Do not search for owners (= --owners none)
+    #[arg(long, conflicts_with = "owners")]
+    no_owners: bool,
+}
+
+/// `--owners`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OwnersArg {
+    /// Low descriptors of every process, then the rest for up to 250 ms
+    Auto,
+    /// Every descriptor of every process
+    All,
+    /// No search
+    None,
+}
+
+impl OwnerArgs {
+    pub fn needs(&self) -> OwnerNeeds {
+        match self.owners {
+            _ if self.no_owners => OwnerNeeds::None,
+            OwnersArg::None => OwnerNeeds::None,
+            OwnersArg::Auto => OwnerNeeds::Auto,
+            OwnersArg::All => OwnerNeeds::All,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Output settings, as the flags ask for them.
+
+use clap::ValueEnum;
+
+use super::{
+    Colour,
+    table::{Column, NoSuchColumn, named},
+    terminal_can_move,
+};
+
+/// Output formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Columns for people
+    Table,
+    /// One JSON object per line
+    Json,
+    /// Comma-separated values: every column, unrounded
+    Csv,
+    /// Prometheus text format
+    Prom,
+}
+
+impl Format {
+    /// It has rows and columns, rather than one element per thing.
+    pub fn is_for_rows(self) -> bool {
+        matches!(self, Format::Table | Format::Csv)
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub format: Format,
+    pub colour: Colour,
+    /// Name the columns.
+    pub header: bool,
+    /// 1 omits what could not be seen, 2 everything but the table.
+    pub quiet: u8,
+    /// Explain findings and columns below a table, or show details below each line.
+    pub verbose: bool,
+    /// Key of the column to sort by; a leading `-` reverses.
+    pub sort: Option<String>,
+    /// Show no more rows than this.
+    pub top: Option<usize>,
+    /// Keys of the columns to show.
+    pub columns: Option<Vec<String>>,
+}
+
+impl Settings {
+    /// Whether to use colors. Decided here, so that no library asks NO_COLOR again.
+    pub fn colours(&self) -> bool {
+        let colours = self.colour.is_on(terminal_can_move());
+        crossterm::style::force_color_output(colours);
+        colours
+    }
+
+    /// The columns that were named, if any were.
+    pub fn named<R>(
+        &self,
+        columns: &'static [Column<R>],
+    ) -> Result<Option<Vec<&'static str>>, NoSuchColumn> {
+        let find = |key: &String| named(columns, key).map(|column| column.key);
+        let keys = self.columns.as_ref();
+        keys.map(|keys| keys.iter().map(find).collect()).transpose()
+    }
+
+    /// The column to sort by, and whether its order is reversed.
+    pub fn order<R>(
+        &self,
+        columns: &'static [Column<R>],
+    ) -> Result<Option<(&'static Column<R>, bool)>, NoSuchColumn> {
+        let find = |key: &String| match key.strip_prefix('-') {
+            Some(key) => Ok((named(columns, key)?, true)),
+            None => Ok((named(columns, key)?, false)),
+        };
+        self.sort.as_ref().map(find).transpose()
+    }
+}

@@ -1,0 +1,232 @@
+//! Standard output, and the one protocol by which every format is written: begin, rows, end.
+
+use std::{
+    io::{self, BufWriter, StdoutLock, Write, stdout},
+    time::Duration,
+};
+
+use crossterm::terminal::{Clear, ClearType};
+
+use super::{
+    Format, Screen, Settings,
+    csv::Csv,
+    json::Json,
+    prom::Prom,
+    size,
+    table::{Column, Growing, Listed, NoSuchColumn, Page, Streamed, Tabular, View},
+    terminal_can_move, text,
+};
+
+/// One format. CSV and lines of a stream are written row by row; a format that needs all rows first
+/// takes them from the report at the end.
+pub trait Writer<T: Tabular> {
+    /// Writes what precedes the rows. `head` is the line above each table of a watch.
+    fn begin(&mut self, _: &mut Out, _head: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Writes one row.
+    fn row(&mut self, _: &mut Out, _: &T::Row, _: &Moment) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Writes what follows the rows, and everything that needs all of them.
+    fn end(&mut self, out: &mut Out, report: &T, moment: &Moment) -> io::Result<()>;
+}
+
+/// Standard output; while a screen is open, tables are drawn there.
+pub struct Out {
+    stdout: BufWriter<StdoutLock<'static>>,
+    pub screen: Option<Screen>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Host {
+    pub name: String,
+    /// Kernel release.
+    pub kernel: String,
+}
+
+/// When a reading was made.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// Wall-clock time.
+    pub time: jiff::Timestamp,
+    /// Time since the previous reading, with which changes and rates compare.
+    pub elapsed: Option<Duration>,
+}
+
+impl Moment {
+    pub fn now(elapsed: Option<Duration>) -> Self {
+        Moment {
+            time: jiff::Timestamp::now(),
+            elapsed,
+        }
+    }
+}
+
+/// The output of one type of report: a format, and standard output.
+pub struct Sink<T: Tabular> {
+    out: Out,
+    writer: Box<dyn Writer<T>>,
+    format: Format,
+    view: View,
+    order: Option<(&'static Column<T::Row>, bool)>,
+    top: Option<usize>,
+}
+
+impl<T: Listed> Sink<T> {
+    /// For reports that hold their rows.
+    pub fn of_reports(settings: &Settings, view: View, host: Host) -> Result<Self, NoSuchColumn> {
+        let named = settings.named(T::columns())?;
+        let table = Page::new(settings, view, named.clone());
+        let (table, json) = (Box::new(table), Json::of_reports(host));
+        Ok(Sink {
+            order: settings.order(T::columns())?,
+            top: settings.top,
+            ..Sink::new(settings, view, named, table, json)
+        })
+    }
+
+    /// Writes a report, its rows sorted and cut as asked.
+    pub fn report(
+        &mut self,
+        mut report: T,
+        elapsed: Option<Duration>,
+        head: &str,
+    ) -> io::Result<()> {
+        self.arrange(report.rows_mut());
+        let moment = Moment::now(elapsed);
+        self.writer.begin(&mut self.out, head)?;
+        for row in report.rows() {
+            self.writer.row(&mut self.out, row, &moment)?;
+        }
+        self.writer.end(&mut self.out, &report, &moment)?;
+        self.out.flush()
+    }
+
+    fn arrange(&self, rows: &mut Vec<T::Row>) {
+        if let Some((column, reverse)) = self.order {
+            let value = |row: &T::Row| (column.cell)(row, &self.view).value;
+            rows.sort_by(|one, other| {
+                let order = value(one).order(&value(other));
+                if reverse { order.reverse() } else { order }
+            });
+        }
+        rows.truncate(self.top.unwrap_or(usize::MAX));
+    }
+}
+
+impl<T: Streamed> Sink<T> {
+    /// For rows that are written as they occur. `shown` are the columns of the table, unless others
+    /// are asked for.
+    pub fn of_lines(
+        settings: &Settings,
+        host: Host,
+        shown: Vec<&'static str>,
+    ) -> Result<Self, NoSuchColumn> {
+        let named = settings.named(T::columns())?;
+        let table = Growing::new(settings, named.clone(), shown);
+        let (table, json) = (Box::new(table), Json::of_lines(host));
+        Ok(Sink::new(settings, View::default(), named, table, json))
+    }
+
+    /// Writes what precedes the rows, so that a person sees that it has begun.
+    pub fn begin(&mut self) -> io::Result<()> {
+        self.writer.begin(&mut self.out, "")?;
+        self.out.flush()
+    }
+
+    /// Writes one row. Nothing is flushed.
+    pub fn row(&mut self, row: &T::Row) -> io::Result<()> {
+        self.status("")?;
+        self.writer.row(&mut self.out, row, &Moment::now(None))
+    }
+
+    /// Writes the summary.
+    pub fn end(&mut self, report: &T, elapsed: Option<Duration>) -> io::Result<()> {
+        self.status("")?;
+        self.writer
+            .end(&mut self.out, report, &Moment::now(elapsed))?;
+        self.out.flush()
+    }
+
+    /// On a terminal, shows a line that the next one replaces.
+    pub fn status(&mut self, line: &str) -> io::Result<()> {
+        let is_shown = self.format == Format::Table && terminal_can_move();
+        let Some((width, _)) = is_shown.then(size).flatten() else {
+            return Ok(());
+        };
+        let line = text::shorten(line, width.saturating_sub(1));
+        write!(self.out, "\r{}{line}", Clear(ClearType::UntilNewLine))
+    }
+
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl<T: Tabular> Sink<T> {
+    fn new(
+        settings: &Settings,
+        view: View,
+        named: Option<Vec<&'static str>>,
+        table: Box<dyn Writer<T>>,
+        json: Json,
+    ) -> Self {
+        let stdout = BufWriter::with_capacity(16 * 1024, stdout().lock());
+        Sink {
+            out: Out {
+                stdout,
+                screen: None,
+            },
+            writer: match settings.format {
+                Format::Table => table,
+                Format::Json => Box::new(json),
+                Format::Csv => Box::new(Csv::new::<T>(settings.header, view, named)),
+                Format::Prom => Box::new(Prom),
+            },
+            format: settings.format,
+            view,
+            order: None,
+            top: None,
+        }
+    }
+
+    /// From now on redraws tables in place, if they go to a terminal.
+    pub fn open_screen(&mut self) -> io::Result<()> {
+        if self.format == Format::Table && terminal_can_move() {
+            self.out.screen = Some(Screen::open()?);
+        }
+        Ok(())
+    }
+
+    /// Closes the screen and writes the last frame below the prompt.
+    pub fn close_screen(&mut self) -> io::Result<()> {
+        let Some(screen) = self.out.screen.take() else {
+            return Ok(());
+        };
+        self.out.lines(&screen.close())?;
+        self.out.flush()
+    }
+
+    pub fn screen(&self) -> Option<&Screen> {
+        self.out.screen.as_ref()
+    }
+}
+
+impl Out {
+    pub fn lines(&mut self, lines: &[String]) -> io::Result<()> {
+        lines.iter().try_for_each(|line| writeln!(self, "{line}"))
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stdout.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stdout.flush()
+    }
+}

@@ -1,0 +1,104 @@
+//! Columns: how a row becomes cells. Tables and CSV are made of them; `--columns` and `--sort` name
+//! them.
+
+use super::{Cell, View};
+use crate::render::{Tone, text};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Align {
+    Left,
+    Right,
+}
+
+/// What it means when a number rises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rising {
+    /// A problem.
+    Bad,
+    /// The number itself is a change or rate of something bad: anything but 0 is a problem.
+    Flow,
+    /// Neither good nor bad.
+    Neutral,
+}
+
+impl Rising {
+    pub fn tone(self, before: f64, now: f64) -> Tone {
+        match self {
+            Rising::Neutral => Tone::Plain,
+            Rising::Bad if now > before => Tone::Bad,
+            Rising::Flow if now > 0.0 => Tone::Bad,
+            Rising::Bad | Rising::Flow => Tone::Good,
+        }
+    }
+}
+
+pub struct Column<R> {
+    /// The name in `--columns`, `--sort` and CSV.
+    pub key: &'static str,
+    /// The header in tables.
+    pub title: &'static str,
+    /// One line for `--columns help` and the legend of `-v`.
+    pub help: &'static str,
+    pub align: Align,
+    pub rising: Rising,
+    pub cell: fn(&R, &View) -> Cell,
+}
+
+impl<R> Column<R> {
+    pub const fn new(
+        key: &'static str,
+        title: &'static str,
+        align: Align,
+        rising: Rising,
+        cell: fn(&R, &View) -> Cell,
+        help: &'static str,
+    ) -> Self {
+        Column {
+            key,
+            title,
+            help,
+            align,
+            rising,
+            cell,
+        }
+    }
+}
+
+/// A key given to `--sort` or `--columns` that no column has.
+#[derive(Debug)]
+pub struct NoSuchColumn(pub String);
+
+/// The column with this key, else with this header.
+pub fn column<R>(columns: &'static [Column<R>], name: &str) -> Option<&'static Column<R>> {
+    let by_key = columns
+        .iter()
+        .find(|column| column.key.eq_ignore_ascii_case(name));
+    by_key.or_else(|| {
+        columns
+            .iter()
+            .find(|column| column.title.eq_ignore_ascii_case(name))
+    })
+}
+
+pub fn columns<R>(all: &'static [Column<R>], keys: &[&str]) -> Vec<&'static Column<R>> {
+    keys.iter().filter_map(|key| column(all, key)).collect()
+}
+
+pub fn named<R>(
+    columns: &'static [Column<R>],
+    name: &str,
+) -> Result<&'static Column<R>, NoSuchColumn> {
+    column(columns, name.trim()).ok_or_else(|| NoSuchColumn(name.to_owned()))
+}
+
+/// The text of `--columns help`: each key, its header and its meaning.
+pub fn column_help<R>(columns: &[Column<R>]) -> String {
+    let widest = |of: fn(&Column<R>) -> &str| columns.iter().map(of).map(text::width).max();
+    let keys = widest(|column| column.key).unwrap_or(0);
+    let heads = widest(|column| column.title).unwrap_or(0);
+    let line = |column: &Column<R>| {
+        let (key, head) = (column.key, column.title);
+        format!("{key:<keys$}  {head:<heads$}  {}\n", column.help)
+    };
+    columns.iter().map(line).collect()
+}
