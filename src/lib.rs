@@ -5,6 +5,7 @@
 //! - [`source`]: reads the kernel, one file per interface; all I/O is here;
 //! - [`collect`]: takes snapshots, and asks the kernel for no more than is needed;
 //! - [`analysis`]: pure functions: snapshots in, reports and findings out;
+//! - [`trace`]: TCP handshakes of a live capture or a capture file, as they end;
 //! - [`Error`]: which kernel interface could not be read, and why.
 //!
 //! Which listeners are in trouble, and what they conclude:
@@ -29,5 +30,6 @@ pub mod collect;
 mod error;
 pub mod model;
 pub mod source;
+pub mod trace;
 
 pub use error::{Error, Result};

@@ -3,6 +3,7 @@
 pub mod counters;
 pub mod fds;
 pub mod finding;
+pub mod handshake;
 mod holders;
 pub mod ports;
 pub mod queues;
@@ -10,7 +11,6 @@ mod rate;
 mod rules;
 mod sampling;
 pub mod timewait;
-pub mod trace;
 
 pub use finding::{Finding, Severity};
 pub use rate::{change, per_second, wrapping_change};

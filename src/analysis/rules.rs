@@ -21,6 +21,25 @@ macro_rules! percent {
     };
 }
 
+macro_rules! warning_one_in {
+    () => {
+        20
+    };
+}
+
+macro_rules! often {
+    () => {
+        concat!(
+            "Warning from 1 in ",
+            warning_one_in!(),
+            " of the server's handshakes on, else info."
+        )
+    };
+}
+
+/// The share of a server's handshakes, as one in this many, from which failures are a warning.
+pub const HANDSHAKES_WARNING_ONE_IN: u64 = warning_one_in!();
+
 const fn share(percent: u32) -> f64 {
     percent as f64 / 100.0
 }
@@ -67,7 +86,8 @@ rules! {
          created. ListenDrops rose for another reason than a full accept queue or SYN queue.";
     SYN_QUEUE_FULL "syn_queue_full":
         "Critical. More handshakes are unfinished than the SYN queue holds and SYN cookies are \
-         off, so new SYNs are dropped.";
+         off, so new SYNs are dropped. In a trace: SYNs got no reply, the accept queue had room, and \
+         TCPReqQFullDrop rose.";
     SYN_COOKIES_ACTIVE "syn_cookies_active":
         "Warning. More handshakes are unfinished than the SYN queue holds; new SYNs are answered \
          with cookies. Clients still get in, but their connections lose window scaling and SACK \
@@ -124,6 +144,20 @@ rules! {
     UDP_RECEIVE_OVERFLOW "udp_receive_overflow":
         "Warning. The receive buffer of a UDP socket is full, or datagrams were dropped since the \
          previous reading and the buffer is at least half full.";
+    HANDSHAKES_REFUSED "handshakes_refused":
+        concat!("A reset answered the SYN: no socket listens at that address and port, or a \
+         firewall rejects the connection. ", often!());
+    HANDSHAKES_UNANSWERED "handshakes_unanswered":
+        concat!("A SYN or a SYN-ACK got no answer: a packet was lost or dropped by a firewall, a \
+         route is missing, a queue is full, or the source address is forged. ", often!());
+    HANDSHAKES_ACK_DROPPED "handshakes_ack_dropped":
+        concat!("The server retransmitted its SYN-ACK after the client had acknowledged it, and \
+         the accept queue was not seen full. ", often!());
+    HANDSHAKES_RESET "handshakes_reset":
+        concat!("Client or server reset the connection before any data. ", often!());
+    HANDSHAKES_SLOW "handshakes_slow":
+        concat!("The connection was established only after the SYN was retransmitted, which takes \
+         a second or more. ", often!());
 }
 
 #[cfg(test)]
@@ -146,6 +180,7 @@ mod tests {
             "fd_limit",
             "host_files",
             "udp_",
+            "handshakes_",
         ];
         let area = |rule: &&&Rule| areas.iter().position(|area| rule.id.starts_with(area));
         let places: Vec<_> = RULES.iter().map(|rule| area(&rule)).collect();

@@ -22,6 +22,17 @@ impl Throttle {
             .is_none_or(|(end, cost)| end.elapsed() >= cost * self.parts)
     }
 
+    /// Does the work if it may be done.
+    pub fn run<T>(&mut self, work: impl FnOnce() -> T) -> Option<T> {
+        if !self.is_due() {
+            return None;
+        }
+        let begun = Instant::now();
+        let result = work();
+        self.spent(begun.elapsed());
+        Some(result)
+    }
+
     /// It was done just now, and took this much time of one core.
     pub fn spent(&mut self, cost: Duration) {
         self.last = Some((Instant::now(), cost));

@@ -1,30 +1,34 @@
 //! `sockdiag trace`.
 
-mod clocks;
-mod devices;
-mod file;
 mod input;
-mod intake;
-mod live;
-mod teller;
+mod reporter;
 
 use std::{
+    fs, io,
+    os::{fd::OwnedFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use anyhow::{Context, anyhow};
 use clap::{Args, ValueHint};
 use sockdiag::{
-    analysis::trace::TraceReport,
+    Error,
+    analysis::handshake::TraceReport,
     model::{
-        Filter, Incomplete,
+        Filter,
         filter::{End, FilterError},
     },
-    source::CaptureWriter,
+    source::{Kernel, drop_privileges, interfaces},
+    trace::{LiveOptions, Options, Trace},
 };
 
-use super::{Described, FamilyArgs, FormatArgs, Outcome, PlaceArgs, Subcommand, duration, usage};
-use teller::Teller;
+use super::{
+    Described, FamilyArgs, FormatArgs, Outcome, PlaceArgs, Subcommand, duration, usage,
+    wait::Waiter, with_way_in,
+};
+use input::Input;
+use reporter::Reporter;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -111,12 +115,24 @@ impl Subcommand for TraceArgs {
 
     fn run(self) -> anyhow::Result<Outcome> {
         self.check()?;
-        let condition = self.condition()?;
-        let teller = Teller::new(&self, &condition)?;
-        match &self.read {
-            Some(path) => file::run(&self, path, &condition, teller),
-            None => live::run(&self, &condition, teller),
-        }?;
+        let filter = self.condition()?;
+        let mut reporter = Reporter::new(&self)?;
+        let waiter = Waiter::new(false).context("watching for signals")?;
+        let stop = || waiter.stop_signal().try_clone_to_owned();
+        let stop = || stop().context("watching for signals");
+        let options = self.options(filter, stop()?);
+        let mut trace = match self.read.as_deref() {
+            Some(path) if path == Path::new("-") => {
+                Trace::reader("standard input", Input { stop: stop()? }, options)?
+            }
+            Some(path) => Trace::file(path, options)?,
+            None => self.live(options)?,
+        };
+        drop_privileges()?;
+        if self.read.is_none() {
+            reporter.begin(&self)?;
+        }
+        self.report(&mut trace, &mut reporter)?;
         Ok(Outcome::Answered)
     }
 }
@@ -137,6 +153,64 @@ impl TraceArgs {
         Ok(Filter::All(all))
     }
 
+    fn options(&self, filter: Filter, stop: OwnedFd) -> Options {
+        Options {
+            filter,
+            families: self.family.families(),
+            closes: self.close,
+            failed: self.failed,
+            slow: self.slow,
+            count: self.count,
+            write: self.write.clone(),
+            stop: Some(stop),
+        }
+    }
+
+    /// A trace stays in one namespace, so the whole process moves there.
+    fn live(&self, options: Options) -> anyhow::Result<Trace> {
+        let kernel = Kernel::with_proc_root(&self.place.proc_root);
+        match self.place.netns.as_deref() {
+            None => {}
+            Some("all") => return Err(usage("--netns all: a trace captures in one namespace")),
+            Some(name) => {
+                let moved = kernel.namespace(name)?.move_into();
+                moved.map_err(|error| with_way_in(error.into()))?;
+            }
+        }
+        let live = LiveOptions {
+            interfaces: self.interface.clone(),
+            promiscuous: self.promiscuous,
+            limit: self.limit,
+            kernel,
+        };
+        Trace::live(live, options).map_err(with_way_out)
+    }
+
+    /// Reports what ends, as soon as it is known where packets come one by one.
+    fn report(&self, trace: &mut Trace, reporter: &mut Reporter) -> anyhow::Result<()> {
+        let is_file = self
+            .read
+            .as_deref()
+            .is_some_and(|path| path != Path::new("-"));
+        while trace.step()? {
+            for report in trace.reports() {
+                reporter.report(&report)?;
+            }
+            if reporter.is_watched
+                && let Some(waiting) = trace.waiting()
+            {
+                reporter.status(&waiting)?;
+            }
+            if !is_file {
+                reporter.flush()?;
+            }
+        }
+        for report in trace {
+            reporter.report(&report?)?;
+        }
+        Ok(())
+    }
+
     /// What only shows when flags are seen together.
     fn check(&self) -> anyhow::Result<()> {
         if self.write.as_deref() == Some(Path::new("-")) {
@@ -150,24 +224,18 @@ impl TraceArgs {
                 "--netns and --proc-root: a file that is read belongs to no host",
             ));
         }
+        // Writing to the file that is read would empty it first.
+        let id = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+        let files = self
+            .write
+            .as_deref()
+            .and_then(id)
+            .zip(self.read.as_deref().and_then(id));
+        if files.is_some_and(|(write, read)| write == read) {
+            return Err(usage("--write names the file that --read reads"));
+        }
         Ok(())
     }
-
-    fn writer(&self) -> anyhow::Result<Option<CaptureWriter>> {
-        let create = |path: &PathBuf| CaptureWriter::create(path);
-        Ok(self.write.as_ref().map(create).transpose()?)
-    }
-}
-
-/// Ends the file that is written, and tells how many verdicts did not get into it.
-fn finish(writer: Option<CaptureWriter>) -> anyhow::Result<Option<Incomplete>> {
-    let Some(writer) = writer else {
-        return Ok(None);
-    };
-    let uncommented = writer.uncommented();
-    writer.finish()?;
-    let why = "their packets were written long before, or into a pipe";
-    Ok((uncommented > 0).then(|| Incomplete::counted("comments", why, uncommented)))
 }
 
 fn port(text: &str) -> Result<u16, String> {
@@ -194,4 +262,28 @@ fn parsed(text: &str) -> anyhow::Result<Filter> {
         false => usage(format!("in the filter: {error}")),
     };
     Filter::parse_connection(text).map_err(wrong)
+}
+
+/// Adds the remedy where packets may not be captured.
+fn with_way_out(error: Error) -> anyhow::Error {
+    let is_refused = error.io().kind() == io::ErrorKind::PermissionDenied;
+    match error {
+        Error::Capture { .. } if is_refused => {
+            let program = std::env::current_exe().ok();
+            let program = program
+                .as_deref()
+                .map_or("sockdiag".into(), |path| path.to_string_lossy());
+            anyhow!(
+                "{:#}; it needs CAP_NET_RAW: use sudo, or once: sudo setcap cap_net_raw+ep {program}; \
+                 a capture file needs nothing: sockdiag trace --read FILE",
+                anyhow!(error)
+            )
+        }
+        Error::Interface { .. } => {
+            let mut names: Vec<String> = interfaces().into_values().collect();
+            names.sort();
+            anyhow!("{:#}; there are {}", anyhow!(error), names.join(", "))
+        }
+        error => error.into(),
+    }
 }

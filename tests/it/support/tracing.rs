@@ -30,6 +30,8 @@ pub struct Traced {
     pub summary: Value,
     /// The envelope's list.
     pub incomplete: Value,
+    /// The envelope's list.
+    pub findings: Value,
     /// What it wrote on stderr.
     pub stderr: String,
 }
@@ -207,6 +209,7 @@ fn traced(mut lines: Vec<Value>, stderr: String) -> Traced {
         lines,
         summary: payload(&last, "summary"),
         incomplete: last["incomplete"].clone(),
+        findings: last["findings"].clone(),
         stderr,
     }
 }

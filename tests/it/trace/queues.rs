@@ -120,6 +120,18 @@ fn a_syn_that_finds_the_queue_full_has_no_reply_and_the_queue_tells_why() {
         assert!(number(&handshake["listener_queue"]["sampled_after_ms"]) >= 0.0);
         let overflows = &comparison.live.summary["counters"]["ListenOverflows"];
         assert!(count(overflows) >= 2, "{overflows}");
+        let finding = &comparison.live.findings[0];
+        assert_has(
+            finding,
+            object!({
+                "id": "accept_queue_overflow",
+                "severity": "critical",
+                "subject": "10.7.0.1:8080",
+                "cause": "the accept queue was full",
+                "inferred": false,
+                "next": ["sockdiag queues :8080"],
+            }),
+        );
     });
 }
 

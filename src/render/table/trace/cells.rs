@@ -2,18 +2,18 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use sockdiag::{
-    analysis::trace::{Close, Handshake, How, Line, Outcome, QueueSample, Remark, Side},
+    analysis::handshake::{Close, Event, Handshake, How, Outcome, QueueSample, Remark, Side},
     model::Address,
 };
 
 use super::super::{Cell, Value, View};
 use crate::render::{Tone, text};
 
-pub fn started(row: &Line, _: &View) -> Cell {
+pub fn started(row: &Event, _: &View) -> Cell {
     let (written, nanoseconds) = match row {
-        Line::Handshake(handshake) => (&handshake.started, handshake.started_ns),
-        Line::Close(close) => (&close.ended, close.ended_ns),
-        Line::Summary(_) => return Value::Missing.into(),
+        Event::Handshake(handshake) => (&handshake.started, handshake.started_ns),
+        Event::Close(close) => (&close.ended, close.ended_ns),
+        Event::Summary(_) => return Value::Missing.into(),
     };
     let time = Timestamp::from_nanosecond(nanoseconds.into()).unwrap_or(Timestamp::MAX);
     let shown = time.to_zoned(TimeZone::system()).strftime("%H:%M:%S%.3f");
@@ -24,25 +24,25 @@ fn end(address: Address) -> Cell {
     Cell::text(address.to_string())
 }
 
-pub fn client(row: &Line, _: &View) -> Cell {
+pub fn client(row: &Event, _: &View) -> Cell {
     match row {
-        Line::Handshake(handshake) => end(handshake.client),
-        Line::Close(close) => end(close.client),
-        Line::Summary(_) => Value::Missing.into(),
+        Event::Handshake(handshake) => end(handshake.client),
+        Event::Close(close) => end(close.client),
+        Event::Summary(_) => Value::Missing.into(),
     }
 }
 
-pub fn server(row: &Line, _: &View) -> Cell {
+pub fn server(row: &Event, _: &View) -> Cell {
     match row {
-        Line::Handshake(handshake) => end(handshake.server),
-        Line::Close(close) => end(close.server),
-        Line::Summary(_) => Value::Missing.into(),
+        Event::Handshake(handshake) => end(handshake.server),
+        Event::Close(close) => end(close.server),
+        Event::Summary(_) => Value::Missing.into(),
     }
 }
 
-pub fn outcome(row: &Line, _: &View) -> Cell {
+pub fn outcome(row: &Event, _: &View) -> Cell {
     match row {
-        Line::Handshake(handshake) => {
+        Event::Handshake(handshake) => {
             let tone = match handshake.outcome {
                 Outcome::Established => Tone::Plain,
                 outcome if outcome.is_failure() => Tone::Bad,
@@ -50,11 +50,11 @@ pub fn outcome(row: &Line, _: &View) -> Cell {
             };
             Cell::name(handshake.outcome.word(), key(&handshake.outcome)).tone(tone)
         }
-        Line::Close(close) => {
+        Event::Close(close) => {
             let (shown, raw) = ending(close);
             Cell::name(shown, raw).tone(Tone::Quiet)
         }
-        Line::Summary(_) => Value::Missing.into(),
+        Event::Summary(_) => Value::Missing.into(),
     }
 }
 
@@ -77,18 +77,18 @@ fn ending(close: &Close) -> (&'static str, &'static str) {
 }
 
 /// A value that only a handshake has.
-fn of(row: &Line, cell: impl FnOnce(&Handshake) -> Cell) -> Cell {
+fn of(row: &Event, cell: impl FnOnce(&Handshake) -> Cell) -> Cell {
     match row {
-        Line::Handshake(handshake) => cell(handshake),
-        Line::Close(_) | Line::Summary(_) => Value::Missing.into(),
+        Event::Handshake(handshake) => cell(handshake),
+        Event::Close(_) | Event::Summary(_) => Value::Missing.into(),
     }
 }
 
 /// A value that only an end has.
-fn of_end(row: &Line, cell: impl FnOnce(&Close) -> Cell) -> Cell {
+fn of_end(row: &Event, cell: impl FnOnce(&Close) -> Cell) -> Cell {
     match row {
-        Line::Close(close) => cell(close),
-        Line::Handshake(_) | Line::Summary(_) => Value::Missing.into(),
+        Event::Close(close) => cell(close),
+        Event::Handshake(_) | Event::Summary(_) => Value::Missing.into(),
     }
 }
 
@@ -101,39 +101,39 @@ fn latency(milliseconds: Option<f64>) -> Cell {
     value.unwrap_or(Value::Missing).into()
 }
 
-pub fn syn_to_syn_ack(row: &Line, _: &View) -> Cell {
+pub fn syn_to_syn_ack(row: &Event, _: &View) -> Cell {
     of(row, |handshake| latency(handshake.syn_to_syn_ack_ms))
 }
 
-pub fn syn_ack_to_ack(row: &Line, _: &View) -> Cell {
+pub fn syn_ack_to_ack(row: &Event, _: &View) -> Cell {
     of(row, |handshake| latency(handshake.syn_ack_to_ack_ms))
 }
 
-pub fn total(row: &Line, _: &View) -> Cell {
+pub fn total(row: &Event, _: &View) -> Cell {
     of(row, |handshake| latency(handshake.total_ms))
 }
 
-pub fn host(row: &Line, _: &View) -> Cell {
+pub fn host(row: &Event, _: &View) -> Cell {
     of(row, |handshake| latency(handshake.host_ms))
 }
 
-pub fn network(row: &Line, _: &View) -> Cell {
+pub fn network(row: &Event, _: &View) -> Cell {
     of(row, |handshake| latency(handshake.network_ms))
 }
 
-pub fn reused_after(row: &Line, _: &View) -> Cell {
+pub fn reused_after(row: &Event, _: &View) -> Cell {
     of(row, |handshake| latency(handshake.reused_after_ms))
 }
 
-pub fn lived(row: &Line, _: &View) -> Cell {
+pub fn lived(row: &Event, _: &View) -> Cell {
     of_end(row, |close| latency(close.lived_ms))
 }
 
-pub fn half_closed(row: &Line, _: &View) -> Cell {
+pub fn half_closed(row: &Event, _: &View) -> Cell {
     of_end(row, |close| latency(close.half_closed_ms))
 }
 
-pub fn retransmits(row: &Line, _: &View) -> Cell {
+pub fn retransmits(row: &Event, _: &View) -> Cell {
     of(row, |handshake| {
         let (syns, answers) = (handshake.syn_retransmits, handshake.syn_ack_retransmits);
         let shown = match (syns, answers) {
@@ -157,33 +157,33 @@ pub fn retransmits(row: &Line, _: &View) -> Cell {
     })
 }
 
-pub fn syn_retransmits(row: &Line, _: &View) -> Cell {
+pub fn syn_retransmits(row: &Event, _: &View) -> Cell {
     of(row, |handshake| {
         Cell::count(Some(handshake.syn_retransmits))
     })
 }
 
-pub fn syn_ack_retransmits(row: &Line, _: &View) -> Cell {
+pub fn syn_ack_retransmits(row: &Event, _: &View) -> Cell {
     of(row, |handshake| {
         Cell::count(Some(handshake.syn_ack_retransmits))
     })
 }
 
-pub fn queue_length(row: &Line, _: &View) -> Cell {
+pub fn queue_length(row: &Event, _: &View) -> Cell {
     let length = |queue: QueueSample| queue.length;
     of(row, |handshake| {
         Cell::count(handshake.listener_queue.map(length))
     })
 }
 
-pub fn queue_limit(row: &Line, _: &View) -> Cell {
+pub fn queue_limit(row: &Event, _: &View) -> Cell {
     let limit = |queue: QueueSample| queue.limit;
     of(row, |handshake| {
         Cell::count(handshake.listener_queue.map(limit))
     })
 }
 
-pub fn queue(row: &Line, _: &View) -> Cell {
+pub fn queue(row: &Event, _: &View) -> Cell {
     of(row, |handshake| {
         let sample = handshake.listener_queue;
         sample.map_or(Value::Missing.into(), |sample| filled(&sample))
@@ -199,42 +199,42 @@ pub fn filled(sample: &QueueSample) -> Cell {
     }
 }
 
-pub fn interface(row: &Line, _: &View) -> Cell {
+pub fn interface(row: &Event, _: &View) -> Cell {
     let name = match row {
-        Line::Handshake(handshake) => &handshake.interface,
-        Line::Close(close) => &close.interface,
-        Line::Summary(_) => &None,
+        Event::Handshake(handshake) => &handshake.interface,
+        Event::Close(close) => &close.interface,
+        Event::Summary(_) => &None,
     };
     let cell = name.as_deref().map(Cell::text);
     cell.unwrap_or(Value::Missing.into())
 }
 
-pub fn vlan(row: &Line, _: &View) -> Cell {
+pub fn vlan(row: &Event, _: &View) -> Cell {
     of(row, |handshake| Cell::count(handshake.vlan))
 }
 
-pub fn captured_on(row: &Line, _: &View) -> Cell {
+pub fn captured_on(row: &Event, _: &View) -> Cell {
     of(row, |handshake| {
         let place = handshake.captured_on.as_ref();
         place.map_or(Value::Missing.into(), |place| Cell::text(key(place)))
     })
 }
 
-pub fn confirmed(row: &Line, _: &View) -> Cell {
+pub fn confirmed(row: &Event, _: &View) -> Cell {
     of(row, |handshake| {
         Cell::word(if handshake.confirmed { "yes" } else { "no" })
     })
 }
 
-pub fn packet(row: &Line, _: &View) -> Cell {
+pub fn packet(row: &Event, _: &View) -> Cell {
     Cell::count(match row {
-        Line::Handshake(handshake) => Some(handshake.packet),
-        Line::Close(close) => Some(close.packet),
-        Line::Summary(_) => None,
+        Event::Handshake(handshake) => Some(handshake.packet),
+        Event::Close(close) => Some(close.packet),
+        Event::Summary(_) => None,
     })
 }
 
-pub fn note(row: &Line, _: &View) -> Cell {
+pub fn note(row: &Event, _: &View) -> Cell {
     of(row, |handshake| {
         let said = noted(handshake);
         said.map_or(Value::Missing.into(), Cell::text)
@@ -243,7 +243,7 @@ pub fn note(row: &Line, _: &View) -> Cell {
 
 /// Why it failed, and what else must be known.
 pub fn noted(handshake: &Handshake) -> Option<String> {
-    let reason = handshake.reason.into_iter();
+    let reason = handshake.reason.map(|reason| reason.text).into_iter();
     let remarks = handshake.remarks.iter().map(|remark| said(*remark));
     let mut all: Vec<String> = reason.chain(remarks).map(str::to_owned).collect();
     if let Some(after) = handshake.reused_after_ms {

@@ -1,6 +1,6 @@
 //! Its columns.
 
-use sockdiag::analysis::trace::Line;
+use sockdiag::analysis::handshake::Event;
 
 use super::{
     super::{Align::*, Column, Narrower, Rising::*},
@@ -54,7 +54,7 @@ pub const NARROWER: &[Narrower] = &[
 ];
 
 /// Every column.
-pub const COLUMNS: &[Column<Line>] = &[
+pub const COLUMNS: &[Column<Event>] = &[
     Column::new(
         "started",
         "TIME",

@@ -1,6 +1,6 @@
 //! What `-v` tells under a handshake.
 
-use sockdiag::analysis::trace::{FastOpen, Handshake, Offer};
+use sockdiag::analysis::handshake::{FastOpen, Handshake, Offer};
 
 use crate::render::text;
 

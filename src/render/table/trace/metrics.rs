@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, slice};
 
-use sockdiag::analysis::trace::{ListenerSummary, Outcome, Summary};
+use sockdiag::analysis::handshake::{ListenerSummary, Outcome, Summary};
 
 use super::cells::key;
 use crate::render::prom::{self, Series, no_labels};

@@ -8,21 +8,21 @@ mod summary;
 
 use std::io;
 
-use sockdiag::analysis::trace::{Line, TraceReport};
+use sockdiag::analysis::handshake::{Event, TraceReport};
 
 use super::{Column, Narrower, Streamed, Tabular, View};
 pub use columns::shown;
 use columns::{COLUMNS, NARROWER, TWO_IN_ONE, USUAL};
 
 impl Tabular for TraceReport {
-    type Row = Line;
+    type Row = Event;
 
-    fn columns() -> &'static [Column<Line>] {
+    fn columns() -> &'static [Column<Event>] {
         COLUMNS
     }
 
-    fn for_programs() -> Vec<&'static Column<Line>> {
-        let is_single = |column: &&Column<Line>| !TWO_IN_ONE.contains(&column.key);
+    fn for_programs() -> Vec<&'static Column<Event>> {
+        let is_single = |column: &&Column<Event>| !TWO_IN_ONE.contains(&column.key);
         COLUMNS.iter().filter(is_single).collect()
     }
 
@@ -31,16 +31,16 @@ impl Tabular for TraceReport {
     }
 
     fn notes(&self, view: &View) -> Vec<String> {
-        match &self.line {
-            Line::Summary(told) => summary::summary(told, view.width),
-            Line::Handshake(_) | Line::Close(_) => Vec::new(),
+        match &self.event {
+            Event::Summary(told) => summary::summary(told, view.width),
+            Event::Handshake(_) | Event::Close(_) => Vec::new(),
         }
     }
 
     fn write_metrics(&self, out: &mut dyn io::Write) -> io::Result<()> {
-        match &self.line {
-            Line::Summary(told) => metrics::write(told, out),
-            Line::Handshake(_) | Line::Close(_) => Ok(()),
+        match &self.event {
+            Event::Summary(told) => metrics::write(told, out),
+            Event::Handshake(_) | Event::Close(_) => Ok(()),
         }
     }
 }
@@ -54,10 +54,10 @@ impl Streamed for TraceReport {
         Some("note")
     }
 
-    fn details(line: &Line) -> Vec<String> {
+    fn details(line: &Event) -> Vec<String> {
         match line {
-            Line::Handshake(handshake) => detail::detail(handshake),
-            Line::Close(_) | Line::Summary(_) => Vec::new(),
+            Event::Handshake(handshake) => detail::detail(handshake),
+            Event::Close(_) | Event::Summary(_) => Vec::new(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use sockdiag::analysis::trace::{
+use sockdiag::analysis::handshake::{
     Bar, CapturedOn, Closes, Failure, ListenerSummary, Outcome, PeerSummary, Percentiles, Summary,
 };
 
@@ -86,7 +86,7 @@ fn counted(summary: &Summary) -> String {
 
 fn failure(failure: &Failure) -> String {
     let (count, outcome) = (text::grouped(failure.count), failure.outcome.word());
-    format!("{count} × {outcome}: {}", failure.reason)
+    format!("{count} × {outcome}: {}", failure.reason.text)
 }
 
 fn closed(closes: Closes) -> String {

@@ -1,0 +1,175 @@
+//! A handshake in progress: what was captured of it so far.
+
+use super::{
+    listeners::{Listeners, Listening},
+    outcome::CapturedOn,
+    transmissions::Transmissions,
+};
+use crate::model::{Address, Direction, End, Flags, Segment};
+
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Distinguishes it from others with the same 4-tuple.
+    pub serial: u64,
+    pub client: Address,
+    pub server: Address,
+    /// When its first segment passed, in nanoseconds since 1970.
+    pub began_ns: u64,
+    /// The same on the clock that does not step.
+    pub first: u64,
+    /// Where the first segment was captured.
+    pub interface: u32,
+    /// The outermost VLAN there.
+    pub vlan: Option<u16>,
+    /// Steps of the clock before it.
+    pub clock_steps: u32,
+    /// Packets that the capture had dropped before it.
+    pub lost_before: u64,
+    pub syn: Option<Transmissions>,
+    /// The server's own SYN, which crossed the client's.
+    pub crossing: Option<Box<Transmissions>>,
+    pub syn_ack: Option<Transmissions>,
+    /// SYNs that passed before the first SYN-ACK.
+    pub syns_before_answer: u32,
+    /// When the client's acknowledgement passed.
+    pub ack: Option<u64>,
+    /// SYN-ACKs that were sent although the acknowledgement had arrived.
+    pub repeated_after_ack: u32,
+    /// The client received the SYN-ACK, as a later segment proves.
+    pub opened: bool,
+    /// The server received the acknowledgement.
+    pub confirmed: bool,
+    pub reset: Option<Reset>,
+    /// The first FIN, and when it passed.
+    pub fin: Option<Box<(Segment, u64)>>,
+    /// The server answered the SYN with an ACK of a connection that it still has.
+    pub challenge_ack: bool,
+    /// SYN-ACKs came with different sequence numbers.
+    pub sequence_changed: bool,
+    /// Nanoseconds since the previous connection with this 4-tuple ended.
+    pub reused_after: Option<u64>,
+    /// Who listened at the server's address; `None` where that is not known.
+    pub listening: Option<Listening>,
+    /// The packet that decides the outcome so far.
+    pub packet: u64,
+}
+
+/// A reset that ended a handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reset {
+    pub by: End,
+    /// The flag ACK was set.
+    pub with_ack: bool,
+}
+
+impl Attempt {
+    /// Begins with a SYN, or in the middle of a capture with a SYN-ACK.
+    pub fn new(segment: &Segment, at: u64) -> Self {
+        let is_answer = segment.flags.has(Flags::ACK);
+        let first = Some(Transmissions::new(segment, at));
+        let (client, server, syn, syn_ack) = match is_answer {
+            true => (segment.destination, segment.source, None, first),
+            false => (segment.source, segment.destination, first, None),
+        };
+        Attempt {
+            serial: 0,
+            client,
+            server,
+            began_ns: segment.time_ns,
+            first: at,
+            interface: segment.interface,
+            vlan: segment.vlan,
+            clock_steps: 0,
+            lost_before: 0,
+            syn,
+            crossing: None,
+            syn_ack,
+            syns_before_answer: 0,
+            ack: None,
+            repeated_after_ack: 0,
+            opened: false,
+            confirmed: false,
+            reset: None,
+            fin: None,
+            challenge_ack: false,
+            sequence_changed: false,
+            reused_after: None,
+            listening: None,
+            packet: segment.number,
+        }
+    }
+
+    /// The client has acknowledged the SYN-ACK, seen or unseen.
+    pub fn is_acknowledged(&self) -> bool {
+        self.ack.is_some() || self.opened
+    }
+
+    /// The client has a connection.
+    pub fn is_open(&self) -> bool {
+        self.is_acknowledged() || self.confirmed
+    }
+
+    pub fn is_self_connect(&self) -> bool {
+        self.client == self.server
+    }
+
+    /// The client's initial sequence number.
+    pub fn client_sequence(&self) -> Option<u32> {
+        let acknowledged = |answer: &Transmissions| answer.segment.acknowledgement.wrapping_sub(1);
+        let own = self.syn.as_ref().map(Transmissions::sequence);
+        own.or_else(|| self.syn_ack.as_ref().map(acknowledged))
+    }
+
+    /// The server's initial sequence number, as it was sent last.
+    pub fn server_sequence(&self) -> Option<u32> {
+        let own = self.syn_ack.as_ref().or(self.crossing.as_deref());
+        own.map(Transmissions::sequence)
+    }
+
+    /// Bytes of data in the SYN (RFC 7413).
+    pub fn syn_payload(&self) -> u32 {
+        self.syn.as_ref().map_or(0, |syn| syn.segment.payload_bytes)
+    }
+
+    pub fn is_from_client(&self, segment: &Segment) -> bool {
+        segment.source == self.client
+    }
+
+    /// The acknowledgement number of the SYN and its data.
+    pub fn after_syn(&self) -> u32 {
+        let sequence = self.client_sequence().unwrap_or(0);
+        sequence.wrapping_add(1).wrapping_add(self.syn_payload())
+    }
+
+    pub fn server_is_here(&self) -> bool {
+        self.captured_on().is_some_and(CapturedOn::has_server)
+    }
+
+    pub fn captured_on(&self) -> Option<CapturedOn> {
+        if self.client.address.is_loopback() && self.server.address.is_loopback() {
+            return Some(CapturedOn::Both);
+        }
+        let to_server = self.syn.as_ref().and_then(Transmissions::direction);
+        let from_server = || self.syn_ack.as_ref().and_then(Transmissions::direction);
+        let (direction, incoming, outgoing) = match to_server {
+            Some(direction) => (direction, CapturedOn::Server, CapturedOn::Client),
+            None => (from_server()?, CapturedOn::Client, CapturedOn::Server),
+        };
+        Some(match direction {
+            Direction::Internal => CapturedOn::Both,
+            Direction::Passing => CapturedOn::Between,
+            Direction::Incoming => incoming,
+            Direction::Outgoing => outgoing,
+        })
+    }
+
+    /// Keeps who listens at the server's address, if that is here. A full queue that was seen
+    /// before is kept: it explains more.
+    pub fn observe(&mut self, listeners: &Listeners, packet: &Segment) {
+        let was_full = matches!(self.listening, Some(Listening::There(queue)) if queue.is_full());
+        if !was_full && self.server_is_here() {
+            let seen = listeners.listening(&self.server, packet);
+            self.listening = seen.or(self.listening);
+        }
+    }
+}

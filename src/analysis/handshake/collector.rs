@@ -1,0 +1,192 @@
+//! Counts handshakes by outcome, server and client.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+    hash::Hash,
+    net::IpAddr,
+};
+
+use super::{
+    latency::{Bars, Latencies},
+    listeners::QueueSample,
+    outcome::{CapturedOn, Outcome, Reason},
+    row::Handshake,
+    summary::{Failure, ListenerSummary, PeerSummary, Summary},
+};
+use crate::model::Address;
+
+/// At most this many servers and clients are counted.
+const MAX_GROUPS: usize = 1024;
+/// At most this many of them are listed.
+const MAX_LISTED: usize = 20;
+
+/// Collects handshakes into a [`Summary`].
+#[derive(Debug, Default)]
+pub struct Collector {
+    all: Group,
+    bars: Bars,
+    servers: Groups<Address>,
+    clients: Groups<IpAddr>,
+}
+
+impl Collector {
+    pub fn add(&mut self, handshake: &Handshake) {
+        self.all.add(handshake);
+        if let Some(milliseconds) = handshake.latency_ms() {
+            self.bars.add(milliseconds);
+        }
+        self.servers.add(handshake.server, handshake);
+        self.clients.add(handshake.client.address, handshake);
+    }
+
+    /// Adds the handshakes to what else is counted.
+    pub fn summary(&self, counted: Summary) -> Summary {
+        let outcomes = Outcome::ALL.map(|outcome| {
+            let count = self.all.outcomes.get(&outcome);
+            (outcome, count.copied().unwrap_or(0))
+        });
+        let servers = self.servers.worst(|group| group.handshakes);
+        // Positive numbers are in the order of their bits.
+        let slowness = |group: &Group| group.total.percentiles().p90.map_or(0, f64::to_bits);
+        let clients = self.clients.worst(slowness);
+        let mut failures = self.all.reasons();
+        failures.retain(|failure| failure.outcome.is_failure());
+        Summary {
+            outcomes: outcomes.into(),
+            handshakes: self.all.handshakes,
+            latency_ms: self.all.total.percentiles(),
+            histogram: self.bars.all(),
+            failures,
+            listeners: servers.into_iter().map(server_summary).collect(),
+            peers: clients.into_iter().map(client_summary).collect(),
+            listener_count: self.servers.count(),
+            peer_count: self.clients.count(),
+            ..counted
+        }
+    }
+}
+
+fn server_summary((server, group): (&Address, &Group)) -> ListenerSummary {
+    ListenerSummary {
+        address: server.address,
+        port: server.port,
+        handshakes: group.handshakes,
+        failed: group.failed,
+        outcomes: group.outcomes.clone(),
+        latency_ms: group.total.percentiles(),
+        syn_to_syn_ack_ms: group.answer.percentiles(),
+        queue_max: group.queue_max,
+        captured_on: group.captured_on,
+        reasons: group.reasons(),
+    }
+}
+
+fn client_summary((address, group): (&IpAddr, &Group)) -> PeerSummary {
+    PeerSummary {
+        address: *address,
+        handshakes: group.handshakes,
+        failed: group.failed,
+        latency_ms: group.total.percentiles(),
+    }
+}
+
+/// Handshakes by server or by client.
+#[derive(Debug)]
+struct Groups<K> {
+    known: HashMap<K, Group>,
+    is_full: bool,
+}
+
+impl<K> Default for Groups<K> {
+    fn default() -> Self {
+        Groups {
+            known: HashMap::new(),
+            is_full: false,
+        }
+    }
+}
+
+impl<K: Eq + Hash + Ord + Copy> Groups<K> {
+    fn add(&mut self, key: K, handshake: &Handshake) {
+        if let Some(group) = self.known.get_mut(&key) {
+            return group.add(handshake);
+        }
+        if self.known.len() == MAX_GROUPS {
+            self.is_full = true;
+            return;
+        }
+        self.known.entry(key).or_default().add(handshake);
+    }
+
+    /// `None` when there are more than are counted.
+    fn count(&self) -> Option<u64> {
+        (!self.is_full).then_some(self.known.len() as u64)
+    }
+
+    /// The groups with most failures, and among equals the ones of the highest rank.
+    fn worst(&self, rank: impl Fn(&Group) -> u64) -> Vec<(&K, &Group)> {
+        let mut all: Vec<_> = self.known.iter().collect();
+        all.sort_by_cached_key(|(key, group)| Reverse((group.failed, rank(group), Reverse(**key))));
+        all.truncate(MAX_LISTED);
+        all
+    }
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    handshakes: u64,
+    failed: u64,
+    outcomes: BTreeMap<Outcome, u64>,
+    /// Of failed and of delayed handshakes.
+    reasons: HashMap<(Outcome, Reason), u64>,
+    /// From SYN to ACK, of established handshakes.
+    total: Latencies,
+    /// From SYN to SYN-ACK.
+    answer: Latencies,
+    /// The accept queue when it was fullest.
+    queue_max: Option<QueueSample>,
+    /// `None` when that is not known, or differs.
+    captured_on: Option<CapturedOn>,
+    is_mixed: bool,
+}
+
+impl Group {
+    fn add(&mut self, handshake: &Handshake) {
+        let is_first = self.handshakes == 0;
+        let (outcome, has_failed) = (handshake.outcome, handshake.has_failed());
+        self.handshakes += 1;
+        self.failed += u64::from(has_failed);
+        *self.outcomes.entry(outcome).or_default() += 1;
+        let is_problem = has_failed || outcome == Outcome::Established;
+        if let Some(reason) = handshake.reason.filter(|_| is_problem) {
+            *self.reasons.entry((outcome, reason)).or_default() += 1;
+        }
+        if let Some(milliseconds) = handshake.latency_ms() {
+            self.total.add(milliseconds);
+        }
+        if let Some(milliseconds) = handshake.syn_to_syn_ack_ms {
+            self.answer.add(milliseconds);
+        }
+        self.queue_max = fuller(self.queue_max, handshake.listener_queue);
+        self.is_mixed |= !is_first && self.captured_on != handshake.captured_on;
+        self.captured_on = handshake.captured_on.filter(|_| !self.is_mixed);
+    }
+
+    /// The most frequent first.
+    fn reasons(&self) -> Vec<Failure> {
+        let failure = |((outcome, reason), count): (&(Outcome, Reason), &u64)| Failure {
+            outcome: *outcome,
+            reason: *reason,
+            count: *count,
+        };
+        let mut all: Vec<Failure> = self.reasons.iter().map(failure).collect();
+        all.sort_by_key(|failure| (Reverse(failure.count), failure.reason, failure.outcome));
+        all
+    }
+}
+
+fn fuller(one: Option<QueueSample>, other: Option<QueueSample>) -> Option<QueueSample> {
+    let room = |sample: &QueueSample| Reverse(sample.room());
+    one.into_iter().chain(other).max_by_key(room)
+}

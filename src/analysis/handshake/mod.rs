@@ -1,0 +1,36 @@
+//! The handshake tracker: TCP segments in, handshakes with outcome, durations and reason out.
+//!
+//! [`Tracker::segment`] takes a segment, [`Tracker::events`] hands out what ended.
+
+mod attempt;
+mod clock;
+mod collector;
+pub mod findings;
+mod flow_key;
+mod history;
+mod latency;
+mod listeners;
+mod offer;
+mod outcome;
+mod report;
+mod row;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod tracker;
+mod transitions;
+mod transmissions;
+mod verdict;
+
+pub(crate) use collector::Collector;
+pub use history::{Close, How};
+pub use latency::{Bar, Percentiles};
+pub use listeners::{Listeners, Listening, QueueSample};
+pub use offer::{FastOpen, Offer, Options};
+pub use outcome::{Basis, CapturedOn, Outcome, Reason, Remark, Side};
+pub use report::{Event, TraceReport};
+pub use row::{Handshake, ResetReport, Sequence};
+pub(crate) use summary::counter_deltas;
+pub use summary::{Closes, CounterDeltas, Failure, ListenerSummary, PeerSummary, Summary};
+pub use tracker::{Shortcomings, Tracker, Waiting};
+pub use verdict::{Evidence, KernelAnswer};

@@ -1,0 +1,209 @@
+//! A handshake as it is published.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{
+    attempt::Attempt,
+    listeners::{Listening, QueueSample},
+    offer::{Offer, Options},
+    outcome::{CapturedOn, Outcome, Reason, Remark, Side},
+    transmissions::Transmissions,
+    verdict::Evidence,
+};
+use crate::model::Address;
+
+/// One handshake, and how it ended.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Handshake {
+    /// The sender of the SYN.
+    pub client: Address,
+    /// The receiver of the SYN.
+    pub server: Address,
+    /// The interface that its first packet was captured on; `null` where that has no name.
+    pub interface: Option<Arc<str>>,
+    /// The outermost VLAN id; `null` without a VLAN.
+    pub vlan: Option<u16>,
+    /// When its first packet passed: RFC 3339, UTC.
+    pub started: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The cause of a failure or delay in words, or the candidates; `null` where nothing failed or
+    /// was delayed.
+    pub reason: Option<Reason>,
+    /// The server received the client's acknowledgement, as a later segment proves or this host's
+    /// kernel reports.
+    pub confirmed: bool,
+    /// The role in this handshake of the host that captured it; `null` where that is not known.
+    pub captured_on: Option<CapturedOn>,
+    /// How often the SYN was retransmitted.
+    pub syn_retransmits: u32,
+    /// How often the SYN-ACK was retransmitted.
+    pub syn_ack_retransmits: u32,
+    /// When each SYN was retransmitted, in milliseconds since the first; at most 32.
+    pub syn_after_ms: Vec<f64>,
+    /// When each SYN-ACK was retransmitted, in milliseconds since the first; at most 32.
+    pub syn_ack_after_ms: Vec<f64>,
+    /// From the first SYN to the first SYN-ACK: the server's kernel, where captured on the server;
+    /// network and server, where captured on the client.
+    pub syn_to_syn_ack_ms: Option<f64>,
+    /// From the first SYN-ACK to the first ACK: network and client, where captured on the server.
+    pub syn_ack_to_ack_ms: Option<f64>,
+    /// From the first SYN to the first ACK.
+    pub total_ms: Option<f64>,
+    /// The part of `total_ms` that the host it was captured on spent; `null` where that host is
+    /// neither end, both, or not known.
+    pub host_ms: Option<f64>,
+    /// The rest: the network and the peer.
+    pub network_ms: Option<f64>,
+    /// TCP options of both ends.
+    pub options: Options,
+    /// Bytes of data in the SYN that the SYN-ACK acknowledged (RFC 7413); `null` when the SYN
+    /// carried none, or no SYN-ACK was captured.
+    pub fast_open_bytes: Option<u32>,
+    /// Initial sequence numbers.
+    pub sequence: Sequence,
+    /// The listener's accept queue when the last segment passed, or when it was full before; `null`
+    /// when the server is not on this host, nobody listened there, or the capture is a file.
+    pub listener_queue: Option<QueueSample>,
+    /// The reset that ended it; `null` when none did.
+    pub reset: Option<ResetReport>,
+    /// Milliseconds since the previous connection with the same addresses and ports ended; `null`
+    /// when none was seen to end.
+    pub reused_after_ms: Option<f64>,
+    /// The packet of the capture that decided the outcome, from 1.
+    pub packet: u64,
+    /// What limits the certainty of the outcome, or is unusual.
+    pub remarks: Vec<Remark>,
+    /// When it began, in nanoseconds since 1970.
+    #[serde(skip)]
+    pub started_ns: u64,
+    /// The interface's index.
+    #[serde(skip)]
+    pub interface_index: u32,
+}
+
+/// Initial sequence numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Sequence {
+    /// The client's.
+    pub client_isn: Option<u32>,
+    /// The server's, as it was sent last.
+    pub server_isn: Option<u32>,
+}
+
+/// A reset that ended a handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ResetReport {
+    /// The sender.
+    pub by: Side,
+    /// RST and ACK: it came from a socket, or answers a SYN that met none. A bare RST rejects an
+    /// acknowledgement.
+    pub with_ack: bool,
+    /// The client's acknowledgement was seen before.
+    pub after_ack: bool,
+}
+
+impl Handshake {
+    /// The report on a handshake that ended. The interface has no name yet.
+    pub(super) fn new(evidence: &Evidence) -> Self {
+        let attempt = &*evidence.attempt;
+        let verdict = evidence.verdict();
+        let between = |from: Option<u64>, to: Option<u64>| {
+            let time = to?.saturating_sub(from?);
+            evidence.is_timed().then(|| milliseconds(time))
+        };
+        let (syn, syn_ack) = (attempt.syn.as_ref(), attempt.syn_ack.as_ref());
+        let (asked, answered) = (syn.map(|syn| syn.first), syn_ack.map(|answer| answer.first));
+        // SYN-ACKs that cross acknowledge each other; the later one opens.
+        let opened = attempt.ack.map(|ack| ack.max(answered.unwrap_or(ack)));
+        let syn_to_syn_ack_ms = between(asked, answered);
+        let syn_ack_to_ack_ms = between(answered, attempt.ack);
+        let captured_on = attempt.captured_on();
+        let (host_ms, network_ms) = match captured_on {
+            Some(CapturedOn::Server) => (syn_to_syn_ack_ms, syn_ack_to_ack_ms),
+            Some(CapturedOn::Client) => (syn_ack_to_ack_ms, syn_to_syn_ack_ms),
+            Some(CapturedOn::Both | CapturedOn::Between) | None => (None, None),
+        };
+        Handshake {
+            client: attempt.client,
+            server: attempt.server,
+            interface: None,
+            vlan: attempt.vlan,
+            started: rfc3339(attempt.began_ns),
+            outcome: verdict.outcome,
+            reason: verdict.reason,
+            confirmed: verdict.confirmed,
+            captured_on,
+            syn_retransmits: syn.map_or(0, Transmissions::retransmits),
+            syn_ack_retransmits: syn_ack.map_or(0, Transmissions::retransmits),
+            syn_after_ms: retransmission_times(syn, evidence.is_timed()),
+            syn_ack_after_ms: retransmission_times(syn_ack, evidence.is_timed()),
+            syn_to_syn_ack_ms,
+            syn_ack_to_ack_ms,
+            total_ms: between(asked, opened),
+            host_ms,
+            network_ms,
+            options: Options {
+                client: syn.map(|syn| Offer::of(&syn.segment)),
+                server: syn_ack.map(|answer| Offer::of(&answer.segment)),
+            },
+            fast_open_bytes: fast_open_bytes(attempt),
+            sequence: Sequence {
+                client_isn: attempt.client_sequence(),
+                server_isn: attempt.server_sequence(),
+            },
+            listener_queue: attempt.listening.and_then(Listening::queue),
+            reset: attempt.reset.map(|reset| ResetReport {
+                by: reset.by.into(),
+                with_ack: reset.with_ack,
+                after_ack: attempt.is_acknowledged(),
+            }),
+            reused_after_ms: attempt.reused_after.map(milliseconds),
+            packet: attempt.packet,
+            remarks: verdict.remarks,
+            started_ns: attempt.began_ns,
+            interface_index: attempt.interface,
+        }
+    }
+
+    /// Its outcome is a failure. A client that resets right after connecting did not fail.
+    pub fn has_failed(&self) -> bool {
+        let was_open = self.reset.is_some_and(|reset| reset.after_ack);
+        self.outcome.is_failure() && !(self.outcome == Outcome::ResetByClient && was_open)
+    }
+
+    /// From SYN to ACK, in milliseconds, if it was established.
+    pub(super) fn latency_ms(&self) -> Option<f64> {
+        let is_established = self.outcome == Outcome::Established;
+        self.total_ms.filter(|_| is_established)
+    }
+}
+
+fn fast_open_bytes(attempt: &Attempt) -> Option<u32> {
+    let syn = attempt.syn.as_ref();
+    let syn = syn.filter(|syn| syn.segment.payload_bytes > 0)?;
+    let answer = attempt.syn_ack.as_ref()?;
+    let first = syn.sequence().wrapping_add(1);
+    Some(answer.segment.acknowledgement.wrapping_sub(first))
+}
+
+fn retransmission_times(sent: Option<&Transmissions>, is_timed: bool) -> Vec<f64> {
+    let times = sent.filter(|_| is_timed);
+    let times = times.map_or(&[][..], |sent| &sent.retransmitted_after);
+    times.iter().map(|time| milliseconds(*time)).collect()
+}
+
+/// RFC 3339 with microseconds.
+pub fn rfc3339(time_ns: u64) -> String {
+    let time = Timestamp::from_nanosecond(time_ns.into());
+    format!("{:.6}", time.unwrap_or(Timestamp::MAX))
+}
+
+/// Nanoseconds as milliseconds with three decimals.
+pub fn milliseconds(nanoseconds: u64) -> f64 {
+    (nanoseconds / 1000) as f64 / 1000.0
+}

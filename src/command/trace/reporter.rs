@@ -1,0 +1,102 @@
+//! Writes what a trace reports.
+
+use std::{
+    io::{IsTerminal, Write, stderr, stdout},
+    time::Duration,
+};
+
+use anyhow::Context;
+use sockdiag::analysis::handshake::{Event, TraceReport, Waiting};
+
+use super::TraceArgs;
+use crate::{
+    command::{no_such_column, this_host, usage},
+    render::{Format, Settings, Sink, table::trace::shown, text},
+};
+
+pub struct Reporter {
+    sink: Sink<TraceReport>,
+    summary_only: bool,
+    quiet: bool,
+    /// Standard output is a terminal.
+    pub is_watched: bool,
+}
+
+impl Reporter {
+    pub fn new(args: &TraceArgs) -> anyhow::Result<Self> {
+        let settings = Settings {
+            quiet: args.quiet.into(),
+            verbose: args.verbose,
+            ..args.format.settings()?
+        };
+        if settings.format == Format::Prom && !args.summary {
+            return Err(usage("-o prom is for a summary: add --summary"));
+        }
+        if settings.format == Format::Csv && args.summary {
+            return Err(usage(
+                "-o csv has a line for each handshake, and no summary",
+            ));
+        }
+        let sink = Sink::of_lines(&settings, this_host()?, shown(args.close));
+        Ok(Reporter {
+            sink: sink.map_err(no_such_column)?,
+            summary_only: args.summary,
+            quiet: args.quiet,
+            is_watched: stdout().is_terminal(),
+        })
+    }
+
+    /// Explains the silence before the first packet, and writes the head of the table.
+    pub fn begin(&mut self, args: &TraceArgs) -> anyhow::Result<()> {
+        if stderr().is_terminal() {
+            writeln!(stderr(), "{}", announcement(args))?;
+        }
+        if self.summary_only {
+            return Ok(());
+        }
+        self.sink.begin().context("writing the report")
+    }
+
+    pub fn report(&mut self, report: &TraceReport) -> anyhow::Result<()> {
+        let written = match &report.event {
+            Event::Summary(_) if self.quiet => self.sink.flush(),
+            Event::Summary(summary) => {
+                let duration = Duration::from_secs_f64(summary.duration_ms / 1000.0);
+                self.sink.end(report, Some(duration))
+            }
+            _ if self.summary_only => Ok(()),
+            event => self.sink.row(event),
+        };
+        written.context("writing the report")
+    }
+
+    /// Shows how many handshakes wait for an answer, on a terminal.
+    pub fn status(&mut self, waiting: &Waiting) -> anyhow::Result<()> {
+        let line = overdue(waiting).unwrap_or_default();
+        self.sink.status(&line).context("writing the report")
+    }
+
+    pub fn flush(&mut self) -> anyhow::Result<()> {
+        self.sink.flush().context("writing the report")
+    }
+}
+
+fn announcement(args: &TraceArgs) -> String {
+    let place = match &args.interface[..] {
+        [] => "all devices".to_owned(),
+        names => names.join(", "),
+    };
+    match args.limit {
+        Some(limit) => format!("capturing on {place} for {limit:?}"),
+        None => format!("capturing on {place} until Ctrl-C"),
+    }
+}
+
+/// `3 without an answer, the longest for 12s: 10.0.0.5:5432`
+fn overdue(waiting: &Waiting) -> Option<String> {
+    let (server, longest) = waiting.longest?;
+    let (count, longest) = (waiting.count, text::duration(longest / 1_000_000));
+    Some(format!(
+        "{count} without an answer, the longest for {longest}: {server}"
+    ))
+}

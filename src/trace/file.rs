@@ -1,0 +1,52 @@
+//! The packets of a capture file.
+
+use super::pipeline::Pipeline;
+use crate::{Error, Result, model::Incomplete, source::CaptureFile};
+
+/// The stop descriptor is polled once in this many packets.
+const PACKETS: u64 = 4096;
+
+pub struct File {
+    file: CaptureFile,
+    /// What is wrong with the file; it ends there.
+    pub failure: Option<Error>,
+}
+
+impl File {
+    pub fn new(file: CaptureFile) -> Self {
+        File {
+            file,
+            failure: None,
+        }
+    }
+
+    /// `false` at the end.
+    pub fn step(&mut self, pipeline: &mut Pipeline) -> Result<bool> {
+        match self.file.next_packet() {
+            Ok(Some(packet)) => pipeline.packet(&packet)?,
+            Ok(None) => return Ok(false),
+            Err(error) => {
+                self.failure = Some(error);
+                return Ok(false);
+            }
+        }
+        let is_checked = self.file.packets().is_multiple_of(PACKETS);
+        Ok(self.dispatch(pipeline)? && !(is_checked && pipeline.options.is_stopped()))
+    }
+
+    pub fn conclude(&mut self, pipeline: &mut Pipeline) -> Result<Vec<Incomplete>> {
+        pipeline.tracker.finish();
+        self.dispatch(pipeline)?;
+        let is_cut = self.file.is_truncated();
+        let cut = is_cut.then(|| Incomplete::new("packets", "the file ends in the middle of one"));
+        let skipped = (self.file.skipped() > 0).then(|| {
+            let why = "of a link type that is not known";
+            Incomplete::counted("packets", why, self.file.skipped())
+        });
+        Ok(cut.into_iter().chain(skipped).collect())
+    }
+
+    fn dispatch(&self, pipeline: &mut Pipeline) -> Result<bool> {
+        pipeline.dispatch(|index| self.file.interface_name(index).map(Into::into))
+    }
+}

@@ -1,0 +1,198 @@
+//! The packets of a live capture, the listeners they concern, and the kernel's word on connections.
+
+use std::{
+    cell::LazyCell,
+    os::fd::AsFd,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    clocks::Clocks,
+    options::{LiveOptions, Options},
+    pipeline::Pipeline,
+};
+use crate::{
+    Error, Result,
+    analysis::handshake::{KernelAnswer, Listeners, Waiting, counter_deltas},
+    collect::Throttle,
+    model::{Counters, Incomplete},
+    source::{Capture, Kernel, SockDiag, any_interface_is_up},
+};
+
+/// The longest wait for a packet, after which deadlines are checked.
+const TICK: Duration = Duration::from_millis(200);
+/// A packet may stay in the kernel this long before it is handed over.
+const DELAY_NS: u64 = 100_000_000;
+
+/// Sampling listeners, saving packets and counting what waits take each at most one part in this
+/// many of the time.
+const PARTS: u32 = 20;
+
+pub struct Live {
+    capture: Capture,
+    diag: SockDiag,
+    kernel: Kernel,
+    /// Counters when the trace began.
+    before: Result<Counters>,
+    clocks: Clocks,
+    sampling: Throttle,
+    saving: Throttle,
+    counting: Throttle,
+    /// Why listeners could not be listed.
+    unseen: Option<String>,
+    begun: Instant,
+    limit: Option<Duration>,
+}
+
+impl Live {
+    pub fn open(live: LiveOptions, options: &Options) -> Result<Self> {
+        let before = live.kernel.counters();
+        let capture = Capture::open(
+            &live.interfaces,
+            &options.filter,
+            options.families,
+            live.promiscuous,
+        )?;
+        Ok(Live {
+            capture,
+            diag: SockDiag::open()?,
+            kernel: live.kernel,
+            before,
+            clocks: Clocks::now(),
+            sampling: Throttle::one_in(PARTS),
+            saving: Throttle::one_in(PARTS),
+            counting: Throttle::one_in(PARTS),
+            unseen: None,
+            begun: Instant::now(),
+            limit: live.limit,
+        })
+    }
+
+    /// `false` at the end.
+    pub fn step(&mut self, pipeline: &mut Pipeline) -> Result<bool> {
+        Ok(!self.wait(&pipeline.options)? && self.process(pipeline)?)
+    }
+
+    pub fn conclude(&mut self, pipeline: &mut Pipeline) -> Result<Vec<Incomplete>> {
+        // Packets that arrived before the end may still be in the kernel.
+        thread::sleep(Duration::from_nanos(DELAY_NS));
+        self.process(pipeline)?;
+        self.count_losses(pipeline)?;
+        pipeline.tracker.finish();
+        self.ask_kernel(pipeline)?;
+        self.dispatch(pipeline)?;
+        pipeline.counted.duration_ms = self.begun.elapsed().as_secs_f64() * 1000.0;
+        let mut incomplete = Vec::new();
+        match self.counters_before_and_now() {
+            Ok((before, now)) => pipeline.counted.counters = Some(counter_deltas(before, &now)),
+            Err(why) => incomplete.push(Incomplete::new("counters", why)),
+        }
+        let unseen = self.unseen.take();
+        incomplete.extend(unseen.map(|why| Incomplete::new("listener_queue", why)));
+        if pipeline.counted.packets == 0 && !any_interface_is_up() {
+            incomplete.push(Incomplete::new("packets", "no network device is up here"));
+        }
+        Ok(incomplete)
+    }
+
+    pub fn waiting(&mut self, pipeline: &Pipeline) -> Option<Waiting> {
+        self.counting.run(|| pipeline.tracker.waiting())
+    }
+
+    pub fn sample_listeners(&mut self, pipeline: &mut Pipeline) {
+        let sample = self.sampling.run(|| self.diag.tcp_listeners());
+        match sample {
+            Some(Ok(listeners)) => {
+                let listeners = Listeners::new(&listeners, self.clocks.packets_ns);
+                pipeline.tracker.set_listeners(listeners);
+            }
+            Some(Err(error)) => self.unseen = Some(in_full(&error)),
+            None => {}
+        }
+    }
+
+    /// Waits for packets. Returns whether it is time to stop.
+    fn wait(&self, options: &Options) -> Result<bool> {
+        let left = || {
+            let limit = self.limit?;
+            Some(limit.saturating_sub(self.begun.elapsed()))
+        };
+        let stop: Vec<_> = options.stop.iter().map(AsFd::as_fd).collect();
+        self.capture.wait(&stop, left().unwrap_or(TICK).min(TICK))?;
+        Ok(options.is_stopped() || left().is_some_and(|left| left.is_zero()))
+    }
+
+    /// Returns `false` when enough was reported.
+    fn process(&mut self, pipeline: &mut Pipeline) -> Result<bool> {
+        if let Some(step) = self.clocks.update() {
+            pipeline.tracker.clock_set_by(step);
+        }
+        self.sample_listeners(pipeline);
+        // Before the packets that are ready: a handshake that begins with them has lost none yet.
+        self.count_losses(pipeline)?;
+        self.take_packets(pipeline)?;
+        let passed = self.clocks.packets_ns.saturating_sub(DELAY_NS);
+        pipeline.tracker.pass(passed);
+        self.ask_kernel(pipeline)?;
+        let goes_on = self.dispatch(pipeline)?;
+        self.saving.run(|| pipeline.flush()).transpose()?;
+        Ok(goes_on)
+    }
+
+    fn count_losses(&mut self, pipeline: &mut Pipeline) -> Result<()> {
+        let lost = self.capture.lost()?;
+        pipeline.counted.lost_by_kernel = Some(lost);
+        pipeline.tracker.has_lost(lost);
+        Ok(())
+    }
+
+    fn take_packets(&mut self, pipeline: &mut Pipeline) -> Result<()> {
+        let mut result = Ok(());
+        self.capture.each_packet(|packet| {
+            if result.is_ok() {
+                result = pipeline.packet(packet);
+            }
+        });
+        result
+    }
+
+    /// Asks about connections to this host that the wire does not confirm.
+    fn ask_kernel(&mut self, pipeline: &mut Pipeline) -> Result<()> {
+        let before = self.before.as_ref().ok();
+        let overflow = LazyCell::new(|| has_overflowed(&self.kernel, before));
+        for evidence in pipeline.tracker.questions() {
+            if let Some((client, server, interface)) = evidence.question() {
+                let state = self.diag.connection(&server, &client, interface)?;
+                let has_overflowed = state.is_none() && *overflow;
+                evidence.answer(KernelAnswer {
+                    state,
+                    has_overflowed,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn dispatch(&mut self, pipeline: &mut Pipeline) -> Result<bool> {
+        pipeline.dispatch(|index| self.capture.interface_name(index).map(Into::into))
+    }
+
+    fn counters_before_and_now(&self) -> std::result::Result<(&Counters, Counters), String> {
+        let before = self.before.as_ref().map_err(in_full)?;
+        let now = self.kernel.counters();
+        Ok((before, now.map_err(|error| in_full(&error))?))
+    }
+}
+
+fn in_full(error: &Error) -> String {
+    format!("{error}: {}", error.io())
+}
+
+/// Whether an accept queue has overflowed since; `false` where that is not known.
+fn has_overflowed(kernel: &Kernel, before: Option<&Counters>) -> bool {
+    const NAME: &str = "ListenOverflows";
+    let before = before.and_then(|before| before.value("TcpExt", NAME));
+    let now = kernel.counter("netstat", "TcpExt", NAME).ok().flatten();
+    before.zip(now).is_some_and(|(before, now)| now > before)
+}

@@ -1,0 +1,167 @@
+//! Traces TCP handshakes, live or in a capture file, and reports each when it ends.
+//!
+//! ```
+//! use sockdiag::{analysis::handshake::Event, trace::{Options, Trace}};
+//!
+//! for report in Trace::file("tests/fixtures/captures/refused.pcap", Options::default())? {
+//!     if let Event::Handshake(handshake) = report?.event {
+//!         println!("{}: {}", handshake.server, handshake.outcome.word());
+//!     }
+//! }
+//! # Ok::<(), sockdiag::Error>(())
+//! ```
+
+mod clocks;
+mod file;
+mod live;
+mod options;
+mod pipeline;
+#[cfg(test)]
+mod tests;
+
+use std::{io::Read, path::Path};
+
+pub use options::{LiveOptions, Options};
+
+use crate::{
+    Error, Result,
+    analysis::handshake::{TraceReport, Waiting},
+    source::CaptureFile,
+};
+use file::File;
+use live::Live;
+use pipeline::Pipeline;
+
+/// A trace, which is also an iterator: over the handshakes and closed connections as they end, the
+/// summary, and what went wrong, if anything did.
+pub struct Trace {
+    source: Source,
+    pipeline: Pipeline,
+    has_ended: bool,
+    failure: Option<Error>,
+}
+
+enum Source {
+    Live(Box<Live>),
+    File(Box<File>),
+}
+
+impl Trace {
+    /// Captures in the network namespace of the calling thread. Needs CAP_NET_RAW, until this
+    /// returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Capture`] where packets may not be captured, [`Error::Interface`] where an interface
+    /// does not exist, [`Error::Netlink`], and [`Error::Write`] for [`Options::write`].
+    pub fn live(live: LiveOptions, options: Options) -> Result<Self> {
+        let mut live = Box::new(Live::open(live, &options)?);
+        let mut pipeline = Pipeline::new(options)?;
+        live.sample_listeners(&mut pipeline);
+        Ok(Trace::new(Source::Live(live), pipeline))
+    }
+
+    /// Reads a capture file: pcap or pcapng, also compressed by gzip.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] for the capture, [`Error::Write`] for [`Options::write`].
+    pub fn file(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        let file = CaptureFile::open(path.as_ref())?;
+        Trace::of_file(file, options)
+    }
+
+    /// Reads a capture file from a stream; errors call it by `name`. See [`Trace::file`].
+    pub fn reader(
+        name: impl AsRef<Path>,
+        reader: impl Read + Send + 'static,
+        options: Options,
+    ) -> Result<Self> {
+        let file = CaptureFile::from_reader(name.as_ref(), reader)?;
+        Trace::of_file(file, options)
+    }
+
+    fn of_file(file: CaptureFile, options: Options) -> Result<Self> {
+        let source = Source::File(Box::new(File::new(file)));
+        Ok(Trace::new(source, Pipeline::new(options)?))
+    }
+
+    fn new(source: Source, pipeline: Pipeline) -> Self {
+        Trace {
+            source,
+            pipeline,
+            has_ended: false,
+            failure: None,
+        }
+    }
+
+    /// Processes the next packet of a file, or the packets that are ready in a live capture; waits
+    /// for at most 200 ms for one. [`Trace::reports`] has what came of them. Returns `false` when
+    /// the trace has ended.
+    ///
+    /// Live, this must be called at least once a second.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Options::write`] and of a live capture. An error in a capture file ends the trace;
+    /// the iterator returns it after the summary.
+    pub fn step(&mut self) -> Result<bool> {
+        if self.has_ended {
+            return Ok(false);
+        }
+        // An error is an end, too.
+        self.has_ended = true;
+        let goes_on = match &mut self.source {
+            Source::Live(live) => live.step(&mut self.pipeline)?,
+            Source::File(file) => file.step(&mut self.pipeline)?,
+        };
+        self.has_ended = !goes_on;
+        if self.has_ended {
+            self.conclude()?;
+        }
+        Ok(goes_on)
+    }
+
+    /// The reports that are ready.
+    pub fn reports(&mut self) -> impl Iterator<Item = TraceReport> + '_ {
+        self.pipeline.ready.drain(..)
+    }
+
+    /// Handshakes of a live trace whose answer is overdue. Counting them takes at most 5 % of the
+    /// time: `None` when it would take more.
+    pub fn waiting(&mut self) -> Option<Waiting> {
+        match &mut self.source {
+            Source::Live(live) => live.waiting(&self.pipeline),
+            Source::File(_) => None,
+        }
+    }
+
+    fn conclude(&mut self) -> Result<()> {
+        let incomplete = match &mut self.source {
+            Source::Live(live) => live.conclude(&mut self.pipeline)?,
+            Source::File(file) => {
+                self.failure = file.failure.take();
+                file.conclude(&mut self.pipeline)?
+            }
+        };
+        self.pipeline.conclude(incomplete)
+    }
+}
+
+impl Iterator for Trace {
+    type Item = Result<TraceReport>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(report) = self.pipeline.ready.pop_front() {
+                return Some(Ok(report));
+            }
+            if self.has_ended {
+                return self.failure.take().map(Err);
+            }
+            if let Err(error) = self.step() {
+                return Some(Err(error));
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What is traced, and which events are reported.
+
+use std::{os::fd::OwnedFd, path::PathBuf, time::Duration};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::{
+    analysis::handshake::Handshake,
+    model::{Address, Families, Filter, filter::Ends},
+    source::Kernel,
+};
+
+/// What is traced, and which events are reported. By default everything except closes.
+#[derive(Debug)]
+pub struct Options {
+    /// Connections that do not meet this are neither reported nor counted.
+    pub filter: Filter,
+    /// Address families of the connections.
+    pub families: Families,
+    /// Report also how connections end.
+    pub closes: bool,
+    /// Report only handshakes that failed.
+    pub failed: bool,
+    /// Report only handshakes that took at least this long; with `failed`, also the failed ones.
+    pub slow: Option<Duration>,
+    /// Stop after this many reported handshakes.
+    pub count: Option<u64>,
+    /// Save the packets as pcapng, with outcome and reason as comments.
+    pub write: Option<PathBuf>,
+    /// Ends the trace when it becomes readable.
+    pub stop: Option<OwnedFd>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            filter: Filter::ALL,
+            families: Families::BOTH,
+            closes: false,
+            failed: false,
+            slow: None,
+            count: None,
+            write: None,
+            stop: None,
+        }
+    }
+}
+
+/// Where and for how long a live trace captures. By default on all interfaces, without end.
+#[derive(Debug, Clone, Default)]
+pub struct LiveOptions {
+    /// Names of interfaces; empty for all, including interfaces that appear later.
+    pub interfaces: Vec<String>,
+    /// Put the named interfaces into promiscuous mode.
+    pub promiscuous: bool,
+    /// Stop after this long.
+    pub limit: Option<Duration>,
+    /// Where kernel counters are read.
+    pub kernel: Kernel,
+}
+
+impl Options {
+    /// A connection is traced.
+    pub(super) fn covers(&self, client: &Address, server: &Address) -> bool {
+        let of_family = match server.address.is_ipv4() {
+            true => self.families.v4,
+            false => self.families.v6,
+        };
+        of_family && self.is_between(server, client)
+    }
+
+    /// A segment may belong to a connection that is traced: it does not show which end is the
+    /// client.
+    pub(super) fn may_cover(&self, one: &Address, other: &Address) -> bool {
+        self.is_between(one, other) || self.is_between(other, one)
+    }
+
+    fn is_between(&self, server: &Address, client: &Address) -> bool {
+        self.filter.accepts(&Ends {
+            local: *server,
+            peer: *client,
+        })
+    }
+
+    /// A handshake that is traced is also reported.
+    pub(super) fn reports(&self, handshake: &Handshake) -> bool {
+        let slow = self.slow.map(|slow| slow.as_secs_f64() * 1000.0);
+        let is_slow = slow.is_some_and(|slow| handshake.total_ms.is_some_and(|ms| ms >= slow));
+        let is_failure = self.failed && handshake.has_failed();
+        let all = !self.failed && self.slow.is_none();
+        all || is_slow || is_failure
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        let is_readable = |stop: &OwnedFd| {
+            let mut stop = [PollFd::new(stop, PollFlags::IN)];
+            poll(&mut stop, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+        };
+        self.stop.as_ref().is_some_and(is_readable)
+    }
+}
