@@ -217,7 +217,13 @@ impl Asker<'_> {
         let ports = &self.part.settings.ports;
         if needs.compared() && ports.range.is_none() {
             let why = "net.ipv4.ip_local_port_range cannot be read";
-            self.missing.push(Incomplete::new("ports", why));
+            for (wanted, part) in [
+                (needs.port_holders.is_some(), "ports"),
+                (needs.time_waits, "timewait"),
+            ] {
+                self.missing
+                    .extend(wanted.then(|| Incomplete::new(part, why)));
+            }
         }
         let context = Context {
             listening: &listening,

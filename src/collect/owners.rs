@@ -9,6 +9,7 @@ use crate::{
 };
 
 use super::{
+    ALLOWANCE,
     needs::{Closer, Needs, OwnerNeeds},
     throttle::Throttle,
 };
@@ -32,7 +33,10 @@ impl Search {
         Search {
             found: None,
             inodes: HashSet::new(),
-            throttle: Throttle::one_in(if needs.compared() { 80 } else { 20 }),
+            throttle: match needs.compared() {
+                true => Throttle::one_in(80).allowing(ALLOWANCE),
+                false => Throttle::one_in(20),
+            },
         }
     }
 

@@ -26,7 +26,7 @@ use std::{fmt, io};
 use anyhow::anyhow;
 use sockdiag::{
     collect::{Collector, Needs},
-    model::Snapshot,
+    model::{NetnsSnapshot, Snapshot},
 };
 
 use crate::render::NoSuchColumn;
@@ -55,6 +55,18 @@ pub fn no_such_column(NoSuchColumn(key): NoSuchColumn) -> anyhow::Error {
 /// Takes a snapshot. Errors say that the program was `doing` this.
 pub fn collect(collector: &mut Collector, doing: &'static str) -> anyhow::Result<Snapshot> {
     collector.collect().map_err(|error| failed(error, doing))
+}
+
+/// Fails where a part that the report is made of could not be read in any namespace, so that it is
+/// not reported as 0.
+pub fn ensure_read(
+    snapshot: Snapshot,
+    is_read: impl Fn(&NetnsSnapshot) -> bool,
+) -> anyhow::Result<Snapshot> {
+    let namespaces = &snapshot.namespaces;
+    let why = "net.ipv4.ip_local_port_range cannot be read";
+    anyhow::ensure!(namespaces.is_empty() || namespaces.iter().any(is_read), why);
+    Ok(snapshot)
 }
 
 /// Takes a snapshot of other parts than the collector's usual ones.

@@ -10,7 +10,7 @@ use sockdiag::{
 
 use super::{
     Described, FamilyArgs, NameArgs, Outcome, OutputArgs, OwnerArgs, PlaceArgs, Purpose, Session,
-    Subcommand, TimeArgs, collect_only, usage,
+    Subcommand, TimeArgs, collect_only, ensure_read, usage,
 };
 use crate::render::View;
 
@@ -100,7 +100,10 @@ impl Subcommand for PortsArgs {
             Purpose::Sample => &samples,
         };
         session.each_report(
-            |purpose| collect_only(&mut collector, needs(purpose), "counting ports"),
+            |purpose| {
+                let snapshot = collect_only(&mut collector, needs(purpose), "counting ports")?;
+                ensure_read(snapshot, |namespace| namespace.port_holders.is_some())
+            },
             |now, before| report(now, before, selection),
             Samples::default(),
         )?;

@@ -10,7 +10,7 @@ use sockdiag::{
 
 use super::{
     Described, FamilyArgs, Outcome, OutputArgs, OwnerArgs, PlaceArgs, Purpose, Session, Subcommand,
-    TimeArgs, collect_only,
+    TimeArgs, collect_only, ensure_read,
 };
 use crate::render::View;
 
@@ -106,7 +106,11 @@ impl Subcommand for TimewaitArgs {
             Purpose::Sample => &samples,
         };
         session.each_report(
-            |purpose| collect_only(&mut collector, needs(purpose), "counting TIME_WAITs"),
+            |purpose| {
+                let doing = "counting TIME_WAITs";
+                let snapshot = collect_only(&mut collector, needs(purpose), doing)?;
+                ensure_read(snapshot, |namespace| namespace.time_waits.is_some())
+            },
             |now, before| report(now, before, selection),
             Samples::default(),
         )?;

@@ -5,8 +5,9 @@ use crate::support::clients::{
     exhaust_ports_with, finds_a_port, from_address, local_port, port_range,
 };
 use crate::support::netns::{in_netns, sysctl};
-use crate::support::program::{count, finding, json, number};
+use crate::support::program::{assert_failed, count, finding, json, number, sockdiag};
 use crate::support::sockets::listen;
+use crate::support::tree::Tree;
 use crate::support::tuples::{tuple, tuple_from, tuples, tuples_to};
 use crate::support::unanswered::unanswered_syns;
 
@@ -250,4 +251,13 @@ fn the_last_port_of_a_range_of_odd_size_is_not_counted_on() {
         let state = tuple(&report, SERVER)["state"].as_str().expect("a word");
         assert!(state.ends_with("exhausted"), "{report:#}");
     });
+}
+
+#[test]
+fn a_range_that_cannot_be_read_is_an_error_and_no_empty_report() {
+    let tree = Tree::copy_of("6.18-overflow-and-syn-flood");
+    for command in ["ports", "timewait"] {
+        let output = sockdiag(&[command, "--proc-root", tree.path()]);
+        assert_failed(&output, 1, &["ip_local_port_range"]);
+    }
 }
