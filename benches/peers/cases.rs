@@ -4,10 +4,10 @@ use std::process::Command;
 
 use anyhow::ensure;
 
-use crate::RAW_DUMP;
 use crate::measure::{self, Cost};
 use crate::pipelines;
 use crate::row::Case;
+use crate::{RAW_DUMP, SNAPSHOT};
 
 pub const QUEUES_BARE: &str = "sockdiag queues --no-owners --no-syn";
 pub const QUEUES_NO_OWNERS: &str = "sockdiag queues --no-owners";
@@ -27,6 +27,8 @@ pub const SS_VERSION: &str = "ss --version";
 pub const NSTAT: &str = "nstat -az";
 /// The same without its history file.
 pub const NSTAT_NO_HISTORY: &str = "nstat -asz";
+/// Every part that the library can read, once.
+pub const EVERYTHING: &str = "snapshot of everything";
 pub const RAW: &str = "raw SYN_RECV dump, both families";
 
 /// They take turns in this order: what needs seconds comes last, so that nothing of milliseconds
@@ -48,7 +50,8 @@ pub const LISTENERS: [Case; 14] = [
     (SS_OWNERS, &[]),
 ];
 
-pub const TUPLES: [Case; 3] = [
+pub const TUPLES: [Case; 4] = [
+    (EVERYTHING, &[PORTS]),
     (PORTS_NO_OWNERS, &[pipelines::SS_PORTS]),
     (PORTS, &[pipelines::SS_PORTS]),
     (pipelines::SS_PORTS, &[]),
@@ -67,13 +70,20 @@ pub const DESCRIPTORS: [Case; 2] = [
 
 pub const WATCH: &str = "sockdiag queues --watch=0.02 --no-owners --json --count 750";
 const WATCH_NO_SYN: &str = "sockdiag queues --watch=0.02 --no-owners --no-syn --json --count 750";
-const READINGS: usize = 750;
+/// At their default interval, for long enough that the first reading weighs little.
+pub const WATCH_PORTS: &str = "sockdiag ports --watch --json --count 45";
+pub const WATCH_TIMEWAIT: &str = "sockdiag timewait --watch --json --count 45";
 
 /// A command line as it stands in the table, made runnable.
 pub fn command(name: &str) -> anyhow::Result<Command> {
     if name == RAW {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg(RAW_DUMP);
+        return Ok(command);
+    }
+    if name == EVERYTHING {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg(SNAPSHOT);
         return Ok(command);
     }
     if let Some(command) = pipelines::command(name)? {
@@ -110,10 +120,10 @@ impl Watch {
     }
 }
 
-/// Measured once: a run is 750 readings already.
-pub fn watch() -> [Watch; 2] {
+/// Measured once: a run is many readings already.
+pub fn watch() -> [Watch; 4] {
     eprintln!("watching");
-    [WATCH, WATCH_NO_SYN].map(|name| {
+    [WATCH, WATCH_NO_SYN, WATCH_PORTS, WATCH_TIMEWAIT].map(|name| {
         let outcome = watch_once(name).map_err(|error| format!("{error:#}"));
         Watch { name, outcome }
     })
@@ -121,6 +131,10 @@ pub fn watch() -> [Watch; 2] {
 
 fn watch_once(name: &str) -> anyhow::Result<Cost> {
     let (cost, lines) = measure::run_into(&mut command(name)?, measure::count_lines)?;
-    ensure!(lines == READINGS, "{lines} lines of {READINGS}");
+    let readings = name.rsplit(' ').next().and_then(|count| count.parse().ok());
+    ensure!(
+        readings == Some(lines),
+        "{lines} lines instead of {readings:?}"
+    );
     Ok(cost)
 }

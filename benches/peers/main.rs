@@ -41,6 +41,7 @@ mod load;
 mod owners;
 mod pipelines;
 mod raw_dump;
+mod snapshot;
 mod watches;
 
 use std::process::ExitCode;
@@ -51,6 +52,8 @@ use clap::Parser;
 const HOLD: &str = "--hold";
 /// First argument of the process that makes one raw dump.
 const RAW_DUMP: &str = "--raw-dump";
+/// First argument of the process that takes one snapshot of everything.
+const SNAPSHOT: &str = "--snapshot";
 /// First argument of a process that only waits.
 const WAIT: &str = "--wait";
 
@@ -91,6 +94,7 @@ fn run() -> anyhow::Result<()> {
         Some(HOLD) => return holder::run(&words[1..]),
         Some(WAIT) => return crowd::wait(),
         Some(RAW_DUMP) => return raw_dump::run(),
+        Some(SNAPSHOT) => return snapshot::run(),
         // `cargo test --benches` and test listers start the bench too, without this word.
         _ if !words.iter().any(|word| word == "--bench") => return Ok(()),
         _ => {}
