@@ -1,4 +1,4 @@
-//! TCP sockets with a local port, and what the kernel tells of them.
+//! TCP sockets with a local port, as sock_diag reports them.
 
 use std::net::IpAddr;
 

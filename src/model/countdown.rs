@@ -54,7 +54,7 @@ impl<'de> Deserialize<'de> for Countdown {
 }
 
 impl Countdown {
-    /// Counts one that has so many milliseconds left.
+    /// Counts a socket that has this many milliseconds left.
     pub fn add(&mut self, left_ms: u32) {
         let second = (left_ms / 1000).min(SECONDS as u32 - 1);
         self.add_second(second as usize, 1);
@@ -110,7 +110,7 @@ impl Countdown {
         self.each().map(|(_, count)| u64::from(count)).sum()
     }
 
-    /// How many run out within so many seconds; interpolated within the last, partial second.
+    /// How many expire within this many seconds, interpolated within the last, partial second.
     pub fn within(&self, seconds: f64) -> f64 {
         let part = |second: usize| (seconds - second as f64).clamp(0.0, 1.0);
         self.each()

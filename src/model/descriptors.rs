@@ -45,7 +45,7 @@ pub struct ProcessFds {
     pub pid: u32,
     /// Its name for itself (`/proc/PID/comm`); bytes that are not UTF-8 are replaced.
     pub name: String,
-    /// When it began, in clock ticks since boot, which tells it from a later one of the same id.
+    /// When it began, in clock ticks since boot, which identifies it among processes that reuse the id.
     /// `None` when it was not asked for.
     pub began: Option<u64>,
     /// How many descriptors are open: the size of `/proc/PID/fd` (6.2), else counted; of a process
@@ -61,7 +61,7 @@ pub struct ProcessFds {
     pub uid: Option<u32>,
     /// Its cgroup; `None` when it could not be read.
     pub cgroup: Option<String>,
-    /// What its descriptors are; `None` when it was not asked for, or may not be looked at.
+    /// What its descriptors are; `None` when it was not asked for, or may not be read.
     pub types: Option<FdTypes>,
 }
 

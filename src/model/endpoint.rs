@@ -23,7 +23,7 @@ pub struct Endpoint {
     pub address: IpAddr,
     /// Local port.
     pub port: u16,
-    /// Index of the device that the socket is bound to (SO_BINDTODEVICE), 0 when it is to none.
+    /// Index of the interface that the socket is bound to (SO_BINDTODEVICE), 0 for none.
     pub interface: u32,
 }
 

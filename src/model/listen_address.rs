@@ -22,13 +22,12 @@ pub struct ListenAddresses {
 }
 
 impl ListenAddresses {
-    /// Collects them.
     pub fn of<'a>(listeners: impl IntoIterator<Item = &'a Listener>) -> Self {
         let mut by_port: HashMap<u16, Vec<ListenAddress>> = HashMap::new();
-        for place in listeners.into_iter().filter_map(ListenAddress::of) {
-            let there = by_port.entry(place.endpoint.port).or_default();
-            if !there.contains(&place) {
-                there.push(place);
+        for address in listeners.into_iter().filter_map(ListenAddress::of) {
+            let there = by_port.entry(address.endpoint.port).or_default();
+            if !there.contains(&address) {
+                there.push(address);
             }
         }
         ListenAddresses { by_port }
@@ -46,22 +45,22 @@ impl ListenAddresses {
 
     /// A v6only and a dual-stack socket share the address, and which of them gets an IPv6 client
     /// the kernel does not tell.
-    pub fn contested(&self, place: &ListenAddress) -> bool {
-        let there = self.by_port.get(&place.endpoint.port).into_iter().flatten();
+    pub fn contested(&self, address: &ListenAddress) -> bool {
+        let there = self.by_port.get(&address.endpoint.port).into_iter().flatten();
         there
-            .filter(|other| other.endpoint == place.endpoint)
+            .filter(|other| other.endpoint == address.endpoint)
             .count()
             > 1
     }
 
     /// Where a connection with this concrete local end came in: an exact address before the
-    /// wildcard, a bound device before none.
+    /// wildcard, a bound interface before none.
     pub fn serving(&self, local: &Endpoint) -> Option<ListenAddress> {
         let there = self.by_port.get(&local.port)?.iter();
         there
-            .filter_map(|place| Some((place.score(local)?, *place)))
+            .filter_map(|address| Some((address.score(local)?, *address)))
             .max_by_key(|(score, _)| *score)
-            .map(|(_, place)| place)
+            .map(|(_, address)| address)
     }
 }
 
@@ -86,11 +85,11 @@ impl ListenAddress {
         let exact = self.endpoint.address == local.address;
         let wildcard =
             self.endpoint.address.is_unspecified() && !(self.v6only && is_mapped(&local.address));
-        let device = self.endpoint.interface != 0 && self.endpoint.interface == local.interface;
-        let any_device = self.endpoint.interface == 0;
+        let bound = self.endpoint.interface != 0 && self.endpoint.interface == local.interface;
+        let unbound = self.endpoint.interface == 0;
         let matches =
-            self.endpoint.family == local.family && (exact || wildcard) && (device || any_device);
-        matches.then_some(u8::from(exact) * 2 + u8::from(device))
+            self.endpoint.family == local.family && (exact || wildcard) && (bound || unbound);
+        matches.then_some(u8::from(exact) * 2 + u8::from(bound))
     }
 }
 
@@ -189,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_bound_to_a_device_serves_that_device_first_and_no_other() {
+    fn a_listener_bound_to_an_interface_serves_it_first_and_no_other() {
         let (any, bound) = (at("0.0.0.0", 0), at("0.0.0.0", 3));
         let listeners = [(any, false), (bound, false)];
         assert_eq!(served(&listeners, at("10.0.0.1", 3)), Some(bound));
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exact_address_goes_before_a_bound_device() {
+    fn an_exact_address_goes_before_a_bound_interface() {
         let (exact, bound) = (at("10.0.0.1", 0), at("0.0.0.0", 3));
         for listeners in [[exact, bound], [bound, exact]] {
             let listeners = listeners.map(|place| (place, false));

@@ -16,7 +16,7 @@ pub struct Owner {
     pub fd: u32,
 }
 
-/// The holders of the sockets that were looked for.
+/// The owners of the sockets that were searched for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owners {
     /// By socket inode, in the order of pid and descriptor. An inode without a holder that could be
@@ -24,7 +24,7 @@ pub struct Owners {
     pub by_inode: BTreeMap<u32, Vec<Owner>>,
     /// Cgroups of these processes by id (`/proc/PID/cgroup`), as far as they could be read.
     pub cgroups: BTreeMap<u32, String>,
-    /// Every descriptor of every process was looked at, so the lists hold all there are.
+    /// Every descriptor of every process was read, so the lists are complete.
     pub complete: bool,
     /// Processes whose descriptors may not be listed (needs CAP_SYS_PTRACE and
     /// CAP_DAC_READ_SEARCH, or the same user).

@@ -9,7 +9,7 @@ pub struct Segment {
     pub number: u64,
     /// Nanoseconds since 1970 by the clock of the capture, which may step.
     pub time_ns: u64,
-    /// The device: its index in a live capture, its place in the list of interfaces in a file.
+    /// The interface: its index in a live capture, its place in the list of interfaces in a file.
     pub interface: u32,
     /// Which way it went, seen from the host that captured it; `None` where the file does not tell.
     pub direction: Option<Direction>,
@@ -42,7 +42,7 @@ pub enum Direction {
     Outgoing,
     /// To another host: `PACKET_OTHERHOST`.
     Passing,
-    /// From this host to itself, on a loopback device (`ARPHRD_LOOPBACK`).
+    /// From this host to itself, on a loopback interface (`ARPHRD_LOOPBACK`).
     Internal,
 }
 
