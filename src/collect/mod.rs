@@ -34,7 +34,7 @@ const WALK_BUDGET: Duration = Duration::from_secs(2);
 
 /// CPU time for what is throttled by its share of a core, before the throttle takes effect: on an
 /// ordinary host nothing costs that much.
-const ALLOWANCE: Duration = Duration::from_millis(500);
+const ALLOWANCE: Duration = Duration::from_millis(250);
 
 /// Takes snapshots, one after the other.
 pub struct Collector {
@@ -61,7 +61,7 @@ impl Collector {
             namespaces,
             memory: HashMap::new(),
             cgroups: CgroupNames::default(),
-            compared: Throttle::one_in(50).allowing(ALLOWANCE),
+            compared: Throttle::one_in(60).allowing(ALLOWANCE),
         }
     }
 

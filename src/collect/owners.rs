@@ -28,13 +28,13 @@ pub struct Search {
 
 impl Search {
     /// No search was made yet. Connections come and go, so that a search for them is repeated at
-    /// one part in 80 of a core; listeners stay.
+    /// one part in 100 of a core; listeners stay.
     pub fn new(needs: &Needs) -> Self {
         Search {
             found: None,
             inodes: HashSet::new(),
             throttle: match needs.compared() {
-                true => Throttle::one_in(80).allowing(ALLOWANCE),
+                true => Throttle::one_in(100).allowing(ALLOWANCE),
                 false => Throttle::one_in(20),
             },
         }
@@ -63,7 +63,11 @@ impl Search {
         inodes.remove(&0);
         let has_new = inodes.iter().any(is_new);
         let all = has_new && search == OwnerSearch::All;
-        if at_once || all || needs.unthrottled || self.throttle.is_due() {
+        let is_due = match has_new {
+            true => self.throttle.is_due(),
+            false => self.throttle.is_paid(),
+        };
+        if at_once || all || needs.unthrottled || is_due {
             let began = cpu_time();
             let wanted = Wanted {
                 inodes,

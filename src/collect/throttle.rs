@@ -33,6 +33,11 @@ impl Throttle {
         self.debt() <= self.allowance
     }
 
+    /// Whether nothing of the allowance is used: for what need not be done soon.
+    pub fn is_paid(&self) -> bool {
+        self.debt().is_zero()
+    }
+
     /// Does the work if it may be done.
     pub fn run<T>(&mut self, work: impl FnOnce() -> T) -> Option<T> {
         if !self.is_due() {
@@ -78,8 +83,9 @@ mod tests {
     #[test]
     fn an_allowance_is_spent_once_and_a_long_rest_earns_no_more() {
         let mut throttle = Throttle::one_in(10).allowing(HOUR);
+        assert!(throttle.is_paid());
         throttle.spent(HOUR);
-        assert!(throttle.is_due());
+        assert!(throttle.is_due() && !throttle.is_paid());
         throttle.spent(HOUR);
         assert!(!throttle.is_due());
         throttle.at = throttle.at.map(|at| at - HOUR * 1000);

@@ -46,7 +46,11 @@ impl ListenAddresses {
     /// A v6only and a dual-stack socket share the address, and which of them gets an IPv6 client
     /// the kernel does not tell.
     pub fn contested(&self, address: &ListenAddress) -> bool {
-        let there = self.by_port.get(&address.endpoint.port).into_iter().flatten();
+        let there = self
+            .by_port
+            .get(&address.endpoint.port)
+            .into_iter()
+            .flatten();
         there
             .filter(|other| other.endpoint == address.endpoint)
             .count()
