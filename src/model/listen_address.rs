@@ -22,6 +22,7 @@ pub struct ListenAddresses {
 }
 
 impl ListenAddresses {
+    /// The addresses of these sockets; unix sockets have none.
     pub fn of<'a>(listeners: impl IntoIterator<Item = &'a Listener>) -> Self {
         let mut by_port: HashMap<u16, Vec<ListenAddress>> = HashMap::new();
         for address in listeners.into_iter().filter_map(ListenAddress::of) {
