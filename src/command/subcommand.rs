@@ -31,7 +31,7 @@ impl Described {
     pub const fn of<R: Tabular>() -> Option<Self> {
         Some(Described {
             schema: schema::<R>,
-            columns: || column_help(R::columns()),
+            columns: || column_help(R::COLUMNS),
         })
     }
 }

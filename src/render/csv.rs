@@ -26,7 +26,7 @@ impl<R> Csv<R> {
         named: Option<Vec<&'static str>>,
     ) -> Self {
         let columns = match named {
-            Some(keys) => columns(T::columns(), &keys),
+            Some(keys) => columns(T::COLUMNS, &keys),
             None => T::for_programs(),
         };
         Csv {

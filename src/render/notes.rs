@@ -58,7 +58,7 @@ pub fn not_seen(missing: &Incomplete) -> String {
 }
 
 fn legend<T: Tabular>(keys: &[&'static str]) -> Vec<String> {
-    let columns = keys.iter().filter_map(|key| column(T::columns(), key));
+    let columns = keys.iter().filter_map(|key| column(T::COLUMNS, key));
     columns
         .map(|column| format!("{:<12} {}", column.title, column.help))
         .collect()

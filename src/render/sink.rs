@@ -78,11 +78,11 @@ pub struct Sink<T: Tabular> {
 impl<T: Listed> Sink<T> {
     /// For reports that hold their rows.
     pub fn of_reports(settings: &Settings, view: View, host: Host) -> Result<Self, NoSuchColumn> {
-        let named = settings.named(T::columns())?;
+        let named = settings.named(T::COLUMNS)?;
         let table = Page::new(settings, view, named.clone());
         let (table, json) = (Box::new(table), Json::of_reports(host));
         Ok(Sink {
-            order: settings.order(T::columns())?,
+            order: settings.order(T::COLUMNS)?,
             top: settings.top,
             ..Sink::new(settings, view, named, table, json)
         })
@@ -125,7 +125,7 @@ impl<T: Streamed> Sink<T> {
         host: Host,
         shown: Vec<&'static str>,
     ) -> Result<Self, NoSuchColumn> {
-        let named = settings.named(T::columns())?;
+        let named = settings.named(T::COLUMNS)?;
         let table = Growing::new(settings, named.clone(), shown);
         let (table, json) = (Box::new(table), Json::of_lines(host));
         Ok(Sink::new(settings, View::default(), named, table, json))

@@ -1,7 +1,7 @@
 //! Colors. A color repeats what a word says already.
 
 use clap::ValueEnum;
-use comfy_table::Color;
+use crossterm::style::Color;
 
 /// When to use colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -41,22 +41,12 @@ pub enum Tone {
 impl Tone {
     /// One of the eight colors every terminal has.
     pub fn color(self) -> Option<Color> {
-        self.palette().map(|(in_tables, _)| in_tables)
-    }
-
-    /// The color for text outside of tables.
-    pub fn terminal_color(self) -> Option<crossterm::style::Color> {
-        self.palette().map(|(_, in_lines)| in_lines)
-    }
-
-    fn palette(self) -> Option<(Color, crossterm::style::Color)> {
-        use crossterm::style::Color as Plain;
         match self {
             Tone::Plain => None,
-            Tone::Good => Some((Color::DarkGreen, Plain::DarkGreen)),
-            Tone::Warning => Some((Color::DarkYellow, Plain::DarkYellow)),
-            Tone::Bad => Some((Color::DarkRed, Plain::DarkRed)),
-            Tone::Quiet => Some((Color::DarkGrey, Plain::DarkGrey)),
+            Tone::Good => Some(Color::DarkGreen),
+            Tone::Warning => Some(Color::DarkYellow),
+            Tone::Bad => Some(Color::DarkRed),
+            Tone::Quiet => Some(Color::DarkGrey),
         }
     }
 }

@@ -15,28 +15,41 @@ pub enum Value {
     Word(&'static str),
     /// A name chosen by others.
     Text(String),
-    /// A name or a pair of numbers that is written differently for people and for programs.
+    /// Written differently for people and for programs.
     Both {
         shown: String,
         raw: String,
         /// What `--sort` compares; without it, the text.
         rank: Option<f64>,
     },
-    /// A number of things.
     Count(i128),
-    /// A change of such a number.
+    /// The difference between two counts.
     Change(i128),
     /// A rate or a mean.
     Decimal(f64),
     /// A share, 1 is all.
     Ratio(f64),
-    /// A duration.
     Milliseconds(u64),
-    /// A size.
     Bytes(u64),
 }
 
 impl Value {
+    pub fn count(number: impl Into<i128>) -> Self {
+        Value::Count(number.into())
+    }
+
+    pub fn change(number: impl Into<i128>) -> Self {
+        Value::Change(number.into())
+    }
+
+    pub fn ranked(shown: impl Into<String>, raw: impl Into<String>, rank: f64) -> Self {
+        Value::Both {
+            shown: shown.into(),
+            raw: raw.into(),
+            rank: Some(rank),
+        }
+    }
+
     /// As a person reads it, names escaped.
     pub fn shown(&self) -> String {
         let mut text = String::new();
@@ -109,6 +122,10 @@ impl Cell {
         Cell { tone, ..self }
     }
 
+    pub fn tone_if(self, applies: bool, tone: Tone) -> Self {
+        if applies { self.tone(tone) } else { self }
+    }
+
     pub fn word(word: &'static str) -> Self {
         Value::Word(word).into()
     }
@@ -119,18 +136,20 @@ impl Cell {
 
     /// A name that is written differently for people and for programs.
     pub fn name(shown: impl Into<String>, raw: impl Into<String>) -> Self {
-        Value::Both {
+        Cell::from(Value::Both {
             shown: shown.into(),
             raw: raw.into(),
             rank: None,
-        }
-        .into()
+        })
     }
 
     pub fn count(number: Option<impl Into<i128>>) -> Self {
-        number
-            .map_or(Value::Missing, |number| Value::Count(number.into()))
-            .into()
+        Cell::known(number, Value::count)
+    }
+
+    /// A value that may be missing.
+    pub fn known<T>(part: Option<T>, value: impl FnOnce(T) -> Value) -> Self {
+        part.map_or(Value::Missing, value).into()
     }
 }
 

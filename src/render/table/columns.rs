@@ -70,14 +70,11 @@ pub struct NoSuchColumn(pub String);
 
 /// The column with this key, else with this header.
 pub fn column<R>(columns: &'static [Column<R>], name: &str) -> Option<&'static Column<R>> {
-    let by_key = columns
-        .iter()
-        .find(|column| column.key.eq_ignore_ascii_case(name));
-    by_key.or_else(|| {
-        columns
-            .iter()
-            .find(|column| column.title.eq_ignore_ascii_case(name))
-    })
+    let by = |of: fn(&Column<R>) -> &'static str| {
+        let mut columns = columns.iter();
+        columns.find(|column| of(column).eq_ignore_ascii_case(name))
+    };
+    by(|column| column.key).or_else(|| by(|column| column.title))
 }
 
 pub fn columns<R>(all: &'static [Column<R>], keys: &[&str]) -> Vec<&'static Column<R>> {
@@ -89,6 +86,17 @@ pub fn named<R>(
     name: &str,
 ) -> Result<&'static Column<R>, NoSuchColumn> {
     column(columns, name.trim()).ok_or_else(|| NoSuchColumn(name.to_owned()))
+}
+
+/// The keys of the groups that are to be shown. Keys are separated by spaces.
+pub fn keys(groups: &[(bool, &'static str)]) -> Vec<&'static str> {
+    let shown = groups.iter().filter(|(is_shown, _)| *is_shown);
+    shown.flat_map(|(_, keys)| keys.split(' ')).collect()
+}
+
+/// Whether rows differ in this, so that it needs a column.
+pub fn several<R>(rows: &[R], differ: fn(&R, &R) -> bool) -> bool {
+    rows.windows(2).any(|pair| differ(&pair[0], &pair[1]))
 }
 
 /// The text of `--columns help`: each key, its header and its meaning.

@@ -4,7 +4,7 @@ use std::io;
 
 use sockdiag::analysis::counters::{CounterReport, CountersReport, Drops, Kind, Scope, Why};
 
-use super::{Align, Cell, Column, Listed, Narrower, Rising, Tabular, Value, View};
+use super::{Align, Cell, Column, Listed, Narrower, Rising, Tabular, Value, View, keys, several};
 use crate::render::{
     Tone,
     prom::{self, Labels, Series},
@@ -15,18 +15,18 @@ use Rising::Neutral;
 
 #[rustfmt::skip]
 static COLUMNS: [Column<CounterReport>; 16] = [
-    Column::new("netns", "NETNS", Left, Neutral, netns, "network namespace: its name, or its number"),
+    Column::new("netns", "NETNS", Left, Neutral, |c, _| Cell::text(c.netns.label()), "network namespace: its name, or its inode number"),
     Column::new("group", "GROUP", Left, Neutral, |c, _| words(c.group), "the problem it indicates"),
     Column::new("counter", "COUNTER", Left, Neutral, |c, _| Cell::text(c.kernel_name()), "the kernel's name, with the table"),
     Column::new("name", "NAME", Left, Neutral, |c, _| Cell::text(c.name.to_string()), "the kernel's name, without the table"),
     Column::new("table", "TABLE", Left, Neutral, |c, _| Cell::text(c.table.to_string()), "the table that the kernel prints it in"),
     Column::new("value", "TOTAL", Right, Neutral, |c, _| Cell::count(c.value), "total since the namespace was created; the present value of a gauge"),
-    Column::new("delta", "Δ", Right, Neutral, delta, "change since the previous reading"),
-    Column::new("per_second", "/s", Right, Neutral, |c, _| decimal(c.per_second), "change per second since the previous reading"),
-    Column::new("minimum", "MIN/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.minimum)), "smallest rate of all samples; of a gauge, its value"),
-    Column::new("mean", "MEAN/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.mean)), "mean rate"),
-    Column::new("p95", "P95/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.p95)), "95 of 100 samples do not exceed this rate"),
-    Column::new("maximum", "MAX/s", Right, Neutral, |c, _| decimal(c.sampled.as_ref().map(|s| s.maximum)), "largest rate of all samples"),
+    Column::new("delta", "Δ", Right, Neutral, |c, _| Cell::known(c.delta, Value::Change).tone_if(c.delta.unwrap_or(0) != 0, Tone::Warning), "change since the previous reading"),
+    Column::new("per_second", "/s", Right, Neutral, |c, _| Cell::known(c.per_second, Value::Decimal), "change per second since the previous reading"),
+    Column::new("minimum", "MIN/s", Right, Neutral, |c, _| Cell::known(c.sampled.as_ref(), |s| Value::Decimal(s.minimum)), "smallest rate of all samples; of a gauge, its value"),
+    Column::new("mean", "MEAN/s", Right, Neutral, |c, _| Cell::known(c.sampled.as_ref(), |s| Value::Decimal(s.mean)), "mean rate"),
+    Column::new("p95", "P95/s", Right, Neutral, |c, _| Cell::known(c.sampled.as_ref(), |s| Value::Decimal(s.p95)), "95 of 100 samples do not exceed this rate"),
+    Column::new("maximum", "MAX/s", Right, Neutral, |c, _| Cell::known(c.sampled.as_ref(), |s| Value::Decimal(s.maximum)), "largest rate of all samples"),
     Column::new("samples", "SAMPLES", Right, Neutral, |c, _| Cell::count(c.sampled.as_ref().map(|s| s.samples)), "number of samples"),
     Column::new("kind", "KIND", Left, Neutral, |c, _| Cell::word(if c.kind == Kind::Gauge { "gauge" } else { "counter" }), "counter (only rises) or gauge (may fall)"),
     Column::new("scope", "SCOPE", Left, Neutral, |c, _| Cell::word(scope(c)), "netns, or host if counted for the whole host"),
@@ -39,25 +39,13 @@ static SERIES: [Series<CounterReport>; 2] = [
     Series::gauge("sockdiag_kernel_level", "Levels of /proc/net/snmp, sockstat and sockstat6, by the kernel's names.", labels, |counter| of_kind(counter, Kind::Gauge)),
 ];
 
-static NARROWER: [Narrower; 6] = [
-    Narrower::Drop("group"),
-    Narrower::Drop("minimum"),
-    Narrower::Drop("p95"),
-    Narrower::Drop("mean"),
-    Narrower::Drop("maximum"),
-    Narrower::Drop("per_second"),
-];
-
 impl Tabular for CountersReport {
     type Row = CounterReport;
 
-    fn columns() -> &'static [Column<CounterReport>] {
-        &COLUMNS
-    }
+    const COLUMNS: &'static [Column<CounterReport>] = &COLUMNS;
 
-    fn narrower() -> &'static [Narrower] {
-        &NARROWER
-    }
+    const NARROWER: &'static [Narrower] =
+        &[Narrower::Drop("group minimum p95 mean maximum per_second")];
 
     fn notes(&self, view: &View) -> Vec<String> {
         self.why.iter().flat_map(|why| explain(why, view)).collect()
@@ -69,6 +57,8 @@ impl Tabular for CountersReport {
 }
 
 impl Listed for CountersReport {
+    const NARROWEST_LAST: usize = 45;
+
     fn rows(&self) -> &[CounterReport] {
         &self.counters
     }
@@ -78,23 +68,13 @@ impl Listed for CountersReport {
     }
 
     fn shown(&self, view: &View) -> Vec<&'static str> {
-        let mut neighbours = self.counters.windows(2);
-        let several = neighbours.any(|pair| pair[0].netns != pair[1].netns);
-        let mut keys = Vec::new();
-        keys.extend(several.then_some("netns"));
-        keys.extend(["group", "counter", "value"]);
-        keys.extend(if view.changes {
-            &["delta", "per_second"][..]
-        } else {
-            &[]
-        });
-        keys.extend(if view.sampled {
-            &["minimum", "mean", "p95", "maximum"][..]
-        } else {
-            &[]
-        });
-        keys.push("meaning");
-        keys
+        keys(&[
+            (several(&self.counters, |a, b| a.netns != b.netns), "netns"),
+            (true, "group counter value"),
+            (view.changes, "delta per_second"),
+            (view.sampled, "minimum mean p95 maximum"),
+            (true, "meaning"),
+        ])
     }
 
     fn identity(row: &CounterReport) -> String {
@@ -104,23 +84,14 @@ impl Listed for CountersReport {
     fn nothing(&self) -> String {
         "no problem counter is non-zero (--all shows every counter)".to_owned()
     }
-
-    fn narrowest_last() -> usize {
-        45
-    }
 }
 
 /// `ListenDrops` broken down by cause; also since the previous reading when there is one.
 fn explain(why: &Why, view: &View) -> Vec<String> {
-    let mut lines = vec![sentence("since the namespace was created", &why.total)];
-    if view.changes {
-        lines.extend(
-            why.delta
-                .as_ref()
-                .map(|delta| sentence("since the previous reading", delta)),
-        );
-    }
-    lines
+    let delta = why.delta.as_ref().filter(|_| view.changes);
+    let total = sentence("since the namespace was created", &why.total);
+    let delta = delta.map(|delta| sentence("since the previous reading", delta));
+    std::iter::once(total).chain(delta).collect()
 }
 
 fn sentence(since: &str, drops: &Drops) -> String {
@@ -142,28 +113,11 @@ fn words(group: &'static str) -> Cell {
     }
 }
 
-fn netns(counter: &CounterReport, _: &View) -> Cell {
-    Cell::text(counter.netns.label())
-}
-
 fn scope(counter: &CounterReport) -> &'static str {
     match counter.scope {
         Scope::Netns => "netns",
         Scope::Host => "host",
     }
-}
-
-fn decimal(number: Option<f64>) -> Cell {
-    number.map_or(Value::Missing, Value::Decimal).into()
-}
-
-fn delta(counter: &CounterReport, _: &View) -> Cell {
-    let tone = if counter.delta.unwrap_or(0) != 0 {
-        Tone::Warning
-    } else {
-        Tone::Plain
-    };
-    Cell::from(counter.delta.map_or(Value::Missing, Value::Change)).tone(tone)
 }
 
 fn meaning(counter: &CounterReport, _: &View) -> Cell {

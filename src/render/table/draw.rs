@@ -1,9 +1,9 @@
 //! Draws a table for a terminal: chooses the columns that fit, and lays out their cells in lines,
 //! with colors.
 
-use comfy_table::{Attribute, Cell as Drawn, CellAlignment, ContentArrangement, Table, presets};
+use crossterm::style::{ContentStyle, Stylize};
 
-use super::{Align, Cell, Column, Listed, View, column, fit};
+use super::{Align, Cell, Column, Listed, View, column, columns, fit};
 use crate::render::{Tone, text};
 
 pub struct Drawing<'a> {
@@ -21,42 +21,28 @@ pub type Changed<'a> = &'a dyn Fn(&str, &str, &Cell) -> Option<Tone>;
 
 /// The lines of a report's table.
 pub fn draw<T: Listed>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<String> {
-    let keys = keys(report, view, drawing);
-    let columns: Vec<&Column<T::Row>> = keys
-        .iter()
-        .filter_map(|key| column(T::columns(), key))
-        .collect();
-    let paint = |row| paint::<T>(row, &columns, view, drawing);
-    let mut texts = Texts {
-        aligns: columns.iter().map(|column| column.align).collect(),
-        heads: columns
-            .iter()
-            .map(|column| column.title.to_owned())
-            .collect(),
-        rows: report.rows().iter().map(paint).collect(),
-        header: drawing.header,
-    };
+    let columns = columns(T::COLUMNS, &keys(report, view, drawing));
+    let head = || columns.iter().map(|column| Painted::head(column.title));
+    let head = drawing.header.then(|| head().collect());
+    let rows = report.rows().iter();
+    let rows = rows.map(|row| paint::<T>(row, &columns, view, drawing));
+    let aligns: Vec<Align> = columns.iter().map(|column| column.align).collect();
+    let mut rows: Vec<Vec<Painted>> = head.into_iter().chain(rows).collect();
     if let Some(width) = view.width {
-        texts.shorten_last(width);
+        shorten_last(&mut rows, &aligns, width);
     }
-    texts.styled(drawing.colour)
+    lines(&rows, &aligns, drawing.colour)
 }
 
 /// The lines of a table of plain texts.
 pub fn lay_out(heads: &[&str], aligns: &[Align], rows: Vec<Vec<String>>) -> Vec<String> {
-    let plain = |text| Painted {
-        text,
-        tone: Tone::Plain,
-        changed: false,
-    };
-    let row = |row: Vec<String>| row.into_iter().map(plain).collect();
-    let texts = Texts {
-        aligns: aligns.to_vec(),
-        heads: heads.iter().map(|head| (*head).to_owned()).collect(),
-        rows: rows.into_iter().map(row).collect(),
-        header: true,
-    };
-    texts.styled(false)
+    let plain = |text| Painted::new(text, Tone::Plain);
+    let head = heads.iter().map(|head| (*head).to_owned()).collect();
+    let rows = std::iter::once(head).chain(rows);
+    let rows: Vec<Vec<Painted>> = rows
+        .map(|row: Vec<String>| row.into_iter().map(plain).collect())
+        .collect();
+    lines(&rows, aligns, false)
 }
 
 fn keys<T: Listed>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<&'static str> {
@@ -68,26 +54,13 @@ fn keys<T: Listed>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<&'stat
         return shown;
     };
     let width_of = |key: &str| {
-        let Some(column) = column(T::columns(), key) else {
-            return 0;
-        };
-        let cell = |row| text::width(&(column.cell)(row, view).value.shown());
-        let cells = report.rows().iter().map(cell);
-        cells.max().unwrap_or(0).max(text::width(column.title))
+        column(T::COLUMNS, key).map_or(0, |column| {
+            let cell = |row| text::width(&(column.cell)(row, view).value.shown());
+            let cells = report.rows().iter().map(cell);
+            cells.max().unwrap_or(0).max(text::width(column.title))
+        })
     };
-    fit::fit(
-        shown,
-        T::narrower(),
-        available,
-        T::narrowest_last(),
-        width_of,
-    )
-}
-
-struct Painted {
-    text: String,
-    tone: Tone,
-    changed: bool,
+    fit::fit(shown, T::NARROWER, available, T::NARROWEST_LAST, width_of)
 }
 
 fn paint<T: Listed>(
@@ -106,112 +79,94 @@ fn paint<T: Listed>(
         if changed.is_some() && !drawing.colour {
             text.insert(0, '*');
         }
-        let tone = changed
-            .filter(|tone| *tone != Tone::Plain)
-            .unwrap_or(cell.tone);
+        let tone = changed.filter(|tone| *tone != Tone::Plain);
         Painted {
             text,
-            tone,
-            changed: changed.is_some(),
+            tone: tone.unwrap_or(cell.tone),
+            bold: changed.is_some(),
         }
     });
     cells.collect()
 }
 
-struct Texts {
-    aligns: Vec<Align>,
-    heads: Vec<String>,
-    rows: Vec<Vec<Painted>>,
-    header: bool,
-}
-
-impl Texts {
-    fn widths(&self) -> Vec<usize> {
-        let of = |(index, head): (usize, &String)| {
-            let cells = self.rows.iter().map(|row| text::width(&row[index].text));
-            cells
-                .max()
-                .unwrap_or(0)
-                .max(if self.header { text::width(head) } else { 0 })
-        };
-        self.heads.iter().enumerate().map(of).collect()
-    }
-
-    /// The last column is shortened when the others leave it too little room, if it holds text. A
-    /// number is never cut.
-    fn shorten_last(&mut self, available: usize) {
-        if self.aligns.last() != Some(&Align::Left) {
-            return;
-        }
-        let widths = self.widths();
+/// The last column is shortened when the others leave it too little room, if it contains text. A
+/// number is never cut.
+fn shorten_last(rows: &mut [Vec<Painted>], aligns: &[Align], available: usize) {
+    if aligns.last() == Some(&Align::Left) {
+        let widths = widths(rows, aligns.len());
         let others = &widths[..widths.len() - 1];
         let taken: usize = others.iter().map(|width| width + fit::GAP).sum();
         let left = available.saturating_sub(taken).max(1);
-        let cells = self.rows.iter_mut().filter_map(|row| row.last_mut());
-        for text in cells
-            .map(|cell| &mut cell.text)
-            .chain(self.heads.last_mut())
-        {
-            *text = text::shorten(text, left);
+        for cell in rows.iter_mut().filter_map(|row| row.last_mut()) {
+            cell.text = text::shorten(&cell.text, left);
         }
     }
+}
 
-    fn styled(self, colour: bool) -> Vec<String> {
-        let mut table = Table::new();
-        table
-            .load_style(presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Disabled);
-        if colour {
-            table.enforce_styling()
-        } else {
-            table.force_no_tty()
+fn widths(rows: &[Vec<Painted>], columns: usize) -> Vec<usize> {
+    let width = |index: usize| rows.iter().map(move |row| text::width(&row[index].text));
+    (0..columns)
+        .map(|index| width(index).max().unwrap_or(0))
+        .collect()
+}
+
+fn lines(rows: &[Vec<Painted>], aligns: &[Align], colour: bool) -> Vec<String> {
+    let widths = widths(rows, aligns.len());
+    let places: Vec<_> = aligns.iter().copied().zip(widths).collect();
+    let line = |row: &Vec<Painted>| join(row.iter().zip(places.iter().copied()), colour);
+    rows.iter().map(line).collect()
+}
+
+/// One line of cells, each aligned in its width.
+pub fn join<'a>(
+    cells: impl Iterator<Item = (&'a Painted, (Align, usize))>,
+    colour: bool,
+) -> String {
+    let mut line = String::new();
+    for (cell, (align, width)) in cells {
+        let room = " ".repeat(width.saturating_sub(text::width(&cell.text)));
+        let (before, after) = match align {
+            Align::Left => ("", &*room),
+            Align::Right => (&*room, ""),
         };
-        let aligns = || self.aligns.iter().map(|align| alignment(*align));
-        if self.header {
-            table.set_header(self.heads.iter().zip(aligns()).map(|(head, align)| {
-                let head = Drawn::new(head).set_alignment(align);
-                if colour {
-                    head.add_attribute(Attribute::Bold)
-                } else {
-                    head
-                }
-            }));
-        }
-        for row in self.rows {
-            table.add_row(
-                row.into_iter()
-                    .zip(aligns())
-                    .map(|(cell, align)| cell.drawn(align)),
-            );
-        }
-        let last = self.heads.len().saturating_sub(1);
-        for (index, column) in table.column_iter_mut().enumerate() {
-            column.set_padding((0, if index < last { fit::GAP as u16 } else { 0 }));
-        }
-        table
-            .lines()
-            .map(|line| line.trim_end().to_owned())
-            .collect()
+        line.extend([before, &cell.styled(colour), after, "  "]);
     }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+/// A text with its color.
+pub struct Painted {
+    pub text: String,
+    tone: Tone,
+    bold: bool,
 }
 
 impl Painted {
-    fn drawn(self, align: CellAlignment) -> Drawn {
-        let mut cell = Drawn::new(self.text).set_alignment(align);
-        if let Some(color) = self.tone.color() {
-            cell = cell.fg(color);
-        }
-        if self.changed {
-            cell.add_attribute(Attribute::Bold)
-        } else {
-            cell
+    pub fn new(text: String, tone: Tone) -> Self {
+        Painted {
+            text,
+            tone,
+            bold: false,
         }
     }
-}
 
-fn alignment(align: Align) -> CellAlignment {
-    match align {
-        Align::Left => CellAlignment::Left,
-        Align::Right => CellAlignment::Right,
+    pub fn head(title: &str) -> Self {
+        Painted {
+            bold: true,
+            ..Painted::new(title.to_owned(), Tone::Plain)
+        }
+    }
+
+    fn styled(&self, colour: bool) -> String {
+        let mut style = ContentStyle::new();
+        style.foreground_color = self.tone.color();
+        if self.bold {
+            style = style.bold();
+        }
+        match colour && style != ContentStyle::new() {
+            true => style.apply(&self.text).to_string(),
+            false => self.text.clone(),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Narrower;
 
-/// Two spaces between columns.
+/// Spaces between two columns.
 pub const GAP: usize = 2;
 /// A name shorter than this is useless.
 const SHORTEST: usize = 4;
@@ -16,32 +16,30 @@ pub fn fit(
     narrowest_last: usize,
     width_of: impl Fn(&str) -> usize,
 ) -> Vec<&'static str> {
-    let total = |keys: &[&str], narrowest_last: usize| -> usize {
-        let Some((last, others)) = keys.split_last() else {
-            return 0;
-        };
-        let others: usize = others.iter().map(|key| width_of(key) + GAP).sum();
-        others + width_of(last).min(narrowest_last)
+    let fits = |keys: &[&str], narrowest_last: usize| {
+        keys.split_last().is_none_or(|(last, others)| {
+            let others: usize = others.iter().map(|key| width_of(key) + GAP).sum();
+            others + width_of(last).min(narrowest_last) <= available
+        })
     };
     for step in steps {
-        let narrowest_last = match step {
-            Narrower::LastResort(_) => SHORTEST,
-            Narrower::Drop(_) | Narrower::Join(..) => narrowest_last,
-        };
-        if total(&shown, narrowest_last) <= available {
-            continue;
-        }
-        match step {
-            Narrower::Drop(key) | Narrower::LastResort(key) => {
-                shown.retain(|shown| shown != key);
-            }
+        let (keys, narrowest_last) = match step {
+            Narrower::Drop(keys) => (keys, narrowest_last),
+            Narrower::LastResort(keys) => (keys, SHORTEST),
             Narrower::Join([kept, gone], with) => {
-                if shown.contains(kept) && shown.contains(gone) {
-                    shown.retain(|shown| shown != gone);
-                    for key in shown.iter_mut().filter(|key| *key == kept) {
-                        *key = with;
-                    }
+                let place = shown.iter().position(|key| key == kept);
+                if let Some(place) = place.filter(|_| shown.contains(gone))
+                    && !fits(&shown, narrowest_last)
+                {
+                    shown[place] = with;
+                    shown.retain(|key| key != gone);
                 }
+                continue;
+            }
+        };
+        for key in keys.split(' ') {
+            if !fits(&shown, narrowest_last) {
+                shown.retain(|shown| *shown != key);
             }
         }
     }

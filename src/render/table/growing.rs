@@ -7,14 +7,13 @@ use std::{
     marker::PhantomData,
 };
 
-use crossterm::style::Stylize;
-
 use super::{
     Align, Column, Streamed, Value, View, column, columns,
+    draw::{Painted, join},
     fit::{GAP, fit},
 };
 use crate::render::{
-    Settings, Tone, notes,
+    Settings, notes,
     sink::{Moment, Out, Writer},
     size, text,
 };
@@ -30,13 +29,13 @@ pub struct Growing<T: Streamed> {
     shown: Vec<&'static str>,
     /// By the user, so that none is dropped.
     are_named: bool,
-    header: bool,
     colour: bool,
     settings: Settings,
     view: View,
     widths: HashMap<&'static str, usize>,
     /// The keys of the columns that fit.
     fitting: Vec<&'static str>,
+    /// Its columns and rows.
     terminal: Option<(usize, usize)>,
     lines_since_head: usize,
     has_head: bool,
@@ -51,11 +50,10 @@ impl<T: Streamed> Growing<T> {
         shown: Vec<&'static str>,
     ) -> Self {
         let title = |column: &Column<T::Row>| (column.key, text::width(column.title));
-        let mut widths: HashMap<_, _> = T::columns().iter().map(title).collect();
+        let mut widths: HashMap<_, _> = T::COLUMNS.iter().map(title).collect();
         for (key, usual) in T::usual() {
-            widths
-                .entry(key)
-                .and_modify(|width| *width = (*width).max(*usual));
+            let width = widths.entry(key);
+            width.and_modify(|width| *width = (*width).max(*usual));
         }
         let are_named = named.is_some();
         let shown = named.unwrap_or(shown);
@@ -63,7 +61,6 @@ impl<T: Streamed> Growing<T> {
             fitting: shown.clone(),
             shown,
             are_named,
-            header: settings.header,
             colour: settings.colours(),
             settings: settings.clone(),
             view: View::default(),
@@ -78,14 +75,11 @@ impl<T: Streamed> Growing<T> {
 
     /// The note, if it does not fit into the line.
     fn note_below(&self, row: &T::Row) -> Option<String> {
-        let column = column(T::columns(), T::note()?)?;
+        let column = column(T::COLUMNS, T::note()?)?;
         let shown = (column.cell)(row, &self.view).value;
         let text = shown.shown();
-        let before: usize = self
-            .columns()
-            .filter(|(shown, _)| shown.key != column.key)
-            .map(|(_, width)| width + GAP)
-            .sum();
+        let others = self.columns().filter(|(shown, _)| shown.key != column.key);
+        let before: usize = others.map(|(_, width)| width + GAP).sum();
         let (available, _) = self.terminal?;
         let fits = self.fitting.contains(&column.key) && before + text::width(&text) <= available;
         (!fits && shown != Value::Missing).then_some(text)
@@ -94,16 +88,10 @@ impl<T: Streamed> Growing<T> {
     /// Widens columns to the row's cells, and drops columns that no longer fit.
     fn make_room(&mut self, row: &T::Row) {
         self.fit();
-        let shown = columns(T::columns(), &self.fitting);
-        let needed = shown.iter().map(|column| {
-            let cell = (column.cell)(row, &self.view);
-            (column.key, text::width(&cell.value.shown()))
-        });
-        let needed: Vec<_> = needed.collect();
-        for (key, needed) in needed {
-            let is_note = T::note() == Some(key);
-            let width = self.widths.entry(key).or_default();
-            if needed > *width && !is_note {
+        for column in columns(T::COLUMNS, &self.fitting) {
+            let needed = text::width(&(column.cell)(row, &self.view).value.shown());
+            let width = self.widths.entry(column.key).or_default();
+            if needed > *width && T::note() != Some(column.key) {
                 *width = needed;
                 self.has_head &= self.terminal.is_none();
             }
@@ -117,7 +105,7 @@ impl<T: Streamed> Growing<T> {
             return;
         };
         let width_of = |key: &str| self.widths.get(key).copied().unwrap_or(0);
-        let steps = if self.are_named { &[] } else { T::narrower() };
+        let steps = if self.are_named { &[] } else { T::NARROWER };
         let shown = self.shown.clone();
         let fitting = fit(shown, steps, available, NARROWEST_LAST, width_of);
         self.has_head &= fitting == self.fitting;
@@ -132,55 +120,56 @@ impl<T: Streamed> Growing<T> {
             Align::Left if last == Some(column.key) => (column, 0),
             _ => (column, self.widths[column.key]),
         };
-        let fitting = columns(T::columns(), &self.fitting);
+        let fitting = columns(T::COLUMNS, &self.fitting);
         fitting.into_iter().map(width)
     }
 
     fn head(&mut self, out: &mut Out) -> io::Result<()> {
-        let rows = self
-            .terminal
-            .map(|(_, rows)| rows.saturating_sub(1).max(FEWEST_ROWS));
-        let is_gone = rows.is_some_and(|rows| self.lines_since_head + 1 >= rows);
+        let is_gone = self.terminal.is_some_and(|(_, rows)| {
+            self.lines_since_head + 1 >= rows.saturating_sub(1).max(FEWEST_ROWS)
+        });
         if self.has_head && !is_gone {
             return Ok(());
         }
         (self.has_head, self.lines_since_head) = (true, 0);
-        if !self.header {
+        if !self.settings.header {
             return Ok(());
         }
-        let mut left = self.terminal.map(|(width, _)| width);
-        let heads = self.columns().map(|(column, width)| {
-            let title = match left {
-                Some(left) => text::shorten(column.title, left.max(1)),
-                None => column.title.to_owned(),
-            };
-            left = left.map(|left| left.saturating_sub(width + GAP));
-            let head = aligned(&title, column.align, width);
-            match self.colour {
-                true => head.bold().to_string(),
-                false => head,
-            }
+        let heads = self.line(|column, left| {
+            let title = left.map(|left| text::shorten(column.title, left));
+            Painted::head(title.as_deref().unwrap_or(column.title))
         });
-        let heads: Vec<String> = heads.collect();
-        writeln!(out, "{}", heads.join(&" ".repeat(GAP)).trim_end())
+        writeln!(out, "{heads}")
     }
 
-    fn line(&self, row: &T::Row, has_note_below: bool) -> String {
+    /// One line of cells. `cell` gets the columns of the terminal that are left for it.
+    fn line(&self, cell: impl Fn(&Column<T::Row>, Option<usize>) -> Painted) -> String {
         let mut left = self.terminal.map(|(width, _)| width);
-        let parts = self.columns().map(|(column, width)| {
+        let cells = self.columns().map(|(column, width)| {
+            let cell = cell(column, left.map(|left| left.max(1)));
+            left = left.map(|left| left.saturating_sub(width + GAP));
+            (cell, (column.align, width))
+        });
+        let cells: Vec<_> = cells.collect();
+        join(
+            cells.iter().map(|(cell, place)| (cell, *place)),
+            self.colour,
+        )
+    }
+
+    fn cells(&self, row: &T::Row, has_note_below: bool) -> String {
+        self.line(|column, left| {
             let cell = (column.cell)(row, &self.view);
-            let mut text = match has_note_below && T::note() == Some(column.key) {
+            let text = match has_note_below && T::note() == Some(column.key) {
                 true => "↓".to_owned(),
                 false => cell.value.shown(),
             };
-            if let (Some(left), Align::Left) = (left, column.align) {
-                text = text::shorten(&text, left.max(1));
-            }
-            left = left.map(|left| left.saturating_sub(width + GAP));
-            painted(&aligned(&text, column.align, width), cell.tone, self.colour)
-        });
-        let parts: Vec<String> = parts.collect();
-        parts.join(&" ".repeat(GAP)).trim_end().to_owned()
+            let text = match (left, column.align) {
+                (Some(left), Align::Left) => text::shorten(&text, left),
+                _ => text,
+            };
+            Painted::new(text, cell.tone)
+        })
     }
 }
 
@@ -196,15 +185,12 @@ impl<T: Streamed> Writer<T> for Growing<T> {
         self.make_room(row);
         let note = self.note_below(row);
         self.head(out)?;
-        let line = self.line(row, note.is_some());
-        writeln!(out, "{line}")?;
-        let details = match self.settings.verbose {
-            true => T::details(row),
-            false => Vec::new(),
-        };
+        writeln!(out, "{}", self.cells(row, note.is_some()))?;
+        let details = self.settings.verbose.then(|| T::details(row));
+        let under = note.into_iter().chain(details.into_iter().flatten());
         let room = self.terminal;
         let room = room.map(|(width, _)| width.saturating_sub(INDENT.len()));
-        let under = notes::fit(note.into_iter().chain(details).collect(), room);
+        let under = notes::fit(under.collect(), room);
         for line in &under {
             writeln!(out, "{INDENT}{line}")?;
         }
@@ -219,20 +205,5 @@ impl<T: Streamed> Writer<T> for Growing<T> {
         let width = size().map(|(columns, _)| columns);
         let view = View { width, ..self.view };
         out.lines(&notes::notes(report, &view, &self.settings, None).lines)
-    }
-}
-
-fn aligned(text: &str, align: Align, width: usize) -> String {
-    let room = " ".repeat(width.saturating_sub(text::width(text)));
-    match align {
-        Align::Left => format!("{text}{room}"),
-        Align::Right => format!("{room}{text}"),
-    }
-}
-
-fn painted(text: &str, tone: Tone, colour: bool) -> String {
-    match tone.terminal_color().filter(|_| colour) {
-        Some(color) => text.with(color).to_string(),
-        None => text.to_owned(),
     }
 }

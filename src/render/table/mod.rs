@@ -11,12 +11,16 @@ mod page;
 mod plain;
 pub mod ports;
 pub mod queues;
+#[cfg(test)]
+mod tests;
 pub mod timewait;
 pub mod trace;
 mod who;
 
 pub use cell::{Cell, Value};
-pub use columns::{Align, Column, NoSuchColumn, Rising, column, column_help, columns, named};
+pub use columns::{
+    Align, Column, NoSuchColumn, Rising, column, column_help, columns, keys, named, several,
+};
 pub use draw::lay_out;
 pub use growing::Growing;
 pub use page::Page;
@@ -40,10 +44,10 @@ pub struct View {
     pub width: Option<usize>,
 }
 
-/// A step that makes a table narrower.
+/// Steps that make a table narrower. Keys are separated by spaces; each is a step of its own.
 pub enum Narrower {
     Drop(&'static str),
-    /// Drops a column once the last one cannot be shortened further.
+    /// Drops columns once the last one cannot be shortened further.
     LastResort(&'static str),
     /// Two columns become one.
     Join([&'static str; 2], &'static str),
@@ -53,28 +57,30 @@ pub enum Narrower {
 pub trait Tabular: Report + 'static {
     type Row: Serialize + 'static;
 
-    fn columns() -> &'static [Column<Self::Row>];
+    const COLUMNS: &'static [Column<Self::Row>];
+
+    /// What gives way on a narrow terminal, first to last. If that is not enough, the last column
+    /// is shortened.
+    const NARROWER: &'static [Narrower];
 
     /// The columns of CSV, unless others are asked for.
     fn for_programs() -> Vec<&'static Column<Self::Row>> {
-        Self::columns().iter().collect()
+        Self::COLUMNS.iter().collect()
     }
-
-    /// What is dropped on a narrow terminal, first to last. If that is not enough, the last column
-    /// is shortened.
-    fn narrower() -> &'static [Narrower];
 
     /// Lines below the table: what the numbers alone do not show.
     fn notes(&self, _: &View) -> Vec<String> {
         Vec::new()
     }
 
-    /// Writes the report's metric series.
     fn write_metrics(&self, out: &mut dyn io::Write) -> io::Result<()>;
 }
 
-/// A report that holds its rows.
+/// A report that contains its rows.
 pub trait Listed: Tabular {
+    /// The last column is not made narrower than this before others are dropped.
+    const NARROWEST_LAST: usize = 10;
+
     fn rows(&self) -> &[Self::Row];
 
     fn rows_mut(&mut self) -> &mut Vec<Self::Row>;
@@ -92,11 +98,6 @@ pub trait Listed: Tabular {
 
     /// Replaces a table without rows.
     fn nothing(&self) -> String;
-
-    /// The last column is not made narrower than this before others are dropped.
-    fn narrowest_last() -> usize {
-        10
-    }
 }
 
 /// A report whose rows are written as they occur.
@@ -109,14 +110,4 @@ pub trait Streamed: Tabular {
 
     /// What `-v` shows below a line.
     fn details(row: &Self::Row) -> Vec<String>;
-}
-
-/// Each column of a row, as programs read it: `key=value`.
-#[cfg(test)]
-fn raw<R>(columns: &[Column<R>], row: &R) -> Vec<String> {
-    let cell = |column: &Column<R>| (column.cell)(row, &View::default()).value.raw();
-    let columns = columns.iter();
-    columns
-        .map(|column| format!("{}={}", column.key, cell(column)))
-        .collect()
 }

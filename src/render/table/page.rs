@@ -1,5 +1,5 @@
-//! The table of a report that holds its rows: redrawn on a screen, written to a terminal or to a
-//! pipe.
+//! The table of a report that contains its rows: redrawn on a screen, written to a terminal or to
+//! a pipe.
 
 use std::{cell::RefCell, io};
 
@@ -11,10 +11,8 @@ use crate::render::{
     size,
 };
 
-/// Writes tables, one after the other.
 pub struct Page {
     colour: bool,
-    header: bool,
     settings: Settings,
     /// The columns to show instead of the usual ones.
     named: Option<Vec<&'static str>>,
@@ -27,7 +25,6 @@ impl Page {
     pub fn new(settings: &Settings, view: View, named: Option<Vec<&'static str>>) -> Self {
         Page {
             colour: settings.colours(),
-            header: settings.header,
             settings: settings.clone(),
             named,
             view,
@@ -38,7 +35,7 @@ impl Page {
 
     fn above<T: Listed>(&self, report: &T, view: &View, on_screen: bool) -> Vec<String> {
         let mut lines = Vec::new();
-        if !self.head.is_empty() && (self.header || on_screen) {
+        if !self.head.is_empty() && (self.settings.header || on_screen) {
             lines.push(self.head.clone());
         }
         if self.settings.quiet < 2 {
@@ -59,13 +56,13 @@ impl Page {
         }
         let screen = out.screen.as_mut().map(RefCell::new);
         let changed = |row: &str, key: &str, cell: &Cell| {
-            let column = column(T::columns(), key)?;
+            let column = column(T::COLUMNS, key)?;
             let mut screen = screen.as_ref()?.borrow_mut();
             screen.change(row, column.key, cell, column.rising)
         };
         let drawing = draw::Drawing {
             colour: self.colour,
-            header: self.header,
+            header: self.settings.header,
             columns: self.named.as_deref(),
             changed: screen.is_some().then_some(&changed),
         };
@@ -95,7 +92,13 @@ impl<T: Listed> Writer<T> for Page {
         }
         out.lines(&above)?;
         if width.is_none() && !self.colour && !report.rows().is_empty() {
-            plain::write(out, report, &view, self.named.as_deref(), self.header)?;
+            plain::write(
+                out,
+                report,
+                &view,
+                self.named.as_deref(),
+                self.settings.header,
+            )?;
         } else {
             let lines = self.table(report, &view, out);
             out.lines(&lines)?;

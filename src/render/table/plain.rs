@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use super::{Align, Column, Listed, View, column, fit::GAP};
+use super::{Align, Column, Listed, View, columns, fit::GAP};
 use crate::render::text;
 
 /// `chosen` are the columns asked for, if any.
@@ -15,15 +15,10 @@ pub fn write<T: Listed>(
     header: bool,
 ) -> io::Result<()> {
     let keys = chosen.map_or_else(|| report.shown(view), <[_]>::to_vec);
-    let columns: Vec<&Column<T::Row>> = keys
-        .iter()
-        .filter_map(|key| column(T::columns(), key))
-        .collect();
+    let columns = columns(T::COLUMNS, &keys);
     let mut buffer = String::new();
-    let mut widths: Vec<usize> = columns
-        .iter()
-        .map(|column| if header { text::width(column.title) } else { 0 })
-        .collect();
+    let head = |column: &&Column<T::Row>| if header { text::width(column.title) } else { 0 };
+    let mut widths: Vec<usize> = columns.iter().map(head).collect();
     // Nothing follows the last column, so that its texts need no padding.
     let measured = match columns.split_last() {
         Some((last, others)) if last.align == Align::Left => others,

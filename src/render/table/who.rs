@@ -12,11 +12,12 @@ pub fn owners(owners: &[Owner]) -> Cell {
     let mut groups: Vec<(&str, BTreeSet<u32>)> = Vec::new();
     for owner in owners {
         match groups.iter_mut().find(|(name, _)| *name == owner.name) {
-            Some((_, pids)) => {
-                pids.insert(owner.pid);
-            }
+            Some((_, pids)) => _ = pids.insert(owner.pid),
             None => groups.push((&owner.name, BTreeSet::from([owner.pid]))),
         }
+    }
+    if groups.is_empty() {
+        return Value::Missing.into();
     }
     let group = |(name, pids): &(&str, BTreeSet<u32>)| {
         let first = pids.first().copied().unwrap_or_default();
@@ -28,13 +29,5 @@ pub fn owners(owners: &[Owner]) -> Cell {
     let groups: Vec<String> = groups.iter().map(group).collect();
     let one = |owner: &Owner| format!("{}:{}:{}", owner.name, owner.pid, owner.fd);
     let raw: Vec<String> = owners.iter().map(one).collect();
-    match groups.is_empty() {
-        true => Value::Missing.into(),
-        false => Value::Both {
-            shown: groups.join(", "),
-            raw: raw.join(" "),
-            rank: None,
-        }
-        .into(),
-    }
+    Cell::name(groups.join(", "), raw.join(" "))
 }

@@ -43,28 +43,3 @@ fn labels(process: &ProcessReport) -> Labels {
         ("process", process.name.clone()),
     ]
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::render::table::fds::columns::example;
-
-    #[test]
-    fn sessions_have_no_label_and_only_the_full_are_counted() {
-        let mut above = example();
-        above.unit = Some("session-3.scope".to_owned());
-        above.used_ratio = Some(1.5);
-        let report = FdsReport {
-            processes: vec![above],
-            ..FdsReport::default()
-        };
-        let mut text = Vec::new();
-        write(&report, &mut text).unwrap();
-        let text = String::from_utf8(text).unwrap();
-        assert!(!text.contains("session-3"), "{text}");
-        assert!(
-            text.contains("sockdiag_processes_at_descriptor_limit 0"),
-            "{text}"
-        );
-    }
-}

@@ -1,42 +1,30 @@
 //! The table of `fds`.
 
 mod columns;
-mod heading;
 mod metrics;
-mod why;
+mod notes;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 
 use sockdiag::analysis::fds::{FdsReport, ProcessReport};
 
-use super::{Column, Listed, Narrower, Tabular, View};
+use super::{Column, Listed, Narrower, Tabular, View, keys};
 use columns::COLUMNS;
-
-static NARROWER: [Narrower; 9] = [
-    Narrower::Drop("unit"),
-    Narrower::Drop("hard"),
-    Narrower::Drop("mean"),
-    Narrower::Drop("p95"),
-    Narrower::Drop("minimum"),
-    Narrower::Drop("state"),
-    Narrower::Drop("per_minute"),
-    Narrower::Drop("full_in"),
-    Narrower::LastResort("types"),
-];
 
 impl Tabular for FdsReport {
     type Row = ProcessReport;
 
-    fn columns() -> &'static [Column<ProcessReport>] {
-        &COLUMNS
-    }
+    const COLUMNS: &'static [Column<ProcessReport>] = &COLUMNS;
 
-    fn narrower() -> &'static [Narrower] {
-        &NARROWER
-    }
+    const NARROWER: &'static [Narrower] = &[
+        Narrower::Drop("unit hard mean p95 minimum state per_minute full_in"),
+        Narrower::LastResort("types"),
+    ];
 
     fn notes(&self, _: &View) -> Vec<String> {
-        why::sentences(self)
+        notes::limits(self)
     }
 
     fn write_metrics(&self, out: &mut dyn io::Write) -> io::Result<()> {
@@ -45,6 +33,9 @@ impl Tabular for FdsReport {
 }
 
 impl Listed for FdsReport {
+    /// The longest name and a process id of four digits.
+    const NARROWEST_LAST: usize = 22;
+
     fn rows(&self) -> &[ProcessReport] {
         &self.processes
     }
@@ -55,20 +46,15 @@ impl Listed for FdsReport {
 
     fn shown(&self, view: &View) -> Vec<&'static str> {
         let any = |has: fn(&ProcessReport) -> bool| self.processes.iter().any(has);
-        let mut keys = vec!["state", "use", "open"];
-        keys.extend(match view.sampled {
-            true => &["minimum", "mean", "p95", "maximum"][..],
-            false => &[],
-        });
-        keys.extend(["soft", "hard"]);
-        keys.extend(match view.changes {
-            true => &["per_minute", "full_in"][..],
-            false => &[],
-        });
-        keys.extend(any(|process| process.unit.is_some()).then_some("unit"));
-        keys.push("process");
-        keys.extend(any(|process| process.types.is_some()).then_some("types"));
-        keys
+        keys(&[
+            (true, "state use open"),
+            (view.sampled, "minimum mean p95 maximum"),
+            (true, "soft hard"),
+            (view.changes, "per_minute full_in"),
+            (any(|process| process.unit.is_some()), "unit"),
+            (true, "process"),
+            (any(|process| process.types.is_some()), "types"),
+        ])
     }
 
     fn identity(row: &ProcessReport) -> String {
@@ -76,7 +62,7 @@ impl Listed for FdsReport {
     }
 
     fn heading(&self, _: &View) -> Vec<String> {
-        vec![heading::host(&self.system)]
+        vec![notes::host(&self.system)]
     }
 
     fn nothing(&self) -> String {
@@ -85,10 +71,5 @@ impl Listed for FdsReport {
             0 => format!("no visible process; {left_out}"),
             there => format!("none of {there} visible processes matches; {left_out}"),
         }
-    }
-
-    /// The longest name and a process id of four digits.
-    fn narrowest_last() -> usize {
-        22
     }
 }

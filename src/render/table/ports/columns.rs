@@ -1,9 +1,6 @@
 //! Columns of `ports`, and their cells.
 
-use sockdiag::analysis::{
-    Spread,
-    ports::{Pressure, TupleReport},
-};
+use sockdiag::analysis::ports::{Pressure, TupleReport};
 
 use crate::render::{
     Tone, names,
@@ -15,11 +12,11 @@ use Rising::{Bad, Flow, Neutral};
 
 #[rustfmt::skip]
 pub static COLUMNS: [Column<TupleReport>; 31] = [
-    Column::new("netns", "NETNS", Left, Neutral, |t, _| Cell::text(t.netns.label()), "network namespace: its name, or its number"),
+    Column::new("netns", "NETNS", Left, Neutral, |t, _| Cell::text(t.netns.label()), "network namespace: its name, or its inode number"),
     Column::new("state", "STATE", Left, Neutral, state, "ok, busy (half in use), tight (nine of ten), exhausted (connect() fails with EADDRNOTAVAIL); likely_exhausted where that is inferred"),
     Column::new("source", "SOURCE", Left, Neutral, source, "local address of the connections"),
     Column::new("destination", "DESTINATION", Left, Neutral, destination, "where the connections go"),
-    Column::new("interface", "DEVICE", Left, Neutral, |t, _| t.interface.clone().map_or(Value::Missing, Value::Text).into(), "the interface that the sockets are bound to"),
+    Column::new("interface", "INTERFACE", Left, Neutral, |t, _| Cell::known(t.interface.clone(), Value::Text), "the interface that the sockets are bound to"),
     Column::new("process", "PROCESS", Left, Neutral, process, "the process that owns the sockets; a TIME_WAIT socket has no owner"),
     Column::new("tuples", "TUPLES", Right, Neutral, |t, _| Cell::count(Some(t.tuples)), "number of tuples of source and destination; FREE and USE are of the fullest tuple"),
     Column::new("used", "USED", Right, Bad, |t, _| Cell::count(Some(t.used)), "local ports of the range in use towards the destination, in any state"),
@@ -37,13 +34,13 @@ pub static COLUMNS: [Column<TupleReport>; 31] = [
     Column::new("last_ack", "LAST_ACK", Right, Neutral, |t, _| Cell::count(Some(t.states.last_ack)), "closed by the peer, then here; the last ACK is missing"),
     Column::new("closing", "CLOSING", Right, Neutral, |t, _| Cell::count(Some(t.states.closing)), "closed by both at once"),
     Column::new("bound_first", "BOUND FIRST", Right, Neutral, |t, _| Cell::count(t.bound_first), "ports that were probably bound before connect(), inferred from their parity"),
-    Column::new("minimum", "USED MIN", Right, Neutral, |t, _| sampled(t, |s| Value::Count(s.minimum.into())), "fewest ports used, of all samples"),
-    Column::new("mean", "MEAN", Right, Neutral, |t, _| sampled(t, |s| Value::Decimal(s.mean)), "mean number of ports used"),
-    Column::new("p95", "P95", Right, Neutral, |t, _| sampled(t, |s| Value::Count(s.p95.into())), "95 of 100 samples do not exceed this"),
-    Column::new("maximum", "MAX", Right, Neutral, |t, _| sampled(t, |s| Value::Count(s.maximum.into())), "most ports used, of all samples"),
-    Column::new("samples", "SAMPLES", Right, Neutral, |t, _| sampled(t, |s| Value::Count(s.samples.into())), "number of samples"),
-    Column::new("delta", "Δ", Right, Flow, |t, _| t.delta.map_or(Value::Missing, |delta| Value::Change(delta.into())).into(), "change of USED since the previous reading"),
-    Column::new("per_second", "/s", Right, Neutral, |t, _| t.per_second.map_or(Value::Missing, Value::Decimal).into(), "ports newly taken per second, including ports that were released since"),
+    Column::new("minimum", "USED MIN", Right, Neutral, |t, _| Cell::known(t.sampled.as_ref(), |s| Value::count(s.minimum)), "fewest ports used, of all samples"),
+    Column::new("mean", "MEAN", Right, Neutral, |t, _| Cell::known(t.sampled.as_ref(), |s| Value::Decimal(s.mean)), "mean number of ports used"),
+    Column::new("p95", "P95", Right, Neutral, |t, _| Cell::known(t.sampled.as_ref(), |s| Value::count(s.p95)), "95 of 100 samples do not exceed this"),
+    Column::new("maximum", "MAX", Right, Neutral, |t, _| Cell::known(t.sampled.as_ref(), |s| Value::count(s.maximum)), "most ports used, of all samples"),
+    Column::new("samples", "SAMPLES", Right, Neutral, |t, _| Cell::known(t.sampled.as_ref(), |s| Value::count(s.samples)), "number of samples"),
+    Column::new("delta", "Δ", Right, Flow, |t, _| Cell::known(t.delta, Value::change), "change of USED since the previous reading"),
+    Column::new("per_second", "/s", Right, Neutral, |t, _| Cell::known(t.per_second, Value::Decimal), "ports newly taken per second, including ports that were released since"),
     Column::new("full_in", "FULL IN", Right, Neutral, full_in, "time until no port is left, at the rate since the previous reading"),
     Column::new("owner", "OWNER", Left, Neutral, owner, "owners of the connections, of the eight oldest ones"),
 ];
@@ -93,30 +90,22 @@ fn process(tuple: &TupleReport, _: &View) -> Cell {
 }
 
 fn free(tuple: &TupleReport, _: &View) -> Cell {
-    if tuple.free == tuple.free_likely {
+    let likely = tuple.free_likely;
+    if tuple.free == likely {
         return Cell::count(Some(tuple.free));
     }
-    Value::Both {
-        shown: format!("~{}", tuple.free_likely),
-        raw: tuple.free.to_string(),
-        rank: Some(tuple.free_likely as f64),
-    }
-    .into()
+    Value::ranked(format!("~{likely}"), tuple.free.to_string(), likely as f64).into()
 }
 
 fn ratio(tuple: &TupleReport, _: &View) -> Cell {
-    let ratio = Value::Ratio(tuple.used_ratio);
-    if tuple.free == tuple.free_likely {
-        return Cell::from(ratio).tone(tone(tuple.state));
+    let mut value = Value::Ratio(tuple.used_ratio);
+    if tuple.free != tuple.free_likely {
+        let usable = tuple.free as f64 / (1.0 - tuple.used_ratio);
+        let likely = 1.0 - tuple.free_likely as f64 / usable;
+        let shown = format!("~{}", Value::Ratio(likely).shown());
+        value = Value::ranked(shown, value.raw(), likely);
     }
-    let usable = tuple.free as f64 / (1.0 - tuple.used_ratio);
-    let likely = 1.0 - tuple.free_likely as f64 / usable;
-    Cell::from(Value::Both {
-        shown: format!("~{}", Value::Ratio(likely).shown()),
-        raw: ratio.raw(),
-        rank: Some(likely),
-    })
-    .tone(tone(tuple.state))
+    Cell::from(value).tone(tone(tuple.state))
 }
 
 fn owner(tuple: &TupleReport, _: &View) -> Cell {
@@ -126,21 +115,10 @@ fn owner(tuple: &TupleReport, _: &View) -> Cell {
     }
 }
 
-fn sampled(tuple: &TupleReport, value: fn(&Spread) -> Value) -> Cell {
-    tuple.sampled.as_ref().map_or(Value::Missing, value).into()
-}
-
 fn full_in(tuple: &TupleReport, _: &View) -> Cell {
-    let Some(seconds) = tuple.full_in_seconds else {
-        return Value::Missing.into();
-    };
-    let cell = match seconds > 0.0 {
+    let cell = Cell::known(tuple.full_in_seconds, |seconds| match seconds > 0.0 {
         true => Value::Milliseconds((seconds * 1000.0) as u64),
-        false => Value::Both {
-            shown: "now".to_owned(),
-            raw: "0".to_owned(),
-            rank: Some(0.0),
-        },
-    };
-    Cell::from(cell).tone(Tone::Warning)
+        false => Value::ranked("now", "0", 0.0),
+    });
+    cell.tone_if(tuple.full_in_seconds.is_some(), Tone::Warning)
 }

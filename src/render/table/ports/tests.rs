@@ -11,7 +11,7 @@ use sockdiag::{
 use crate::render::Tone;
 
 use super::{
-    super::{Cell, raw},
+    super::{Cell, tests::raw},
     *,
 };
 

@@ -3,42 +3,25 @@
 mod columns;
 mod metrics;
 
-use std::{collections::BTreeSet, io};
+use std::io;
 
 use sockdiag::analysis::queues::{ListenerReport, QueueReport};
 
-use super::{Column, Listed, Narrower, Tabular, View};
+use super::{Column, Listed, Narrower, Tabular, View, keys, several};
 use crate::render::{prom, text};
-use columns::{COLUMNS, protocol};
-
-static NARROWER: [Narrower; 15] = [
-    Narrower::Drop("per_second"),
-    Narrower::Drop("wait"),
-    Narrower::Drop("syn"),
-    Narrower::Join(["accept", "limit"], "queue"),
-    Narrower::Drop("unit"),
-    Narrower::Drop("fill"),
-    Narrower::Drop("delta"),
-    Narrower::Drop("protocol"),
-    Narrower::Drop("mean"),
-    Narrower::Drop("p95"),
-    Narrower::Drop("minimum"),
-    Narrower::Drop("netns"),
-    Narrower::Drop("members"),
-    Narrower::LastResort("owner"),
-    Narrower::LastResort("state"),
-];
+use columns::COLUMNS;
 
 impl Tabular for QueueReport {
     type Row = ListenerReport;
 
-    fn columns() -> &'static [Column<ListenerReport>] {
-        &COLUMNS
-    }
+    const COLUMNS: &'static [Column<ListenerReport>] = &COLUMNS;
 
-    fn narrower() -> &'static [Narrower] {
-        &NARROWER
-    }
+    const NARROWER: &'static [Narrower] = &[
+        Narrower::Drop("per_second wait syn"),
+        Narrower::Join(["accept", "limit"], "queue"),
+        Narrower::Drop("unit fill delta protocol mean p95 minimum netns members"),
+        Narrower::LastResort("owner state"),
+    ];
 
     fn notes(&self, _: &View) -> Vec<String> {
         let age = self.syn_age_ms.filter(|age| *age >= 1000);
@@ -61,50 +44,21 @@ impl Listed for QueueReport {
     }
 
     fn shown(&self, view: &View) -> Vec<&'static str> {
-        let several = |of: fn(&ListenerReport) -> String| {
-            self.listeners.iter().map(of).collect::<BTreeSet<_>>().len() > 1
+        let rows = &self.listeners;
+        let queue = match (view.sampled, view.folded) {
+            (true, _) => "minimum mean p95 maximum limit time_full drops delta",
+            (false, true) => "accept limit fill members fullest syn drops",
+            (false, false) => "accept limit fill wait syn drops",
         };
-        let mut keys = Vec::new();
-        keys.extend(several(|l| format!("{:?}", l.netns)).then_some("netns"));
-        keys.extend(several(|l| protocol(l.protocol).to_owned()).then_some("protocol"));
-        let unit = self
-            .listeners
-            .iter()
-            .any(|listener| listener.unit.is_some());
-        let who = if unit {
-            &["unit", "owner"][..]
-        } else {
-            &["owner"]
-        };
-        if view.sampled {
-            keys.extend([
-                "state",
-                "local",
-                "minimum",
-                "mean",
-                "p95",
-                "maximum",
-                "limit",
-                "time_full",
-            ]);
-            keys.extend(["drops", "delta"]);
-            keys.extend(who);
-            return keys;
-        }
-        keys.extend(["state", "local", "accept", "limit", "fill"]);
-        keys.extend(if view.folded {
-            &["members", "fullest"][..]
-        } else {
-            &["wait"][..]
-        });
-        keys.extend(["syn", "drops"]);
-        keys.extend(if view.changes {
-            &["delta", "per_second"][..]
-        } else {
-            &[]
-        });
-        keys.extend(who);
-        keys
+        keys(&[
+            (several(rows, |a, b| a.netns != b.netns), "netns"),
+            (several(rows, |a, b| a.protocol != b.protocol), "protocol"),
+            (true, "state local"),
+            (true, queue),
+            (view.changes && !view.sampled, "delta per_second"),
+            (rows.iter().any(|row| row.unit.is_some()), "unit"),
+            (true, "owner"),
+        ])
     }
 
     fn identity(row: &ListenerReport) -> String {

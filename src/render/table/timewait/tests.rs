@@ -2,14 +2,14 @@
 
 use sockdiag::{
     analysis::{
-        Severity,
+        Severity, Spread,
         finding::RULES,
         timewait::{Bar, NamespaceReport},
     },
     model::Netns,
 };
 
-use super::{super::raw, *};
+use super::{super::tests::raw, *};
 
 #[test]
 fn each_column_has_its_own_number() {

@@ -17,17 +17,13 @@ use columns::{COLUMNS, NARROWER, TWO_IN_ONE, USUAL};
 impl Tabular for TraceReport {
     type Row = Event;
 
-    fn columns() -> &'static [Column<Event>] {
-        COLUMNS
-    }
+    const COLUMNS: &'static [Column<Event>] = COLUMNS;
+
+    const NARROWER: &'static [Narrower] = NARROWER;
 
     fn for_programs() -> Vec<&'static Column<Event>> {
         let is_single = |column: &&Column<Event>| !TWO_IN_ONE.contains(&column.key);
         COLUMNS.iter().filter(is_single).collect()
-    }
-
-    fn narrower() -> &'static [Narrower] {
-        NARROWER
     }
 
     fn notes(&self, view: &View) -> Vec<String> {

@@ -1,15 +1,32 @@
-//! Where limits come from, in a sentence for all processes that have them from the same place.
+//! Lines above and below the table of `fds`: the host's limits, and where those of processes come
+//! from.
 
-use sockdiag::analysis::{
-    fds::{FdsReport, Origin, ProcessReport, SetBy, Why},
-    finding::names,
+use sockdiag::{
+    analysis::{
+        fds::{FdsReport, Origin, ProcessReport, SetBy, SystemReport, Why},
+        finding::names,
+    },
+    model::Setting,
 };
-use sockdiag::model::Setting;
 
 use crate::render::text::{self, MISSING};
 
-/// In the order of the table.
-pub fn sentences(report: &FdsReport) -> Vec<String> {
+/// Nobody sets a limit this high to limit anything; systemd raises fs.file-max to 2⁶³ − 1.
+const NO_LIMIT: u64 = 1 << 53;
+
+/// `host: 41 312 of 2 466 177 open, nr_open 1 048 576`
+pub fn host(system: &SystemReport) -> String {
+    let number = |number: Option<u64>| number.map_or(MISSING.to_owned(), text::grouped);
+    let open = number(system.open);
+    let limit = match system.limit {
+        Some(NO_LIMIT..) => format!("{open} open, no limit (file-max)"),
+        limit => format!("{open} of {} open", number(limit)),
+    };
+    format!("host: {limit}, nr_open {}", number(system.nr_open))
+}
+
+/// One sentence for all processes whose limits come from the same place, in the order of the table.
+pub fn limits(report: &FdsReport) -> Vec<String> {
     let mut alike: Vec<(String, Vec<&ProcessReport>)> = Vec::new();
     for process in &report.processes {
         let Some(why) = &process.why else { continue };
