@@ -14,21 +14,21 @@ use crate::command::{Described, Outcome, Subcommand};
 
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
-    /// The shell
+    /// Shell to print the script for
     #[arg(value_enum)]
     shell: Shell,
 }
 
 #[derive(Debug, Args)]
 pub struct ManArgs {
-    /// The subcommand (default: the program)
+    /// Subcommand to describe (default: sockdiag itself)
     #[arg(value_name = "CMD", value_parser = one_of(&REGISTRY))]
     command: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub struct SchemaArgs {
-    /// The report (default: list the names)
+    /// Report to describe (default: list all reports)
     #[arg(value_name = "NAME", value_parser = one_of(reports()))]
     name: Option<String>,
 }
@@ -60,7 +60,7 @@ impl Subcommand for ManArgs {
 
 impl Subcommand for SchemaArgs {
     const NAME: &'static str = "schema";
-    const ABOUT: &'static str = "Print the JSON Schema of a report, or the names of all";
+    const ABOUT: &'static str = "Print the JSON Schema of a report, or list the reports";
 
     fn run(self) -> anyhow::Result<Outcome> {
         let Some(name) = self.name else {
@@ -89,7 +89,6 @@ pub fn columns(report: &Described) -> anyhow::Result<Outcome> {
     print((report.columns)().as_bytes())
 }
 
-/// Prints the program's help.
 pub fn help(mut program: Command) -> anyhow::Result<Outcome> {
     program.print_help().context("writing help")?;
     Ok(Outcome::Answered)
@@ -102,14 +101,13 @@ fn print(text: &[u8]) -> anyhow::Result<Outcome> {
     Ok(Outcome::Answered)
 }
 
-/// A completion script for the program.
 pub fn completion_script(shell: Shell, mut program: Command) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut program, "sockdiag", &mut script);
     script
 }
 
-/// Every page, by file name.
+/// Every manual page with its file name.
 pub fn man_pages(mut root: Command) -> io::Result<Vec<(String, Vec<u8>)>> {
     root.build();
     let described = root
@@ -131,7 +129,7 @@ pub fn man_pages(mut root: Command) -> io::Result<Vec<(String, Vec<u8>)>> {
         .collect()
 }
 
-/// Gives examples a section of their own, in which lines stay lines.
+/// Moves the examples to a section of their own, without filling of lines.
 fn with_examples(page: String) -> String {
     let Some((before, after)) = page.split_once(".SH EXTRA\nExamples:\n") else {
         return page;

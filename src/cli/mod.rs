@@ -10,25 +10,24 @@ use clap::Command;
 use crate::command::{Outcome, duration, usage, wants_columns};
 use registry::{Entry, REGISTRY};
 
-const ABOUT: &str = "Find out why connections fail: full queues, SYN drops, ports and descriptors \
-    that run out, and who owns them";
+const ABOUT: &str = "Find out why TCP connections fail: full accept queues, SYN drops, exhausted \
+    ports and descriptors, failed handshakes, and the processes behind them";
 
 const EXAMPLES: &str = "\
 Examples:
-  sockdiag queues                  which listener has a problem, worst first
+  sockdiag queues                  listeners, the ones with a problem first
   sockdiag queues -w :8080         one port, refreshed every 2 seconds
   sockdiag queues --for 60s        min/mean/p95/max queue length, 50 samples per second
-  sockdiag counters --why          problem counters that are not zero, and why drops happen
-  sockdiag ports                   which destination runs out of ephemeral ports
-  sockdiag timewait                where TIME_WAIT sockets come from, and whether they matter
+  sockdiag counters --why          problem counters that are not zero, and causes of drops
+  sockdiag ports                   destinations that run out of ephemeral ports
+  sockdiag timewait                where TIME_WAIT sockets come from, and the limit
   sockdiag fds --top 10            processes nearest to their descriptor limit
-  sockdiag trace --failed          failed handshakes as they happen, and why
-  sockdiag queues --json | jq      JSON output; `sockdiag schema queues` describes it
+  sockdiag trace --failed          failed handshakes as they happen, with the reason
+  sockdiag queues --json | jq      JSON; `sockdiag schema queues` describes it
 
 Exit codes: 0 answered, 1 could not answer, 2 wrong usage.";
 
-/// Runs what the command line says. Without a subcommand there is nothing to answer yet, so help is
-/// shown.
+/// Runs the chosen subcommand; without one, prints the help.
 pub fn run() -> anyhow::Result<Outcome> {
     let arguments: Vec<OsString> = std::env::args_os().map(spelt).collect();
     if let Some(seconds) = lone_seconds(&arguments) {
@@ -57,7 +56,7 @@ fn program() -> Command {
         .subcommands(REGISTRY.iter().map(Entry::command))
 }
 
-/// The value of `--watch` needs its `=`, so that a filter may follow. Fingers still type `-w2`…
+/// The value of `--watch` needs its `=`, so that a filter may follow. `-w2` is accepted, too…
 fn spelt(argument: OsString) -> OsString {
     let seconds = argument.to_str().and_then(|text| text.strip_prefix("-w"));
     match seconds.filter(|text| is_number(text)) {
@@ -66,7 +65,7 @@ fn spelt(argument: OsString) -> OsString {
     }
 }
 
-/// … and `--watch 2`, where the number would be taken for a filter.
+/// … while `--watch 2` is refused: the number would be taken for a filter.
 fn lone_seconds(arguments: &[OsString]) -> Option<&str> {
     let is_watch = |argument: &OsString| argument == "--watch" || argument == "-w";
     let mut pairs = arguments.windows(2);

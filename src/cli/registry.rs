@@ -9,7 +9,7 @@ use crate::command::{
     queues::QueuesArgs, timewait::TimewaitArgs, trace::TraceArgs,
 };
 
-/// In the order of the help.
+/// In the order of `--help`.
 pub static REGISTRY: [Entry; 9] = [
     Entry::of::<QueuesArgs>(),
     Entry::of::<CountersArgs>(),
@@ -22,7 +22,7 @@ pub static REGISTRY: [Entry; 9] = [
     Entry::of::<SchemaArgs>(),
 ];
 
-/// A subcommand, without its type.
+/// A [`Subcommand`] with its type erased.
 pub struct Entry {
     pub name: &'static str,
     about: &'static str,
@@ -42,7 +42,7 @@ impl Entry {
         }
     }
 
-    /// Its flags are put together only when it is the chosen one.
+    /// Builds the flags only if this subcommand is chosen.
     pub fn command(&self) -> Command {
         Command::new(self.name).about(self.about).defer(self.flags)
     }

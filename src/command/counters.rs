@@ -1,6 +1,6 @@
 //! `sockdiag counters`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{Args, ValueHint, builder::NonEmptyStringValueParser};
 use sockdiag::{
@@ -9,13 +9,10 @@ use sockdiag::{
     model::{CounterId, Snapshot},
 };
 
-use super::{
-    Described, Outcome, OutputArgs, PlaceArgs, Session, Subcommand, TimeArgs, collect,
-    options::Timing, usage,
-};
+use super::{Described, Outcome, ReportArgs, Session, Subcommand, collect, usage};
 use crate::render::View;
 
-/// A sample is cheap: bursts last milliseconds.
+/// Bursts last milliseconds, and a sample is cheap.
 const SAMPLE_EVERY: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Args)]
@@ -28,7 +25,7 @@ Examples:
 Name a counter as the kernel does (`ListenDrops`, `TcpExtListenDrops`), by the phrase that \
 `netstat -s` prints (\"times the listen queue of a socket overflowed\"), by its group \
 (`accept_queue`), by a pattern (`MPTcpExt*`), or by any part of its name. Counters are per network \
-namespace, unless their meaning says [whole host].")]
+namespace, unless MEANING starts with [whole host].")]
 pub struct CountersArgs {
     /// Show these counters or groups (default: problem counters that are not zero)
     #[arg(value_name = "NAME|GROUP", value_parser = NonEmptyStringValueParser::new(), value_hint = ValueHint::Other)]
@@ -40,60 +37,32 @@ pub struct CountersArgs {
     #[arg(long)]
     why: bool,
     #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    time: TimeArgs,
-    #[command(flatten)]
-    place: PlaceArgs,
+    report: ReportArgs,
 }
 
 impl Subcommand for CountersArgs {
     const NAME: &'static str = "counters";
-    const ABOUT: &'static str = "Show which kernel counters changed, how fast, and what each means";
+    const ABOUT: &'static str =
+        "Show kernel counters that indicate network problems, their rates, and what each one means";
     const REPORT: Option<Described> = Described::of::<CountersReport>();
 
     fn run(self) -> anyhow::Result<Outcome> {
-        let mut session = Session::new(
-            &self.output,
-            self.time.timing(SAMPLE_EVERY),
-            View::default(),
-        )?;
-        let kernel = self.place.kernel();
-        let namespaces = self.place.namespaces(&kernel)?;
-        let mut collector = Collector::new(kernel, Needs::counters()).within(namespaces);
-        let mut read = || collect(&mut collector, "reading counters");
+        let mut session = Session::new(&self.report, SAMPLE_EVERY, View::default())?;
+        let kernel = self.report.place.kernel();
+        let namespaces = self.report.place.namespaces(&kernel)?;
+        let needs = Needs::counters();
+        let mut collector = Collector::new(kernel, needs.clone()).within(namespaces);
+        let mut read = || collect(&mut collector, &needs, "reading counters");
         let selection = self.selection(&mut read)?;
-        match session.timing() {
-            Timing::Sample { .. } => sample(&mut session, read, &selection, self.why),
-            _ => session.each_reading(read, |now, before| {
-                report(now, before, &selection, self.why)
-            }),
-        }?;
+        session.each_report_on(
+            |_| read(),
+            |now, before| report(now, before, &selection, self.why),
+            Samples::default(),
+            Samples::add,
+            |samples, _, report| samples.fill(report),
+        )?;
         Ok(Outcome::Answered)
     }
-}
-
-fn sample(
-    session: &mut Session<CountersReport>,
-    mut read: impl FnMut() -> anyhow::Result<Snapshot>,
-    selection: &Selection,
-    why: bool,
-) -> anyhow::Result<()> {
-    let Timing::Sample { total, every } = session.timing() else {
-        return Ok(());
-    };
-    let begun = Instant::now();
-    let first = read()?;
-    let mut samples = Samples::default();
-    session.each_sample(total, every, |since| {
-        samples.add(read()?, since);
-        Ok(())
-    })?;
-    let elapsed = begun.elapsed();
-    let last = read()?;
-    let mut report = report(&last, Some((&first, elapsed)), selection, why);
-    samples.fill(&mut report);
-    session.write(report, Some(elapsed), "")
 }
 
 impl CountersArgs {

@@ -12,12 +12,12 @@ use sockdiag::{
 };
 
 use super::{
-    Described, Outcome, OutputArgs, OwnedByArgs, PlaceArgs, Purpose, Session, Subcommand, TimeArgs,
-    collect, options::Timing,
+    Described, Outcome, OwnedByArgs, Purpose, ReportArgs, Session, Subcommand, collect,
+    options::Timing,
 };
 use crate::render::View;
 
-/// A thousand processes take some milliseconds.
+/// Reading a thousand processes takes some milliseconds.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
@@ -41,30 +41,22 @@ pub struct FdsArgs {
     /// Count descriptors by type: sockets by protocol, files, pipes, epoll, others
     #[arg(long)]
     types: bool,
-    /// Show where each limit comes from, and which line to change
+    /// Show where each limit comes from, and which line of which file to change
     #[arg(long)]
     why: bool,
     #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    time: TimeArgs,
-    #[command(flatten)]
-    place: PlaceArgs,
+    report: ReportArgs,
 }
 
 impl Subcommand for FdsArgs {
     const NAME: &'static str = "fds";
     const ABOUT: &'static str =
-        "Show which process is near its descriptor limit, and how near the host is to its own";
+        "Show how close each process and the host are to their limits of open file descriptors";
     const REPORT: Option<Described> = Described::of::<FdsReport>();
 
     fn run(self) -> anyhow::Result<Outcome> {
-        let mut session = Session::new(
-            &self.output,
-            self.time.timing(SAMPLE_EVERY),
-            View::default(),
-        )?;
-        let kernel = self.place.kernel();
+        let mut session = Session::new(&self.report, SAMPLE_EVERY, View::default())?;
+        let kernel = self.report.place.kernel();
         self.check(&kernel)?;
         let needs = Needs {
             processes: Some(self.question(&kernel, session.timing())?),
@@ -72,10 +64,10 @@ impl Subcommand for FdsArgs {
         };
         let selection = self.selection()?;
         let most = self.most_examined()?;
-        let mut collector = Collector::new(kernel, needs);
+        let mut collector = Collector::new(kernel, needs.clone());
         session.each_report(
             |purpose| {
-                let mut snapshot = collect(&mut collector, "reading processes")?;
+                let mut snapshot = collect(&mut collector, &needs, "reading processes")?;
                 if purpose == Purpose::Report {
                     self.examine(&collector, &mut snapshot, &selection, most)?;
                 }
@@ -89,7 +81,6 @@ impl Subcommand for FdsArgs {
 }
 
 impl FdsArgs {
-    /// What was named must be there when the program starts.
     fn check(&self, kernel: &Kernel) -> anyhow::Result<()> {
         self.owned_by.check(kernel)?;
         let there = kernel.process_ids();
@@ -100,7 +91,7 @@ impl FdsArgs {
     }
 
     fn question(&self, kernel: &Kernel, timing: Timing) -> anyhow::Result<FdQuestion> {
-        let netns = match self.place.netns.as_deref() {
+        let netns = match self.report.place.netns.as_deref() {
             None | Some("all") => None,
             Some(name) => {
                 let inode = kernel.namespace(name)?.id.inode;
@@ -123,7 +114,6 @@ impl FdsArgs {
         })
     }
 
-    /// Reads more of the processes that are shown.
     fn examine(
         &self,
         collector: &Collector,
@@ -143,9 +133,9 @@ impl FdsArgs {
         examined.context("reading processes")
     }
 
-    /// How many of the worst are examined: as many as are shown, where the worst are shown.
+    /// With the usual order, only the processes that are shown are examined.
     fn most_examined(&self) -> anyhow::Result<usize> {
-        let settings = self.output.settings()?;
+        let settings = self.report.output.settings()?;
         let sorted = settings.sort.is_some();
         Ok(settings.top.filter(|_| !sorted).unwrap_or(usize::MAX))
     }

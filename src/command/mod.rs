@@ -1,10 +1,9 @@
-//! Subcommands: their flags, what they read, which analysis they ask. What they share is the
-//! [`Session`]: it reads, reports and waits, in a loop where one is wanted.
+//! Subcommands: their flags, what they read, and which analysis they call. They share the
+//! [`Session`], which reads, reports and waits, in a loop with `--watch`.
 
 pub mod counters;
 pub mod fds;
 mod options;
-mod outcome;
 pub mod ports;
 pub mod queues;
 mod session;
@@ -14,12 +13,11 @@ pub mod trace;
 mod wait;
 
 pub use options::{
-    FamilyArgs, FormatArgs, NameArgs, OutputArgs, OwnedByArgs, OwnerArgs, PlaceArgs, TimeArgs,
-    duration, wants_columns,
+    FamilyArgs, FormatArgs, NameArgs, OwnedByArgs, OwnerArgs, PlaceArgs, ReportArgs, duration,
+    wants_columns,
 };
-pub use outcome::Outcome;
 pub use session::{Purpose, Session, this_host};
-pub use subcommand::{Described, Subcommand};
+pub use subcommand::{Described, Outcome, Subcommand};
 
 use std::{fmt, io};
 
@@ -52,9 +50,14 @@ pub fn no_such_column(NoSuchColumn(key): NoSuchColumn) -> anyhow::Error {
     usage(format!("no column {key:?}; --columns help lists them"))
 }
 
-/// Takes a snapshot. Errors say that the program was `doing` this.
-pub fn collect(collector: &mut Collector, doing: &'static str) -> anyhow::Result<Snapshot> {
-    collector.collect().map_err(|error| failed(error, doing))
+/// Takes a snapshot. `doing` begins the text of an error.
+pub fn collect(
+    collector: &mut Collector,
+    needs: &Needs,
+    doing: &'static str,
+) -> anyhow::Result<Snapshot> {
+    let snapshot = collector.collect_only(needs);
+    snapshot.map_err(|error| with_way_in(anyhow::Error::from(error).context(doing)))
 }
 
 /// Fails where a part that the report is made of could not be read in any namespace, so that it is
@@ -69,31 +72,14 @@ pub fn ensure_read(
     Ok(snapshot)
 }
 
-/// Takes a snapshot of other parts than the collector's usual ones.
-pub fn collect_only(
-    collector: &mut Collector,
-    needs: &Needs,
-    doing: &'static str,
-) -> anyhow::Result<Snapshot> {
-    let snapshot = collector.collect_only(needs);
-    snapshot.map_err(|error| failed(error, doing))
-}
-
-fn failed(error: sockdiag::Error, doing: &'static str) -> anyhow::Error {
-    with_way_in(anyhow::Error::from(error).context(doing))
-}
-
-/// Adds what helps where a namespace may not be entered.
+/// Adds the capability that is missing where a namespace may not be entered.
 pub fn with_way_in(error: anyhow::Error) -> anyhow::Error {
-    let refused = match error.downcast_ref() {
-        Some(error @ sockdiag::Error::Namespace { .. }) => {
-            error.io().kind() == io::ErrorKind::PermissionDenied
+    match error.downcast_ref() {
+        Some(refused @ sockdiag::Error::Namespace { .. })
+            if refused.io().kind() == io::ErrorKind::PermissionDenied =>
+        {
+            anyhow!("{error:#}; to enter it needs CAP_SYS_ADMIN (sudo)")
         }
-        _ => false,
-    };
-    if refused {
-        anyhow!("{error:#}; to enter it needs CAP_SYS_ADMIN (sudo)")
-    } else {
-        error
+        _ => error,
     }
 }

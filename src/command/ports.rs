@@ -2,19 +2,21 @@
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sockdiag::{
     analysis::ports::{By, PortsReport, Samples, Selection, report},
     collect::{Collector, Needs, OwnerNeeds, PortDepth},
 };
 
 use super::{
-    Described, FamilyArgs, NameArgs, Outcome, OutputArgs, OwnerArgs, PlaceArgs, Purpose, Session,
-    Subcommand, TimeArgs, collect_only, ensure_read, usage,
+    Described, FamilyArgs, NameArgs, Outcome, OwnerArgs, ReportArgs, Session, Subcommand, collect,
+    ensure_read,
+    options::{Choices, one_of},
+    usage,
 };
 use crate::render::View;
 
-/// A sample walks all sockets of the host.
+/// A sample scans all sockets of the host.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
@@ -26,12 +28,12 @@ Examples:
 
 Covers TCP. Ephemeral ports run out per source address, destination address and destination port, \
 not per host: one local port serves many destinations. USED counts the ports in use towards a \
-destination in any state, TIME_WAIT included; FREE is what connect() may still choose. A port that \
+destination in any state, TIME_WAIT included; FREE counts the ports that connect() may still choose. A port that \
 a socket was bound to with bind() is taken for every destination.")]
 pub struct PortsArgs {
-    /// One row for each
-    #[arg(long, value_enum, value_name = "WHAT", default_value = "tuple")]
-    by: ByArg,
+    /// Show one row per WHAT
+    #[arg(long, value_name = "WHAT", default_value = "tuple", value_parser = one_of(BY))]
+    by: By,
     #[command(flatten)]
     family: FamilyArgs,
     #[command(flatten)]
@@ -39,36 +41,23 @@ pub struct PortsArgs {
     #[command(flatten)]
     names: NameArgs,
     #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    time: TimeArgs,
-    #[command(flatten)]
-    place: PlaceArgs,
+    report: ReportArgs,
 }
 
-/// `--by`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ByArg {
-    /// Source address, destination address and its port
-    Tuple,
-    /// Destination address and port
-    Destination,
-    /// Source address
-    Source,
-    /// The process that owns the sockets
-    Process,
-}
-
-impl From<ByArg> for By {
-    fn from(by: ByArg) -> Self {
-        match by {
-            ByArg::Tuple => By::Tuple,
-            ByArg::Destination => By::Destination,
-            ByArg::Source => By::Source,
-            ByArg::Process => By::Process,
-        }
-    }
-}
+const BY: Choices<By> = &[
+    (
+        "tuple",
+        By::Tuple,
+        "Source address, destination address and destination port",
+    ),
+    (
+        "destination",
+        By::Destination,
+        "Destination address and port",
+    ),
+    ("source", By::Source, "Source address"),
+    ("process", By::Process, "Process that owns the sockets"),
+];
 
 impl Subcommand for PortsArgs {
     const NAME: &'static str = "ports";
@@ -77,31 +66,31 @@ impl Subcommand for PortsArgs {
     const REPORT: Option<Described> = Described::of::<PortsReport>();
 
     fn run(self) -> anyhow::Result<Outcome> {
-        if self.by == ByArg::Process && self.owners.needs() == OwnerNeeds::None {
+        if self.by == By::Process && self.owners.needs() == OwnerNeeds::None {
             return Err(usage(
-                "--by process needs the owners, which --no-owners leaves out",
+                "--by process needs the owners, which --no-owners does not search for",
             ));
         }
         let view = View {
             names: self.names.resolve,
             ..View::default()
         };
-        let mut session = Session::new(&self.output, self.time.timing(SAMPLE_EVERY), view)?;
-        let kernel = self.place.kernel();
-        let namespaces = self.place.namespaces(&kernel)?;
+        let mut session = Session::new(&self.report, SAMPLE_EVERY, view)?;
+        let kernel = self.report.place.kernel();
+        let namespaces = self.report.place.namespaces(&kernel)?;
         let selection = Selection {
-            by: self.by.into(),
+            by: self.by,
             families: self.family.families(),
         };
         let (needs, samples) = self.needs();
         let mut collector = Collector::new(kernel, needs.clone()).within(namespaces);
-        let needs = |purpose| match purpose {
-            Purpose::Report => &needs,
-            Purpose::Sample => &samples,
-        };
         session.each_report(
             |purpose| {
-                let snapshot = collect_only(&mut collector, needs(purpose), "counting ports")?;
+                let snapshot = collect(
+                    &mut collector,
+                    purpose.pick(&needs, &samples),
+                    "counting ports",
+                )?;
                 ensure_read(snapshot, |namespace| namespace.port_holders.is_some())
             },
             |now, before| report(now, before, selection),
@@ -112,9 +101,9 @@ impl Subcommand for PortsArgs {
 }
 
 impl PortsArgs {
-    /// For a report, and for a sample: samples skip the owners, unless rows are made of them.
+    /// For a report, and for a sample, which skips the owners unless there is a row for each.
     fn needs(&self) -> (Needs, Needs) {
-        let by_process = self.by == ByArg::Process;
+        let by_process = self.by == By::Process;
         let needs = Needs {
             port_holders: Some(match by_process {
                 true => PortDepth::Sockets,

@@ -1,6 +1,6 @@
 //! `sockdiag queues`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{Args, ValueHint};
 use sockdiag::{
@@ -10,15 +10,12 @@ use sockdiag::{
 };
 
 use super::{
-    Described, FamilyArgs, NameArgs, Outcome, OutputArgs, OwnedByArgs, OwnerArgs, PlaceArgs,
-    Session, Subcommand, TimeArgs, collect, collect_only, options::Timing, usage,
+    Described, FamilyArgs, NameArgs, Outcome, OwnedByArgs, OwnerArgs, ReportArgs, Session,
+    Subcommand, collect, usage,
 };
 use crate::render::View;
 
-/// What an error says that the program was doing.
-const DOING: &str = "reading listeners";
-
-/// A sample is cheap: bursts last milliseconds.
+/// Bursts last milliseconds, and a sample is cheap.
 const SAMPLE_EVERY: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Args)]
@@ -29,7 +26,7 @@ Examples:
   sockdiag queues --unit api.service --json
 
 FILTER applies to the local address: `:8080`, `10.0.0.1:443`, `10.0.0.0/8`, `[::1]:80`, `sport >= :1024`, \
-`src ADDR`, a unix path (`/run/*.sock`), joined by `and`, `or`, `not` and parentheses.
+`src ADDR`, a Unix socket path (`/run/*.sock`), joined by `and`, `or`, `not` and parentheses.
 
 LIMIT is the smaller of the backlog given to listen() and net.core.somaxconn at that time. A queue \
 with limit B holds B + 1 connections: it is full when ACCEPT is greater than LIMIT. DROPS counts \
@@ -38,7 +35,7 @@ pub struct QueuesArgs {
     /// Show only listeners that match
     #[arg(value_name = "FILTER", value_hint = ValueHint::Other)]
     filter: Vec<String>,
-    /// Include unix stream listeners
+    /// Include Unix stream listeners
     #[arg(short = 'x', long)]
     unix: bool,
     /// Include UDP sockets and their receive queues
@@ -59,17 +56,13 @@ pub struct QueuesArgs {
     #[command(flatten)]
     names: NameArgs,
     #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    time: TimeArgs,
-    #[command(flatten)]
-    place: PlaceArgs,
+    report: ReportArgs,
 }
 
 impl Subcommand for QueuesArgs {
     const NAME: &'static str = "queues";
     const ABOUT: &'static str =
-        "Show which listener is filling or dropping: accept queue, SYN queue, drops, owner";
+        "Show the accept queue, SYN queue, drops and owner of each listener, worst first";
     const REPORT: Option<Described> = Described::of::<QueueReport>();
 
     fn run(self) -> anyhow::Result<Outcome> {
@@ -80,67 +73,52 @@ impl Subcommand for QueuesArgs {
             names: self.names.resolve,
             ..View::default()
         };
-        let mut session = Session::new(&self.output, self.time.timing(SAMPLE_EVERY), view)?;
-        let kernel = self.place.kernel();
+        let mut session = Session::new(&self.report, SAMPLE_EVERY, view)?;
+        let kernel = self.report.place.kernel();
         self.owned_by.check(&kernel)?;
-        let namespaces = self.place.namespaces(&kernel)?;
+        let namespaces = self.report.place.namespaces(&kernel)?;
         let needs = self.needs(&selection);
-        let mut collector = Collector::new(kernel, needs.clone()).within(namespaces);
-        let fold = |mut report: QueueReport| {
-            if self.fold {
-                report.fold();
-            }
-            report
+        let samples = Needs {
+            listeners: needs.listeners.clone(),
+            ..Needs::default()
         };
-        match session.timing() {
-            Timing::Sample { .. } => {
-                let samples = Needs {
-                    listeners: needs.listeners,
-                    ..Needs::default()
-                };
-                sample(&mut session, &mut collector, &samples, &selection, fold)
-            }
-            _ => session.each_reading(
-                || collect(&mut collector, DOING),
-                |now, before| fold(report(now, before, &selection)),
-            ),
-        }?;
+        let mut collector = Collector::new(kernel, needs.clone()).within(namespaces);
+        session.each_report_on(
+            |purpose| {
+                let needs = purpose.pick(&needs, &samples);
+                collect(&mut collector, needs, "reading listeners")
+            },
+            |now, before| {
+                let mut report = report(now, before, &selection);
+                if self.fold {
+                    report.fold();
+                }
+                report
+            },
+            Samples::default(),
+            |samples, now, _| samples.add(shown(&now, &selection)),
+            |samples, last, report| {
+                samples.fill(report);
+                count_closed(samples, last, &selection, report);
+            },
+        )?;
         Ok(Outcome::Answered)
     }
 }
 
-/// Looks at LISTEN alone many times, and once at everything in the end.
-fn sample(
-    session: &mut Session<QueueReport>,
-    collector: &mut Collector,
-    samples_need: &Needs,
+fn count_closed(
+    samples: &Samples,
+    last: &Snapshot,
     selection: &Selection,
-    fold: impl Fn(QueueReport) -> QueueReport,
-) -> anyhow::Result<()> {
-    let Timing::Sample { total, every } = session.timing() else {
-        return Ok(());
-    };
-    let begun = Instant::now();
-    let first = collect_only(collector, samples_need, DOING)?;
-    let mut samples = Samples::default();
-    session.each_sample(total, every, |_| {
-        let reading = collect_only(collector, samples_need, DOING)?;
-        samples.add(shown(&reading, selection));
-        Ok(())
-    })?;
-    let elapsed = begun.elapsed();
-    let last = collect(collector, DOING)?;
-    let mut report = report(&last, Some((&first, elapsed)), selection);
-    samples.fill(&mut report);
-    let there = |cookie| shown(&last, selection).any(|listener| listener.cookie == cookie);
+    report: &mut QueueReport,
+) {
+    let there = |cookie| shown(last, selection).any(|listener| listener.cookie == cookie);
     let closed = samples.missing(there);
     if closed > 0 {
         let why = "closed while the samples were taken";
-        report
-            .incomplete
-            .push(Incomplete::counted("listeners", why, closed));
+        let closed = Incomplete::counted("listeners", why, closed);
+        report.incomplete.push(closed);
     }
-    session.write(fold(report), Some(elapsed), "")
 }
 
 fn shown<'a>(
@@ -170,10 +148,10 @@ impl QueuesArgs {
     fn check(&self, selection: &Selection) -> anyhow::Result<()> {
         if self.owners.needs() == OwnerNeeds::None && selection.process.is_some() {
             return Err(usage(
-                "--process needs the owners, which --no-owners leaves out",
+                "--process needs the owners, which --no-owners does not search for",
             ));
         }
-        if self.fold && !self.output.settings()?.format.is_for_rows() {
+        if self.fold && !self.report.output.settings()?.format.is_for_rows() {
             return Err(usage(
                 "--fold applies to tables and CSV; JSON and Prometheus show each socket",
             ));

@@ -10,7 +10,7 @@ use sockdiag::{analysis::Sampling, model::Snapshot, source::is_at_least};
 
 use super::{
     no_such_column,
-    options::{OutputArgs, Timing},
+    options::{ReportArgs, Timing},
     usage,
     wait::{Waiter, Woken, suspend},
 };
@@ -25,7 +25,19 @@ pub enum Purpose {
     Sample,
 }
 
-/// This host, if its kernel is not too old.
+impl Purpose {
+    pub fn pick<T>(self, report: T, sample: T) -> T {
+        match self {
+            Purpose::Report => report,
+            Purpose::Sample => sample,
+        }
+    }
+}
+
+/// A snapshot to compare with, and the time since then.
+type Earlier<'a> = (&'a Snapshot, Duration);
+
+/// Fails on a kernel that is too old.
 pub fn this_host() -> anyhow::Result<Host> {
     let system = rustix::system::uname();
     let release = system.release().to_string_lossy();
@@ -41,7 +53,7 @@ pub fn this_host() -> anyhow::Result<Host> {
     })
 }
 
-/// One run of a report: where it goes and when it is made.
+/// One run of a report: its output and its timing.
 pub struct Session<R: Listed> {
     sink: Sink<R>,
     timing: Timing,
@@ -49,15 +61,16 @@ pub struct Session<R: Listed> {
 }
 
 impl<R: Listed> Session<R> {
-    /// Opens the output that the flags ask for.
-    pub fn new(output: &OutputArgs, timing: Timing, view: View) -> anyhow::Result<Self> {
+    /// `sample_every` is the default of `--every`.
+    pub fn new(args: &ReportArgs, sample_every: Duration, view: View) -> anyhow::Result<Self> {
+        let timing = args.time.timing(sample_every);
         let host = this_host()?;
         let view = View {
             changes: matches!(timing, Timing::Watch { .. } | Timing::Sample { .. }),
             sampled: matches!(timing, Timing::Sample { .. }),
             ..view
         };
-        let settings = output.settings()?;
+        let settings = args.output.settings()?;
         timing.check(&settings)?;
         Ok(Session {
             host: host.name.clone(),
@@ -70,17 +83,57 @@ impl<R: Listed> Session<R> {
         self.timing
     }
 
-    /// Takes one snapshot, or one per interval, and writes a report on each. `report` gets the
-    /// snapshot to compare with and the time since then, except for the first.
-    pub fn each_reading(
+    /// Writes one report, one per interval, or one on many samples. `read` gets the purpose of the
+    /// snapshot, `report` an earlier one to compare with, if there is one.
+    pub fn each_report<S: Sampling<R>>(
         &mut self,
-        mut read: impl FnMut() -> anyhow::Result<Snapshot>,
-        report: impl Fn(&Snapshot, Option<(&Snapshot, Duration)>) -> R,
+        read: impl FnMut(Purpose) -> anyhow::Result<Snapshot>,
+        report: impl Fn(&Snapshot, Option<Earlier>) -> R,
+        samples: S,
     ) -> anyhow::Result<()> {
-        let Timing::Watch { interval, count } = self.timing else {
-            let now = read()?;
-            return self.write(report(&now, None), None, "");
+        let add = |samples: &mut S, now: Snapshot, _| samples.add(&report(&now, None));
+        let fill = |samples: &mut S, _: &Snapshot, last: &mut R| samples.fill(last);
+        self.each_report_on(read, &report, samples, add, fill)
+    }
+
+    /// [`Session::each_report`] with samples of snapshots. `add` gets the time since the previous
+    /// sample, `fill` the last snapshot and the report on it.
+    pub fn each_report_on<S>(
+        &mut self,
+        mut read: impl FnMut(Purpose) -> anyhow::Result<Snapshot>,
+        report: impl Fn(&Snapshot, Option<Earlier>) -> R,
+        mut samples: S,
+        add: impl Fn(&mut S, Snapshot, Duration),
+        fill: impl FnOnce(&mut S, &Snapshot, &mut R),
+    ) -> anyhow::Result<()> {
+        let (total, every) = match self.timing {
+            Timing::Sample { total, every } => (total, every),
+            Timing::Watch { interval, count } => return self.watch(read, report, interval, count),
+            Timing::Once => {
+                let now = read(Purpose::Report)?;
+                return self.write(report(&now, None), None, "");
+            }
         };
+        let begun = Instant::now();
+        let first = read(Purpose::Sample)?;
+        sample(total, every, |since| {
+            add(&mut samples, read(Purpose::Sample)?, since);
+            Ok(())
+        })?;
+        let elapsed = begun.elapsed();
+        let last = read(Purpose::Report)?;
+        let mut report = report(&last, Some((&first, elapsed)));
+        fill(&mut samples, &last, &mut report);
+        self.write(report, Some(elapsed), "")
+    }
+
+    fn watch(
+        &mut self,
+        mut read: impl FnMut(Purpose) -> anyhow::Result<Snapshot>,
+        report: impl Fn(&Snapshot, Option<Earlier>) -> R,
+        interval: Duration,
+        count: Option<u64>,
+    ) -> anyhow::Result<()> {
         self.sink.open_screen().context("opening the screen")?;
         let mut waiter =
             Waiter::new(self.sink.screen().is_some()).context("watching for signals")?;
@@ -88,7 +141,7 @@ impl<R: Listed> Session<R> {
         let (mut before, mut last): (Option<Snapshot>, Option<Snapshot>) = (None, None);
         for reading in 1.. {
             let taken = Instant::now();
-            let now = read()?;
+            let now = read(Purpose::Report)?;
             if last.as_ref().is_some_and(|last| now.renews(last)) {
                 before = last.take();
             }
@@ -110,66 +163,12 @@ impl<R: Listed> Session<R> {
         self.sink.close_screen().context("closing the screen")
     }
 
-    /// Writes one report, one per interval, or one on many samples. `read` gets the purpose of the
-    /// snapshot.
-    pub fn each_report(
-        &mut self,
-        mut read: impl FnMut(Purpose) -> anyhow::Result<Snapshot>,
-        report: impl Fn(&Snapshot, Option<(&Snapshot, Duration)>) -> R,
-        mut samples: impl Sampling<R>,
-    ) -> anyhow::Result<()> {
-        let Timing::Sample { total, every } = self.timing else {
-            return self.each_reading(|| read(Purpose::Report), report);
-        };
-        let begun = Instant::now();
-        let first = read(Purpose::Sample)?;
-        self.each_sample(total, every, |_| {
-            samples.add(&report(&read(Purpose::Sample)?, None));
-            Ok(())
-        })?;
-        let elapsed = begun.elapsed();
-        let mut last = report(&read(Purpose::Report)?, Some((&first, elapsed)));
-        samples.fill(&mut last);
-        self.write(last, Some(elapsed), "")
-    }
-
-    /// Takes samples for as long as was asked, or until stopped. `sample` gets the time since the
-    /// previous one.
-    pub fn each_sample(
-        &mut self,
-        total: Duration,
-        every: Duration,
-        mut sample: impl FnMut(Duration) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
-        let mut waiter = Waiter::new(false).context("watching for signals")?;
-        announce_sampling(total, every)?;
-        let end = Instant::now() + total;
-        let mut last = Instant::now();
-        let mut due = last;
-        loop {
-            let now = Instant::now();
-            sample(now - last)?;
-            last = now;
-            // After a late sample the next one is a whole interval away, not immediate.
-            due = (due + every).max(now + every.min(now.saturating_duration_since(due)));
-            if due > end || wait_until(&mut waiter, due)? == Woken::Stop {
-                return Ok(());
-            }
-        }
-    }
-
-    pub fn write(
-        &mut self,
-        report: R,
-        elapsed: Option<Duration>,
-        head: &str,
-    ) -> anyhow::Result<()> {
+    fn write(&mut self, report: R, elapsed: Option<Duration>, head: &str) -> anyhow::Result<()> {
         let written = self.sink.report(report, elapsed, head);
         written.context("writing the report")
     }
 
-    /// Waits for the next reading; redraws when the terminal changes. `false` when it is time to
-    /// stop.
+    /// Waits for the next reading and redraws when the terminal changes; `false` after a stop.
     fn wait(
         &mut self,
         waiter: &mut Waiter,
@@ -202,19 +201,36 @@ impl<R: Listed> Session<R> {
     fn head(&self, interval: Duration, reading: u64) -> String {
         let time = jiff::Zoned::now().strftime("%F %H:%M:%S");
         let every = interval.as_secs_f64();
-        let quit = if self.sink.screen().is_some() {
-            "; q quits"
-        } else {
-            ""
-        };
-        format!(
-            "{}  {time}  every {every}s  (reading {reading}{quit})",
-            self.host
-        )
+        let quit = self.sink.screen().map_or("", |_| "; q quits");
+        let host = &self.host;
+        format!("{host}  {time}  every {every}s  (reading {reading}{quit})")
     }
 }
 
-/// Waits for the time or a stop. Nothing else matters while nothing is shown.
+/// Takes samples for this long, or until stopped. `take` gets the time since the previous sample.
+fn sample(
+    total: Duration,
+    every: Duration,
+    mut take: impl FnMut(Duration) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut waiter = Waiter::new(false).context("watching for signals")?;
+    announce_sampling(total, every)?;
+    let end = Instant::now() + total;
+    let mut last = Instant::now();
+    let mut due = last;
+    loop {
+        let now = Instant::now();
+        take(now - last)?;
+        last = now;
+        // After a late sample the next one is a whole interval away, not immediate.
+        due = (due + every).max(now + every.min(now.saturating_duration_since(due)));
+        if due > end || wait_until(&mut waiter, due)? == Woken::Stop {
+            return Ok(());
+        }
+    }
+}
+
+/// Waits for the deadline or a stop. Nothing else matters while nothing is shown.
 fn wait_until(waiter: &mut Waiter, due: Instant) -> anyhow::Result<Woken> {
     loop {
         match waiter.until(due).context("waiting")? {
@@ -224,7 +240,6 @@ fn wait_until(waiter: &mut Waiter, due: Instant) -> anyhow::Result<Woken> {
     }
 }
 
-/// Explains to a person why nothing happens for a while.
 fn announce_sampling(total: Duration, every: Duration) -> io::Result<()> {
     let mut stderr = io::stderr();
     if !stderr.is_terminal() {

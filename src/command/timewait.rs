@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sockdiag::{
     analysis::timewait::{By, Samples, Selection, TimewaitReport, report},
     collect::{Collector, Needs, OwnerNeeds},
 };
 
 use super::{
-    Described, FamilyArgs, Outcome, OutputArgs, OwnerArgs, PlaceArgs, Purpose, Session, Subcommand,
-    TimeArgs, collect_only, ensure_read,
+    Described, FamilyArgs, Outcome, OwnerArgs, ReportArgs, Session, Subcommand, collect,
+    ensure_read,
+    options::{Choices, one_of},
 };
 use crate::render::View;
 
-/// A sample walks all sockets of the host.
+/// A sample scans all sockets of the host.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
@@ -26,55 +27,43 @@ Examples:
 
 The end that closes a connection first keeps it in TIME_WAIT for a minute. That is harmless unless \
 the ports towards one destination run out (`sockdiag ports`) or there are more than \
-net.ipv4.tcp_max_tw_buckets: then the kernel drops the TIME_WAIT state at once. `buckets` are what \
-that limit counts, `lost` the connections for which there was none, `draining` how many expire per \
-second over the next ten seconds. A TIME_WAIT socket has no owner: LIKELY OWNER is the owner of the \
-listener, or of a live connection to the same destination.")]
+net.ipv4.tcp_max_tw_buckets: then the kernel closes further connections without TIME_WAIT. In the \
+heading, `buckets` are the sockets that this limit counts, `lost` the connections closed without \
+one, and `draining` the sockets that expire per second over the next ten seconds. A TIME_WAIT \
+socket has no owner: LIKELY OWNER is the owner of the listener, or of a live connection to the same \
+destination.")]
 pub struct TimewaitArgs {
-    /// One row for each
-    #[arg(long, value_enum, value_name = "WHAT", default_value = "service")]
-    by: ByArg,
+    /// Show one row per WHAT
+    #[arg(long, value_name = "WHAT", default_value = "service", value_parser = one_of(BY))]
+    by: By,
     #[command(flatten)]
     family: FamilyArgs,
     #[command(flatten)]
     owners: OwnerArgs,
     #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    time: TimeArgs,
-    #[command(flatten)]
-    place: PlaceArgs,
+    report: ReportArgs,
 }
 
-/// `--by`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ByArg {
-    /// The service: the destination of a client, the listener of a server
-    Service,
-    /// The peer's address, and its port where that is a service's
-    Destination,
-    /// The peer's port, where it is a service's
-    Dport,
-    /// The local address
-    Source,
-    /// The local port, where it is a service's
-    Sport,
-    /// The listener that the connections came in at
-    Listener,
-}
-
-impl From<ByArg> for By {
-    fn from(by: ByArg) -> Self {
-        match by {
-            ByArg::Service => By::Service,
-            ByArg::Destination => By::Destination,
-            ByArg::Dport => By::Dport,
-            ByArg::Source => By::Source,
-            ByArg::Sport => By::Sport,
-            ByArg::Listener => By::Listener,
-        }
-    }
-}
+const BY: Choices<By> = &[
+    (
+        "service",
+        By::Service,
+        "Destination of outgoing connections, listener of incoming ones",
+    ),
+    (
+        "destination",
+        By::Destination,
+        "Address of the peer, and its port if that is a service's",
+    ),
+    ("dport", By::Dport, "Port of the peer, if it is a service's"),
+    ("source", By::Source, "Local address"),
+    ("sport", By::Sport, "Local port, if it is a service's"),
+    (
+        "listener",
+        By::Listener,
+        "Listener that accepted the connections",
+    ),
+];
 
 impl Subcommand for TimewaitArgs {
     const NAME: &'static str = "timewait";
@@ -83,12 +72,11 @@ impl Subcommand for TimewaitArgs {
     const REPORT: Option<Described> = Described::of::<TimewaitReport>();
 
     fn run(self) -> anyhow::Result<Outcome> {
-        let timing = self.time.timing(SAMPLE_EVERY);
-        let mut session = Session::new(&self.output, timing, View::default())?;
-        let kernel = self.place.kernel();
-        let namespaces = self.place.namespaces(&kernel)?;
+        let mut session = Session::new(&self.report, SAMPLE_EVERY, View::default())?;
+        let kernel = self.report.place.kernel();
+        let namespaces = self.report.place.namespaces(&kernel)?;
         let selection = Selection {
-            by: self.by.into(),
+            by: self.by,
             families: self.family.families(),
         };
         let needs = Needs {
@@ -101,14 +89,10 @@ impl Subcommand for TimewaitArgs {
             ..Needs::timewait()
         };
         let mut collector = Collector::new(kernel, needs.clone()).within(namespaces);
-        let needs = |purpose| match purpose {
-            Purpose::Report => &needs,
-            Purpose::Sample => &samples,
-        };
         session.each_report(
             |purpose| {
                 let doing = "counting TIME_WAITs";
-                let snapshot = collect_only(&mut collector, needs(purpose), doing)?;
+                let snapshot = collect(&mut collector, purpose.pick(&needs, &samples), doing)?;
                 ensure_read(snapshot, |namespace| namespace.time_waits.is_some())
             },
             |now, before| report(now, before, selection),

@@ -22,7 +22,7 @@ use signal_hook::{
 /// Why the wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Woken {
-    /// The time has come.
+    /// The deadline.
     Time,
     /// Ctrl-C, SIGTERM, a hang-up or the key `q`.
     Stop,
@@ -34,30 +34,30 @@ pub enum Woken {
 
 /// Turns signals into readable descriptors while it lives.
 pub struct Waiter {
-    stop: UnixStream,
-    resized: UnixStream,
-    suspend: Option<UnixStream>,
+    /// The first one is for [`Woken::Stop`].
+    signals: Vec<(Woken, UnixStream)>,
     keys: bool,
 }
 
 impl Waiter {
     /// Listens for signals; for keys and Ctrl-Z only when a screen is open.
     pub fn new(screen: bool) -> io::Result<Self> {
+        let mut signals = vec![
+            (Woken::Stop, on(&[SIGINT, SIGTERM, SIGHUP, SIGQUIT])?),
+            (Woken::Resized, on(&[SIGWINCH])?),
+        ];
+        if screen {
+            signals.push((Woken::Suspend, on(&[SIGTSTP])?));
+        }
         let keys = screen && io::IsTerminal::is_terminal(&stdin());
-        Ok(Waiter {
-            stop: on(&[SIGINT, SIGTERM, SIGHUP, SIGQUIT])?,
-            resized: on(&[SIGWINCH])?,
-            suspend: screen.then(|| on(&[SIGTSTP])).transpose()?,
-            keys,
-        })
+        Ok(Waiter { signals, keys })
     }
 
     /// Becomes readable when it is time to stop.
     pub fn stop_signal(&self) -> BorrowedFd<'_> {
-        self.stop.as_fd()
+        self.signals[0].1.as_fd()
     }
 
-    /// Waits until then.
     pub fn until(&mut self, deadline: Instant) -> io::Result<Woken> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -72,53 +72,33 @@ impl Waiter {
 
     fn poll(&mut self, longest: Duration) -> io::Result<Option<Woken>> {
         let standard_input = stdin();
-        let mut watched = vec![
-            (Woken::Stop, PollFd::new(&self.stop, PollFlags::IN)),
-            (Woken::Resized, PollFd::new(&self.resized, PollFlags::IN)),
-        ];
-        watched.extend(
-            self.suspend
-                .as_ref()
-                .map(|pipe| (Woken::Suspend, PollFd::new(pipe, PollFlags::IN))),
-        );
-        let signals = watched.len();
-        if self.keys {
-            watched.push((Woken::Stop, PollFd::new(&standard_input, PollFlags::IN)));
-        }
-        let (meanings, mut fds): (Vec<_>, Vec<_>) = watched.into_iter().unzip();
+        let signals = self.signals.iter();
+        let signals = signals.map(|(_, pipe)| PollFd::new(pipe, PollFlags::IN));
+        let keys = self
+            .keys
+            .then(|| PollFd::new(&standard_input, PollFlags::IN));
+        let mut fds: Vec<_> = signals.chain(keys).collect();
         let timeout = Timespec::try_from(longest).map_err(io::Error::other)?;
         match poll(&mut fds, Some(&timeout)) {
             Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(None),
             Ok(_) => {}
             Err(errno) => return Err(errno.into()),
         }
-        let ready = fds.iter().position(|fd| !fd.revents().is_empty());
-        drop(fds);
-        Ok(match ready {
-            Some(key) if key >= signals => self.key()?.then_some(Woken::Stop),
-            Some(signal) => {
-                self.drain(meanings[signal])?;
-                Some(meanings[signal])
-            }
-            None => None,
-        })
-    }
-
-    /// Empties the pipe, so that one signal wakes once.
-    fn drain(&mut self, woken: Woken) -> io::Result<()> {
-        let mut buffer = [0; 64];
-        let pipe = match woken {
-            Woken::Resized => &mut self.resized,
-            Woken::Suspend => match &mut self.suspend {
-                Some(pipe) => pipe,
-                None => return Ok(()),
-            },
-            Woken::Stop | Woken::Time => &mut self.stop,
+        let Some(ready) = fds.iter().position(|fd| !fd.revents().is_empty()) else {
+            return Ok(None);
         };
-        pipe.read(&mut buffer).map(drop)
+        drop(fds);
+        match self.signals.get_mut(ready) {
+            None => Ok(self.key()?.then_some(Woken::Stop)),
+            Some((woken, pipe)) => {
+                // Empties the pipe, so that one signal wakes once.
+                _ = pipe.read(&mut [0; 64])?;
+                Ok(Some(*woken))
+            }
+        }
     }
 
-    /// Whether `q` was typed. At the end of input there is nobody to type.
+    /// Whether `q` was typed. At the end of input no more keys are read.
     fn key(&mut self) -> io::Result<bool> {
         let mut buffer = [0; 64];
         let read = rustix::io::read(stdin(), &mut buffer).unwrap_or(0);

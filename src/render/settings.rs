@@ -11,7 +11,7 @@ use super::{
 /// Output formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Columns for people
+    /// Aligned columns
     Table,
     /// One JSON object per line
     Json,

@@ -7,3 +7,37 @@ mod time;
 pub use output::{FormatArgs, OutputArgs, wants_columns};
 pub use select::{FamilyArgs, NameArgs, OwnedByArgs, OwnerArgs, PlaceArgs};
 pub use time::{TimeArgs, Timing, duration};
+
+use clap::{
+    Args,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
+
+// What every report has.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    pub time: TimeArgs,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+/// The values of a flag: what is typed, what it stands for, and its help.
+pub type Choices<T> = &'static [(&'static str, T, &'static str)];
+
+/// Parses one of these values.
+pub fn one_of<T>(choices: Choices<T>) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    let described = choices
+        .iter()
+        .map(|(name, _, help)| PossibleValue::new(*name).help(*help));
+    PossibleValuesParser::new(described).map(move |typed| {
+        let mut choices = choices.iter();
+        let chosen = choices.find(|(name, ..)| *name == typed);
+        chosen.expect("clap accepts only these names").1
+    })
+}

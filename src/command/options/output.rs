@@ -7,7 +7,7 @@ use crate::{
     render::{Colour, Format, Settings},
 };
 
-// How every answer is written.
+// How every report is written.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct FormatArgs {
@@ -23,7 +23,7 @@ pub struct FormatArgs {
     /// Print JSON, one object per line (= --output json)
     #[arg(long, conflicts_with = "output")]
     json: bool,
-    /// Show these columns (comma-separated); `help` lists them
+    /// Show only these columns (comma-separated); `--columns help` lists them
     #[arg(long, value_name = "LIST", value_hint = ValueHint::Other, value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     columns: Option<Vec<String>>,
     /// Omit the header line
@@ -58,13 +58,13 @@ impl FormatArgs {
     }
 }
 
-// How a report is written that has an end, and so an order.
+// How a report is written whose rows can be sorted.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
     #[command(flatten)]
     format: FormatArgs,
-    /// Sort by this column, largest first; `-KEY` reverses the order; `help` lists the columns
+    /// Sort by this column, largest first; `-KEY` reverses the order; `--sort help` lists the keys
     #[arg(long, value_name = "KEY", allow_hyphen_values = true, value_hint = ValueHint::Other, value_parser = NonEmptyStringValueParser::new())]
     sort: Option<String>,
     /// Show only the first N rows
@@ -73,7 +73,7 @@ pub struct OutputArgs {
     /// Show cause, remedy and evidence of each finding, and explain the columns
     #[arg(short, long)]
     verbose: bool,
-    /// Omit what could not be seen; -qq omits everything but the table
+    /// Omit the notes on what could not be read; -qq omits everything but the table
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "verbose")]
     quiet: u8,
 }
@@ -90,15 +90,13 @@ impl OutputArgs {
             quiet: self.quiet,
             verbose: self.verbose,
             sort: self.sort.clone(),
-            top: self
-                .top
-                .map(|top| usize::try_from(top).unwrap_or(usize::MAX)),
+            top: self.top.map(|top| top as usize),
             ..settings
         })
     }
 }
 
-/// The list of columns is asked for, not a report.
+/// Whether the list of columns is asked for instead of a report.
 pub fn wants_columns(matches: &ArgMatches) -> bool {
     let flags = ["columns", "sort"].into_iter();
     let named = flags.flat_map(|flag| matches.try_get_many::<String>(flag).ok().flatten());

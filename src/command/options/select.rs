@@ -1,14 +1,16 @@
-//! Flags that restrict what is shown, and that say where it is read.
+//! Flags that restrict what is shown, and where it is read.
 
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueHint};
 use sockdiag::{
     collect::{Namespaces, OwnerNeeds},
     model::{Families, Family},
     source::Kernel,
 };
+
+use super::{Choices, one_of};
 
 // Sockets of which IP version.
 #[derive(Debug, Args)]
@@ -22,7 +24,6 @@ pub struct FamilyArgs {
 }
 
 impl FamilyArgs {
-    /// The one that was chosen.
     pub fn only(&self) -> Option<Family> {
         match (self.ipv4, self.ipv6) {
             (true, _) => Some(Family::V4),
@@ -31,7 +32,6 @@ impl FamilyArgs {
         }
     }
 
-    /// Both unless one was chosen.
     pub fn families(&self) -> Families {
         Families {
             v4: !self.ipv6,
@@ -55,7 +55,6 @@ pub struct OwnedByArgs {
 }
 
 impl OwnedByArgs {
-    /// The user's id.
     pub fn uid(&self) -> anyhow::Result<Option<u32>> {
         let id = |name: &String| {
             let by_name = || uzers::get_user_by_name(name).map(|user| user.uid());
@@ -65,7 +64,7 @@ impl OwnedByArgs {
         self.user.as_ref().map(id).transpose()
     }
 
-    /// The process that was named must exist when the program starts.
+    /// Fails when `--process` matches nothing at the start.
     pub fn check(&self, kernel: &Kernel) -> anyhow::Result<()> {
         if let Some(process) = &self.process {
             let exists = kernel.has_process(process);
@@ -75,7 +74,7 @@ impl OwnedByArgs {
     }
 }
 
-// Names for numbers.
+// Names instead of numbers.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct NameArgs {
@@ -84,7 +83,7 @@ pub struct NameArgs {
     pub resolve: bool,
 }
 
-// Which host, or part of it, is read.
+// Which part of which host is read.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where")]
 pub struct PlaceArgs {
@@ -103,12 +102,11 @@ pub struct PlaceArgs {
 }
 
 impl PlaceArgs {
-    /// Where /proc is.
     pub fn kernel(&self) -> Kernel {
         Kernel::with_proc_root(&self.proc_root)
     }
 
-    /// The namespaces that were named; the program's own unless one was.
+    /// The program's own namespace unless `--netns` names others.
     pub fn namespaces(&self, kernel: &Kernel) -> anyhow::Result<Namespaces> {
         Ok(match self.netns.as_deref() {
             None => Namespaces::own(kernel),
@@ -121,31 +119,32 @@ impl PlaceArgs {
 #[derive(Debug, Args)]
 pub struct OwnerArgs {
     /// How far to search for the processes that own a socket
-    #[arg(long, value_enum, value_name = "HOW", default_value = "auto")]
-    owners: OwnersArg,
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = one_of(OWNERS))]
+    owners: OwnerNeeds,
     /// Do not search for owners (= --owners none)
     #[arg(long, conflicts_with = "owners")]
     no_owners: bool,
 }
 
-/// `--owners`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum OwnersArg {
-    /// Low descriptors of every process, then the rest for up to 250 ms
-    Auto,
-    /// Every descriptor of every process
-    All,
-    /// No search
-    None,
-}
+const OWNERS: Choices<OwnerNeeds> = &[
+    (
+        "auto",
+        OwnerNeeds::Auto,
+        "Search low descriptors of every process, then the others for up to 250 ms",
+    ),
+    (
+        "all",
+        OwnerNeeds::All,
+        "Search every descriptor of every process",
+    ),
+    ("none", OwnerNeeds::None, "Do not search"),
+];
 
 impl OwnerArgs {
     pub fn needs(&self) -> OwnerNeeds {
-        match self.owners {
-            _ if self.no_owners => OwnerNeeds::None,
-            OwnersArg::None => OwnerNeeds::None,
-            OwnersArg::Auto => OwnerNeeds::Auto,
-            OwnersArg::All => OwnerNeeds::All,
+        match self.no_owners {
+            true => OwnerNeeds::None,
+            false => self.owners,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Flags that say when readings are made, and durations.
+//! Flags for the times of readings, and the format of durations.
 
 use std::time::Duration;
 
@@ -10,37 +10,37 @@ use crate::{
     render::{Format, Settings},
 };
 
-// When readings are made.
+// When to read.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Repetition")]
 pub struct TimeArgs {
     /// Refresh every SECONDS (default 2)
     #[arg(short, long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2", value_parser = duration)]
     watch: Option<Duration>,
-    /// Stop after N refreshes
+    /// Stop after N readings
     #[arg(short, long, value_name = "N", requires = "watch", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Sample for this long, then report min/mean/p95/max
     #[arg(long = "for", value_name = "DURATION", conflicts_with = "watch", value_parser = duration)]
     sample_for: Option<Duration>,
-    /// Time between samples (default 20ms; 1s where a sample is expensive)
+    /// Time between samples (default 20ms in queues and counters, otherwise 1s)
     #[arg(long, value_name = "DURATION", requires = "sample_for", value_parser = duration)]
     every: Option<Duration>,
 }
 
-/// When readings are made, as one choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timing {
-    /// One reading.
     Once,
-    /// A reading every `interval`.
+    /// `count` readings; `None`: until stopped.
     Watch {
         interval: Duration,
-        /// How many; `None`: until stopped.
         count: Option<u64>,
     },
     /// Many quick samples, and one report on them.
-    Sample { total: Duration, every: Duration },
+    Sample {
+        total: Duration,
+        every: Duration,
+    },
 }
 
 impl Timing {
@@ -59,7 +59,7 @@ impl Timing {
 }
 
 impl TimeArgs {
-    /// What was chosen; samples are `every` so long apart unless it was said.
+    /// `every` is the default of `--every`.
     pub fn timing(&self, every: Duration) -> Timing {
         match (self.watch, self.sample_for) {
             (Some(interval), _) => Timing::Watch {
@@ -86,8 +86,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     let duration = seconds.or_else(with_unit);
     let duration = duration.filter(|duration| sensible.contains(duration));
     duration.ok_or_else(|| {
-        "expected a duration greater than 0, as 250ms, 10s or 1h; a bare number is seconds"
-            .to_owned()
+        "expected a duration such as 250ms, 10s or 1h; a bare number is seconds".to_owned()
     })
 }
 
