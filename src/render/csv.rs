@@ -11,7 +11,7 @@ use super::{
     table::{Column, Tabular, View, columns},
 };
 
-/// One record per row. The header is written once, however many reports follow each other.
+/// One record per row. The header is written once, before the first report.
 pub struct Csv<R: 'static> {
     columns: Vec<&'static Column<R>>,
     view: View,
@@ -25,12 +25,9 @@ impl<R> Csv<R> {
         view: View,
         named: Option<Vec<&'static str>>,
     ) -> Self {
-        let columns = match named {
-            Some(keys) => columns(T::COLUMNS, &keys),
-            None => T::for_programs(),
-        };
+        let named = named.map(|keys| columns(T::COLUMNS, &keys));
         Csv {
-            columns,
+            columns: named.unwrap_or_else(T::for_programs),
             view,
             owes_header: header,
         }

@@ -11,7 +11,7 @@ use super::text;
 
 /// How many findings of one id are listed, the rest being counted.
 const LISTED: usize = 3;
-/// What two lines are measured by on a narrower terminal, too.
+/// Width of the two lines, on a narrower terminal too.
 const COLUMNS: usize = 80;
 
 /// Each in brief or, with `detail`, with its cause, remedies and evidence.
@@ -27,10 +27,8 @@ pub fn lines(findings: &[Finding], width: Option<usize>, detail: bool) -> Vec<St
             false => {}
         }
     }
-    let more = counts
-        .iter()
-        .filter(|(_, count)| !detail && **count > LISTED);
-    lines.extend(more.map(|(id, count)| {
+    counts.retain(|_, count| !detail && *count > LISTED);
+    lines.extend(counts.iter().map(|(id, count)| {
         let more = count - LISTED;
         format!("{more} more of {id} (-v and --json list all)")
     }));
@@ -40,13 +38,9 @@ pub fn lines(findings: &[Finding], width: Option<usize>, detail: bool) -> Vec<St
 /// With its first remedy where that fits, and the first command to type next.
 fn brief(finding: &Finding, width: Option<usize>) -> String {
     let remedy = finding.remedy.first();
-    let remedy = remedy
-        .map(|remedy| format!("; {remedy}"))
-        .unwrap_or_default();
+    let remedy = remedy.map_or(String::new(), |remedy| format!("; {remedy}"));
     let next = finding.next.first();
-    let next = next
-        .map(|next| format!("; next: {next}"))
-        .unwrap_or_default();
+    let next = next.map_or(String::new(), |next| format!("; next: {next}"));
     let line = |message: &str, remedy: &str| {
         text::escape(&format!("{}{message}{remedy}{next}", head(finding)))
     };
@@ -62,24 +56,18 @@ fn brief(finding: &Finding, width: Option<usize>) -> String {
 }
 
 fn detailed(finding: &Finding) -> Vec<String> {
-    let mut lines = vec![format!(
-        "{}{} ({})",
-        head(finding),
-        finding.message,
-        finding.id
-    )];
     let cause = if finding.inferred { "likely" } else { "why" };
-    lines.extend(
-        finding
-            .cause
-            .iter()
-            .map(|text| format!("  {cause:<6} {text}")),
-    );
-    lines.extend(finding.remedy.iter().map(|text| format!("  do     {text}")));
     let evidence: Vec<String> = finding.evidence.iter().map(seen).collect();
-    lines.extend((!evidence.is_empty()).then(|| format!("  seen   {}", evidence.join(", "))));
-    lines.extend(finding.next.iter().map(|text| format!("  next   {text}")));
-    lines.iter().map(|line| text::escape(line)).collect()
+    let evidence = (!evidence.is_empty()).then(|| evidence.join(", "));
+    let causes = finding.cause.iter().map(|text| (cause, text));
+    let details = causes
+        .chain(finding.remedy.iter().map(|text| ("do", text)))
+        .chain(evidence.iter().map(|text| ("seen", text)))
+        .chain(finding.next.iter().map(|text| ("next", text)))
+        .map(|(label, text)| format!("  {label:<6} {text}"));
+    let first = format!("{}{} ({})", head(finding), finding.message, finding.id);
+    let lines = std::iter::once(first).chain(details);
+    lines.map(|line| text::escape(&line)).collect()
 }
 
 /// `critical: 0.0.0.0:8080 in web: `
@@ -91,9 +79,7 @@ fn head(finding: &Finding) -> String {
     };
     let name = finding.netns.as_ref().and_then(|netns| netns.name.as_ref());
     let elsewhere = name.filter(|name| !finding.subject.ends_with(*name));
-    let place = elsewhere
-        .map(|name| format!(" in {name}"))
-        .unwrap_or_default();
+    let place = elsewhere.map_or(String::new(), |name| format!(" in {name}"));
     format!("{severity}: {}{place}: ", finding.subject)
 }
 

@@ -13,7 +13,7 @@ use super::{
     table::Tabular,
 };
 
-/// What stands around every report.
+/// The members that every report has in common, and the report.
 #[derive(Serialize, schemars::JsonSchema)]
 struct Envelope<'a, R> {
     /// `sockdiag/NAME/vVERSION`
@@ -26,7 +26,7 @@ struct Envelope<'a, R> {
     kernel: &'a str,
     /// Milliseconds since the reading that changes and rates compare with; `null` on the first.
     elapsed_ms: Option<u64>,
-    /// What could not be seen.
+    /// What could not be read.
     incomplete: &'a [Incomplete],
     /// What the report concludes, the worst first.
     findings: &'a [Finding],
@@ -37,26 +37,18 @@ struct Envelope<'a, R> {
 /// One object per report; of a stream, one per row and one for the summary.
 pub struct Json {
     host: Host,
+    /// Each row is an object of its own.
     rows_are_lines: bool,
     /// Reused for each line: many small writes cost more than one large copy.
     line: Vec<u8>,
 }
 
 impl Json {
-    /// Each report holds its rows.
-    pub fn of_reports(host: Host) -> Self {
+    pub fn new(host: Host, rows_are_lines: bool) -> Self {
         Json {
             host,
-            rows_are_lines: false,
+            rows_are_lines,
             line: Vec::new(),
-        }
-    }
-
-    /// Each row is an object of its own.
-    pub fn of_lines(host: Host) -> Self {
-        Json {
-            rows_are_lines: true,
-            ..Json::of_reports(host)
         }
     }
 
@@ -93,8 +85,8 @@ impl<T: Tabular> Writer<T> for Json {
     }
 
     fn end(&mut self, out: &mut Out, report: &T, moment: &Moment) -> io::Result<()> {
-        let around = (report.incomplete(), report.findings());
-        self.write::<T, _>(out, report, around, moment)
+        let common = (report.incomplete(), report.findings());
+        self.write::<T, _>(out, report, common, moment)
     }
 }
 

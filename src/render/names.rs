@@ -1,5 +1,5 @@
 //! Names for numbers (`-r`): hosts and services through the system's resolver, users from its
-//! database. Each is asked once.
+//! database. Each host and service is looked up once.
 
 use std::{
     cell::RefCell,
@@ -20,15 +20,14 @@ pub fn local(local: &LocalReport) -> String {
         return local.to_string();
     };
     let socket = SocketAddr::new(*address, *port);
-    ADDRESSES.with_borrow_mut(|known| {
-        known
-            .entry(socket)
-            .or_insert_with(|| look_up(*address, socket, local))
-            .clone()
-    })
+    let look_up = || match dns_lookup::getnameinfo(&socket, 0) {
+        Ok((_, service)) if address.is_unspecified() => format!("*:{service}"),
+        Ok((host, service)) => format!("{host}:{service}"),
+        Err(_) => local.to_string(),
+    };
+    ADDRESSES.with_borrow_mut(|known| known.entry(socket).or_insert_with(look_up).clone())
 }
 
-/// One end of a connection, resolved.
 pub fn address(end: Address) -> String {
     local(&LocalReport::Inet {
         address: end.address,
@@ -41,14 +40,6 @@ pub fn address(end: Address) -> String {
 pub fn host(address: IpAddr) -> String {
     let look_up = || dns_lookup::lookup_addr(&address).unwrap_or_else(|_| address.to_string());
     HOSTS.with_borrow_mut(|known| known.entry(address).or_insert_with(look_up).clone())
-}
-
-fn look_up(address: IpAddr, socket: SocketAddr, local: &LocalReport) -> String {
-    match dns_lookup::getnameinfo(&socket, 0) {
-        Ok((_, service)) if address.is_unspecified() => format!("*:{service}"),
-        Ok((host, service)) => format!("{host}:{service}"),
-        Err(_) => local.to_string(),
-    }
 }
 
 /// The user's login name, else the number.

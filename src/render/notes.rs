@@ -13,7 +13,7 @@ pub struct Notes {
     pub findings: usize,
 }
 
-/// The notes on a report. `explained` are the columns to explain.
+/// `explained` are the columns to explain.
 pub fn notes<T: Tabular>(
     report: &T,
     view: &View,
@@ -48,12 +48,9 @@ pub fn fit(lines: Vec<String>, width: Option<usize>) -> Vec<String> {
     }
 }
 
-/// Says what could not be seen.
-pub fn not_seen(missing: &Incomplete) -> String {
-    let count = missing
-        .count
-        .map(|count| format!(" ({count})"))
-        .unwrap_or_default();
+fn not_seen(missing: &Incomplete) -> String {
+    let count = missing.count;
+    let count = count.map_or(String::new(), |count| format!(" ({count})"));
     format!("not seen: {}{count}: {}", missing.what, missing.why)
 }
 

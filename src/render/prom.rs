@@ -20,10 +20,10 @@ impl<T: Tabular> Writer<T> for Prom {
     }
 }
 
-/// Names and values; a name is an identifier, a value any text.
+/// Names, which must be identifiers, and values.
 pub type Labels = Vec<(&'static str, String)>;
 
-/// A metric, made of rows of one type. An entry of a static table, as a column is.
+/// A metric of rows of one type: an entry of a static table, like a column.
 pub struct Series<R: 'static> {
     name: &'static str,
     kind: &'static str,
@@ -89,19 +89,16 @@ pub fn write<'a, R>(
             let Some(value) = (series.value)(row) else {
                 continue;
             };
-            let combined = samples.entry((series.labels)(row));
-            combined
-                .and_modify(|sample| *sample = (series.combine)(*sample, value))
-                .or_insert(value);
+            let sample = samples.entry((series.labels)(row));
+            let sample = sample.and_modify(|sample| *sample = (series.combine)(*sample, value));
+            sample.or_insert(value);
         }
+        let (name, help, kind) = (series.name, series.help, series.kind);
         if !samples.is_empty() {
-            let Series {
-                name, help, kind, ..
-            } = series;
             writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}")?;
-            samples
-                .iter()
-                .try_for_each(|(labels, value)| sample(out, name, labels, *value))?;
+        }
+        for (labels, value) in &samples {
+            sample(out, name, labels, *value)?;
         }
     }
     Ok(())
@@ -117,10 +114,8 @@ fn sample(out: &mut dyn Write, name: &str, labels: &Labels, value: f64) -> io::R
 }
 
 fn escape(value: &str) -> String {
-    value
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
+    let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+    value.replace('\n', "\\n")
 }
 
 #[cfg(test)]

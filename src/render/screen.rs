@@ -26,34 +26,31 @@ static FOUND: Mutex<Option<Termios>> = Mutex::new(None);
 /// Leaving the alternate screen a second time would move the cursor.
 static OPEN: AtomicBool = AtomicBool::new(false);
 
-/// A table keeps its header, a row, and the number of the others.
+/// A table keeps its header, a row, and the count of the others.
 const FEWEST_LINES: usize = 3;
 
-/// An open screen, and its contents.
+#[derive(Default)]
 pub struct Screen {
+    /// The frame on the terminal.
     last: Vec<String>,
     shown: HashMap<(String, &'static str), Cell>,
     drawing: HashMap<(String, &'static str), Cell>,
 }
 
 impl Screen {
-    /// Opens it. Input is not echoed, and a panic closes it before its message is printed.
+    /// Opens the alternate screen without echo. A panic closes it before its message is printed.
     pub fn open() -> io::Result<Self> {
         let speak = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             close();
             speak(panic);
         }));
-        let screen = Screen {
-            last: Vec::new(),
-            shown: HashMap::new(),
-            drawing: HashMap::new(),
-        };
+        let screen = Screen::default();
         screen.resume()?;
         Ok(screen)
     }
 
-    /// Takes the terminal, at the start and after a suspension.
+    /// Takes over the terminal, at the start and after a suspension.
     pub fn resume(&self) -> io::Result<()> {
         silence_input();
         OPEN.store(true, Ordering::SeqCst);
@@ -65,7 +62,7 @@ impl Screen {
         write_out(&start)
     }
 
-    /// Closes it and returns the last frame.
+    /// Returns the last frame.
     pub fn close(mut self) -> Vec<String> {
         std::mem::take(&mut self.last)
     }
@@ -108,8 +105,7 @@ impl Screen {
             false => text::shorten(line, columns),
         };
         self.last = page(head, lines, notes, rows).iter().map(fitted).collect();
-        let page = &self.last;
-        for (index, line) in page.iter().enumerate() {
+        for (index, line) in self.last.iter().enumerate() {
             if index > 0 {
                 frame.write_all(b"\r\n")?;
             }
@@ -119,7 +115,7 @@ impl Screen {
                 frame.queue(Clear(ClearType::UntilNewLine))?;
             }
         }
-        if page.len() < rows {
+        if self.last.len() < rows {
             frame.write_all(b"\r\n")?;
             frame.queue(Clear(ClearType::FromCursorDown))?;
         }
@@ -143,35 +139,29 @@ fn page(head: &[String], lines: &[String], notes: &Notes, rows: usize) -> Vec<St
     page.push(String::new());
     let room = rows.saturating_sub(page.len());
     let for_lines = room - room_for(notes, room);
-    if lines.len() > for_lines {
-        let kept = for_lines.saturating_sub(1);
-        page.extend_from_slice(&lines[..kept]);
-        page.push(format!(
-            "… {} more (--top, --sort and filters choose)",
-            lines.len() - kept
-        ));
-    } else {
-        page.extend_from_slice(lines);
-    }
-    let notes = &notes.lines;
+    page.extend(cut(
+        lines,
+        for_lines,
+        "more (--top, --sort and filters choose)",
+    ));
     let left = rows.saturating_sub(page.len());
-    if left > 1 && !notes.is_empty() {
+    if left > 1 && !notes.lines.is_empty() {
         page.push(String::new());
-        let kept = if notes.len() < left {
-            notes.len()
-        } else {
-            left.saturating_sub(2)
-        };
-        page.extend_from_slice(&notes[..kept]);
-        if kept < notes.len() {
-            page.push(format!(
-                "… {} more lines (-q, or a larger terminal)",
-                notes.len() - kept
-            ));
-        }
+        let more = "more lines (-q, or a larger terminal)";
+        page.extend(cut(&notes.lines, left - 1, more));
     }
     page.truncate(rows);
     page
+}
+
+/// At most `room` lines, the last of which counts those that do not fit.
+fn cut(lines: &[String], room: usize, more: &str) -> Vec<String> {
+    if lines.len() <= room {
+        return lines.to_vec();
+    }
+    let kept = room.saturating_sub(1);
+    let count = format!("… {} {more}", lines.len() - kept);
+    [&lines[..kept], &[count]].concat()
 }
 
 /// With the empty line before the notes, and one that counts those left out.
@@ -201,8 +191,8 @@ fn silence_input() {
     }
 }
 
-/// Closes the screen if one is open. Writes to the descriptor itself, because another thread may
-/// hold the lock of stdout while this one panics.
+/// Closes the screen if one is open. Writes to the descriptor itself, as another thread may
+/// have locked stdout while this one panics.
 fn close() {
     if !OPEN.swap(false, Ordering::SeqCst) {
         return;
@@ -222,9 +212,8 @@ fn close() {
 }
 
 fn keep(found: Option<Termios>) -> Option<Termios> {
-    let mut kept = FOUND
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let kept = FOUND.lock();
+    let mut kept = kept.unwrap_or_else(|poisoned| poisoned.into_inner());
     std::mem::replace(&mut kept, found)
 }
 
@@ -293,11 +282,7 @@ mod tests {
 
     #[test]
     fn a_change_has_a_direction() {
-        let mut screen = Screen {
-            last: Vec::new(),
-            shown: HashMap::new(),
-            drawing: HashMap::new(),
-        };
+        let mut screen = Screen::default();
         let cell = |number| Cell::from(Value::Count(number));
         assert_eq!(screen.change("a", "drops", &cell(1), Rising::Bad), None);
         screen.shown = std::mem::take(&mut screen.drawing);

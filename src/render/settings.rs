@@ -22,7 +22,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// It has rows and columns, rather than one element per thing.
+    /// Whether the format has rows and columns.
     pub fn is_for_rows(self) -> bool {
         matches!(self, Format::Table | Format::Csv)
     }
@@ -32,9 +32,9 @@ impl Format {
 pub struct Settings {
     pub format: Format,
     pub colour: Colour,
-    /// Name the columns.
+    /// Write the names of the columns.
     pub header: bool,
-    /// 1 omits what could not be seen, 2 everything but the table.
+    /// 1 omits what could not be read, 2 everything but the table.
     pub quiet: u8,
     /// Explain findings and columns below a table, or show details below each line.
     pub verbose: bool,
@@ -47,14 +47,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Whether to use colors. Decided here, so that no library asks NO_COLOR again.
+    /// Whether to use colors. Decides for crossterm too, which would read NO_COLOR by itself.
     pub fn colours(&self) -> bool {
         let colours = self.colour.is_on(terminal_can_move());
         crossterm::style::force_color_output(colours);
         colours
     }
 
-    /// The columns that were named, if any were.
+    /// The keys of `--columns`.
     pub fn named<R>(
         &self,
         columns: &'static [Column<R>],
@@ -70,8 +70,8 @@ impl Settings {
         columns: &'static [Column<R>],
     ) -> Result<Option<(&'static Column<R>, bool)>, NoSuchColumn> {
         let find = |key: &String| match key.strip_prefix('-') {
-            Some(key) => Ok((named(columns, key)?, true)),
-            None => Ok((named(columns, key)?, false)),
+            Some(key) => named(columns, key).map(|column| (column, true)),
+            None => named(columns, key).map(|column| (column, false)),
         };
         self.sort.as_ref().map(find).transpose()
     }

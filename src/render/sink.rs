@@ -25,7 +25,6 @@ pub trait Writer<T: Tabular> {
         Ok(())
     }
 
-    /// Writes one row.
     fn row(&mut self, _: &mut Out, _: &T::Row, _: &Moment) -> io::Result<()> {
         Ok(())
     }
@@ -50,9 +49,8 @@ pub struct Host {
 /// When a reading was made.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {
-    /// Wall-clock time.
     pub time: jiff::Timestamp,
-    /// Time since the previous reading, with which changes and rates compare.
+    /// Time since the reading that changes and rates compare with.
     pub elapsed: Option<Duration>,
 }
 
@@ -76,26 +74,32 @@ pub struct Sink<T: Tabular> {
 }
 
 impl<T: Listed> Sink<T> {
-    /// For reports that hold their rows.
+    /// For reports that contain their rows.
     pub fn of_reports(settings: &Settings, view: View, host: Host) -> Result<Self, NoSuchColumn> {
         let named = settings.named(T::COLUMNS)?;
-        let table = Page::new(settings, view, named.clone());
-        let (table, json) = (Box::new(table), Json::of_reports(host));
+        let table = Box::new(Page::new(settings, view, named.clone()));
         Ok(Sink {
             order: settings.order(T::COLUMNS)?,
             top: settings.top,
-            ..Sink::new(settings, view, named, table, json)
+            ..Sink::new(settings, view, named, table, Json::new(host, false))
         })
     }
 
-    /// Writes a report, its rows sorted and cut as asked.
+    /// Writes a report with its rows in the order and number of `--sort` and `--top`.
     pub fn report(
         &mut self,
         mut report: T,
         elapsed: Option<Duration>,
         head: &str,
     ) -> io::Result<()> {
-        self.arrange(report.rows_mut());
+        if let Some((column, reverse)) = self.order {
+            let value = |row: &T::Row| (column.cell)(row, &self.view).value;
+            report.rows_mut().sort_by(|one, other| {
+                let order = value(one).order(&value(other));
+                if reverse { order.reverse() } else { order }
+            });
+        }
+        report.rows_mut().truncate(self.top.unwrap_or(usize::MAX));
         let moment = Moment::now(elapsed);
         self.writer.begin(&mut self.out, head)?;
         for row in report.rows() {
@@ -103,17 +107,6 @@ impl<T: Listed> Sink<T> {
         }
         self.writer.end(&mut self.out, &report, &moment)?;
         self.out.flush()
-    }
-
-    fn arrange(&self, rows: &mut Vec<T::Row>) {
-        if let Some((column, reverse)) = self.order {
-            let value = |row: &T::Row| (column.cell)(row, &self.view).value;
-            rows.sort_by(|one, other| {
-                let order = value(one).order(&value(other));
-                if reverse { order.reverse() } else { order }
-            });
-        }
-        rows.truncate(self.top.unwrap_or(usize::MAX));
     }
 }
 
@@ -126,18 +119,18 @@ impl<T: Streamed> Sink<T> {
         shown: Vec<&'static str>,
     ) -> Result<Self, NoSuchColumn> {
         let named = settings.named(T::COLUMNS)?;
-        let table = Growing::new(settings, named.clone(), shown);
-        let (table, json) = (Box::new(table), Json::of_lines(host));
+        let table = Box::new(Growing::new(settings, named.clone(), shown));
+        let json = Json::new(host, true);
         Ok(Sink::new(settings, View::default(), named, table, json))
     }
 
-    /// Writes what precedes the rows, so that a person sees that it has begun.
+    /// Writes and flushes what precedes the rows.
     pub fn begin(&mut self) -> io::Result<()> {
         self.writer.begin(&mut self.out, "")?;
         self.out.flush()
     }
 
-    /// Writes one row. Nothing is flushed.
+    /// Writes one row without flushing it.
     pub fn row(&mut self, row: &T::Row) -> io::Result<()> {
         self.status("")?;
         self.writer.row(&mut self.out, row, &Moment::now(None))
@@ -146,8 +139,8 @@ impl<T: Streamed> Sink<T> {
     /// Writes the summary.
     pub fn end(&mut self, report: &T, elapsed: Option<Duration>) -> io::Result<()> {
         self.status("")?;
-        self.writer
-            .end(&mut self.out, report, &Moment::now(elapsed))?;
+        let moment = Moment::now(elapsed);
+        self.writer.end(&mut self.out, report, &moment)?;
         self.out.flush()
     }
 
@@ -174,12 +167,9 @@ impl<T: Tabular> Sink<T> {
         table: Box<dyn Writer<T>>,
         json: Json,
     ) -> Self {
-        let stdout = BufWriter::with_capacity(16 * 1024, stdout().lock());
+        let (stdout, screen) = (BufWriter::with_capacity(16 * 1024, stdout().lock()), None);
         Sink {
-            out: Out {
-                stdout,
-                screen: None,
-            },
+            out: Out { stdout, screen },
             writer: match settings.format {
                 Format::Table => table,
                 Format::Json => Box::new(json),
@@ -193,7 +183,7 @@ impl<T: Tabular> Sink<T> {
         }
     }
 
-    /// From now on redraws tables in place, if they go to a terminal.
+    /// Makes tables on a terminal be redrawn in place.
     pub fn open_screen(&mut self) -> io::Result<()> {
         if self.format == Format::Table && terminal_can_move() {
             self.out.screen = Some(Screen::open()?);
@@ -203,10 +193,9 @@ impl<T: Tabular> Sink<T> {
 
     /// Closes the screen and writes the last frame below the prompt.
     pub fn close_screen(&mut self) -> io::Result<()> {
-        let Some(screen) = self.out.screen.take() else {
-            return Ok(());
-        };
-        self.out.lines(&screen.close())?;
+        if let Some(screen) = self.out.screen.take() {
+            self.out.lines(&screen.close())?;
+        }
         self.out.flush()
     }
 

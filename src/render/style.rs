@@ -1,4 +1,4 @@
-//! Colors. A color repeats what a word says already.
+//! Colors. A color only repeats what a word shows.
 
 use clap::ValueEnum;
 use crossterm::style::Color;

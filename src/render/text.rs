@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthChar;
 
-/// Stands where something is not known.
+/// Replaces an unknown value.
 pub const MISSING: &str = "–";
 
 /// A duration in the unit that reads best: `3ms`, `0.2s`, `42s`, `7m`, `3h`, `2d`.
@@ -18,7 +18,7 @@ pub fn duration(milliseconds: u64) -> String {
     }
 }
 
-/// A short time, from its milliseconds: `34µs`, `1.25ms`, `21.4ms`, `214ms`, `1.04s`; from ten
+/// A latency in milliseconds: `34µs`, `1.25ms`, `21.4ms`, `214ms`, `1.04s`; from ten
 /// seconds as [`duration`].
 pub fn latency(milliseconds: f64) -> String {
     match milliseconds {
@@ -33,21 +33,16 @@ pub fn latency(milliseconds: f64) -> String {
 
 /// Bytes: `512`, `4.0K`, `12M`.
 pub fn bytes(bytes: u64) -> String {
-    let mut amount = bytes as f64;
-    let mut units = ["", "K", "M", "G", "T"].into_iter();
-    let mut unit = units.next().unwrap_or_default();
-    while amount >= 1024.0 {
-        let Some(larger) = units.next() else { break };
-        (amount, unit) = (amount / 1024.0, larger);
-    }
-    if unit.is_empty() || amount >= 10.0 {
-        format!("{amount:.0}{unit}")
-    } else {
-        format!("{amount:.1}{unit}")
+    let power = bytes.checked_ilog2().map_or(0, |bits| (bits / 10).min(4));
+    let unit = ["", "K", "M", "G", "T"][power as usize];
+    let amount = bytes as f64 / 1024_f64.powi(power as i32);
+    match power > 0 && amount < 10.0 {
+        true => format!("{amount:.1}{unit}"),
+        false => format!("{amount:.0}{unit}"),
     }
 }
 
-/// A share as percent. Only what is full says 100 %, and only what is empty 0 %.
+/// A share as percent. Only a ratio of at least 1 is shown as 100 %, and only 0 as 0 %.
 pub fn percent(ratio: f64) -> String {
     let rounded = (ratio * 100.0).round();
     let shown = match ratio {
@@ -58,7 +53,7 @@ pub fn percent(ratio: f64) -> String {
     format!("{shown:.0}%")
 }
 
-/// A rate or a mean, with as many digits as matter.
+/// A rate or a mean, with one to three significant digits.
 pub fn decimal(number: f64) -> String {
     match number.abs() {
         0.0 => "0".to_owned(),
@@ -84,10 +79,9 @@ pub fn grouped(number: u64) -> String {
 
 /// A change, with its sign.
 pub fn signed(change: i128) -> String {
-    if change > 0 {
-        format!("+{change}")
-    } else {
-        change.to_string()
+    match change {
+        1.. => format!("+{change}"),
+        _ => change.to_string(),
     }
 }
 
@@ -101,7 +95,7 @@ pub fn escape(name: &str) -> String {
 
 /// Appends what [`escape`] returns.
 pub fn escape_into(name: &str, shown: &mut String) {
-    // Without a way out in the middle, many bytes are compared at a time.
+    // Without an early exit, many bytes are compared at a time.
     let is_plain = |plain, byte| plain & (b' '..=b'~').contains(&byte);
     if name.bytes().fold(true, is_plain) {
         return shown.push_str(name);
@@ -124,25 +118,21 @@ fn is_harmless(character: char) -> bool {
 
 /// How many columns a text takes on a terminal.
 pub fn width(text: &str) -> usize {
-    if text.is_ascii() {
-        text.len()
-    } else {
-        unicode_width::UnicodeWidthStr::width(text)
+    match text.is_ascii() {
+        true => text.len(),
+        false => unicode_width::UnicodeWidthStr::width(text),
     }
 }
 
 /// The width of a text with colors and bold, whose codes (`ESC [ … m`) take no column.
 pub fn width_without_styles(text: &str) -> usize {
-    let mut parts = text.split('\x1b');
-    let plain = parts.next().map_or(0, width);
-    plain
-        + parts
-            .map(|part| width(part.split_once('m').map_or("", |(_, rest)| rest)))
-            .sum::<usize>()
+    let (plain, styled) = text.split_once('\x1b').unwrap_or((text, ""));
+    let parts = styled.split('\x1b').filter_map(|part| part.split_once('m'));
+    width(plain) + parts.map(|(_, rest)| width(rest)).sum::<usize>()
 }
 
-/// Breaks a text at spaces into lines of so many columns; all but the first are indented. A word
-/// that is longer stands alone.
+/// Breaks a text at spaces into lines of at most `columns`; all but the first are indented. A
+/// longer word has a line of its own.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     const INDENT: &str = "  ";
     let mut lines = Vec::new();
@@ -158,7 +148,7 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// Cuts the middle out of a text that is wider than so many columns, so that both ends stay.
+/// Cuts the middle out of a text that is wider than `columns`.
 pub fn shorten_middle(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
@@ -176,7 +166,7 @@ pub fn shorten_middle(text: &str, columns: usize) -> String {
     format!("{head}{tail}")
 }
 
-/// Cuts a text to so many columns, the last of them `…`.
+/// Cuts a text to `columns`, the last of them `…`.
 pub fn shorten(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();

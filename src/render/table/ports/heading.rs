@@ -4,26 +4,23 @@ use sockdiag::analysis::ports::{NamespaceReport, PortsReport};
 
 use crate::render::text;
 
-/// What may be chosen from, and what takes some of it from everybody; for each namespace.
+/// For each namespace: the port range, and what takes ports of it for every destination.
 pub fn heading(report: &PortsReport) -> Vec<String> {
     let several = report.namespaces.len() > 1;
-    let line = |namespace: &NamespaceReport| {
-        let name = match several {
-            true => format!("{}: ", text::escape(&namespace.netns.label())),
-            false => String::new(),
-        };
-        format!("{name}{}", range(namespace))
+    let line = |namespace: &NamespaceReport| match several {
+        true => format!(
+            "{}: {}",
+            text::escape(&namespace.netns.label()),
+            range(namespace)
+        ),
+        false => range(namespace),
     };
     let is_shown = |namespace: &&NamespaceReport| {
         let mut rows = report.tuples.iter();
         !several || rows.any(|row| row.netns == namespace.netns)
     };
-    report
-        .namespaces
-        .iter()
-        .filter(is_shown)
-        .map(line)
-        .collect()
+    let namespaces = report.namespaces.iter();
+    namespaces.filter(is_shown).map(line).collect()
 }
 
 fn range(namespace: &NamespaceReport) -> String {
@@ -42,7 +39,7 @@ fn range(namespace: &NamespaceReport) -> String {
     format!("range {low}–{high}: {size} ports, {}", parts.join(", "))
 }
 
-/// What `tcp_tw_reuse` means here.
+/// The effect of `tcp_tw_reuse` with the other settings.
 fn reuse(namespace: &NamespaceReport) -> Option<String> {
     let delay = text::duration(namespace.tcp_tw_reuse_delay_ms.unwrap_or(1000).into());
     Some(match namespace.tcp_tw_reuse? {

@@ -1,5 +1,5 @@
-//! Metric series of `queues`: sums over the sockets that share an address, the fullest and the
-//! oldest where a sum says little.
+//! Metric series of `queues`: sums over the sockets that share an address, or the largest value
+//! where a sum would hide it.
 
 use sockdiag::analysis::queues::{AcceptQueue, ListenerReport, LocalReport};
 
@@ -14,9 +14,9 @@ pub static SERIES: [Series<ListenerReport>; 9] = [
     Series::gauge("sockdiag_accept_queue_fill_ratio", "Fill of the fullest socket at this address; 1 is full.", labels, |l| accept_queue(l, |queue| Some(queue.fill_ratio))).largest(),
     Series::gauge("sockdiag_accept_queue_oldest_wait_seconds", "Time the oldest connection has waited for accept(2).", labels, |l| accept_queue(l, |queue| Some(queue.oldest_wait_ms? as f64 / 1000.0))).largest(),
     Series::gauge("sockdiag_syn_queue_length", "Half-open connections.", labels, |l| l.syn_queue.as_ref()?.length.map(f64::from)).largest(),
-    Series::gauge("sockdiag_syn_queue_limit", "Half-open connections that are kept at most.", labels, |l| l.syn_queue.as_ref()?.limit.map(|limit| limit as f64)).largest(),
-    Series::gauge("sockdiag_receive_queue_bytes", "Memory of datagrams waiting to be read.", labels, |l| Some(l.receive_queue.as_ref()?.bytes.into())),
-    Series::gauge("sockdiag_receive_queue_limit_bytes", "Receive buffer.", labels, |l| l.receive_queue.as_ref()?.limit_bytes.map(f64::from)),
+    Series::gauge("sockdiag_syn_queue_limit", "Limit of half-open connections.", labels, |l| l.syn_queue.as_ref()?.limit.map(|limit| limit as f64)).largest(),
+    Series::gauge("sockdiag_receive_queue_bytes", "Memory of datagrams that wait to be read.", labels, |l| Some(l.receive_queue.as_ref()?.bytes.into())),
+    Series::gauge("sockdiag_receive_queue_limit_bytes", "Size of the receive buffer.", labels, |l| l.receive_queue.as_ref()?.limit_bytes.map(f64::from)),
     Series::counter("sockdiag_listener_drops_total", "Packets dropped by the sockets at this address, for any reason.", labels, |l| l.drops.map(f64::from)),
 ];
 

@@ -1,4 +1,4 @@
-//! Metric series of `timewait`: groups as `--by` makes them.
+//! Metric series of `timewait`: one group for each row of the table.
 
 use std::io;
 
@@ -9,13 +9,13 @@ use crate::render::prom::{self, Labels, Series};
 #[rustfmt::skip]
 static NAMESPACES: [Series<NamespaceReport>; 3] = [
     Series::gauge("sockdiag_timewait_sockets", "Sockets in TIME_WAIT, or in FIN_WAIT2 without an owner.", netns, |namespace| Some(namespace.count as f64)),
-    Series::gauge("sockdiag_timewait_limit", "The most that are kept (tcp_max_tw_buckets).", netns, |namespace| namespace.limit.map(f64::from)),
-    Series::counter("sockdiag_timewait_overflows_total", "Connections forgotten at once for want of a bucket or memory.", netns, |namespace| namespace.overflows.map(|lost| lost as f64)),
+    Series::gauge("sockdiag_timewait_limit", "Limit of these sockets (tcp_max_tw_buckets).", netns, |namespace| namespace.limit.map(f64::from)),
+    Series::counter("sockdiag_timewait_overflows_total", "Connections closed without TIME_WAIT for want of a bucket or memory.", netns, |namespace| namespace.overflows.map(|lost| lost as f64)),
 ];
 
 #[rustfmt::skip]
 static GROUPS: [Series<GroupReport>; 1] = [
-    Series::gauge("sockdiag_timewait_group_sockets", "Timewait sockets that have something in common.", labels, |group| Some(group.count as f64)),
+    Series::gauge("sockdiag_timewait_group_sockets", "Timewait sockets by the key of --by.", labels, |group| Some(group.count as f64)),
 ];
 
 pub fn write(report: &TimewaitReport, out: &mut dyn io::Write) -> io::Result<()> {

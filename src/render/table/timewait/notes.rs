@@ -1,57 +1,52 @@
-//! Facts above and under the table of `timewait`.
+//! Lines above and below the table of `timewait`.
 
 use sockdiag::analysis::timewait::{Bar, NamespaceReport, TimewaitReport};
 
 use crate::render::{View, text};
 
-/// How wide the largest bar is.
+/// Width of the largest bar.
 const BAR: u64 = 8;
 
-/// How many of how many, and a small chart of when they run out.
+/// The count, the limit, and a small chart of when the sockets expire.
 pub fn heading(report: &TimewaitReport, view: &View) -> Vec<String> {
     if report.count == 0 {
         return Vec::new();
     }
-    let mut lines = Vec::new();
-    let drain = text::decimal(report.drain_per_second);
+    let (count, drain) = (
+        text::grouped(report.count),
+        text::decimal(report.drain_per_second),
+    );
     let head = match (report.limit, report.fill_ratio) {
         (Some(limit), Some(ratio)) => {
-            let share = text::percent(ratio);
-            let limit = text::grouped(limit.into());
-            format!(
-                "{} of {limit} buckets ({share})",
-                text::grouped(report.count)
-            )
+            let (limit, share) = (text::grouped(limit.into()), text::percent(ratio));
+            format!("{count} of {limit} buckets ({share})")
         }
-        _ => format!("{} kept", text::grouped(report.count)),
+        _ => format!("{count} kept"),
     };
     let overflows = overflow_words(report);
-    // TIME_WAIT alone is no fault.
+    // TIME_WAIT alone is not a problem.
     let harmless = match report.findings.is_empty() {
         true => ". Harmless unless a destination of `sockdiag ports` nears its limit.",
         false => "",
     };
-    lines.push(format!("{head}, draining {drain}/s{overflows}{harmless}"));
-    lines.extend(chart(&report.left, view.width));
-    lines
+    let head = format!("{head}, draining {drain}/s{overflows}{harmless}");
+    [vec![head], chart(&report.left, view.width)].concat()
 }
 
 fn buckets(namespace: &NamespaceReport) -> String {
-    let limit = namespace
-        .limit
-        .map_or("?".to_owned(), |limit| text::grouped(limit.into()));
     let name = text::escape(&namespace.netns.label());
-    format!(
-        "{name}: {} of {limit} buckets",
-        text::grouped(namespace.count)
-    )
+    let count = text::grouped(namespace.count);
+    match namespace.limit {
+        Some(limit) => format!("{name}: {count} of {} buckets", text::grouped(limit.into())),
+        None => format!("{name}: {count} of ? buckets"),
+    }
 }
 
 fn overflow_words(report: &TimewaitReport) -> String {
     match (report.overflows, report.overflows_delta) {
         (Some(0), _) => ", none lost".to_owned(),
         (Some(all), Some(new)) => format!(", {} lost ({})", grouped(all), text::signed(new)),
-        (Some(all), None) => format!(", {} lost since the namespace was made", grouped(all)),
+        (Some(all), None) => format!(", {} lost since the namespace was created", grouped(all)),
         (None, _) => String::new(),
     }
 }
@@ -84,15 +79,15 @@ fn chart(bars: &[Bar], width: Option<usize>) -> Vec<String> {
 }
 
 pub fn notes(report: &TimewaitReport) -> Vec<String> {
-    let fin_wait = (report.fin_wait_2 > 0).then(|| {
-        format!(
-            "{} in FIN_WAIT2: closed here, not by the peer, and owned by no process",
-            report.fin_wait_2
-        )
+    let fin_wait = Some(report.fin_wait_2).filter(|count| *count > 0);
+    let fin_wait = fin_wait.map(|count| {
+        format!("{count} in FIN_WAIT2: closed here, not by the peer, and owned by no process")
     });
     let several = report.namespaces.len() > 1;
-    let namespaces = report.namespaces.iter().filter(|_| several);
-    let is_there = |namespace: &&NamespaceReport| namespace.count > 0;
-    let namespaces = namespaces.filter(is_there).map(buckets);
-    fin_wait.into_iter().chain(namespaces).collect()
+    let namespaces = report.namespaces.iter();
+    let namespaces = namespaces.filter(|namespace| several && namespace.count > 0);
+    fin_wait
+        .into_iter()
+        .chain(namespaces.map(buckets))
+        .collect()
 }
