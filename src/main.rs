@@ -1,4 +1,4 @@
-//! `sockdiag`: finds out why connections fail on a Linux server.
+//! `sockdiag`: finds out why TCP connections fail on a Linux host.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod cli;

@@ -110,9 +110,8 @@ pub fn completion_script(shell: Shell, mut program: Command) -> Vec<u8> {
 /// Every manual page with its file name.
 pub fn man_pages(mut root: Command) -> io::Result<Vec<(String, Vec<u8>)>> {
     root.build();
-    let described = root
-        .get_subcommands()
-        .filter(|command| command.get_name() != "help");
+    let described = root.get_subcommands();
+    let described = described.filter(|command| command.get_name() != "help");
     let commands = std::iter::once(&root).chain(described);
     commands
         .map(|command| {
@@ -134,10 +133,9 @@ fn with_examples(page: String) -> String {
     let Some((before, after)) = page.split_once(".SH EXTRA\nExamples:\n") else {
         return page;
     };
-    match after.split_once("\n\n") {
-        Some((examples, notes)) => {
-            format!("{before}.SH EXAMPLES\n.nf\n{examples}\n.fi\n.SH NOTES\n{notes}")
-        }
-        None => format!("{before}.SH EXAMPLES\n.nf\n{after}\n.fi\n"),
-    }
+    let (examples, notes) = match after.split_once("\n\n") {
+        Some((examples, notes)) => (examples, format!(".SH NOTES\n{notes}")),
+        None => (after, String::new()),
+    };
+    format!("{before}.SH EXAMPLES\n.nf\n{examples}\n.fi\n{notes}")
 }

@@ -34,16 +34,14 @@ pub fn run() -> anyhow::Result<Outcome> {
         return Err(usage(format!("--watch {seconds}: write --watch={seconds}")));
     }
     let matches = program().try_get_matches_from(arguments)?;
-    let chosen = matches.subcommand().and_then(|(name, matches)| {
-        let entry = REGISTRY.iter().find(|entry| entry.name == name)?;
-        Some((entry, matches))
-    });
-    match chosen {
-        None => describe::help(program()),
-        Some((entry, matches)) => match &entry.report {
-            Some(report) if wants_columns(matches) => describe::columns(report),
-            _ => (entry.run)(matches),
-        },
+    let Some((name, matches)) = matches.subcommand() else {
+        return describe::help(program());
+    };
+    let entry = REGISTRY.iter().find(|entry| entry.name == name);
+    let entry = entry.expect("clap accepts only the registered subcommands");
+    match &entry.report {
+        Some(report) if wants_columns(matches) => describe::columns(report),
+        _ => (entry.run)(matches),
     }
 }
 

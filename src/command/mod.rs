@@ -60,7 +60,7 @@ pub fn collect(
     snapshot.map_err(|error| with_way_in(anyhow::Error::from(error).context(doing)))
 }
 
-/// Fails where a part that the report is made of could not be read in any namespace, so that it is
+/// Fails if a part of the report could not be read in any namespace, so that it is
 /// not reported as 0.
 pub fn ensure_read(
     snapshot: Snapshot,

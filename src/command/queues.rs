@@ -29,7 +29,7 @@ FILTER applies to the local address: `:8080`, `10.0.0.1:443`, `10.0.0.0/8`, `[::
 `src ADDR`, a Unix socket path (`/run/*.sock`), joined by `and`, `or`, `not` and parentheses.
 
 LIMIT is the smaller of the backlog given to listen() and net.core.somaxconn at that time. A queue \
-with limit B holds B + 1 connections: it is full when ACCEPT is greater than LIMIT. DROPS counts \
+with limit B takes B + 1 connections: it is full when ACCEPT is greater than LIMIT. DROPS counts \
 every packet that the socket dropped, not only overflows.")]
 pub struct QueuesArgs {
     /// Show only listeners that match

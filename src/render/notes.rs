@@ -1,4 +1,4 @@
-//! What stands under a table: findings, facts that no column shows, what could not be seen and, on
+//! What stands under a table: findings, facts that no column shows, what could not be read and, on
 //! request, what the columns mean.
 
 use sockdiag::model::Incomplete;
@@ -28,7 +28,7 @@ pub fn notes<T: Tabular>(
     let findings = lines.len();
     let mut notes = report.notes(view);
     if settings.quiet == 0 {
-        notes.extend(report.incomplete().iter().map(not_seen));
+        notes.extend(report.incomplete().iter().map(incomplete));
     }
     if let Some(keys) = explained {
         notes.extend(legend::<T>(keys));
@@ -48,10 +48,10 @@ pub fn fit(lines: Vec<String>, width: Option<usize>) -> Vec<String> {
     }
 }
 
-fn not_seen(missing: &Incomplete) -> String {
+fn incomplete(missing: &Incomplete) -> String {
     let count = missing.count;
     let count = count.map_or(String::new(), |count| format!(" ({count})"));
-    format!("not seen: {}{count}: {}", missing.what, missing.why)
+    format!("incomplete: {}{count}: {}", missing.what, missing.why)
 }
 
 fn legend<T: Tabular>(keys: &[&'static str]) -> Vec<String> {

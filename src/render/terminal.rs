@@ -1,6 +1,57 @@
-//! Whether stdout is a terminal, and its size.
+//! The terminal: its size, and colors. A color only repeats what a word shows.
 
 use std::io::{IsTerminal, stdout};
+
+use clap::ValueEnum;
+use crossterm::style::Color;
+
+/// When to use colors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Colour {
+    pub fn is_on(self, terminal_can: bool) -> bool {
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        match self {
+            Colour::Auto => terminal_can && !no_color,
+            Colour::Always => true,
+            Colour::Never => false,
+        }
+    }
+}
+
+/// What a color means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tone {
+    #[default]
+    Plain,
+    /// As it should be, or improving.
+    Good,
+    Warning,
+    /// A problem, or getting worse.
+    Bad,
+    Quiet,
+}
+
+impl Tone {
+    /// One of the eight colors every terminal has.
+    pub fn color(self) -> Option<Color> {
+        match self {
+            Tone::Plain => None,
+            Tone::Good => Some(Color::DarkGreen),
+            Tone::Warning => Some(Color::DarkYellow),
+            Tone::Bad => Some(Color::DarkRed),
+            Tone::Quiet => Some(Color::DarkGrey),
+        }
+    }
+}
 
 /// Columns and rows of the terminal; `None` if stdout is not one. A size of 0, as on serial lines,
 /// counts as 80 × 24.

@@ -73,7 +73,7 @@ pub struct OutputArgs {
     /// Show cause, remedy and evidence of each finding, and explain the columns
     #[arg(short, long)]
     verbose: bool,
-    /// Omit the notes on what could not be read; -qq omits everything but the table
+    /// Omit the lines on incomplete data; -qq omits everything but the table
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "verbose")]
     quiet: u8,
 }

@@ -30,7 +30,7 @@ static COLUMNS: [Column<CounterReport>; 16] = [
     Column::new("samples", "SAMPLES", Right, Neutral, |c, _| Cell::count(c.sampled.as_ref().map(|s| s.samples)), "number of samples"),
     Column::new("kind", "KIND", Left, Neutral, |c, _| Cell::word(if c.kind == Kind::Gauge { "gauge" } else { "counter" }), "counter (only rises) or gauge (may fall)"),
     Column::new("scope", "SCOPE", Left, Neutral, |c, _| Cell::word(scope(c)), "netns, or host if counted for the whole host"),
-    Column::new("meaning", "MEANING", Left, Neutral, meaning, "what it means"),
+    Column::new("meaning", "MEANING", Left, Neutral, meaning, "meaning of the counter"),
 ];
 
 #[rustfmt::skip]
@@ -105,7 +105,6 @@ fn sentence(since: &str, drops: &Drops) -> String {
     )
 }
 
-/// A group without its underscore; most have none.
 fn words(group: &'static str) -> Cell {
     match group.contains('_') {
         true => Cell::text(group.replace('_', " ")),

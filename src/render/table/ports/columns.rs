@@ -15,7 +15,7 @@ pub static COLUMNS: [Column<TupleReport>; 31] = [
     Column::new("netns", "NETNS", Left, Neutral, |t, _| Cell::text(t.netns.label()), "network namespace: its name, or its inode number"),
     Column::new("state", "STATE", Left, Neutral, state, "ok, busy (half in use), tight (nine of ten), exhausted (connect() fails with EADDRNOTAVAIL); likely_exhausted where that is inferred"),
     Column::new("source", "SOURCE", Left, Neutral, source, "local address of the connections"),
-    Column::new("destination", "DESTINATION", Left, Neutral, destination, "where the connections go"),
+    Column::new("destination", "DESTINATION", Left, Neutral, destination, "address and port that the connections go to"),
     Column::new("interface", "INTERFACE", Left, Neutral, |t, _| Cell::known(t.interface.clone(), Value::Text), "the interface that the sockets are bound to"),
     Column::new("process", "PROCESS", Left, Neutral, process, "the process that owns the sockets; a TIME_WAIT socket has no owner"),
     Column::new("tuples", "TUPLES", Right, Neutral, |t, _| Cell::count(Some(t.tuples)), "number of tuples of source and destination; FREE and USE are of the fullest tuple"),
@@ -42,7 +42,7 @@ pub static COLUMNS: [Column<TupleReport>; 31] = [
     Column::new("delta", "Δ", Right, Flow, |t, _| Cell::known(t.delta, Value::change), "change of USED since the previous reading"),
     Column::new("per_second", "/s", Right, Neutral, |t, _| Cell::known(t.per_second, Value::Decimal), "ports newly taken per second, including ports that were released since"),
     Column::new("full_in", "FULL IN", Right, Neutral, full_in, "time until no port is left, at the rate since the previous reading"),
-    Column::new("owner", "OWNER", Left, Neutral, owner, "owners of the connections, of the eight oldest ones"),
+    Column::new("owner", "OWNER", Left, Neutral, owner, "owners of the eight oldest connections"),
 ];
 
 fn tone(pressure: Pressure) -> Tone {
@@ -84,8 +84,8 @@ fn process(tuple: &TupleReport, _: &View) -> Cell {
             format!("{} ({})", process.name, process.pid),
             format!("{}:{}", process.name, process.pid),
         ),
-        None if tuple.states.time_wait == tuple.used => Cell::name("(nobody)", ""),
-        None => Cell::name("(nobody seen)", ""),
+        None if tuple.states.time_wait == tuple.used => Cell::name("(no owner)", ""),
+        None => Cell::name("(owner unknown)", ""),
     }
 }
 

@@ -116,7 +116,7 @@ fn what_was_inferred_has_a_tilde() {
 }
 
 #[test]
-fn nobody_holds_what_is_all_in_time_wait() {
+fn time_wait_sockets_have_no_owner() {
     let row = |used, time_wait| TupleReport {
         used,
         states: States {
@@ -127,9 +127,9 @@ fn nobody_holds_what_is_all_in_time_wait() {
     };
     let (all, some) = (row(3, 3), row(4, 3));
     assert_eq!(shown(&all, "owner"), "(TIME_WAIT only)");
-    assert_eq!(shown(&all, "process"), "(nobody)");
+    assert_eq!(shown(&all, "process"), "(no owner)");
     assert_ne!(shown(&some, "owner"), "(TIME_WAIT only)");
-    assert_eq!(shown(&some, "process"), "(nobody seen)");
+    assert_eq!(shown(&some, "process"), "(owner unknown)");
     let held = TupleReport {
         process: Some(ProcessReport {
             pid: 7,
@@ -225,7 +225,7 @@ fn a_scraper_gets_the_numbers_of_tuples_that_hold_a_hundredth() {
 }
 
 #[test]
-fn the_heading_tells_what_reuse_means_here() {
+fn the_heading_explains_tcp_tw_reuse() {
     let head = |reuse, delay, timestamps| {
         let mut namespace = namespace("web");
         namespace.tcp_tw_reuse = Some(reuse);
@@ -265,7 +265,7 @@ fn only_namespaces_with_a_line_have_a_heading_and_a_column() {
 }
 
 #[test]
-fn colours_tell_how_near_the_end_is() {
+fn colours_show_how_many_ports_are_left() {
     let of = |state| {
         let row = TupleReport {
             state,

@@ -21,7 +21,7 @@ pub static COLUMNS: [Column<ListenerReport>; 31] = [
     Column::new("state", "STATE", Left, Neutral, state, "idle, ok, busy (half full), full (length greater than the limit: the next connection is not accepted), overflowing (full and dropping)"),
     Column::new("local", "LOCAL", Left, Neutral, local, "the address it listens on"),
     Column::new("accept", "ACCEPT", Right, Bad, accept, "connections waiting for accept(); for UDP, bytes waiting to be read"),
-    Column::new("limit", "LIMIT", Right, Neutral, limit, "accept-queue limit: min(listen() backlog, somaxconn); the queue holds one more"),
+    Column::new("limit", "LIMIT", Right, Neutral, limit, "accept-queue limit: min(listen() backlog, somaxconn); the queue takes one more"),
     Column::new("queue", "ACCEPT", Right, Bad, queue, "waiting / limit"),
     Column::new("fill", "FILL", Right, Bad, fill, "fill of the queue; at 100% the next connection is not accepted"),
     Column::new("wait", "WAIT", Right, Bad, |l, _| of_queue(l, |q| q.oldest_wait_ms.map(Value::Milliseconds)), "how long the oldest connection has waited for accept()"),
