@@ -107,7 +107,6 @@ pub fn completion_script(shell: Shell, mut program: Command) -> Vec<u8> {
     script
 }
 
-/// Every manual page with its file name.
 pub fn man_pages(mut root: Command) -> io::Result<Vec<(String, Vec<u8>)>> {
     root.build();
     let described = root.get_subcommands();

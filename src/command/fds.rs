@@ -62,8 +62,15 @@ impl Subcommand for FdsArgs {
             processes: Some(self.question(&kernel, session.timing())?),
             ..Needs::default()
         };
-        let selection = self.selection()?;
-        let most = self.most_examined()?;
+        let selection = Selection {
+            process: self.owned_by.process.clone(),
+            unit: self.owned_by.unit.clone(),
+            uid: self.owned_by.uid()?,
+        };
+        // In the usual order, only the processes that are shown are examined.
+        let output = self.report.output.settings()?;
+        let top = output.top.filter(|_| output.sort.is_none());
+        let most = top.unwrap_or(usize::MAX);
         let mut collector = Collector::new(kernel, needs.clone());
         session.each_report(
             |purpose| {
@@ -106,14 +113,6 @@ impl FdsArgs {
         })
     }
 
-    fn selection(&self) -> anyhow::Result<Selection> {
-        Ok(Selection {
-            process: self.owned_by.process.clone(),
-            unit: self.owned_by.unit.clone(),
-            uid: self.owned_by.uid()?,
-        })
-    }
-
     fn examine(
         &self,
         collector: &Collector,
@@ -131,12 +130,5 @@ impl FdsArgs {
         let pids = nearest_limit(snapshot, selection, most);
         let examined = collector.examine(snapshot, &pids, closely);
         examined.context("reading processes")
-    }
-
-    /// With the usual order, only the processes that are shown are examined.
-    fn most_examined(&self) -> anyhow::Result<usize> {
-        let settings = self.report.output.settings()?;
-        let sorted = settings.sort.is_some();
-        Ok(settings.top.filter(|_| !sorted).unwrap_or(usize::MAX))
     }
 }

@@ -16,7 +16,6 @@ use super::{
 };
 use crate::render::{Host, Listed, Sink, View};
 
-/// What a snapshot is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// Everything that is shown.
@@ -53,7 +52,6 @@ pub fn this_host() -> anyhow::Result<Host> {
     })
 }
 
-/// One run of a report: its output and its timing.
 pub struct Session<R: Listed> {
     sink: Sink<R>,
     timing: Timing,
@@ -135,8 +133,8 @@ impl<R: Listed> Session<R> {
         count: Option<u64>,
     ) -> anyhow::Result<()> {
         self.sink.open_screen().context("opening the screen")?;
-        let mut waiter =
-            Waiter::new(self.sink.screen().is_some()).context("watching for signals")?;
+        let waiter = Waiter::new(self.sink.screen().is_some());
+        let mut waiter = waiter.context("watching for signals")?;
         // What is compared may have been read less often than once per interval.
         let (mut before, mut last): (Option<Snapshot>, Option<Snapshot>) = (None, None);
         for reading in 1.. {
@@ -145,9 +143,8 @@ impl<R: Listed> Session<R> {
             if last.as_ref().is_some_and(|last| now.renews(last)) {
                 before = last.take();
             }
-            let earlier = before
-                .as_ref()
-                .map(|before| (before, now.elapsed_since(before)));
+            let earlier = before.as_ref();
+            let earlier = earlier.map(|before| (before, now.elapsed_since(before)));
             let elapsed = earlier.map(|(_, elapsed)| elapsed);
             let head = self.head(interval, reading);
             self.write(report(&now, earlier), elapsed, &head)?;
@@ -241,12 +238,9 @@ fn wait_until(waiter: &mut Waiter, due: Instant) -> anyhow::Result<Woken> {
 }
 
 fn announce_sampling(total: Duration, every: Duration) -> io::Result<()> {
-    let mut stderr = io::stderr();
-    if !stderr.is_terminal() {
-        return Ok(());
+    let note = format!("sampling every {every:?} for {total:?}; Ctrl-C ends early with a report");
+    match io::stderr().is_terminal() {
+        true => writeln!(io::stderr(), "{note}"),
+        false => Ok(()),
     }
-    writeln!(
-        stderr,
-        "sampling every {every:?} for {total:?}; Ctrl-C ends early with a report"
-    )
 }

@@ -20,7 +20,6 @@ pub enum Outcome {
     Answered,
 }
 
-/// How a type of report describes itself.
 pub struct Described {
     pub schema: fn() -> schemars::Schema,
     /// What `--columns help` prints.

@@ -19,10 +19,8 @@ use signal_hook::{
     low_level::pipe,
 };
 
-/// Why the wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Woken {
-    /// The deadline.
     Time,
     /// Ctrl-C, SIGTERM, a hang-up or the key `q`.
     Stop,

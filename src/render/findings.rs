@@ -1,4 +1,4 @@
-//! Findings as lines under a table: worst first, each at most two lines of 80 columns.
+//! Findings as lines below a table: worst first, each at most two lines of 80 columns.
 
 use std::collections::BTreeMap;
 

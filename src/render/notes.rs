@@ -1,11 +1,11 @@
-//! What stands under a table: findings, facts that no column shows, what could not be read and, on
+//! Lines below a table: findings, facts that no column shows, what could not be read and, on
 //! request, what the columns mean.
 
 use sockdiag::model::Incomplete;
 
 use super::{Settings, Tabular, View, findings, table::column, text};
 
-/// Lines under a table, no wider than the terminal.
+/// Lines below a table, no wider than the terminal.
 #[derive(Debug, Default)]
 pub struct Notes {
     pub lines: Vec<String>,
@@ -37,7 +37,7 @@ pub fn notes<T: Tabular>(
     Notes { lines, findings }
 }
 
-/// Breaks lines at words where the terminal is narrower than they are.
+/// Breaks lines that are wider than the terminal.
 pub fn fit(lines: Vec<String>, width: Option<usize>) -> Vec<String> {
     match width {
         Some(columns) => lines

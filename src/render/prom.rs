@@ -11,7 +11,6 @@ use super::{
     table::Tabular,
 };
 
-/// The metrics of a report, or of the summary of a stream.
 pub struct Prom;
 
 impl<T: Tabular> Writer<T> for Prom {

@@ -31,7 +31,6 @@ const FEWEST_LINES: usize = 3;
 
 #[derive(Default)]
 pub struct Screen {
-    /// The frame on the terminal.
     last: Vec<String>,
     shown: HashMap<(String, &'static str), Cell>,
     drawing: HashMap<(String, &'static str), Cell>,
@@ -62,12 +61,10 @@ impl Screen {
         write_out(&start)
     }
 
-    /// Returns the last frame.
     pub fn close(mut self) -> Vec<String> {
         std::mem::take(&mut self.last)
     }
 
-    /// Gives the terminal back to the shell.
     pub fn suspend(&self) {
         close();
     }
@@ -164,7 +161,7 @@ fn cut(lines: &[String], room: usize, more: &str) -> Vec<String> {
     [&lines[..kept], &[count]].concat()
 }
 
-/// With the empty line before the notes, and one that counts those left out.
+/// Room for notes, with the empty line before them and the count of those left out.
 fn room_for(notes: &Notes, room: usize) -> usize {
     let findings = match notes.findings {
         0 => 0,

@@ -1,4 +1,4 @@
-//! Output settings, as the flags ask for them.
+//! Output settings from the flags.
 
 use clap::ValueEnum;
 
@@ -8,7 +8,6 @@ use super::{
     terminal_can_move,
 };
 
-/// Output formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// Aligned columns
@@ -40,9 +39,7 @@ pub struct Settings {
     pub verbose: bool,
     /// Key of the column to sort by; a leading `-` reverses.
     pub sort: Option<String>,
-    /// Show no more rows than this.
     pub top: Option<usize>,
-    /// Keys of the columns to show.
     pub columns: Option<Vec<String>>,
 }
 
@@ -54,7 +51,6 @@ impl Settings {
         colours
     }
 
-    /// The keys of `--columns`.
     pub fn named<R>(
         &self,
         columns: &'static [Column<R>],
@@ -64,7 +60,6 @@ impl Settings {
         keys.map(|keys| keys.iter().map(find).collect()).transpose()
     }
 
-    /// The column to sort by, and whether its order is reversed.
     pub fn order<R>(
         &self,
         columns: &'static [Column<R>],

@@ -42,11 +42,9 @@ pub struct Out {
 #[derive(Debug, Clone)]
 pub struct Host {
     pub name: String,
-    /// Kernel release.
     pub kernel: String,
 }
 
-/// When a reading was made.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {
     pub time: jiff::Timestamp,
@@ -136,7 +134,6 @@ impl<T: Streamed> Sink<T> {
         self.writer.row(&mut self.out, row, &Moment::now(None))
     }
 
-    /// Writes the summary.
     pub fn end(&mut self, report: &T, elapsed: Option<Duration>) -> io::Result<()> {
         self.status("")?;
         let moment = Moment::now(elapsed);
@@ -183,7 +180,7 @@ impl<T: Tabular> Sink<T> {
         }
     }
 
-    /// Makes tables on a terminal be redrawn in place.
+    /// From now on, tables on a terminal are redrawn in place.
     pub fn open_screen(&mut self) -> io::Result<()> {
         if self.format == Format::Table && terminal_can_move() {
             self.out.screen = Some(Screen::open()?);

@@ -27,7 +27,6 @@ impl Colour {
     }
 }
 
-/// What a color means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Tone {
     #[default]

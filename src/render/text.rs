@@ -1,8 +1,7 @@
-//! Units, durations, and names that the kernel did not choose.
+//! Text for people: units and durations, escaped names, wrapped and shortened lines.
 
 use unicode_width::UnicodeWidthChar;
 
-/// Replaces an unknown value.
 pub const MISSING: &str = "–";
 
 /// A duration in the unit that reads best: `3ms`, `0.2s`, `42s`, `7m`, `3h`, `2d`.
@@ -77,7 +76,6 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// A change, with its sign.
 pub fn signed(change: i128) -> String {
     match change {
         1.. => format!("+{change}"),
@@ -93,7 +91,6 @@ pub fn escape(name: &str) -> String {
     shown
 }
 
-/// Appends what [`escape`] returns.
 pub fn escape_into(name: &str, shown: &mut String) {
     // Without an early exit, many bytes are compared at a time.
     let is_plain = |plain, byte| plain & (b' '..=b'~').contains(&byte);
@@ -116,7 +113,6 @@ fn is_harmless(character: char) -> bool {
     !reorders && character.width().is_some()
 }
 
-/// How many columns a text takes on a terminal.
 pub fn width(text: &str) -> usize {
     match text.is_ascii() {
         true => text.len(),

@@ -27,7 +27,6 @@ pub struct ReportArgs {
 /// The values of a flag: what is typed, what it stands for, and its help.
 pub type Choices<T> = &'static [(&'static str, T, &'static str)];
 
-/// Parses one of these values.
 pub fn one_of<T>(choices: Choices<T>) -> impl TypedValueParser<Value = T>
 where
     T: Copy + Send + Sync + 'static,

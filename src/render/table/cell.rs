@@ -7,7 +7,6 @@ use crate::render::{
     text::{self, MISSING},
 };
 
-/// A value of a report.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     Missing,
@@ -23,7 +22,6 @@ pub enum Value {
         rank: Option<f64>,
     },
     Count(i128),
-    /// The difference between two counts.
     Change(i128),
     /// A rate or a mean.
     Decimal(f64),
@@ -57,7 +55,6 @@ impl Value {
         text
     }
 
-    /// Appends what [`Value::shown`] returns.
     pub fn show(&self, text: &mut String) {
         match self {
             Value::Missing => text.push_str(MISSING),
@@ -72,7 +69,7 @@ impl Value {
         }
     }
 
-    /// As a program reads it: unrounded, in the base unit; empty when it is not known.
+    /// As a program reads it: unrounded, in the base unit; empty if missing.
     pub fn raw(&self) -> String {
         match self {
             Value::Missing => String::new(),
@@ -110,7 +107,6 @@ impl Value {
     }
 }
 
-/// A value in a table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cell {
     pub value: Value,
@@ -147,7 +143,6 @@ impl Cell {
         Cell::known(number, Value::count)
     }
 
-    /// A value that may be missing.
     pub fn known<T>(part: Option<T>, value: impl FnOnce(T) -> Value) -> Self {
         part.map_or(Value::Missing, value).into()
     }

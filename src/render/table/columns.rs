@@ -10,7 +10,6 @@ pub enum Align {
     Right,
 }
 
-/// What it means when a number rises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rising {
     /// A problem.
@@ -35,7 +34,6 @@ impl Rising {
 pub struct Column<R> {
     /// The name in `--columns`, `--sort` and CSV.
     pub key: &'static str,
-    /// The header in tables.
     pub title: &'static str,
     /// One line for `--columns help` and the legend of `-v`.
     pub help: &'static str,

@@ -7,7 +7,6 @@ use super::{Align, Cell, Column, Listed, View, column, columns, fit};
 use crate::render::{Tone, text};
 
 pub struct Drawing<'a> {
-    /// Use colors and bold.
     pub colour: bool,
     pub header: bool,
     /// The columns to show; `None` for the usual ones.
@@ -19,7 +18,6 @@ pub struct Drawing<'a> {
 /// Takes a row's identity, a column's key and the cell.
 pub type Changed<'a> = &'a dyn Fn(&str, &str, &Cell) -> Option<Tone>;
 
-/// The lines of a report's table.
 pub fn draw<T: Listed>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<String> {
     let columns = columns(T::COLUMNS, &keys(report, view, drawing));
     let head = || columns.iter().map(|column| Painted::head(column.title));
@@ -34,7 +32,6 @@ pub fn draw<T: Listed>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<St
     lines(&rows, &aligns, drawing.colour)
 }
 
-/// The lines of a table of plain texts.
 pub fn lay_out(heads: &[&str], aligns: &[Align], rows: Vec<Vec<String>>) -> Vec<String> {
     let plain = |text| Painted::new(text, Tone::Plain);
     let head = heads.iter().map(|head| (*head).to_owned()).collect();
@@ -135,7 +132,6 @@ pub fn join<'a>(
     line
 }
 
-/// A text with its color.
 pub struct Painted {
     pub text: String,
     tone: Tone,

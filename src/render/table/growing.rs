@@ -20,14 +20,13 @@ use crate::render::{
 
 /// The last column is not shortened: what does not fit is written below the line.
 const NARROWEST_LAST: usize = usize::MAX;
-/// Precedes what is written below a line.
 const INDENT: &str = "    ";
 /// The header is repeated after this many lines at the earliest.
 const FEWEST_ROWS: usize = 12;
 
 pub struct Growing<T: Streamed> {
     shown: Vec<&'static str>,
-    /// By the user, so that none is dropped.
+    /// The user named the columns, so that none is dropped.
     are_named: bool,
     colour: bool,
     settings: Settings,
@@ -35,7 +34,7 @@ pub struct Growing<T: Streamed> {
     widths: HashMap<&'static str, usize>,
     /// The keys of the columns that fit.
     fitting: Vec<&'static str>,
-    /// Its columns and rows.
+    /// Columns and rows.
     terminal: Option<(usize, usize)>,
     lines_since_head: usize,
     has_head: bool,
@@ -112,7 +111,6 @@ impl<T: Streamed> Growing<T> {
         self.fitting = fitting;
     }
 
-    /// The columns that fit, with their widths.
     fn columns(&self) -> impl Iterator<Item = (&'static Column<T::Row>, usize)> + '_ {
         let last = self.fitting.last().copied();
         let width = move |column: &'static Column<T::Row>| match column.align {

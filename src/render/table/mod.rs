@@ -76,7 +76,6 @@ pub trait Tabular: Report + 'static {
     fn write_metrics(&self, out: &mut dyn io::Write) -> io::Result<()>;
 }
 
-/// A report that contains its rows.
 pub trait Listed: Tabular {
     /// The last column is not made narrower than this before others are dropped.
     const NARROWEST_LAST: usize = 10;

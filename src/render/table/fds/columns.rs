@@ -14,7 +14,7 @@ use crate::render::{
 use Align::{Left, Right};
 use Rising::{Bad, Flow, Neutral};
 
-/// Columns that a full bar takes.
+/// Width of a full bar.
 const BAR: usize = 10;
 
 #[rustfmt::skip]
@@ -66,7 +66,7 @@ fn used(process: &ProcessReport, _: &View) -> Cell {
     cell.tone(tone(process.state))
 }
 
-/// In eighths of a column; full is full however much more there is.
+/// In eighths of a column; a ratio above 1 draws a full bar.
 pub fn bar(ratio: f64) -> String {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = (ratio.clamp(0.0, 1.0) * (BAR * 8) as f64) as usize;

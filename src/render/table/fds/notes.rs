@@ -11,7 +11,7 @@ use sockdiag::{
 
 use crate::render::text::{self, MISSING};
 
-/// Nobody sets a limit this high to limit anything; systemd raises fs.file-max to 2⁶³ − 1.
+/// Such a value of fs.file-max is no limit; systemd raises it to 2⁶³ − 1.
 const NO_LIMIT: u64 = 1 << 53;
 
 /// `host: 41 312 of 2 466 177 open, nr_open 1 048 576`
@@ -55,14 +55,14 @@ fn sentence(process: &ProcessReport, why: &Why) -> String {
     format!("{limits}. To change: {}", change(why))
 }
 
-/// Without naming a line twice.
+/// Does not repeat a line that the text before has named.
 fn change(why: &Why) -> String {
     let named = why.soft.setting.as_ref().map(line);
     let rest = named.and_then(|line| why.change.strip_prefix(&line));
     rest.map_or_else(|| why.change.clone(), |rest| format!("that line{rest}"))
 }
 
-/// Goes on from `soft 1024`.
+/// Continues the text `soft 1024`.
 fn origin(process: &ProcessReport, origin: &Origin) -> String {
     let holder = &origin.process;
     let (had, inherited) = match holder.pid == process.pid {
