@@ -40,14 +40,15 @@ pub enum Tone {
 }
 
 impl Tone {
-    /// One of the eight colors every terminal has.
-    pub fn color(self) -> Option<Color> {
+    /// One of the eight colors every terminal has: in tables, and outside of them.
+    pub fn color(self) -> Option<(comfy_table::Color, Color)> {
+        use comfy_table::Color as InTable;
         match self {
             Tone::Plain => None,
-            Tone::Good => Some(Color::DarkGreen),
-            Tone::Warning => Some(Color::DarkYellow),
-            Tone::Bad => Some(Color::DarkRed),
-            Tone::Quiet => Some(Color::DarkGrey),
+            Tone::Good => Some((InTable::DarkGreen, Color::DarkGreen)),
+            Tone::Warning => Some((InTable::DarkYellow, Color::DarkYellow)),
+            Tone::Bad => Some((InTable::DarkRed, Color::DarkRed)),
+            Tone::Quiet => Some((InTable::DarkGrey, Color::DarkGrey)),
         }
     }
 }

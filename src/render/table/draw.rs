@@ -1,6 +1,7 @@
 //! Draws a table for a terminal: chooses the columns that fit, and lays out their cells in lines,
 //! with colors.
 
+use comfy_table::{Attribute, CellAlignment, ContentArrangement, Table, presets};
 use crossterm::style::{ContentStyle, Stylize};
 
 use super::{Align, Cell, Column, Listed, View, column, columns, fit};
@@ -108,10 +109,24 @@ fn widths(rows: &[Vec<Painted>], columns: usize) -> Vec<usize> {
 }
 
 fn lines(rows: &[Vec<Painted>], aligns: &[Align], colour: bool) -> Vec<String> {
-    let widths = widths(rows, aligns.len());
-    let places: Vec<_> = aligns.iter().copied().zip(widths).collect();
-    let line = |row: &Vec<Painted>| join(row.iter().zip(places.iter().copied()), colour);
-    rows.iter().map(line).collect()
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    match colour {
+        true => table.enforce_styling(),
+        false => table.force_no_tty(),
+    };
+    for row in rows {
+        let cells = row.iter().zip(aligns);
+        table.add_row(cells.map(|(cell, align)| cell.in_table(*align)));
+    }
+    let last = aligns.len().saturating_sub(1);
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, if index < last { fit::GAP as u16 } else { 0 }));
+    }
+    let lines = table.lines();
+    lines.map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// One line of cells, each aligned in its width.
@@ -154,9 +169,23 @@ impl Painted {
         }
     }
 
+    fn in_table(&self, align: Align) -> comfy_table::Cell {
+        let mut cell = comfy_table::Cell::new(&self.text).set_alignment(match align {
+            Align::Left => CellAlignment::Left,
+            Align::Right => CellAlignment::Right,
+        });
+        if let Some((color, _)) = self.tone.color() {
+            cell = cell.fg(color);
+        }
+        match self.bold {
+            true => cell.add_attribute(Attribute::Bold),
+            false => cell,
+        }
+    }
+
     fn styled(&self, colour: bool) -> String {
         let mut style = ContentStyle::new();
-        style.foreground_color = self.tone.color();
+        style.foreground_color = self.tone.color().map(|(_, color)| color);
         if self.bold {
             style = style.bold();
         }
