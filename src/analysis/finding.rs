@@ -1,5 +1,5 @@
-//! Findings: what a report concludes, as data. A rule beside each analysis makes them; a renderer
-//! only lays them out.
+//! Findings: what a report concludes, as data. The rules stand beside each analysis; a renderer only
+//! lays the findings out.
 
 use std::cmp::Reverse;
 
@@ -15,32 +15,32 @@ pub use super::rules::RULES;
 pub struct Finding {
     /// What is wrong, or worth knowing: the name of a [`Rule`].
     pub id: &'static str,
-    /// The rule that names the cause, where the cause has an id of its own.
+    /// The id of the cause, where the cause has one of its own.
     pub cause_id: Option<&'static str>,
-    /// The network namespace; `null` for what concerns the whole host.
+    /// The network namespace; `null` for findings about the whole host.
     pub netns: Option<Netns>,
     /// How bad it is.
     pub severity: Severity,
-    /// What it concerns: `0.0.0.0:8080`, `10.0.0.5 → 10.0.0.9:5432`, `api (4121)`, `host`.
+    /// What the finding is about: `0.0.0.0:8080`, `10.0.0.5 → 10.0.0.9:5432`, `api (4121)`, `host`.
     pub subject: String,
     /// What was observed, in one sentence without its subject.
     pub message: String,
     /// The numbers behind it.
     pub evidence: Vec<Evidence>,
-    /// Why it is so. Stated only where the evidence excludes other causes, else the candidates,
-    /// likeliest first; `null` where nothing is known of it.
+    /// The cause, where the evidence excludes any other; else the candidates, likeliest first;
+    /// `null` where none is known.
     pub cause: Option<String>,
     /// The cause rests on inference, not on something the kernel reported.
     pub inferred: bool,
-    /// What to change, each an instruction that stands alone.
+    /// What to change: each element is an instruction that stands alone.
     pub remedy: Vec<String>,
-    /// Commands to type next, the most useful first.
+    /// Commands to run next, the most useful first.
     pub next: Vec<String>,
     /// What a finding of this id means in general.
     pub explain: &'static str,
 }
 
-/// How bad a finding is, the worst last.
+/// How bad a finding is, in rising order.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -48,20 +48,20 @@ pub struct Finding {
 pub enum Severity {
     /// Worth knowing; nothing fails.
     Info,
-    /// Will fail if it goes on, or fails now and then.
+    /// Fails now and then, or will fail if it continues.
     Warning,
     /// Connections or calls fail now.
     Critical,
 }
 
-/// A number that a finding rests on.
+/// A value that a finding rests on.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Evidence {
-    /// As the report's JSON calls it, where it stands there.
+    /// The name of the field in the report's JSON, where the value stands there.
     pub name: &'static str,
     /// Its value.
     pub value: EvidenceValue,
-    /// `connections`, `ports`, `bytes`, `seconds`, `ratio`…; `null` for a text.
+    /// `connections`, `ports`, `bytes`, `seconds`, `ratio`…; `null` for text.
     pub unit: Option<&'static str>,
 }
 
@@ -69,7 +69,7 @@ pub struct Evidence {
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum EvidenceValue {
-    /// A number of things.
+    /// A whole number.
     Count(i128),
     /// A share, a rate or a duration.
     Decimal(f64),
@@ -82,12 +82,13 @@ pub enum EvidenceValue {
 pub struct Rule {
     /// The published id: `accept_queue_overflow`.
     pub id: &'static str,
-    /// When it is found, with its thresholds, and what it means.
+    /// When the rule fires, with its thresholds, and what that means.
     pub explain: &'static str,
 }
 
 impl Rule {
-    /// A finding of this rule. What is not known of it is added afterwards.
+    /// A finding of this rule without evidence, cause and remedies, which the methods of [`Finding`]
+    /// add.
     pub fn finding(
         &self,
         severity: Severity,
@@ -109,27 +110,40 @@ impl Rule {
             explain: self.explain,
         }
     }
+
+    /// A finding about a whole network namespace.
+    pub(super) fn of_netns(
+        &self,
+        severity: Severity,
+        netns: &Netns,
+        message: impl Into<String>,
+    ) -> Finding {
+        let subject = match netns.label() {
+            label if label.is_empty() => "this namespace".to_owned(),
+            label => format!("namespace {label}"),
+        };
+        self.finding(severity, subject, message).in_netns(netns)
+    }
 }
 
 impl Finding {
-    /// Names the namespace it was made in.
-    pub fn in_netns(mut self, netns: &Netns) -> Self {
+    pub(super) fn in_netns(mut self, netns: &Netns) -> Self {
         self.netns = Some(netns.clone());
         self
     }
 
-    /// Adds a number of things it rests on.
-    pub fn count(mut self, name: &'static str, value: impl Into<i128>, unit: &'static str) -> Self {
-        self.evidence.push(Evidence {
-            name,
-            value: EvidenceValue::Count(value.into()),
-            unit: Some(unit),
-        });
+    fn evidence(mut self, name: &'static str, value: EvidenceValue, unit: &'static str) -> Self {
+        let unit = Some(unit).filter(|unit| !unit.is_empty());
+        self.evidence.push(Evidence { name, value, unit });
         self
     }
 
-    /// Adds a number of things it rests on, where that is known.
-    pub fn count_known(
+    /// Adds a whole number as evidence.
+    pub fn count(self, name: &'static str, value: impl Into<i128>, unit: &'static str) -> Self {
+        self.evidence(name, EvidenceValue::Count(value.into()), unit)
+    }
+
+    pub(super) fn count_known(
         self,
         name: &'static str,
         value: Option<impl Into<i128>>,
@@ -138,27 +152,24 @@ impl Finding {
         self.with(value, |finding, value| finding.count(name, value, unit))
     }
 
-    /// Adds a share, a rate or a duration it rests on.
-    pub fn decimal(mut self, name: &'static str, value: f64, unit: &'static str) -> Self {
-        self.evidence.push(Evidence {
-            name,
-            value: EvidenceValue::Decimal(value),
-            unit: Some(unit),
-        });
-        self
+    pub(super) fn decimal(
+        self,
+        name: &'static str,
+        value: impl Into<Option<f64>>,
+        unit: &'static str,
+    ) -> Self {
+        self.with(value.into(), |finding, value| {
+            finding.evidence(name, EvidenceValue::Decimal(value), unit)
+        })
     }
 
-    /// Adds a name or a setting it rests on.
-    pub fn text(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.evidence.push(Evidence {
-            name,
-            value: EvidenceValue::Text(value.into()),
-            unit: None,
-        });
-        self
+    pub(super) fn text(self, name: &'static str, value: impl Into<Option<String>>) -> Self {
+        self.with(value.into(), |finding, text| {
+            finding.evidence(name, EvidenceValue::Text(text), "")
+        })
     }
 
-    /// States the cause: the evidence excludes any other.
+    /// States the cause, where the evidence excludes any other.
     pub fn because(mut self, cause: impl Into<String>) -> Self {
         self.cause = Some(cause.into());
         self
@@ -170,14 +181,12 @@ impl Finding {
         self.because(cause)
     }
 
-    /// Names the rule of the cause, where it has one.
-    pub fn caused_by(mut self, rule: &Rule) -> Self {
+    pub(super) fn caused_by(mut self, rule: &Rule) -> Self {
         self.cause_id = Some(rule.id);
         self
     }
 
-    /// Adds what is only there where a value is known.
-    pub fn with<T>(self, value: Option<T>, add: impl FnOnce(Self, T) -> Self) -> Self {
+    pub(super) fn with<T>(self, value: Option<T>, add: impl FnOnce(Self, T) -> Self) -> Self {
         match value {
             Some(value) => add(self, value),
             None => self,
@@ -190,14 +199,22 @@ impl Finding {
         self
     }
 
-    /// Adds a command to type next.
+    /// Adds a command to run next.
     pub fn next(mut self, command: impl Into<String>) -> Self {
         self.next.push(command.into());
         self
     }
+
+    /// Adds a command to run next, for the namespace of the finding where that has a name.
+    pub(super) fn next_in_netns(self, command: impl Into<String>) -> Self {
+        let name = self.netns.as_ref().and_then(|netns| netns.name.as_deref());
+        let option = name.map(|name| format!(" --netns {}", in_shell(name)));
+        let command = command.into() + &option.unwrap_or_default();
+        self.next(command)
+    }
 }
 
-/// How many processes are named, the rest being counted.
+/// How many processes are listed by name; the rest are counted.
 const NAMED: usize = 3;
 
 /// `api (4121), web (811) and 4 more`
@@ -222,7 +239,7 @@ pub(super) fn owners<'a>(owners: impl IntoIterator<Item = &'a Owner>) -> Option<
     (!names.is_empty()).then_some(names)
 }
 
-/// A word of a command line, in quotes where a shell would not take it as it is.
+/// A word of a command line, quoted where a shell would otherwise change it.
 pub(super) fn in_shell(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
     match !word.is_empty() && word.chars().all(is_plain) {
@@ -231,23 +248,7 @@ pub(super) fn in_shell(word: &str) -> String {
     }
 }
 
-/// The command for the namespace that was read, where it has a name.
-pub(super) fn on_netns(command: String, netns: &Netns) -> String {
-    match &netns.name {
-        Some(name) => format!("{command} --netns {}", in_shell(name)),
-        None => command,
-    }
-}
-
-/// What a finding about a whole namespace is about.
-pub(super) fn namespace(netns: &Netns) -> String {
-    match netns.label() {
-        label if label.is_empty() => "this namespace".to_owned(),
-        label => format!("namespace {label}"),
-    }
-}
-
-/// Sorts the worst first; what is equally bad keeps its order, which is that of the report.
+/// Sorts by severity, the worst first; findings of one severity keep their order.
 pub fn worst_first(findings: &mut [Finding]) {
     findings.sort_by_key(|finding| Reverse(finding.severity));
 }

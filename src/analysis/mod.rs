@@ -1,10 +1,10 @@
-//! Pure functions, one module per question: readings in, a report out. No I/O.
+//! Pure functions, one module per question: snapshots in, a report with its findings out. No I/O.
 
 pub mod counters;
 pub mod fds;
 pub mod finding;
 pub mod handshake;
-mod holders;
+mod incomplete;
 pub mod ports;
 pub mod queues;
 mod rate;
@@ -13,19 +13,20 @@ mod sampling;
 pub mod timewait;
 
 pub use finding::{Finding, Severity};
-pub use rate::{change, per_second, wrapping_change};
-pub use sampling::{Distribution, Sampling, Spread, Spreads};
+use rate::{change, per_second, wrapping_change};
+use sampling::{Distribution, Spreads};
+pub use sampling::{Sampling, Spread};
 
 use crate::model::Incomplete;
 
-/// What every report has in common: its name and what it could not see.
+/// What every report has in common.
 pub trait Report: serde::Serialize + schemars::JsonSchema {
     /// Name and version in `schema` of the published JSON: `queues/v1`.
     const SCHEMA: &'static str;
 
-    /// What is missing from this report.
+    /// What the report lacks.
     fn incomplete(&self) -> &[Incomplete];
 
-    /// What it concludes, the worst first.
+    /// What the report concludes, the worst first.
     fn findings(&self) -> &[Finding];
 }

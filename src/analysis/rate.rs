@@ -1,19 +1,19 @@
-//! The change of a number that the kernel only ever counts up.
+//! The change of counters between two readings.
 
 use std::time::Duration;
 
-/// By how much a 64-bit counter rose. `None` when it fell: it was reset, and what was counted
-/// before is lost.
+/// The increase of a 64-bit counter. `None` when it fell: it was reset, and the counts before that
+/// are lost.
 pub fn change(before: i128, now: i128) -> Option<i128> {
     (now >= before).then_some(now - before)
 }
 
-/// By how much a 32-bit counter that is never reset rose; a fall is its wrap.
+/// The increase of a 32-bit counter that is never reset: it fell where it wrapped.
 pub fn wrapping_change(before: u32, now: u32) -> u32 {
     now.wrapping_sub(before)
 }
 
-/// A change as a rate; `None` when no time passed.
+/// `None` when no time passed.
 pub fn per_second(change: f64, elapsed: Duration) -> Option<f64> {
     let seconds = elapsed.as_secs_f64();
     (seconds > 0.0).then(|| change / seconds)

@@ -1,4 +1,4 @@
-//! How a number was spread over many samples.
+//! The spread of a number over many samples (`--for`).
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -8,48 +8,40 @@ use std::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Takes reports as samples, and puts into a last one what they tell together.
+/// Collects reports as samples, and adds their spread to the last report.
 pub trait Sampling<R> {
-    /// Takes one.
+    /// Adds a report as one sample.
     fn add(&mut self, report: &R);
 
-    /// Puts the spread of what was taken into a report.
+    /// Writes the spread of the samples into a report.
     fn fill(&mut self, report: &mut R);
 }
 
 /// A number over many samples.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Spread {
-    /// How many samples.
+#[schemars(rename = "Spread")]
+pub struct Spread<T = u64> {
+    /// Number of samples.
     pub samples: u64,
-    /// The smallest.
-    pub minimum: u64,
-    /// The mean.
+    /// The smallest sample.
+    pub minimum: T,
+    /// The arithmetic mean.
     pub mean: f64,
     /// 95 of 100 samples do not exceed this.
-    pub p95: u64,
-    /// The largest.
-    pub maximum: u64,
+    pub p95: T,
+    /// The largest sample.
+    pub maximum: T,
 }
 
-/// Numbers of things that come and go, over many samples: one that is not there counts 0 then.
-#[derive(Debug, Clone)]
+/// Numbers of things that come and go, over many samples: a thing counts 0 in a sample that lacks
+/// it.
+#[derive(Debug, Clone, Default)]
 pub struct Spreads<K> {
     seen: HashMap<K, Distribution>,
     samples: u64,
 }
 
-impl<K> Default for Spreads<K> {
-    fn default() -> Self {
-        Spreads {
-            seen: HashMap::new(),
-            samples: 0,
-        }
-    }
-}
-
 impl<K: Eq + Hash> Spreads<K> {
-    /// Takes one sample of all there is.
     pub fn add(&mut self, numbers: impl IntoIterator<Item = (K, u64)>) {
         self.samples += 1;
         for (key, number) in numbers {
@@ -57,69 +49,47 @@ impl<K: Eq + Hash> Spreads<K> {
         }
     }
 
-    /// The spread of one; `None` before the first sample.
+    /// `None` before the first sample.
     pub fn of(&mut self, key: K) -> Option<Spread> {
         let seen = self.seen.entry(key).or_default();
-        for _ in seen.samples()..self.samples {
+        for _ in seen.samples..self.samples {
             seen.add(0);
         }
         seen.spread()
     }
 }
 
-/// Counts how often each value was seen: exact, and no larger than the number of different values,
-/// however long the sampling goes on.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Counts how often each value was seen: exact, and its size grows with the number of different
+/// values, not with the number of samples.
+#[derive(Debug, Clone, Default)]
 pub struct Distribution {
     seen: BTreeMap<u64, u64>,
     samples: u64,
 }
 
 impl Distribution {
-    /// Takes one sample.
     pub fn add(&mut self, value: u64) {
         *self.seen.entry(value).or_default() += 1;
         self.samples += 1;
     }
 
-    /// How many samples were taken.
-    pub fn samples(&self) -> u64 {
-        self.samples
-    }
-
-    /// The smallest sample.
-    pub fn minimum(&self) -> Option<u64> {
-        self.seen.keys().next().copied()
-    }
-
-    /// The largest sample.
-    pub fn maximum(&self) -> Option<u64> {
-        self.seen.keys().next_back().copied()
-    }
-
-    /// All of it; `None` without a sample.
+    /// `None` without a sample.
     pub fn spread(&self) -> Option<Spread> {
+        let products = self
+            .seen
+            .iter()
+            .map(|(value, count)| *value as f64 * *count as f64);
         Some(Spread {
             samples: self.samples,
-            minimum: self.minimum()?,
-            mean: self.mean()?,
+            minimum: *self.seen.first_key_value()?.0,
+            mean: products.sum::<f64>() / self.samples as f64,
             p95: self.percentile(95)?,
-            maximum: self.maximum()?,
+            maximum: *self.seen.last_key_value()?.0,
         })
     }
 
-    /// The arithmetic mean.
-    pub fn mean(&self) -> Option<f64> {
-        let sum: f64 = self
-            .seen
-            .iter()
-            .map(|(value, count)| *value as f64 * *count as f64)
-            .sum();
-        (self.samples > 0).then(|| sum / self.samples as f64)
-    }
-
-    /// The smallest value that so many of a hundred samples do not exceed.
-    pub fn percentile(&self, percent: u64) -> Option<u64> {
+    /// The smallest value that this many of a hundred samples do not exceed.
+    fn percentile(&self, percent: u64) -> Option<u64> {
         let rank = (self.samples * percent).div_ceil(100).max(1);
         let mut passed = 0;
         self.seen.iter().find_map(|(value, count)| {
@@ -129,38 +99,34 @@ impl Distribution {
     }
 }
 
-impl FromIterator<u64> for Distribution {
-    fn from_iter<I: IntoIterator<Item = u64>>(values: I) -> Self {
-        let mut distribution = Distribution::default();
-        values.into_iter().for_each(|value| distribution.add(value));
-        distribution
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    impl FromIterator<u64> for Distribution {
+        fn from_iter<I: IntoIterator<Item = u64>>(values: I) -> Self {
+            let mut distribution = Distribution::default();
+            values.into_iter().for_each(|value| distribution.add(value));
+            distribution
+        }
+    }
+
     #[test]
-    fn nothing_seen_gives_nothing() {
+    fn no_samples_have_no_spread() {
         let empty = Distribution::default();
-        assert_eq!(
-            (empty.minimum(), empty.mean(), empty.percentile(95)),
-            (None, None, None)
-        );
+        assert_eq!((empty.spread(), empty.percentile(95)), (None, None));
     }
 
     #[test]
     fn a_burst_in_one_sample_of_twenty_is_the_maximum_and_not_the_p95() {
         let seen: Distribution = [[0; 19].as_slice(), &[129]].concat().into_iter().collect();
-        assert_eq!(seen.percentile(95), Some(0));
-        assert_eq!(seen.maximum(), Some(129));
-        assert_eq!(seen.mean(), Some(6.45));
+        let spread = seen.spread().unwrap();
+        assert_eq!((spread.p95, spread.maximum, spread.mean), (0, 129, 6.45));
     }
 
     #[test]
-    fn a_spread_tells_each_measure_apart() {
+    fn a_spread_has_every_measure() {
         let seen: Distribution = (1..=19).chain([100]).collect();
         let expected = Spread {
             samples: 20,

@@ -1,6 +1,6 @@
 //! What is known of each counter: its group, its meaning, the words `netstat -s` has for it.
 //!
-//! The knowledge stands in `catalogue.tsv`, drawn from net/ipv4/proc.c, net/ipv6/proc.c,
+//! `catalogue.tsv` was compiled from net/ipv4/proc.c, net/ipv6/proc.c,
 //! net/mptcp/mib.c and Documentation/networking/snmp_counter.rst.
 
 use schemars::JsonSchema;
@@ -11,21 +11,21 @@ use super::lines::{self, field};
 /// One line of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    /// Place in the catalogue, which is the order of reports.
+    /// Position in the catalogue, which is the order of reports.
     pub order: usize,
     /// As `nstat` prints it: `TcpExtListenDrops`.
     pub kernel_name: &'static str,
-    /// The problem that it speaks of.
+    /// The area that it counts in: `accept_queue`.
     pub group: &'static str,
-    /// Not zero tells of trouble.
+    /// A value above zero points to a problem.
     pub trouble: bool,
     /// Whether it can fall.
     pub kind: Kind,
     /// Where it is counted.
     pub scope: Scope,
-    /// What `netstat -s` prints, `{}` for the number where it does not stand first; may be empty.
+    /// What `netstat -s` prints, with `{}` for a number that is not at the start; may be empty.
     pub phrase: &'static str,
-    /// One line.
+    /// What it counts, in one line.
     pub meaning: &'static str,
 }
 
@@ -33,7 +33,7 @@ pub struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Counted up since the namespace was made.
+    /// Counts up from the creation of the namespace.
     Counter,
     /// A level or a setting, which may fall.
     Gauge,
@@ -43,9 +43,9 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// In one network namespace.
+    /// In each network namespace.
     Netns,
-    /// On the whole host, in whatever namespace it is read.
+    /// On the whole host, whichever namespace it is read in.
     Host,
 }
 
@@ -54,12 +54,12 @@ pub fn entries() -> impl Iterator<Item = Entry> {
     (0..lines::COUNT).map(at)
 }
 
-/// What is known of a counter, by the name `nstat` prints.
+/// A counter of the catalogue, by the name that `nstat` prints.
 pub fn entry(kernel_name: &str) -> Option<Entry> {
     lines::find(kernel_name).map(at)
 }
 
-/// The last place of a group.
+/// The last position of a group.
 pub fn last_of(group: &str) -> usize {
     let mut lines = 0..lines::COUNT;
     lines
@@ -74,16 +74,8 @@ fn at(order: usize) -> Entry {
         kernel_name: field(order, 0),
         group: field(order, 1),
         trouble: flags.contains("trouble"),
-        kind: if flags.contains("gauge") {
-            Kind::Gauge
-        } else {
-            Kind::Counter
-        },
-        scope: if flags.contains("host") {
-            Scope::Host
-        } else {
-            Scope::Netns
-        },
+        kind: [Kind::Counter, Kind::Gauge][usize::from(flags.contains("gauge"))],
+        scope: [Scope::Netns, Scope::Host][usize::from(flags.contains("host"))],
         phrase: field(order, 3),
         meaning: field(order, 4),
     }

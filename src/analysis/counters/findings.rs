@@ -1,10 +1,10 @@
-//! The rules of `counters`: drops that a counter alone proves, in the interval between two readings.
+//! The rules of `counters`: drops that a counter alone proves, between two readings.
 
-use super::{CounterReport, CountersReport, Drops, Why};
+use super::{CounterReport, CountersReport, Why};
 use crate::analysis::{
     Finding, Severity,
     Severity::{Critical, Info, Warning},
-    finding::{Rule, namespace, on_netns, worst_first},
+    finding::{Rule, worst_first},
     rules::{
         ACCEPT_QUEUE_OVERFLOW, LISTEN_DROPS_OTHER, SYN_COOKIES_ACTIVE, SYN_QUEUE_FULL,
         TIMEWAIT_OVERFLOW, UDP_RECEIVE_OVERFLOW,
@@ -16,7 +16,7 @@ struct Signal {
     counter: &'static str,
     rule: &'static Rule,
     severity: Severity,
-    /// Goes on from a number: `84 …`.
+    /// What the counter counts, as it follows the number.
     what: &'static str,
     next: &'static str,
 }
@@ -74,7 +74,6 @@ pub fn findings(report: &CountersReport) -> Vec<Finding> {
     findings
 }
 
-/// Most counters did not rise, and need not be named.
 fn risen(counter: &CounterReport) -> Option<Finding> {
     let delta = counter
         .delta
@@ -82,49 +81,43 @@ fn risen(counter: &CounterReport) -> Option<Finding> {
     let name = counter.kernel_name();
     let signal = SIGNALS.iter().find(|signal| signal.counter == name)?;
     let message = format!("{delta} {} since the previous reading", signal.what);
-    Some(
-        signal
-            .rule
-            .finding(signal.severity, namespace(&counter.netns), message)
-            .in_netns(&counter.netns)
-            .text("name", &*counter.name)
-            .count("delta", delta, "events")
-            .with(counter.per_second, |finding, rate| {
-                finding.decimal("per_second", rate, "events")
-            })
-            .next(on_netns(signal.next.to_owned(), &counter.netns)),
-    )
+    let finding = signal
+        .rule
+        .of_netns(signal.severity, &counter.netns, message);
+    let finding = finding
+        .text("name", counter.name.to_string())
+        .count("delta", delta, "events")
+        .decimal("per_second", counter.per_second, "events")
+        .next_in_netns(signal.next);
+    Some(finding)
 }
 
 /// Drops at listeners that neither an accept queue nor a SYN queue explains.
 fn other_drops(why: &Why) -> Option<Finding> {
-    let other = |drops: &Drops| drops.other.filter(|other| *other > 0);
     let (drops, severity, since) = match &why.delta {
         Some(delta) => (delta, Warning, "since the previous reading"),
         None => (&why.total, Info, "since the namespace was created"),
     };
-    let other = other(drops)?;
+    let other = drops.other.filter(|other| *other > 0)?;
     let message =
         format!("{other} listen drops {since} are neither accept-queue nor SYN-queue overflows");
-    Some(
-        LISTEN_DROPS_OTHER
-            .finding(severity, namespace(&why.netns), message)
-            .in_netns(&why.netns)
-            .count("why.other", other, "packets")
-            .count_known("why.listen_drops", drops.listen_drops, "packets")
-            .likely(
-                "no route for the SYN-ACK, no memory, a security module; with SYN cookies off, a \
-                 SYN queue over 3/4 of net.ipv4.tcp_max_syn_backlog",
-            )
-            .next(on_netns("sockdiag queues -w".to_owned(), &why.netns)),
-    )
+    let finding = LISTEN_DROPS_OTHER
+        .of_netns(severity, &why.netns, message)
+        .count("why.other", other, "packets")
+        .count_known("why.listen_drops", drops.listen_drops, "packets")
+        .likely(
+            "no route for the SYN-ACK, no memory, a security module; with SYN cookies off, a SYN \
+             queue over 3/4 of net.ipv4.tcp_max_syn_backlog",
+        )
+        .next_in_netns("sockdiag queues -w");
+    Some(finding)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        analysis::counters::{Kind, Scope, entry},
+        analysis::counters::{Drops, Kind, Scope, entry},
         model::CounterId,
     };
 

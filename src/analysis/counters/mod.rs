@@ -11,7 +11,7 @@ mod tests;
 mod why;
 
 pub use catalogue::{Entry, Kind, Scope, entries, entry};
-pub use report::{CounterReport, CounterSampled, CountersReport, report};
+pub use report::{CounterReport, CountersReport, report};
 pub use samples::Samples;
 pub use select::{Selection, Unknown, groups};
 pub use why::{Drops, Why};

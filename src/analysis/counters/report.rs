@@ -1,4 +1,4 @@
-//! Readings of counters to a report.
+//! Snapshots to a report of counters.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -7,17 +7,17 @@ use serde::Serialize;
 
 use super::{Entry, Kind, Scope, Selection, Why, catalogue, findings::findings, why::why};
 use crate::{
-    analysis::{Finding, Report, change, per_second},
+    analysis::{Finding, Report, Spread, change, incomplete::counted, per_second},
     model::{CounterId, Incomplete, Netns, NetnsSnapshot, Snapshot, kernel_name},
 };
 
-/// The chosen counters, by group.
+/// The selected counters, by group.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct CountersReport {
     /// What could not be seen.
     #[serde(skip)]
     pub incomplete: Vec<Incomplete>,
-    /// What it concludes, the worst first.
+    /// What the report concludes, the worst first.
     #[serde(skip)]
     pub findings: Vec<Finding>,
     /// One element for each counter and namespace.
@@ -38,7 +38,7 @@ impl Report for CountersReport {
     }
 }
 
-/// One number of the kernel.
+/// A counter or gauge of the kernel.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct CounterReport {
     /// The network namespace it was read in.
@@ -47,27 +47,27 @@ pub struct CounterReport {
     pub name: Arc<str>,
     /// The table it stands in: `TcpExt`, `Tcp`, `snmp6`, `sockstat.TCP`…
     pub table: Arc<str>,
-    /// The problem that it speaks of: `accept_queue`, `syn_queue`, `retransmission`…
+    /// The area that it counts in: `accept_queue`, `syn_queue`, `retransmission`…
     pub group: &'static str,
     /// Whether it only rises.
     pub kind: Kind,
-    /// Counted in the namespace, or on the whole host though it is read in one.
+    /// Whether it counts in the namespace, or on the whole host though it is read in a namespace.
     pub scope: Scope,
-    /// The number; `null` when this kernel does not print it.
+    /// `null` when this kernel does not print it.
     pub value: Option<i128>,
-    /// The change since the reading before; `null` when a counter went backwards.
+    /// Change since the previous reading; `null` when a counter went backwards.
     pub delta: Option<i128>,
-    /// The same as a rate; `null` for gauges.
+    /// `delta` as a rate; `null` for gauges.
     pub per_second: Option<f64>,
-    /// How the rate was spread over many samples (`--for`).
+    /// Its rate or, of a gauge, its level over many samples (`--for`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sampled: Option<Box<CounterSampled>>,
-    /// What it means in one line; `null` when this program does not know it.
+    pub sampled: Option<Box<Spread<f64>>>,
+    /// What it means in one line; `null` where the catalogue lacks it.
     pub meaning: Option<&'static str>,
     /// It rises although nothing is wrong.
     #[serde(skip)]
     pub is_harmless: bool,
-    /// Its place in the catalogue; a counter that is not there comes last in its group.
+    /// Position in the catalogue; a counter that is not there comes last in its group.
     #[serde(skip)]
     pub(super) order: usize,
 }
@@ -79,22 +79,7 @@ impl CounterReport {
     }
 }
 
-/// A counter's rate, or a gauge's level, over many samples.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct CounterSampled {
-    /// How many.
-    pub samples: u64,
-    /// The smallest.
-    pub minimum: f64,
-    /// The mean.
-    pub mean: f64,
-    /// 95 of 100 samples do not exceed this.
-    pub p95: f64,
-    /// The largest.
-    pub maximum: f64,
-}
-
-/// Picks the chosen counters and, where there is a reading before, compares them with it.
+/// Reports the selected counters and, where there is a previous reading, their change since then.
 pub fn report(
     now: &Snapshot,
     before: Option<(&Snapshot, Duration)>,
@@ -131,15 +116,14 @@ fn of_namespace(
     selection: &Selection,
     counters: &mut Vec<CounterReport>,
 ) {
-    let earlier = before
-        .map(|(before, _)| before.counters.by_id())
-        .unwrap_or_default();
+    let earlier = before.map(|(before, _)| before.counters.by_id());
+    let earlier = earlier.unwrap_or_default();
     if *selection == Selection::All {
         counters.reserve(now.counters.values.len());
     }
     let netns = Arc::new(now.netns.clone());
     let chosen = now.counters.values.iter().filter_map(|(id, value)| {
-        // Most are 0 and need not be looked up.
+        // Most counters are 0, and looking them up would cost more than all else here.
         if *value == 0 && *selection == Selection::Trouble {
             return None;
         }
@@ -159,19 +143,17 @@ fn of_namespace(
 }
 
 fn compare(counter: &mut CounterReport, before: i128, now: i128, elapsed: Duration) {
-    counter.delta = match counter.kind {
-        Kind::Gauge => Some(now - before),
-        Kind::Counter => change(before, now),
-    };
-    if counter.kind == Kind::Counter {
-        counter.per_second = counter
-            .delta
-            .and_then(|delta| per_second(delta as f64, elapsed));
+    if counter.kind == Kind::Gauge {
+        counter.delta = Some(now - before);
+        return;
     }
+    counter.delta = change(before, now);
+    let rate = |delta| per_second(delta as f64, elapsed);
+    counter.per_second = counter.delta.and_then(rate);
 }
 
-/// With tcp_syncookies = 2 every SYN is answered with a cookie and counted as if the SYN queue were
-/// full.
+/// With tcp_syncookies = 2 the kernel answers every SYN with a cookie, and counts it as if the SYN
+/// queue were full.
 fn is_harmless(name: &str, tcp_syncookies: Option<u32>) -> bool {
     tcp_syncookies == Some(2) && name == "TcpExtTCPReqQFullDoCookies"
 }
@@ -184,36 +166,24 @@ fn is_chosen(selection: &Selection, name: &str, entry: Option<&Entry>, is_harmle
     }
 }
 
-/// Counters that were named and that this kernel does not print: unknown, not 0.
+/// Adds counters that were named but that this kernel does not print: unknown, not 0.
 fn absent(now: &NetnsSnapshot, selection: &Selection, report: &mut CountersReport) {
     let Selection::Named { exact: names, .. } = selection else {
         return;
     };
-    let printed: HashSet<String> = now
-        .counters
-        .values
-        .iter()
-        .map(|(id, _)| id.kernel_name())
-        .collect();
-    let missing: Vec<Entry> = names
-        .iter()
-        .filter(|name| !printed.contains(*name))
-        .filter_map(|name| catalogue::entry(name))
-        .collect();
-    if missing.is_empty() {
-        return;
-    }
-    let count = missing.len() as u64;
+    let values = now.counters.values.iter();
+    let printed: HashSet<String> = values.map(|(id, _)| id.kernel_name()).collect();
+    let missing = names.difference(&printed);
+    let missing: Vec<Entry> = missing.filter_map(|name| catalogue::entry(name)).collect();
+    let why = "not counted by this kernel";
+    report
+        .incomplete
+        .extend(counted("counters", why, missing.len()));
     let netns = Arc::new(now.netns.clone());
     report.counters.extend(missing.into_iter().map(|entry| {
         let id = CounterId::from(entry.kernel_name);
         counter(&netns, &id, Some(entry), None)
     }));
-    report.incomplete.push(Incomplete::counted(
-        "counters",
-        "not counted by this kernel",
-        count,
-    ));
 }
 
 fn counter(
@@ -239,8 +209,8 @@ fn counter(
     }
 }
 
-/// ICMP messages are counted by type (`IcmpMsg: InType3`, `Icmp6OutType133`), each in a name of its
-/// own that appears when the first one passes.
+/// ICMP messages are counted by type (`IcmpMsg: InType3`, `Icmp6OutType133`); a type's counter
+/// appears with its first message.
 fn group(id: &CounterId) -> &'static str {
     let by_type = &*id.table == "IcmpMsg" || id.name.starts_with("Icmp6");
     if by_type { "icmp" } else { "other" }

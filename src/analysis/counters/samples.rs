@@ -1,17 +1,17 @@
-//! Counters sampled fast for a while, and the spread of their rates.
+//! Counters over many samples.
 
 use std::{collections::HashMap, time::Duration};
 
-use super::{CounterSampled, CountersReport, Kind, catalogue};
+use super::{CountersReport, Kind, catalogue};
 use crate::{
-    analysis::{Distribution, change, per_second},
+    analysis::{Distribution, Spread, change, per_second},
     model::{CounterId, Snapshot},
 };
 
-/// Rates are kept in thousandths.
+/// A distribution counts whole numbers: rates in thousandths.
 const PARTS: f64 = 1000.0;
 
-/// The spread of each counter's rate, and of each gauge's level.
+/// The distribution of each counter's rate, and of each gauge's level.
 #[derive(Debug, Default)]
 pub struct Samples {
     spread: HashMap<(Option<u64>, CounterId), Distribution>,
@@ -19,7 +19,7 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// Takes one more reading, this long after the one before.
+    /// Adds a reading, taken `elapsed` after the previous one.
     pub fn add(&mut self, now: Snapshot, elapsed: Duration) {
         if let Some(before) = self.last.take() {
             self.compare(&before, &now, elapsed);
@@ -48,13 +48,13 @@ impl Samples {
         }
     }
 
-    /// Puts the spread into the counters of a report.
+    /// Writes the spread of the samples into a report.
     pub fn fill(&self, report: &mut CountersReport) {
         for counter in &mut report.counters {
             let id = CounterId::new(counter.table.clone(), counter.name.clone());
             let spread = self.spread.get(&(counter.netns.inode, id));
             counter.sampled = spread.and_then(sampled).map(Box::new);
-            // Intervals differ a little; the whole change over the whole time does not care.
+            // Intervals differ a little, so the exact mean is the whole change over the whole time.
             if let (Some(sampled), Some(mean)) = (&mut counter.sampled, counter.per_second) {
                 sampled.mean = mean;
             }
@@ -66,13 +66,14 @@ fn kind(id: &CounterId) -> Kind {
     catalogue::entry(&id.kernel_name()).map_or(Kind::Counter, |entry| entry.kind)
 }
 
-fn sampled(spread: &Distribution) -> Option<CounterSampled> {
-    Some(CounterSampled {
-        samples: spread.samples(),
-        minimum: spread.minimum()? as f64 / PARTS,
-        mean: spread.mean()? / PARTS,
-        p95: spread.percentile(95)? as f64 / PARTS,
-        maximum: spread.maximum()? as f64 / PARTS,
+fn sampled(parts: &Distribution) -> Option<Spread<f64>> {
+    let parts = parts.spread()?;
+    Some(Spread {
+        samples: parts.samples,
+        minimum: parts.minimum as f64 / PARTS,
+        mean: parts.mean / PARTS,
+        p95: parts.p95 as f64 / PARTS,
+        maximum: parts.maximum as f64 / PARTS,
     })
 }
 

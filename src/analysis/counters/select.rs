@@ -1,22 +1,22 @@
-//! Which counters a person means: all, those that tell of trouble, or some by a name they know.
+//! Which counters are reported: all, those that point to a problem, or some by name.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use super::{catalogue, entries};
 use crate::model::{CounterId, glob::matches};
 
-/// Which counters are shown.
+/// Which counters are reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// Those that tell of trouble and are not zero.
+    /// Counters that point to a problem and are not zero.
     Trouble,
     /// Every one.
     All,
-    /// Those that were named, by their kernel names.
+    /// Counters that were named.
     Named {
-        /// All of them.
+        /// The kernel names of all of them.
         all: HashSet<String>,
-        /// Those that were named in full, and are missed where the kernel does not print them.
+        /// Names that were given in full; they are reported as missing where the kernel lacks them.
         exact: HashSet<String>,
     },
 }
@@ -43,38 +43,30 @@ impl Selection {
     }
 }
 
-/// The groups there are, in the catalogue's order.
+/// All groups, in the order of the catalogue.
 pub fn groups() -> Vec<&'static str> {
     let mut groups: Vec<&str> = entries().map(|entry| entry.group).collect();
     groups.dedup();
     groups
 }
 
-/// Every name that could have been meant: of counters and of groups.
-pub fn names(printed: &[CounterId]) -> HashSet<String> {
-    let catalogue = entries()
-        .flat_map(|e| [e.kernel_name, e.group])
-        .map(str::to_owned);
-    let bare = printed.iter().map(|id| id.name.to_string());
-    catalogue
-        .chain(bare)
-        .chain(printed.iter().map(CounterId::kernel_name))
-        .collect()
-}
-
 impl Unknown {
-    /// Every name that could have been meant instead.
+    /// Every name that could have been meant instead, of counters and of groups.
     pub fn candidates(&self, printed: &[CounterId]) -> HashSet<String> {
-        names(printed)
+        let catalogue = entries().flat_map(|entry| [entry.kernel_name, entry.group]);
+        let printed = printed
+            .iter()
+            .flat_map(|id| [id.name.to_string(), id.kernel_name()]);
+        catalogue.map(str::to_owned).chain(printed).collect()
     }
 }
 
-/// How many of the ways to name counters name them in full.
+/// How many of the ways to name counters give the whole name.
 const EXACT_TIERS: usize = 2;
 
 /// The first way of naming that finds any, and what it finds.
 fn find(word: &str, printed: &[CounterId]) -> Option<(usize, Vec<String>)> {
-    let known: Vec<Name> = all(printed);
+    let known = all(printed);
     let wanted = plain(word);
     let tiers: [&dyn Fn(&Name) -> bool; 5] = [
         &|name| name.kernel == wanted || name.bare == wanted,
@@ -83,21 +75,14 @@ fn find(word: &str, printed: &[CounterId]) -> Option<(usize, Vec<String>)> {
         &|name| wanted.contains('*') && matches(wanted.as_bytes(), name.kernel.as_bytes()),
         &|name| name.has(&wanted),
     ];
-    let tier = |test: &&dyn Fn(&Name) -> bool| -> Vec<String> {
-        known
-            .iter()
-            .filter(|name| test(name))
-            .map(|name| name.written.clone())
-            .collect()
-    };
-    tiers
-        .iter()
-        .map(tier)
-        .enumerate()
-        .find(|(_, found)| !found.is_empty())
+    let found = tiers.iter().map(|is_meant| {
+        let names = known.iter().filter(|name| is_meant(name));
+        names.map(|name| name.written.clone()).collect::<Vec<_>>()
+    });
+    found.enumerate().find(|(_, names)| !names.is_empty())
 }
 
-/// What a counter may be called.
+/// The names that a counter goes by.
 struct Name {
     written: String,
     kernel: String,
@@ -108,47 +93,38 @@ struct Name {
 
 impl Name {
     fn has(&self, part: &str) -> bool {
-        [&self.kernel, &self.group, &self.phrase]
-            .into_iter()
-            .any(|name| name.contains(part))
+        let names = [&self.kernel, &self.group, &self.phrase];
+        names.iter().any(|name| name.contains(part))
     }
 }
 
 fn all(printed: &[CounterId]) -> Vec<Name> {
-    let unknown = printed.iter().map(|id| (id.kernel_name(), id.name.clone()));
-    let catalogued = entries().map(|e| {
-        (
-            e.kernel_name.to_owned(),
-            CounterId::from(e.kernel_name).name,
-        )
-    });
+    let catalogued = entries().map(|entry| CounterId::from(entry.kernel_name));
+    let counters = printed.iter().cloned().chain(catalogued);
+    let counters = counters.map(|id| (id.kernel_name(), id.name));
     let mut seen = HashSet::new();
-    unknown
-        .chain(catalogued)
-        .filter(|(kernel, _)| seen.insert(kernel.clone()))
-        .map(|(kernel, bare)| {
-            let entry = catalogue::entry(&kernel);
-            Name {
-                group: plain(entry.map_or("other", |entry| entry.group)),
-                phrase: without_number(&plain(entry.map_or("", |entry| entry.phrase))),
-                bare: plain(&bare),
-                kernel: plain(&kernel),
-                written: kernel,
-            }
-        })
-        .collect()
+    let counters = counters.filter(|(kernel, _)| seen.insert(kernel.clone()));
+    let name = |(kernel, bare): (String, Arc<str>)| {
+        let entry = catalogue::entry(&kernel);
+        Name {
+            group: plain(entry.map_or("other", |entry| entry.group)),
+            phrase: without_number(&plain(entry.map_or("", |entry| entry.phrase))),
+            bare: plain(&bare),
+            kernel: plain(&kernel),
+            written: kernel,
+        }
+    };
+    counters.map(name).collect()
 }
 
 /// Lower case, `_` and runs of spaces as one space.
 fn plain(text: &str) -> String {
-    let words: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || c == '_')
-        .filter(|word| !word.is_empty())
-        .collect();
+    let words = text.split(|c: char| c.is_whitespace() || c == '_');
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
     words.join(" ").to_lowercase()
 }
 
-/// A phrase as `netstat -s` prints it has a number first or in the middle; the catalogue has `{}`.
+/// `netstat -s` prints a number at the start or in the middle of a phrase; the catalogue has `{}`.
 fn without_number(plain: &str) -> String {
     let is_number = |word: &&str| {
         *word == "{}" || (!word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()))

@@ -10,20 +10,20 @@ use crate::{
     model::{Counters, Netns, NetnsSnapshot},
 };
 
-/// `ListenDrops` of one namespace taken apart.
+/// `ListenDrops` of one namespace, broken down by cause.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Why {
-    /// Which namespace.
+    /// The network namespace.
     pub netns: Arc<Netns>,
-    /// Since the namespace was made.
+    /// Since the namespace was created.
     #[serde(flatten)]
     pub total: Drops,
-    /// Since the reading before.
+    /// Since the previous reading.
     pub delta: Option<Drops>,
 }
 
-/// Drops at listeners by cause. A part is `null` when this kernel does not count it; `other` then
-/// too.
+/// Drops at listeners by cause. A part is `null` when this kernel does not count it, and `other` is
+/// then `null`, too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Drops {
     /// `ListenDrops`: all of them.
@@ -32,8 +32,8 @@ pub struct Drops {
     pub overflows: Option<i128>,
     /// `TCPReqQFullDrop`: the SYN queue was full and SYN cookies off.
     pub syn_queue_full: Option<i128>,
-    /// The rest: with SYN cookies off, a SYN queue over three quarters of tcp_max_syn_backlog; no
-    /// route back, no memory, a security module, a broadcast address.
+    /// All other causes: with SYN cookies off, a SYN queue over three quarters of
+    /// tcp_max_syn_backlog; no route back, no memory, a security module, a broadcast address.
     pub other: Option<i128>,
 }
 
@@ -56,8 +56,7 @@ impl Drops {
         )
     }
 
-    /// The three are not read at one instant, so the rest may come out negative; then it is not
-    /// known.
+    /// The kernel does not read the three at one instant; where the rest is negative it is unknown.
     fn split(all: Option<i128>, overflows: Option<i128>, syn_queue: Option<i128>) -> Self {
         let rest = || all?.checked_sub(overflows?)?.checked_sub(syn_queue?);
         Drops {
@@ -69,7 +68,6 @@ impl Drops {
     }
 }
 
-/// Takes `ListenDrops` apart.
 pub fn why(now: &NetnsSnapshot, before: Option<(&NetnsSnapshot, Duration)>) -> Why {
     let total = Drops::of(&now.counters);
     let delta = before.map(|(before, _)| Drops::since(&Drops::of(&before.counters), &total));

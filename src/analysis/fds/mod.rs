@@ -1,4 +1,4 @@
-//! `fds`: which process is near its descriptor limit, and how near the host is to its own.
+//! `fds`: which processes are near their descriptor limit, and how near the host is to its own.
 
 mod findings;
 mod report;

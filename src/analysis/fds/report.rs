@@ -1,4 +1,4 @@
-//! A reading, and the one before, to a report.
+//! Snapshots to a report of descriptors.
 
 use std::{
     cmp::{Ordering, Reverse},
@@ -11,29 +11,28 @@ use serde::Serialize;
 
 use super::{Selection, Why, findings::findings, why::why};
 use crate::{
-    analysis::{Finding, Report, Spread, per_second, rules::NEAR_LIMIT},
+    analysis::{Finding, Report, Spread, incomplete::counted, per_second, rules::NEAR_LIMIT},
     model::{
         FdLimits, FdTypes, Incomplete, ProcessFds, Snapshot, SystemFds, snapshot::Processes,
         unit_of,
     },
 };
 
-/// Every shown process, the one nearest to its limit first.
+/// Every selected process, the one nearest to its limit first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct FdsReport {
     /// What could not be seen.
     #[serde(skip)]
     pub incomplete: Vec<Incomplete>,
-    /// What it concludes, the worst first.
+    /// What the report concludes, the worst first.
     #[serde(skip)]
     pub findings: Vec<Finding>,
-    /// How many processes there are, shown or not.
+    /// Number of processes, selected or not.
     #[serde(skip)]
     pub there: usize,
     /// The host.
     pub system: SystemReport,
-    /// One element for each process; kernel threads and zombies, which have no descriptors, are left
-    /// out.
+    /// One element per process, without kernel threads and zombies, which have no descriptors.
     pub processes: Vec<ProcessReport>,
 }
 
@@ -49,29 +48,29 @@ impl Report for FdsReport {
     }
 }
 
-/// The descriptors of the whole host, whatever namespace one looks from.
+/// The open files of the whole host, in all namespaces.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct SystemReport {
-    /// Open files (`fs.file-nr`); descriptors that share one count once.
+    /// Open files (`fs.file-nr`); descriptors that share a file count once.
     pub open: Option<u64>,
-    /// `fs.file-max`: beyond, open() fails with ENFILE, but not for root. systemd sets it to 2⁶³ − 1.
+    /// `fs.file-max`: beyond it open() fails with ENFILE for all but root. systemd sets 2⁶³ − 1.
     pub limit: Option<u64>,
     /// open ÷ limit.
     pub used_ratio: Option<f64>,
-    /// `fs.nr_open`: no process may have more, and no limit may be set above it.
+    /// `fs.nr_open`: the bound on any process's descriptors, and on its limits.
     pub nr_open: Option<u64>,
 }
 
-/// How a process stands.
+/// How near a process is to its limit, in rising order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Less than 80 % of the limit is used.
     Ok,
-    /// 80 % or more. As many as may be or more are open, but some have numbers above a limit that
-    /// was lowered, and numbers below it are free: also this.
+    /// 80 % or more are used; also where the limit is reached because it was lowered, but numbers
+    /// below it are free.
     Near,
-    /// As many are open as may be, or more: open(), socket() and accept() fail with EMFILE.
+    /// The limit is reached or exceeded: open(), socket() and accept() fail with EMFILE.
     Full,
 }
 
@@ -80,46 +79,46 @@ pub enum State {
 pub struct ProcessReport {
     /// Process id (thread group).
     pub pid: u32,
-    /// The process's own name for itself.
+    /// Its name (`/proc/PID/comm`).
     pub name: String,
-    /// How it stands; `null` when `used_ratio` is.
+    /// `null` when `used_ratio` is.
     pub state: Option<State>,
-    /// How many descriptors are open; `null` where that may not be counted.
+    /// Open descriptors; `null` where they may not be counted.
     pub open: Option<u64>,
-    /// RLIMIT_NOFILE, what open() goes by. What the kernel prints as `unlimited` is told as
-    /// `fs.nr_open`, which bounds it; `null` is unknown.
+    /// RLIMIT_NOFILE, which open() checks. `unlimited` is reported as `fs.nr_open`, which bounds it;
+    /// `null` is unknown.
     pub soft_limit: Option<u64>,
-    /// How far the process may raise it by itself.
+    /// The value up to which the process may raise `soft_limit` itself.
     pub hard_limit: Option<u64>,
-    /// open ÷ the soft limit, or ÷ `fs.nr_open` where that is smaller. Above 1 after the limit was
-    /// lowered; of a limit of 0 it is `open` + 1.
+    /// open ÷ the smaller of soft limit and `fs.nr_open`. Above 1 after the limit was lowered;
+    /// `open` + 1 for a limit of 0.
     pub used_ratio: Option<f64>,
-    /// Change of `open` since the reading before; `null` for a process that was not there then.
+    /// Change of `open` since the previous reading; `null` for a process that was not there then.
     pub delta: Option<i64>,
-    /// The same as a rate.
+    /// `delta` as a rate.
     pub per_second: Option<f64>,
     /// Time until the limit is reached at this rate; 0 when it is reached, `null` when `open` does
-    /// not grow, and on the first reading.
+    /// not grow and on the first reading.
     pub full_in_seconds: Option<f64>,
     /// Effective user id.
     pub uid: Option<u32>,
-    /// Its cgroup.
+    /// Path of its cgroup.
     pub cgroup: Option<String>,
     /// Its systemd unit, container or pod.
     pub unit: Option<String>,
-    /// What its descriptors are (`--types`); `null` when not asked for or not to be seen.
+    /// What its descriptors are (`--types`); `null` when not asked for or not readable.
     pub types: Option<FdTypes>,
-    /// Where its limits come from (`--why`); `null` when not asked for or not to be seen.
+    /// Where its limits come from (`--why`); `null` when not asked for or not readable.
     pub why: Option<Why>,
-    /// How the number of open descriptors was spread over many samples (`--for`).
+    /// `open` over many samples (`--for`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sampled: Option<Spread>,
-    /// When it began, in clock ticks since boot.
+    /// Start time, in clock ticks since boot.
     #[serde(skip)]
     pub began: Option<u64>,
 }
 
-/// Compares the shown processes with their limits and, for growth, with the reading before.
+/// Compares the selected processes with their limits and, for growth, with the previous reading.
 pub fn report(
     now: &Snapshot,
     before: Option<(&Snapshot, Duration)>,
@@ -136,7 +135,7 @@ pub fn report(
         let mut report = ProcessReport::new(process, nr_open);
         let ancestors = read.ancestors.get(&process.pid);
         report.why = ancestors.and_then(|chain| why(chain, nr_open));
-        // A process whose start is not known may be another of the same id.
+        // Without a start time this may be another process of the same id.
         let key = process.began.map(|began| (process.pid, began));
         if let Some(then) = key.and_then(|key| earlier.get(&key)) {
             report.compare(*then, effective(process, nr_open), elapsed);
@@ -156,13 +155,12 @@ pub fn report(
 }
 
 impl FdsReport {
-    /// Makes the findings, once all else is filled in.
     pub(super) fn conclude(&mut self) {
         self.findings = findings(self);
     }
 }
 
-/// Process ids of the shown processes that are nearest to their limit, this many at most.
+/// Ids of at most this many selected processes, those nearest to their limit.
 pub fn nearest_limit(now: &Snapshot, selection: &Selection, most: usize) -> Vec<u32> {
     let shown = now.processes.iter();
     let shown = shown.flat_map(|processes| worst_first(processes, selection));
@@ -170,9 +168,8 @@ pub fn nearest_limit(now: &Snapshot, selection: &Selection, most: usize) -> Vec<
 }
 
 fn by_process(snapshot: &Snapshot) -> HashMap<(u32, u64), Option<u64>> {
+    let processes = snapshot.processes.iter().flat_map(|read| &read.processes);
     let known = |process: &ProcessFds| Some(((process.pid, process.began?), process.open));
-    let processes = snapshot.processes.iter();
-    let processes = processes.flat_map(|processes| &processes.processes);
     processes.filter_map(known).collect()
 }
 
@@ -185,7 +182,7 @@ fn system(system: &SystemFds) -> SystemReport {
     }
 }
 
-/// The shown processes, those nearest to their limit first.
+/// The selected processes, the one nearest to its limit first.
 fn worst_first<'a>(processes: &'a Processes, selection: &Selection) -> Vec<&'a ProcessFds> {
     let nr_open = processes.system.nr_open;
     let shown = processes.processes.iter();
@@ -206,15 +203,15 @@ fn order(one: Option<f64>, other: Option<f64>) -> Ordering {
     }
 }
 
-/// What open() goes by: the soft limit, and nr_open whatever the limit is (fs/file.c,
-/// `expand_files`).
+/// The limit that open() applies: the soft limit, but never more than nr_open (`expand_files`,
+/// fs/file.c).
 fn effective(process: &ProcessFds, nr_open: Option<u64>) -> Option<u64> {
     let soft = process.limits?.soft;
     let bound = nr_open.map_or(soft, |nr_open| soft.min(nr_open));
     (bound != FdLimits::UNLIMITED).then_some(bound)
 }
 
-/// A limit of 0 allows none, and is always reached.
+/// A limit of 0 allows no descriptor, so it is always reached.
 fn ratio(open: Option<u64>, limit: Option<u64>) -> Option<f64> {
     match (open?, limit?) {
         (open, 0) => Some(open as f64 + 1.0),
@@ -224,7 +221,7 @@ fn ratio(open: Option<u64>, limit: Option<u64>) -> Option<f64> {
 
 impl ProcessReport {
     fn new(process: &ProcessFds, nr_open: Option<u64>) -> Self {
-        let told = |limit: u64| match limit {
+        let bounded = |limit: u64| match limit {
             FdLimits::UNLIMITED => nr_open,
             limit => Some(limit),
         };
@@ -234,8 +231,8 @@ impl ProcessReport {
             name: process.name.clone(),
             state: used_ratio.map(|ratio| State::of(ratio, process.has_free)),
             open: process.open,
-            soft_limit: process.limits.and_then(|limits| told(limits.soft)),
-            hard_limit: process.limits.and_then(|limits| told(limits.hard)),
+            soft_limit: process.limits.and_then(|limits| bounded(limits.soft)),
+            hard_limit: process.limits.and_then(|limits| bounded(limits.hard)),
             used_ratio,
             delta: None,
             per_second: None,
@@ -276,7 +273,7 @@ impl State {
         }
     }
 
-    /// As it is written.
+    /// The word for it, as in JSON.
     pub fn word(self) -> &'static str {
         match self {
             State::Ok => "ok",
@@ -286,33 +283,25 @@ impl State {
     }
 }
 
-/// What came out unknown of the host, and of the processes that are shown.
 fn unknown(now: &Snapshot, system: &SystemFds, shown: &[&ProcessFds]) -> Vec<Incomplete> {
-    let count = |is_unknown: fn(&ProcessFds) -> bool| {
-        let unknown = shown.iter().filter(|process| is_unknown(process));
-        unknown.count() as u64
-    };
-    let uncounted = count(|process| process.open.is_none());
-    let unlimited = count(|process| process.limits.is_none());
-    let mut missing = Vec::new();
-    missing.extend(unknown_system(now, system));
-    if uncounted > 0 {
-        let why =
-            "before Linux 6.2 only root and a process's user may count its descriptors (sudo)";
-        missing.push(Incomplete::counted("open", why, uncounted));
-    }
-    if unlimited > 0 {
-        let why = "/proc/PID/limits could not be read";
-        missing.push(Incomplete::counted("limits", why, unlimited));
-    }
-    missing
-}
-
-/// What was refused is listed already.
-fn unknown_system(now: &Snapshot, system: &SystemFds) -> Option<Incomplete> {
     let is_unknown = [system.open, system.limit, system.nr_open].contains(&None);
-    let mut listed = now.incomplete.iter();
-    let is_listed = listed.any(|missing| missing.what == "system");
+    // What the kernel refused to show is listed already.
+    let is_listed = now
+        .incomplete
+        .iter()
+        .any(|missing| missing.what == "system");
     let why = "this /proc lacks some of sys/fs/file-nr, file-max and nr_open";
-    (is_unknown && !is_listed).then(|| Incomplete::new("system", why))
+    let system = (is_unknown && !is_listed).then(|| Incomplete::new("system", why));
+    let uncounted = shown
+        .iter()
+        .filter(|process| process.open.is_none())
+        .count();
+    let why = "before Linux 6.2 only root and a process's user may count its descriptors (sudo)";
+    let open = counted("open", why, uncounted);
+    let unlimited = shown
+        .iter()
+        .filter(|process| process.limits.is_none())
+        .count();
+    let limits = counted("limits", "/proc/PID/limits could not be read", unlimited);
+    system.into_iter().chain(open).chain(limits).collect()
 }

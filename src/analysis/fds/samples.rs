@@ -1,17 +1,14 @@
-//! Descriptors sampled for a while, so that peaks between two slow looks are seen.
+//! Open descriptors over many samples.
 
 use std::collections::{HashMap, HashSet};
 
 use super::{FdsReport, ProcessReport};
-use crate::{
-    analysis::{Distribution, Sampling},
-    model::Incomplete,
-};
+use crate::analysis::{Distribution, Sampling, incomplete::counted};
 
-/// A process and no later one of the same id.
+/// Process id and start: ids are reused.
 type Key = (u32, Option<u64>);
 
-/// The spread of each process's open descriptors.
+/// The distribution of each process's open descriptors.
 #[derive(Debug, Default)]
 pub struct Samples {
     open: HashMap<Key, Distribution>,
@@ -32,13 +29,9 @@ impl Sampling<FdsReport> for Samples {
             process.sampled = spread.and_then(Distribution::spread);
         }
         let there: HashSet<Key> = report.processes.iter().map(key).collect();
-        let ended = self.open.keys().filter(|key| !there.contains(key)).count() as u64;
-        if ended > 0 {
-            let why = "ended while the samples were taken";
-            report
-                .incomplete
-                .push(Incomplete::counted("processes", why, ended));
-        }
+        let ended = self.open.keys().filter(|key| !there.contains(key)).count();
+        let why = "ended while the samples were taken";
+        report.incomplete.extend(counted("processes", why, ended));
         report.conclude();
     }
 }

@@ -1,23 +1,23 @@
-//! Which processes a person wants to see.
+//! Which processes are reported.
 
 use crate::{
     analysis::queues::unit_is,
     model::{ProcessFds, is_process, unit_of},
 };
 
-/// All conditions that a shown process meets. The default shows every one.
+/// Conditions that every reported process meets. The default selects all processes.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Its id or its name.
+    /// Process id or name.
     pub process: Option<String>,
-    /// It belongs to this unit, container or pod.
+    /// Systemd unit, container or pod.
     pub unit: Option<String>,
-    /// It runs as this user.
+    /// Effective user id.
     pub uid: Option<u32>,
 }
 
 impl Selection {
-    /// Whether it is shown. What is not known of a process does not match.
+    /// What is unknown of a process does not match.
     pub fn shows(&self, process: &ProcessFds) -> bool {
         let named = |wanted: &String| is_process(process.pid, &process.name, wanted);
         let of_unit = |wanted: &String| {

@@ -1,4 +1,4 @@
-//! The ports that connect(2) may choose, and what takes some of them from everybody.
+//! The ports that connect(2) may choose, and the ones that are taken for every destination.
 
 use std::ops::RangeInclusive;
 
@@ -7,22 +7,21 @@ use crate::model::{ListenAddresses, Listener, PortLimits, PortSet};
 
 /// `LOOPBACK_IFINDEX`, include/net/flow.h.
 const LOOPBACK_INTERFACE: u32 = 1;
-/// `TCP_TIMEWAIT_LEN`, include/net/tcp.h: how long the kernel keeps one.
+/// `TCP_TIMEWAIT_LEN`, include/net/tcp.h.
 pub const TIMEWAIT_MS: u32 = 60_000;
 
-/// Ports of a range that no connection will be given.
+/// Ports of a range that connect(2) does not choose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blocked {
     ports: PortSet,
     low: u16,
-    /// How many others there are …
+    /// Number of the other ports.
     left: u64,
-    /// … and how many of those are of the kind that connect(2) tries first.
+    /// Number of the other ports that connect(2) tries first.
     left_for_connect: u64,
 }
 
 impl Blocked {
-    /// All of the range may be given.
     fn none(range: &RangeInclusive<u16>) -> Self {
         let left = range.len() as u64;
         Blocked {
@@ -33,7 +32,6 @@ impl Blocked {
         }
     }
 
-    /// Takes ports of the range away.
     pub fn add(&mut self, ports: &PortSet) {
         for port in ports.iter() {
             if self.ports.insert(port) {
@@ -43,22 +41,20 @@ impl Blocked {
         }
     }
 
-    /// How many are left to a tuple that holds these.
+    /// Number of ports that are left to a tuple that uses these.
     pub fn free(&self, held: &PortSet) -> u64 {
         self.left.saturating_sub(self.outside(held))
     }
 
-    /// How many of these may be given.
+    /// Number of these ports that are not blocked.
     pub fn outside(&self, ports: &PortSet) -> u64 {
         ports.count_outside(&self.ports) as u64
     }
 
-    /// How many ports may be given.
     pub fn left(&self) -> u64 {
         self.left
     }
 
-    /// How many there are of the kind that connect(2) tries first.
     pub fn left_for_connect(&self) -> u64 {
         self.left_for_connect
     }
@@ -73,23 +69,22 @@ impl Blocked {
 /// The ephemeral ports of a network namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capacity {
-    /// The settings.
     pub limits: PortLimits,
     /// `ip_local_port_range`.
     pub range: RangeInclusive<u16>,
-    /// Ports inside the range that are never chosen.
+    /// Ports of the range that are never chosen.
     pub reserved: PortSet,
-    /// Ports inside the range that listeners have.
+    /// Ports of the range that listeners have.
     pub listeners: PortSet,
-    /// Ports inside the range that sockets are bound to which neither listen nor are connected;
-    /// `None` when this kernel does not tell (before 6.8).
+    /// Ports of the range with bound sockets that neither listen nor are connected; `None` before
+    /// Linux 6.8, which does not report them.
     pub bound: Option<PortSet>,
-    /// What is reserved or taken for every destination, of the range.
+    /// Ports that are reserved or taken for every destination.
     pub blocked: Blocked,
 }
 
 impl Capacity {
-    /// From the settings, the range when the ports were read, and all TCP listeners.
+    /// `range` is the one in force when the ports were read.
     pub fn new(limits: PortLimits, range: RangeInclusive<u16>, listeners: &[Listener]) -> Self {
         let reserved = limits.reserved.within(&range);
         let listening = ListenAddresses::of(listeners);
@@ -107,18 +102,16 @@ impl Capacity {
         }
     }
 
-    /// Adds the ports that are bound without a connection.
     pub fn block(&mut self, bound: PortSet) {
         self.blocked.add(&bound);
         self.bound = Some(bound);
     }
 
-    /// How many ports the range has.
     pub fn size(&self) -> u64 {
         self.range.len() as u64
     }
 
-    /// How many of them may be chosen at all.
+    /// Ports of the range that are not reserved.
     pub fn usable(&self) -> u64 {
         self.size() - self.reserved.len() as u64
     }
@@ -142,7 +135,7 @@ impl Capacity {
     }
 }
 
-/// What the kernel takes for loopback here: an address of it, or a socket bound to the interface.
+/// What tcp_tw_reuse = 2 means by loopback: its addresses, and sockets bound to the interface.
 fn is_loopback(key: &TupleKey) -> bool {
     key.interface == LOOPBACK_INTERFACE || key.source.is_loopback() || key.destination.is_loopback()
 }

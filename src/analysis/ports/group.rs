@@ -1,11 +1,11 @@
-//! Tuples that have an end or a process in common, as one line.
+//! Tuples that have an end or a process in common, as one row.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{collections::HashMap, net::IpAddr, ops::Add};
 
 use super::{ProcessReport, TupleReport};
 use crate::model::{Address, Netns};
 
-/// What makes a line.
+/// What a row stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
@@ -16,11 +16,12 @@ pub enum By {
     Destination,
     /// Source.
     Source,
-    /// The process that holds the sockets.
+    /// The owner of the sockets.
     Process,
 }
 
-type Key = (
+/// What identifies a row of a report.
+pub type Key = (
     Netns,
     Option<IpAddr>,
     Option<Address>,
@@ -28,7 +29,7 @@ type Key = (
     Option<String>,
 );
 
-/// Joins the lines that are one.
+/// Joins the rows that `by` makes one.
 pub fn fold(rows: Vec<TupleReport>, by: By) -> Vec<TupleReport> {
     if by == By::Tuple {
         return rows;
@@ -46,7 +47,7 @@ pub fn fold(rows: Vec<TupleReport>, by: By) -> Vec<TupleReport> {
     groups
 }
 
-/// Leaves what the group has in common.
+/// Keeps what the group has in common.
 fn forget(row: &mut TupleReport, by: By) {
     if by != By::Source {
         row.source = None;
@@ -59,7 +60,7 @@ fn forget(row: &mut TupleReport, by: By) {
     }
 }
 
-fn key(row: &TupleReport) -> Key {
+pub fn key(row: &TupleReport) -> Key {
     (
         row.netns.clone(),
         row.source,
@@ -69,19 +70,17 @@ fn key(row: &TupleReport) -> Key {
     )
 }
 
-/// Sums what adds up, and keeps of the rest what belongs to the fuller.
+/// Adds up what can be added, and takes the rest from the fuller row.
 fn join(group: &mut TupleReport, row: TupleReport) {
     group.tuples += row.tuples;
     group.used += row.used;
     for (state, count) in row.states.each() {
         group.states.add(state, count);
     }
-    let bound = group.bound_first.zip(row.bound_first);
-    group.bound_first = bound.map(|(one, other)| one + other);
+    group.bound_first = sum(group.bound_first, row.bound_first);
     group.window = group.window.or(row.window);
-    group.delta = group.delta.zip(row.delta).map(|(one, other)| one + other);
-    let rates = group.per_second.zip(row.per_second);
-    group.per_second = rates.map(|(one, other)| one + other);
+    group.delta = sum(group.delta, row.delta);
+    group.per_second = sum(group.per_second, row.per_second);
     let sooner = [group.full_in_seconds, row.full_in_seconds];
     group.full_in_seconds = sooner.into_iter().flatten().reduce(f64::min);
     if row.room() < group.room() {
@@ -92,4 +91,8 @@ fn join(group: &mut TupleReport, row: TupleReport) {
         group.used_ratio = row.used_ratio;
         group.owners = row.owners;
     }
+}
+
+fn sum<T: Add<Output = T>>(one: Option<T>, other: Option<T>) -> Option<T> {
+    one.zip(other).map(|(one, other)| one + other)
 }

@@ -1,58 +1,44 @@
-//! What a report on ports does not hold although it was looked for.
+//! What a report of ports could not see.
 
 use super::{By, TupleReport};
 use crate::{
-    analysis::holders::unfound,
+    analysis::incomplete::{counted, unfound},
     model::{Incomplete, Owners, Snapshot, snapshot::PortHolders},
 };
 
-/// Of these tuples it is not known whether they take ports from all others.
-pub fn untold(rows: &[TupleReport]) -> Option<Incomplete> {
-    let untold = rows.iter().filter(|row| row.bound_first.is_none()).count();
-    let why = "above 50 % use, ports bound before connect() cannot be distinguished from others; FREE may \
-               be too high";
-    (untold > 0).then(|| Incomplete::counted("bound_first", why, untold as u64))
+/// Tuples of which it is unknown whether they take ports from all others.
+pub fn unknown_choice(rows: &[TupleReport]) -> Option<Incomplete> {
+    let unknown = rows.iter().filter(|row| row.bound_first.is_none()).count();
+    let why = "above 50 % use, ports bound before connect() cannot be distinguished from others; \
+               FREE may be too high";
+    counted("bound_first", why, unknown)
 }
 
-/// What could not be read, and whose holders were not found.
-pub fn missing(now: &Snapshot, by: By) -> Vec<Incomplete> {
-    let mut missing = Vec::new();
-    let unreported = ports(now).filter(|part| part.bound_only.is_none());
-    let unreported = unreported.count() as u64;
-    if unreported > 0 {
-        let why = "ports of sockets that are only bound are reported from Linux 6.8 on";
-        missing.push(Incomplete::counted("bound_only", why, unreported));
-    }
-    if let Some(owners) = &now.owners {
-        let unheld = unheld(now, owners, by);
-        missing.extend(
-            (unheld > 0)
-                .then(|| unfound(owners, unheld, unheld))
-                .flatten(),
-        );
-    }
-    missing
+/// What could not be read, and sockets whose owners were not found.
+pub fn missing(now: &Snapshot, by: By) -> impl Iterator<Item = Incomplete> {
+    let unreported = ports(now).filter(|part| part.bound_only.is_none()).count();
+    let why = "ports of sockets that are only bound are reported from Linux 6.8 on";
+    let owners = now.owners.as_ref();
+    let owners = owners.and_then(|owners| unfound(owners, 0, ownerless(now, owners, by)));
+    counted("bound_only", why, unreported)
+        .into_iter()
+        .chain(owners)
 }
 
-/// Tuples with live connections, or connections by process, of which no holder was found.
-fn unheld(now: &Snapshot, owners: &Owners, by: By) -> usize {
-    let is_unheld = |inodes: &[u32]| {
-        !inodes.is_empty()
-            && !inodes
-                .iter()
-                .any(|inode| owners.by_inode.contains_key(inode))
-    };
-    let parts = ports(now);
-    match by {
-        By::Process => parts
-            .flat_map(|part| part.sockets.iter().flatten())
-            .filter(|socket| is_unheld(&[socket.inode]))
-            .count(),
-        _ => parts
-            .flat_map(|part| &part.tuples)
-            .filter(|(_, tuple)| is_unheld(tuple.sockets.inodes()))
-            .count(),
+/// Tuples with live connections or, by process, connections of which no owner was found.
+fn ownerless(now: &Snapshot, owners: &Owners, by: By) -> usize {
+    let is_found = |inode: &u32| owners.by_inode.contains_key(inode);
+    let is_ownerless = |inodes: &[u32]| !inodes.is_empty() && !inodes.iter().any(is_found);
+    if by == By::Process {
+        let sockets = ports(now).flat_map(|part| part.sockets.iter().flatten());
+        return sockets
+            .filter(|socket| is_ownerless(&[socket.inode]))
+            .count();
     }
+    let tuples = ports(now).flat_map(|part| &part.tuples);
+    tuples
+        .filter(|(_, tuple)| is_ownerless(tuple.sockets.inodes()))
+        .count()
 }
 
 fn ports(now: &Snapshot) -> impl Iterator<Item = &PortHolders> {

@@ -1,4 +1,4 @@
-//! One tuple's line: what it holds against what there is, and against the reading before.
+//! Tuples to rows: ports in use compared with the ports there are, and with the previous reading.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -7,19 +7,21 @@ use super::{
     inferred::{Choice, choices},
     outlook::outlook,
 };
-use crate::model::{Address, Owner, Owners, PortSet, snapshot::Oldest};
+use crate::{
+    analysis::queues::interface,
+    model::{Address, Owner, Owners, PortSet, snapshot::Oldest},
+};
 
-/// What bind(2) probably gave to connections of a namespace, and how each tuple's ports were chosen.
+/// How each tuple's ports were probably chosen, and what that takes from all tuples.
 pub struct Taken {
     choices: Vec<Choice>,
-    /// The ports that it gave.
+    /// Ports that bind(2) probably gave to connections.
     pub ports: PortSet,
-    /// What is blocked for sure, and those.
+    /// What is blocked for sure, and `ports`.
     pub blocked: Blocked,
 }
 
 impl Taken {
-    /// Judges every tuple.
     pub fn new(namespace: &Namespace<'_>) -> Self {
         let choices = choices(namespace.holders, &namespace.capacity);
         let mut ports = PortSet::default();
@@ -38,7 +40,7 @@ impl Taken {
     }
 }
 
-/// A line for each tuple, in order.
+/// A row for each tuple, in order.
 pub fn rows(
     now: &Namespace<'_>,
     before: Option<(&Namespace<'_>, Duration)>,
@@ -65,8 +67,22 @@ pub fn rows(
         .collect()
 }
 
-/// The line of a tuple, without what is known by comparison.
-pub fn row(
+/// Rows of tuples that used ports at the previous reading and use none now. They count for the
+/// change of their group and for nothing else.
+pub fn gone(now: &Namespace<'_>, before: &Namespace<'_>, taken: &Taken) -> Vec<TupleReport> {
+    let then = before.holders.tuples.iter();
+    then.filter(|(key, _)| now.holders.get(key).is_none())
+        .map(|(key, tuple)| TupleReport {
+            tuples: 0,
+            delta: Some(-(tuple.used() as i64)),
+            per_second: Some(0.0),
+            ..row(now, key, &Tuple::default(), &Choice::Connect, taken)
+        })
+        .collect()
+}
+
+/// The row of a tuple, without changes.
+fn row(
     namespace: &Namespace<'_>,
     key: &TupleKey,
     tuple: &Tuple,
@@ -80,21 +96,20 @@ pub fn row(
     let free_likely = taken.blocked.free(&held);
     let (bound_first, window) = match choice {
         Choice::Connect => (Some(0), None),
-        Choice::Untold => (None, None),
+        Choice::Unknown => (None, None),
         Choice::BoundFirst(bound) => (Some(bound.len() as u64), None),
         Choice::Window(window) => (Some(0), Some(*window)),
     };
+    let (address, port) = (key.destination, key.port);
+    let destination = Address { address, port };
     let reusable = capacity.reusable(key, tuple, &taken.blocked);
-    // Of an odd number of ports each connect(2) overlooks one.
+    // connect(2) leaves one of an odd number of ports untried.
     let sure = free_likely.saturating_sub(capacity.size() % 2);
     TupleReport {
         netns: namespace.snapshot.netns.clone(),
         source: Some(key.source),
-        destination: Some(Address {
-            address: key.destination,
-            port: key.port,
-        }),
-        interface: interface(namespace, key.interface),
+        destination: Some(destination),
+        interface: interface(key.interface, &namespace.snapshot.interfaces),
         tuples: 1,
         state: Pressure::of(usable, free, sure, reusable),
         used: tuple.used(),
@@ -109,7 +124,7 @@ pub fn row(
     }
 }
 
-/// A socket that is bound to a device gets no port that an unbound one has towards the same end.
+/// A socket bound to an interface gets no port that an unbound one uses for the same destination.
 fn collides_with<'a>(
     namespace: &Namespace<'_>,
     key: &TupleKey,
@@ -127,12 +142,7 @@ fn collides_with<'a>(
     Cow::Owned(ports)
 }
 
-fn interface(namespace: &Namespace<'_>, index: u32) -> Option<String> {
-    let name = || namespace.snapshot.interfaces.get(&index).cloned();
-    (index != 0).then(|| name().unwrap_or_else(|| format!("if{index}")))
-}
-
-/// Of no port at all, all are used.
+/// Where no port is usable, all are used.
 pub fn used_ratio(usable: u64, free: u64) -> f64 {
     match usable {
         0 => 1.0,
@@ -140,9 +150,13 @@ pub fn used_ratio(usable: u64, free: u64) -> f64 {
     }
 }
 
-/// Who holds these, as far as it was found.
 pub fn holders(sockets: &Oldest, owners: Option<&Owners>) -> Vec<Owner> {
-    let found = sockets.inodes().iter();
-    let found = found.filter_map(|inode| owners?.by_inode.get(inode));
-    found.flatten().cloned().collect()
+    let found = |inode| owners?.by_inode.get(inode);
+    sockets
+        .inodes()
+        .iter()
+        .filter_map(found)
+        .flatten()
+        .cloned()
+        .collect()
 }

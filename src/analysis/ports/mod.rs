@@ -1,13 +1,12 @@
 //! `ports`: how near each source and destination are to running out of ephemeral ports.
 //!
-//! connect(2) chooses a local port for each (local address, remote address, remote port) by itself
+//! connect(2) chooses a local port for each (local address, remote address, remote port)
 //! (`__inet_hash_connect`, net/ipv4/inet_hashtables.c): one local port serves many destinations, so
-//! ports run out for such a *tuple*, not for the host. What bind(2) gave a port to, listening or
-//! not, has it for every destination.
+//! ports run out for such a *tuple*, not for the host. A port that bind(2) gave to a socket,
+//! listening or not, is taken for every destination.
 
 mod capacity;
 mod findings;
-mod gone;
 mod group;
 mod incomplete;
 mod inferred;
@@ -32,7 +31,7 @@ use crate::model::{
 };
 use capacity::{Blocked, Capacity};
 
-/// The ports of one network namespace, and who holds them.
+/// The ephemeral ports of one network namespace, and the sockets that use them.
 struct Namespace<'a> {
     snapshot: &'a NetnsSnapshot,
     holders: &'a PortHolders,
@@ -40,7 +39,7 @@ struct Namespace<'a> {
 }
 
 impl<'a> Namespace<'a> {
-    /// `None` where they were not read.
+    /// `None` where the ports were not read.
     fn of(snapshot: &'a NetnsSnapshot) -> Option<Self> {
         let holders = snapshot.port_holders.as_deref()?;
         let limits = snapshot.settings.ports.clone();

@@ -1,19 +1,19 @@
-//! A tuple's ports, told apart by the processes that hold them.
+//! A tuple's ports by the processes that own their sockets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ProcessReport, States, TupleReport};
 use crate::model::{
-    Owners,
+    Owner, Owners,
     snapshot::{HeldSocket, PortHolders},
 };
 
-/// The part of a tuple that a process has; `None` is nobody.
+/// The part of a tuple that a process owns; `None` for sockets without a known owner.
 type Share = (usize, Option<ProcessReport>);
 
-/// One line for each tuple and process that holds some of it, and one for the rest of it, which
-/// nobody holds or whose holder was not found. A socket that several processes hold counts for each.
-/// `rows` are in the order of the tuples.
+/// One row for each tuple and process that owns sockets of it, and one for the rest of it, which has
+/// no owner or none that was found. A socket of several processes counts for each. `rows` are in the
+/// order of the tuples.
 pub fn by_process(rows: &[TupleReport], ports: &PortHolders, owners: &Owners) -> Vec<TupleReport> {
     let mut shares: BTreeMap<Share, States> = BTreeMap::new();
     let mut rest: Vec<States> = rows.iter().map(|row| row.states).collect();
@@ -28,29 +28,25 @@ pub fn by_process(rows: &[TupleReport], ports: &PortHolders, owners: &Owners) ->
             share.add(socket.state, 1);
         }
     }
-    shares.extend(
-        rest.into_iter()
-            .enumerate()
-            .map(|(tuple, states)| ((tuple, None), states)),
-    );
+    let rest = rest.into_iter().enumerate();
+    shares.extend(rest.map(|(tuple, states)| ((tuple, None), states)));
+    let shares = shares.into_iter().filter(|(_, states)| states.sum() > 0);
     shares
-        .into_iter()
-        .filter(|(_, states)| states.sum() > 0)
         .map(|((tuple, process), states)| part(&rows[tuple], process, states))
         .collect()
 }
 
-/// Each process once, though it may hold the socket by several descriptors.
+/// Each process once, though it may have several descriptors of the socket.
 fn holders(socket: &HeldSocket, owners: &Owners) -> BTreeSet<ProcessReport> {
     let found = owners.by_inode.get(&socket.inode);
-    let process = |owner: &crate::model::Owner| ProcessReport {
+    let process = |owner: &Owner| ProcessReport {
         pid: owner.pid,
         name: owner.name.clone(),
     };
     found.into_iter().flatten().map(process).collect()
 }
 
-/// What is a tuple's change cannot be told by process.
+/// A tuple's change cannot be divided among processes.
 fn part(row: &TupleReport, process: Option<ProcessReport>, states: States) -> TupleReport {
     TupleReport {
         process,

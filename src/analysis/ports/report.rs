@@ -1,4 +1,4 @@
-//! Readings of ports to a report.
+//! Snapshots to a report of ephemeral ports.
 
 use std::{cmp::Reverse, time::Duration};
 
@@ -6,41 +6,39 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    By, Capacity, Namespace, Pressure, Reusable, TupleReport,
+    By, Namespace, Pressure, Reusable, TupleReport,
     findings::findings,
-    gone::gone,
     group::fold,
-    incomplete::{missing, untold},
-    line::{Taken, holders, rows},
+    incomplete::{missing, unknown_choice},
+    line::{Taken, gone, holders, rows},
     process::by_process,
 };
 use crate::{
     analysis::{Finding, Report, change, per_second},
-    model::{Address, Families, Incomplete, Netns, Owner, Owners, Snapshot},
+    model::{Address, Families, Incomplete, Netns, NetnsSnapshot, Owner, Owners, Snapshot},
 };
 
-/// Every tuple that holds ephemeral ports, the fullest first.
+/// Every tuple that uses ephemeral ports, the fullest first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct PortsReport {
     /// What could not be seen.
     #[serde(skip)]
     pub incomplete: Vec<Incomplete>,
-    /// What it concludes, the worst first.
+    /// What the report concludes, the worst first.
     #[serde(skip)]
     pub findings: Vec<Finding>,
-    /// How long before this report the sockets were read. Where reading them takes long, it is not
-    /// repeated at every refresh.
+    /// Age of the table scan: one that takes long is not repeated at every refresh.
     pub age_ms: u64,
-    /// What makes a line.
+    /// What a row of `tuples` stands for.
     pub by: By,
-    /// The ports that clients may be given; `null` where several namespaces were asked.
+    /// The ephemeral range; `null` for several namespaces.
     pub range: Option<RangeReport>,
-    /// Ports of the range held by sockets that are bound and no more; `null` before Linux 6.8, and
-    /// where several namespaces were asked.
+    /// Ports of the range that sockets are bound to without a connection; `null` before Linux 6.8
+    /// and for several namespaces.
     pub bound_only: Option<u64>,
-    /// Each network namespace that was asked.
+    /// One element per network namespace that was read.
     pub namespaces: Vec<NamespaceReport>,
-    /// One element for each tuple, or group of them.
+    /// One element per tuple, or group of tuples.
     pub tuples: Vec<TupleReport>,
 }
 
@@ -49,43 +47,43 @@ pub struct PortsReport {
 pub struct RangeReport {
     /// The lowest port.
     pub low: u16,
-    /// The highest.
+    /// The highest port.
     pub high: u16,
-    /// How many there are.
+    /// Number of ports.
     pub size: u64,
-    /// How many of them are never chosen (ip_local_reserved_ports).
+    /// Ports that are never chosen (ip_local_reserved_ports).
     pub reserved: u64,
-    /// How many may be chosen.
+    /// Ports that may be chosen.
     pub usable: u64,
 }
 
-/// What holds for all tuples of a network namespace.
+/// What applies to all tuples of a network namespace.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct NamespaceReport {
-    /// Which it is.
+    /// The network namespace.
     pub netns: Netns,
-    /// The ports that clients may be given.
+    /// The ephemeral range.
     pub range: RangeReport,
-    /// Ports of the range that listeners have; connect(2) chooses none of them for any destination.
+    /// Ports of the range that listeners have: connect(2) never chooses them.
     pub listeners: u64,
-    /// The same for sockets that are bound and no more; `null` before Linux 6.8.
+    /// Ports of the range that sockets are bound to without a connection; `null` before Linux 6.8.
     pub bound_only: Option<u64>,
-    /// Ports of the range that listeners and bound sockets have for every destination, each once;
-    /// before Linux 6.8 those of listeners alone.
+    /// Ports of the range that listeners and bound sockets take from every destination, each counted
+    /// once; before Linux 6.8 ports of listeners alone.
     pub blocked: u64,
-    /// How near it is to running out for every destination, by those alone.
+    /// How near `blocked` alone is to the size of the range.
     pub state: Pressure,
-    /// Who holds sockets that are bound and no more, the oldest eight of them.
+    /// Owners of the eight oldest sockets that are bound without a connection.
     pub binders: Vec<Owner>,
-    /// Ports of the range held by connections that were probably bound before connect(2).
+    /// Ports of the range of connections that were probably bound before connect(2).
     pub bound_first: u64,
     /// `tcp_timestamps`, without which (0) `tcp_tw_reuse` does nothing.
     pub tcp_timestamps: Option<u32>,
     /// `tcp_tw_reuse`: 0 never, 1 always, 2 on loopback.
     pub tcp_tw_reuse: Option<u32>,
-    /// How old a TIME_WAIT must be to be taken over; `null` before Linux 6.14, where it is a second.
+    /// Age from which a TIME_WAIT may be taken over; `null` before Linux 6.14: one second.
     pub tcp_tw_reuse_delay_ms: Option<u32>,
-    /// Connections begun a second, of all tuples and outside of the range, too (`ActiveOpens`).
+    /// Connections opened per second by connect(2), from any port (`ActiveOpens`).
     pub active_opens_per_second: Option<f64>,
 }
 
@@ -104,13 +102,13 @@ impl Report for PortsReport {
 /// What is reported.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Selection {
-    /// What makes a line.
+    /// What a row stands for.
     pub by: By,
-    /// Of destinations.
+    /// Address families of the destinations.
     pub families: Families,
 }
 
-/// Sets what is in use against what there is and, for changes, against the reading before.
+/// Compares the ports in use with the ports there are and, for changes, with the previous reading.
 pub fn report(
     now: &Snapshot,
     before: Option<(&Snapshot, Duration)>,
@@ -139,15 +137,14 @@ pub fn report(
         report.range = Some(only.range);
         report.bound_only = only.bound_only;
     }
-    let is_wanted = |end: Address| selection.families.has(end.address);
+    let is_selected = |end: Address| selection.families.has(end.address);
     report
         .tuples
-        .retain(|row| row.destination.is_none_or(is_wanted));
+        .retain(|row| row.destination.is_none_or(is_selected));
     report.incomplete.extend(missing(now, by));
-    report.incomplete.extend(untold(&report.tuples));
+    report.incomplete.extend(unknown_choice(&report.tuples));
     report.tuples = fold(report.tuples, by);
     report.tuples.retain(|row| row.tuples > 0);
-    report.sort();
     report.conclude();
     report
 }
@@ -160,8 +157,8 @@ impl PortsReport {
         owners: Option<&Owners>,
     ) {
         let taken = Taken::new(namespace);
-        self.namespaces
-            .push(summary(namespace, earlier, &taken, owners));
+        let summary = summary(namespace, earlier, &taken, owners);
+        self.namespaces.push(summary);
         let rows = rows(namespace, earlier, &taken, owners);
         self.tuples.extend(match (self.by, owners) {
             (By::Process, Some(owners)) => by_process(&rows, namespace.holders, owners),
@@ -173,13 +170,9 @@ impl PortsReport {
         }
     }
 
-    /// Sorts the fullest first.
-    pub(super) fn sort(&mut self) {
-        self.tuples.sort_by_cached_key(pressure);
-    }
-
-    /// Makes the findings, once all else is filled in.
+    /// Sorts the rows, the fullest first, and applies the rules to them.
     pub(super) fn conclude(&mut self) {
+        self.tuples.sort_by_cached_key(pressure);
         self.findings = findings(self);
     }
 }
@@ -193,16 +186,21 @@ fn summary(
     let capacity = &now.capacity;
     let (left, likely) = (capacity.blocked.left(), taken.blocked.left());
     let opens = before.and_then(|(earlier, elapsed)| {
-        let opens = |namespace: &Namespace<'_>| {
-            let counters = &namespace.snapshot.counters;
-            counters.value("Tcp", "ActiveOpens")
-        };
+        let opens = |snapshot: &NetnsSnapshot| snapshot.counters.value("Tcp", "ActiveOpens");
+        let opened = change(opens(earlier.snapshot)?, opens(now.snapshot)?)?;
         let elapsed = now.snapshot.elapsed_since(earlier.snapshot, elapsed);
-        per_second(change(opens(earlier)?, opens(now)?)? as f64, elapsed)
+        per_second(opened as f64, elapsed)
     });
+    let range = RangeReport {
+        low: *capacity.range.start(),
+        high: *capacity.range.end(),
+        size: capacity.size(),
+        reserved: capacity.reserved.len() as u64,
+        usable: capacity.usable(),
+    };
     NamespaceReport {
         netns: now.snapshot.netns.clone(),
-        range: range(capacity),
+        range,
         listeners: capacity.listeners.len() as u64,
         bound_only: capacity.bound.as_ref().map(|ports| ports.len() as u64),
         blocked: capacity.usable() - left,
@@ -213,16 +211,6 @@ fn summary(
         tcp_tw_reuse: capacity.limits.tcp_tw_reuse,
         tcp_tw_reuse_delay_ms: capacity.limits.tcp_tw_reuse_delay_ms,
         active_opens_per_second: opens,
-    }
-}
-
-fn range(capacity: &Capacity) -> RangeReport {
-    RangeReport {
-        low: *capacity.range.start(),
-        high: *capacity.range.end(),
-        size: capacity.size(),
-        reserved: capacity.reserved.len() as u64,
-        usable: capacity.usable(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! One line of the report: a tuple, or several that have something in common.
+//! One row of the report: a tuple, or several that have something in common.
 
 use std::net::IpAddr;
 
@@ -11,27 +11,26 @@ use crate::{
     model::{Address, Netns, Owner, State},
 };
 
-/// How near to running out, the worst last.
+/// How near a tuple is to running out of ports, in rising order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Pressure {
-    /// Less than half is held.
+    /// Less than half of the ports are used.
     #[default]
     Ok,
-    /// Half is held: connect(2) has used up the ports that it tries first, and searches longer.
+    /// Half are used: connect(2) has used up the ports that it tries first, and searches longer.
     Busy,
-    /// Nine of ten are held.
+    /// 90 % are used.
     Tight,
-    /// None is left, if what was inferred holds.
+    /// No port is left, if what was inferred is right.
     LikelyExhausted,
-    /// None is left: connect(2) fails with EADDRNOTAVAIL.
+    /// No port is left: connect(2) fails with EADDRNOTAVAIL.
     Exhausted,
 }
 
 impl Pressure {
-    /// `free_likely` is `free` with what was inferred. Ports that only TIME_WAITs leave to a
-    /// connection are not there for sure.
-    pub fn of(usable: u64, free: u64, free_likely: u64, reusable: Reusable) -> Self {
+    /// `free_likely` is `free` less the ports that were inferred to be bound.
+    pub(super) fn of(usable: u64, free: u64, free_likely: u64, reusable: Reusable) -> Self {
         let likely = match reusable {
             Reusable::Surely(reusable) => free_likely + reusable,
             Reusable::Perhaps(_) => free_likely,
@@ -46,7 +45,7 @@ impl Pressure {
         }
     }
 
-    /// Its word, as in JSON.
+    /// The word for it, as in JSON.
     pub fn word(self) -> &'static str {
         match self {
             Pressure::Ok => "ok",
@@ -61,47 +60,45 @@ impl Pressure {
 /// TIME_WAITs that connect(2) may take over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reusable {
-    /// Both ends are here, so the settings hold for both.
+    /// Both ends are on this host, so the settings apply to both.
     Surely(u64),
-    /// Where the peer sends timestamps, and nobody bound the port.
+    /// Only where the peer sends timestamps, and bind(2) did not choose the port.
     Perhaps(u64),
 }
 
 impl Reusable {
-    /// How many.
-    pub fn count(self) -> u64 {
+    pub(super) fn count(self) -> u64 {
         match self {
             Reusable::Surely(count) | Reusable::Perhaps(count) => count,
         }
     }
 }
 
-/// How many ports are held in each state.
+/// Number of ports in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct States {
     /// Open connections.
     pub established: u64,
-    /// connect(2) waits for an answer.
+    /// connect(2) waits for a SYN-ACK.
     pub syn_sent: u64,
-    /// Opened from both sides at once.
+    /// Simultaneous open.
     pub syn_recv: u64,
-    /// Closed here; the FIN is not acknowledged.
+    /// Closed here; the FIN is not acknowledged yet.
     pub fin_wait_1: u64,
-    /// Closed here and not by the peer; kept by the kernel where nobody holds it any more.
+    /// Closed here and not by the peer; the kernel keeps it when it has no owner any more.
     pub fin_wait_2: u64,
-    /// Kept for a minute after both have closed, here first.
+    /// Closed by both, here first; kept for a minute.
     pub time_wait: u64,
     /// Closed by the peer and not here.
     pub close_wait: u64,
-    /// Closed by both, the last ACK is missing.
+    /// Closed by both, the peer first; the last ACK is missing.
     pub last_ack: u64,
-    /// Closed by both at once.
+    /// Closed by both at the same time.
     pub closing: u64,
 }
 
 impl States {
-    /// Those of a tuple.
-    pub fn of(tuple: &Tuple) -> Self {
+    pub(super) fn of(tuple: &Tuple) -> Self {
         let mut states = States::default();
         for state in State::ALL {
             states.add(state, tuple.in_state(state).into());
@@ -109,19 +106,16 @@ impl States {
         states
     }
 
-    /// Counts more in one state.
-    pub fn add(&mut self, state: State, count: u64) {
+    pub(super) fn add(&mut self, state: State, count: u64) {
         *self.of_state(state) += count;
     }
 
-    /// Counts one less.
-    pub fn remove(&mut self, state: State) {
+    pub(super) fn remove(&mut self, state: State) {
         let count = self.of_state(state);
         *count = count.saturating_sub(1);
     }
 
-    /// How many there are in all.
-    pub fn sum(&self) -> u64 {
+    pub(super) fn sum(&self) -> u64 {
         self.each().iter().map(|(_, count)| count).sum()
     }
 
@@ -139,28 +133,18 @@ impl States {
         }
     }
 
-    /// Each with its number.
-    pub fn each(&self) -> [(State, u64); State::ALL.len()] {
-        [
-            (State::Established, self.established),
-            (State::SynSent, self.syn_sent),
-            (State::SynRecv, self.syn_recv),
-            (State::FinWait1, self.fin_wait_1),
-            (State::FinWait2, self.fin_wait_2),
-            (State::TimeWait, self.time_wait),
-            (State::CloseWait, self.close_wait),
-            (State::LastAck, self.last_ack),
-            (State::Closing, self.closing),
-        ]
+    /// Each state with its number.
+    pub fn each(mut self) -> [(State, u64); State::ALL.len()] {
+        State::ALL.map(|state| (state, *self.of_state(state)))
     }
 }
 
-/// A process.
+/// A process that owns sockets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct ProcessReport {
     /// Process id.
     pub pid: u32,
-    /// Its own name for itself.
+    /// Its name (`/proc/PID/comm`).
     pub name: String,
 }
 
@@ -171,60 +155,59 @@ pub struct TupleReport {
     pub netns: Netns,
     /// Local address; `null` for a group of several.
     pub source: Option<IpAddr>,
-    /// Where the connections go; `null` for a group of several.
+    /// Remote address and port; `null` for a group of several.
     pub destination: Option<Address>,
-    /// The device that the sockets are bound to.
+    /// The interface that the sockets are bound to.
     pub interface: Option<String>,
-    /// The process that holds the sockets (`--by process`); `null` for what nobody holds, as
-    /// TIME_WAIT.
+    /// The owner of the sockets (`--by process`); `null` for sockets without one, such as
+    /// TIME_WAITs.
     pub process: Option<ProcessReport>,
-    /// How many tuples there are in the group; 1 for a tuple.
+    /// Number of tuples in the group; 1 for a tuple.
     pub tuples: u64,
-    /// How near the tuple, or the fullest of the group, is to running out; the worst of all samples
-    /// (`--for`).
+    /// State of the tuple or of the fullest tuple of the group; the worst of all samples (`--for`).
     pub state: Pressure,
-    /// Different local ports of the range held towards the destination, in any state. A sum for a
+    /// Distinct local ports of the range in use towards the destination, in any state. A sum for a
     /// group.
     pub used: u64,
-    /// Ports that connect(2) may still choose: usable less used less those that bind(2) holds for
-    /// every destination. Of the fullest tuple in a group, as all that follows up to
-    /// `full_in_seconds`.
+    /// Ports that connect(2) may still choose: usable less used less the ports that bind(2) took from
+    /// every destination. In a group this and the fields up to `full_in_seconds` are the fullest
+    /// tuple's.
     pub free: u64,
-    /// The same, less ports of connections that were probably bound before connect(2); those are
+    /// `free` less the ports of connections that were probably bound before connect(2), which are
     /// taken for every destination, too.
     pub free_likely: u64,
     /// TIME_WAITs that connect(2) may take over (tcp_tw_reuse).
     pub reusable: u64,
-    /// 1 less free of usable.
+    /// 1 − free ÷ usable.
     pub used_ratio: f64,
-    /// Seconds until no port is left if it goes on as since the reading before; `null` when it does
-    /// not come to that within a day.
+    /// Time until no port is left at the rate since the previous reading; `null` when that is more
+    /// than a day.
     pub full_in_seconds: Option<f64>,
-    /// Its ports by state; sums for a group.
+    /// Ports by state; sums for a group.
     pub states: States,
-    /// How many of its ports were, by their parity, given by bind(2) before connect(2); `null` where
-    /// it does not tell.
+    /// Ports that bind(2) chose before connect(2), inferred from their parity; `null` where that does
+    /// not show it.
     pub bound_first: Option<u64>,
-    /// Where its ports lie so close together that the sockets probably have a range of their own
-    /// (IP_LOCAL_PORT_RANGE); `free` knows nothing of that.
+    /// The span of ports that lie so close together that the sockets probably have their own range
+    /// (IP_LOCAL_PORT_RANGE), which `free` does not account for.
     pub window: Option<Window>,
-    /// Change of `used` since the reading before.
+    /// Change of `used` since the previous reading.
     pub delta: Option<i64>,
-    /// Ports newly taken a second: those that were not held before, or more where TIME_WAITs tell
-    /// that ports were given back and taken again meanwhile.
+    /// Ports newly taken per second: ports not used before, or more where TIME_WAITs show that ports
+    /// were released and taken again in between.
     pub per_second: Option<f64>,
-    /// How `used` was spread over many samples (`--for`).
+    /// `used` over many samples (`--for`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sampled: Option<Spread>,
-    /// Who holds the tuple's connections, the oldest eight of them.
+    /// Owners of the tuple's eight oldest connections.
     pub owners: Vec<Owner>,
-    /// Every descriptor of every process was looked at, for every connection; `null` when none was.
+    /// All descriptors were searched for the owners of all connections; `null` without a search.
     pub owners_complete: Option<bool>,
 }
 
 impl TupleReport {
-    /// Ports that are left for sure, as far as is known or inferred: free ones, and those that may be
-    /// taken over.
+    /// Ports that connect(2) may still take, as far as is known or inferred: free ones, and TIME_WAITs
+    /// that may be taken over.
     pub fn room(&self) -> u64 {
         self.free_likely + self.reusable
     }

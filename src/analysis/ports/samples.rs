@@ -1,25 +1,15 @@
 //! Used ports over many samples.
 
-use std::{
-    collections::{HashMap, HashSet, hash_map::Entry},
-    net::IpAddr,
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    PortsReport, States, TupleReport,
+    group::{Key, key},
+    line::used_ratio,
 };
+use crate::analysis::{Sampling, Spreads};
 
-use super::{PortsReport, ProcessReport, States, TupleReport, line::used_ratio};
-use crate::{
-    analysis::{Sampling, Spreads},
-    model::Address,
-};
-
-type Key = (
-    Option<u64>,
-    Option<IpAddr>,
-    Option<Address>,
-    Option<ProcessReport>,
-    Option<String>,
-);
-
-/// How many ports each line held, and the line when it was nearest to running out.
+/// The ports that each row used, and the row when it was nearest to running out.
 #[derive(Debug, Default)]
 pub struct Samples {
     used: Spreads<Key>,
@@ -31,17 +21,14 @@ impl Sampling<PortsReport> for Samples {
         let rows = report.tuples.iter();
         self.used.add(rows.clone().map(|row| (key(row), row.used)));
         for row in rows {
-            match self.worst.entry(key(row)) {
-                Entry::Vacant(new) => _ = new.insert(row.clone()),
-                Entry::Occupied(mut known) if is_worse(row, known.get()) => {
-                    known.insert(row.clone());
-                }
-                Entry::Occupied(_) => {}
+            let worst = self.worst.entry(key(row)).or_insert_with(|| row.clone());
+            if (row.state, row.used) > (worst.state, worst.used) {
+                worst.clone_from(row);
             }
         }
     }
 
-    /// The state becomes the worst that was seen; lines that are gone come back with it.
+    /// The state becomes the worst of all samples; rows that are gone return with it.
     fn fill(&mut self, report: &mut PortsReport) {
         let there: HashSet<Key> = report.tuples.iter().map(key).collect();
         let gone = self.worst.iter().filter(|(key, _)| !there.contains(key));
@@ -54,16 +41,11 @@ impl Sampling<PortsReport> for Samples {
             }
             row.sampled = self.used.of(key);
         }
-        report.sort();
         report.conclude();
     }
 }
 
-fn is_worse(row: &TupleReport, known: &TupleReport) -> bool {
-    (row.state, row.used) > (known.state, known.used)
-}
-
-/// What is left of a line that holds no port any more.
+/// The row of a tuple that uses no port any more.
 fn left(row: &TupleReport, report: &PortsReport) -> TupleReport {
     let mut namespaces = report.namespaces.iter();
     let namespace = namespaces.find(|namespace| namespace.netns == row.netns);
@@ -77,14 +59,4 @@ fn left(row: &TupleReport, report: &PortsReport) -> TupleReport {
         states: States::default(),
         ..row.clone()
     }
-}
-
-fn key(row: &TupleReport) -> Key {
-    (
-        row.netns.inode,
-        row.source,
-        row.destination,
-        row.process.clone(),
-        row.interface.clone(),
-    )
 }

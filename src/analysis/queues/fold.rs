@@ -1,24 +1,24 @@
-//! The sockets of a SO_REUSEPORT group as one.
+//! The sockets of a SO_REUSEPORT group as one row.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Add};
 
-use super::{AcceptQueue, Fullest, ListenerReport, LocalReport, QueueReport, ReceiveQueue};
+use super::{
+    AcceptQueue, Fullest, ListenerReport, LocalReport, QueueReport, ReceiveQueue, fill::fill_ratio,
+};
 use crate::model::{Netns, Protocol};
 
 impl QueueReport {
-    /// Makes one element of the sockets that share an address: lengths, limits and drops added up,
-    /// the state and fill those of the worst, so that one stuck member is seen among idle ones.
+    /// Joins the sockets that share an address into one element: lengths, limits and drops are added
+    /// up; state and fill are the worst socket's, so that one stuck member shows among idle ones.
     pub fn fold(&mut self) {
         let mut places: HashMap<(Netns, (bool, bool), LocalReport), usize> = HashMap::new();
         let mut folded: Vec<ListenerReport> = Vec::new();
         for listener in std::mem::take(&mut self.listeners) {
-            let kind = (is_udp(&listener), listener.v6only);
+            let kind = (listener.protocol == Protocol::Udp, listener.v6only);
             let place = (listener.netns.clone(), kind, listener.local.clone());
-            // Two unix sockets of one name are an old one and a new one, and no group.
-            let known = places
-                .get(&place)
-                .filter(|_| listener.protocol != Protocol::Unix);
-            match known {
+            // Two unix sockets of one name are an old one and a new one, not a group.
+            let known = places.get(&place);
+            match known.filter(|_| listener.protocol != Protocol::Unix) {
                 Some(at) => folded[*at].absorb(listener),
                 None => {
                     places.insert(place, folded.len());
@@ -30,49 +30,30 @@ impl QueueReport {
     }
 }
 
-fn is_udp(listener: &ListenerReport) -> bool {
-    listener.protocol == Protocol::Udp
-}
-
-impl Fullest {
-    fn of(queue: &AcceptQueue) -> Self {
-        Fullest {
-            length: queue.length,
-            limit: queue.limit,
-        }
-    }
-
-    fn fill(&self) -> f64 {
-        f64::from(self.length) / (f64::from(self.limit) + 1.0)
-    }
+/// `None` unless both are known.
+fn both<T>(one: Option<T>, other: Option<T>, join: impl Fn(T, T) -> T) -> Option<T> {
+    one.zip(other).map(|(one, other)| join(one, other))
 }
 
 impl ListenerReport {
     fn absorb(&mut self, other: ListenerReport) {
         self.state = self.state.max(other.state);
-        self.drops = self
-            .drops
-            .zip(other.drops)
-            .map(|(a, b)| a.saturating_add(b));
-        self.drops_delta = self
-            .drops_delta
-            .zip(other.drops_delta)
-            .map(|(a, b)| a.saturating_add(b));
-        self.drops_per_second = self
-            .drops_per_second
-            .zip(other.drops_per_second)
-            .map(|(a, b)| a + b);
-        self.owners.extend(other.owners);
-        self.owners_complete &= other.owners_complete;
-        let own = || self.accept_queue.as_ref().map(Fullest::of);
-        let fullest = [
-            self.fullest.or_else(own),
-            other.accept_queue.as_ref().map(Fullest::of),
-        ];
+        self.drops = both(self.drops, other.drops, u32::saturating_add);
+        self.drops_delta = both(self.drops_delta, other.drops_delta, u32::saturating_add);
+        self.drops_per_second = both(self.drops_per_second, other.drops_per_second, f64::add);
+        let queue = |listener: &ListenerReport| {
+            let queue = listener.accept_queue.as_ref()?;
+            let (length, limit) = (queue.length, queue.limit);
+            Some(Fullest { length, limit })
+        };
+        let fullest = [self.fullest.or_else(|| queue(self)), queue(&other)];
+        let fill = |queue: &Fullest| fill_ratio(queue.length, queue.limit);
         self.fullest = fullest
             .into_iter()
             .flatten()
-            .max_by(|a, b| a.fill().total_cmp(&b.fill()));
+            .max_by(|a, b| fill(a).total_cmp(&fill(b)));
+        self.owners.extend(other.owners);
+        self.owners_complete &= other.owners_complete;
         if let (Some(mine), Some(theirs)) = (&mut self.accept_queue, other.accept_queue) {
             mine.absorb(theirs);
         }
@@ -88,11 +69,8 @@ impl AcceptQueue {
         self.limit = self.limit.saturating_add(other.limit);
         self.fill_ratio = self.fill_ratio.max(other.fill_ratio);
         self.oldest_wait_ms = self.oldest_wait_ms.max(other.oldest_wait_ms);
-        self.abandoned = self.abandoned.zip(other.abandoned).map(|(a, b)| a + b);
-        self.waiting_bytes = self
-            .waiting_bytes
-            .zip(other.waiting_bytes)
-            .map(|(a, b)| a + b);
+        self.abandoned = both(self.abandoned, other.abandoned, u64::add);
+        self.waiting_bytes = both(self.waiting_bytes, other.waiting_bytes, u64::add);
         if self.limit_set_by != other.limit_set_by {
             self.limit_set_by = None;
         }
@@ -102,10 +80,7 @@ impl AcceptQueue {
 impl ReceiveQueue {
     fn absorb(&mut self, other: ReceiveQueue) {
         self.bytes = self.bytes.saturating_add(other.bytes);
-        self.limit_bytes = self
-            .limit_bytes
-            .zip(other.limit_bytes)
-            .map(|(a, b)| a.saturating_add(b));
+        self.limit_bytes = both(self.limit_bytes, other.limit_bytes, u32::saturating_add);
         let fills = self.fill_ratio.into_iter().chain(other.fill_ratio);
         self.fill_ratio = fills.reduce(f64::max);
     }

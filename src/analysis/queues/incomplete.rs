@@ -1,60 +1,38 @@
-//! What a report does not hold although it was looked for.
+//! What a report of listeners could not see.
 
-use super::ListenerReport;
-use crate::model::{Incomplete, NetnsSnapshot, Snapshot};
+use super::{AcceptQueue, ListenerReport};
+use crate::{
+    analysis::incomplete::counted,
+    model::{Incomplete, NetnsSnapshot, Snapshot},
+};
 
-/// What came out unknown of the listeners that are shown.
-pub fn unknown(now: &Snapshot, listeners: &[ListenerReport]) -> Vec<Incomplete> {
-    let mut missing = Vec::new();
-    let untold = count(
-        now,
-        listeners,
-        |reading| reading.waiting.is_some(),
-        is_untold,
+/// What is unknown of the selected listeners, though it was read for.
+pub fn unknown(now: &Snapshot, listeners: &[ListenerReport]) -> impl Iterator<Item = Incomplete> {
+    let count = |is_unknown: fn(&ListenerReport) -> bool, was_read: fn(&NetnsSnapshot) -> bool| {
+        let unknown = listeners.iter().filter(|listener| is_unknown(listener));
+        let netns = unknown.filter_map(|listener| now.namespace(&listener.netns));
+        netns.filter(|netns| was_read(netns)).count()
+    };
+    let waiting = counted(
+        "waiting",
+        "several sockets share the address, it is MPTCP, or connections came and went meanwhile",
+        count(has_unknown_waiters, |netns| netns.waiting.is_some()),
     );
-    if untold > 0 {
-        let why = "several sockets share the address, it is MPTCP, or connections came and went \
-                   meanwhile";
-        missing.push(Incomplete::counted("waiting", why, untold));
-    }
-    let uncounted = count(
-        now,
-        listeners,
-        |reading| reading.half_open.is_some(),
-        is_uncounted,
+    let syn_queue = counted(
+        "syn_queue",
+        "a v6only and a dual-stack socket share the address",
+        count(is_uncounted, |netns| netns.half_open.is_some()),
     );
-    if uncounted > 0 {
-        let why = "a v6only and a dual-stack socket share the address";
-        missing.push(Incomplete::counted("syn_queue", why, uncounted));
-    }
-    missing
+    waiting.into_iter().chain(syn_queue)
 }
 
-/// Listeners of the namespaces where it was looked for.
-fn count(
-    now: &Snapshot,
-    listeners: &[ListenerReport],
-    looked_for: fn(&NetnsSnapshot) -> bool,
-    is_unknown: fn(&ListenerReport) -> bool,
-) -> u64 {
-    let looked_for =
-        |listener: &&ListenerReport| now.namespace(&listener.netns).is_some_and(looked_for);
-    let unknown = listeners.iter().filter(|listener| is_unknown(listener));
-    unknown.filter(looked_for).count() as u64
-}
-
-/// Somebody waits there, and how many of them have left is not known.
-fn is_untold(listener: &ListenerReport) -> bool {
-    let queue = listener
-        .accept_queue
-        .as_ref()
-        .filter(|_| listener.syn_queue.is_some());
-    queue.is_some_and(|queue| queue.length > 0 && queue.abandoned.is_none())
+/// Connections wait, and the number of abandoned ones is unknown.
+fn has_unknown_waiters(listener: &ListenerReport) -> bool {
+    let is_unknown = |queue: &AcceptQueue| queue.length > 0 && queue.abandoned.is_none();
+    listener.syn_queue.is_some() && listener.accept_queue.as_ref().is_some_and(is_unknown)
 }
 
 fn is_uncounted(listener: &ListenerReport) -> bool {
-    listener
-        .syn_queue
-        .as_ref()
-        .is_some_and(|queue| queue.length.is_none())
+    let syn_queue = listener.syn_queue.as_ref();
+    syn_queue.is_some_and(|queue| queue.length.is_none())
 }

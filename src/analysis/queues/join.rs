@@ -1,5 +1,5 @@
-//! A listener joined with all that was read of it elsewhere: its requests, its waiting connections,
-//! its drops at the reading before, its owners.
+//! A listener joined with what other parts of the snapshot, and the previous one, have of it: request
+//! sockets, waiting connections, owners, earlier drops.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,13 +16,11 @@ use crate::{
     analysis::{change, per_second, wrapping_change},
     model::{
         Families, ListenAddress, ListenAddresses, Listener, NetnsSnapshot, Owner, Protocol, Queue,
-        Snapshot,
-        snapshot::{HalfOpen, LimitHistory},
-        unit_of,
+        Snapshot, snapshot::HalfOpen, unit_of,
     },
 };
 
-/// The reading before, of the same namespace.
+/// The previous reading of the same namespace.
 pub struct Earlier<'a> {
     pub reading: &'a NetnsSnapshot,
     pub elapsed: Duration,
@@ -40,12 +38,17 @@ impl Earlier<'_> {
             listeners.is_some_and(|listeners| listeners.families == Families::BOTH)
         };
         let cookies = |reading: &NetnsSnapshot| -> HashSet<u64> {
-            let tcp = reading.sockets().iter();
-            let tcp = tcp.filter(|listener| is_tcp(listener.protocol));
-            tcp.map(|listener| listener.cookie).collect()
+            tcp_listeners(reading)
+                .map(|listener| listener.cookie)
+                .collect()
         };
         all(now) && all(self.reading) && cookies(self.reading) == cookies(now)
     }
+}
+
+fn tcp_listeners(namespace: &NetnsSnapshot) -> impl Iterator<Item = &Listener> {
+    let sockets = namespace.sockets().iter();
+    sockets.filter(|listener| is_tcp(listener.protocol))
 }
 
 fn overflows(namespace: &NetnsSnapshot) -> Option<i128> {
@@ -58,9 +61,9 @@ pub struct Join<'a> {
     namespace: &'a NetnsSnapshot,
     drops_before: HashMap<u64, u32>,
     elapsed: Option<Duration>,
-    /// By how much `ListenOverflows` of the namespace rose.
+    /// Increase of the namespace's `ListenOverflows`.
     overflows: i128,
-    /// The cookie of the one listener that dropped, where it is known that no other did.
+    /// Cookie of the only listener that dropped packets, where it is known that no other did.
     only_dropper: Option<u64>,
     members: HashMap<(Protocol, ListenAddress), Members>,
     requests: Option<HashMap<ListenAddress, u32>>,
@@ -69,7 +72,7 @@ pub struct Join<'a> {
     addresses: ListenAddresses,
 }
 
-/// The sockets that share a place.
+/// The sockets that share an address.
 #[derive(Default)]
 struct Members {
     count: u32,
@@ -82,46 +85,33 @@ impl<'a> Join<'a> {
         namespace: &'a NetnsSnapshot,
         earlier: Option<&Earlier<'a>>,
     ) -> Self {
-        let tcp = || {
-            let sockets = namespace.sockets().iter();
-            sockets.filter(|listener| is_tcp(listener.protocol))
-        };
-        let addresses = ListenAddresses::of(tcp());
+        let addresses = ListenAddresses::of(tcp_listeners(namespace));
+        let elapsed = |earlier: &Earlier| namespace.elapsed_since(earlier.reading, earlier.elapsed);
+        let overflows = earlier.and_then(|earlier| earlier.overflows(namespace));
+        let (half_open, waiting) = (namespace.half_open.as_ref(), namespace.waiting.as_ref());
         let mut join = Join {
             now,
             namespace,
-            drops_before: earlier
-                .map(|earlier| drops(earlier.reading))
-                .unwrap_or_default(),
-            elapsed: earlier
-                .map(|earlier| namespace.elapsed_since(earlier.reading, earlier.elapsed)),
-            overflows: earlier
-                .and_then(|earlier| earlier.overflows(namespace))
-                .unwrap_or(0),
+            drops_before: earlier.map_or_else(HashMap::new, |earlier| drops(earlier.reading)),
+            elapsed: earlier.map(elapsed),
+            overflows: overflows.unwrap_or(0),
             only_dropper: None,
             members: members(namespace),
-            requests: namespace
-                .half_open
-                .as_ref()
-                .map(|half_open| by_address(half_open, &addresses)),
-            waiters: namespace
-                .waiting
-                .as_ref()
-                .map(|read| waiting::by_address(read, &addresses)),
+            requests: half_open.map(|read| by_address(read, &addresses)),
+            waiters: waiting.map(|read| waiting::by_address(read, &addresses)),
             with_waiters: waiting::members_with_waiters(namespace.sockets()),
             addresses,
         };
         if earlier.is_some_and(|earlier| earlier.had_the_same_listeners(namespace)) {
-            let droppers: Vec<u64> = tcp()
-                .filter(|listener| join.drops_delta(listener) > Some(0))
-                .map(|listener| listener.cookie)
-                .collect();
-            join.only_dropper = droppers.first().copied().filter(|_| droppers.len() == 1);
+            let tcp = tcp_listeners(namespace);
+            let mut droppers = tcp.filter(|listener| join.drops_delta(listener) > Some(0));
+            let (first, second) = (droppers.next(), droppers.next());
+            let only = first.filter(|_| second.is_none());
+            join.only_dropper = only.map(|listener| listener.cookie);
         }
         join
     }
 
-    /// The listener as it is reported.
     pub fn listener(&self, listener: &Listener) -> ListenerReport {
         let place = ListenAddress::of(listener);
         let drops_delta = self.drops_delta(listener);
@@ -141,9 +131,7 @@ impl<'a> Join<'a> {
             syn_queue,
             drops: listener.drops,
             drops_delta,
-            drops_per_second: drops_delta
-                .zip(self.elapsed)
-                .and_then(|(delta, elapsed)| per_second(delta.into(), elapsed)),
+            drops_per_second: self.per_second(drops_delta),
             reuseport_members: members.map_or(1, |members| members.count),
             uid: listener.uid,
             inode: listener.inode,
@@ -157,13 +145,17 @@ impl<'a> Join<'a> {
         }
     }
 
-    /// `None` for a socket that was not there at the reading before.
+    /// `None` for a socket that did not exist at the previous reading.
     fn drops_delta(&self, listener: &Listener) -> Option<u32> {
         let before = self.drops_before.get(&listener.cookie)?;
         Some(wrapping_change(*before, listener.drops?))
     }
 
-    /// Dropped packets count since the reading before or, without one, since the socket was made.
+    fn per_second(&self, drops: Option<u32>) -> Option<f64> {
+        per_second(drops?.into(), self.elapsed?)
+    }
+
+    /// Drops count since the previous reading or, without one, since the socket was created.
     fn state(
         &self,
         listener: &Listener,
@@ -173,7 +165,7 @@ impl<'a> Join<'a> {
         let fill = fill_of(listener.queue);
         let syn_full = syn_queue.is_some_and(SynQueue::is_full);
         let full = is_full(listener.queue) || (syn_full && syn_queue.is_some_and(SynQueue::drops));
-        // What a socket dropped that was not there before, it dropped since.
+        // All drops of a socket that is new are since the previous reading.
         let is_new = !self.drops_before.contains_key(&listener.cookie);
         let dropped = match drops_delta {
             Some(delta) => delta > 0,
@@ -188,10 +180,10 @@ impl<'a> Join<'a> {
         }
     }
 
-    /// The queue is not full now, but it was since the reading before: of a TCP listener the
-    /// namespace counted overflows, and either nobody else can have had them or it lacks no more
-    /// than one of being full. A UDP socket takes no datagram that does not fit, so it is hardly
-    /// ever full; one that drops and is half full is taken for it.
+    /// The queue is not full now, but was since the previous reading. For a TCP listener: the
+    /// namespace counted overflows, and either no other listener can have had them, or this queue is
+    /// at most one connection from full. A UDP socket drops datagrams that do not fit, so it is
+    /// hardly ever full; one that drops and is half full counts as full.
     fn overflowed_between(&self, listener: &Listener) -> bool {
         let at_limit = match listener.queue {
             Queue::Receive { .. } => {
@@ -212,29 +204,23 @@ impl<'a> Join<'a> {
         let Queue::Accept { length, limit } = listener.queue else {
             return None;
         };
-        let known = place
-            .filter(|_| length > 0)
-            .and_then(|place| self.known(&place));
-        let settled = self
-            .namespace
-            .waiting
-            .as_ref()
-            .is_some_and(|waiting| waiting.settled);
-        // An MPTCP connection's data and end are kept in another socket.
+        let known = place.filter(|_| length > 0);
+        let known = known.and_then(|place| self.known(&place));
+        let waiting = self.namespace.waiting.as_ref();
+        let settled = waiting.is_some_and(|waiting| waiting.settled);
+        // An MPTCP connection keeps its data and its end in another socket.
         let sums = known.filter(|waiters| {
             listener.protocol != Protocol::Mptcp && waiters.match_queue(length, settled)
         });
         let none = (length == 0).then_some(0);
+        let sysctls = &self.namespace.settings.listen;
+        let history = self.namespace.listeners.as_ref();
+        let history = history.map(|listeners| &listeners.history);
         Some(AcceptQueue {
             length,
             limit,
             fill_ratio: fill_ratio(length, limit),
-            limit_set_by: limits::set_by(
-                limit,
-                &self.namespace.settings.listen,
-                self.history(),
-                listener.cookie,
-            ),
+            limit_set_by: limits::set_by(limit, sysctls, history, listener.cookie),
             oldest_wait_ms: known.and_then(|waiters| waiters.oldest_wait_ms),
             abandoned: sums.map(|waiters| waiters.abandoned(length)).or(none),
             waiting_bytes: sums.map(|waiters| waiters.bytes).or(none),
@@ -242,12 +228,7 @@ impl<'a> Join<'a> {
         })
     }
 
-    fn history(&self) -> Option<&LimitHistory> {
-        let listeners = self.namespace.listeners.as_ref()?;
-        Some(&listeners.history)
-    }
-
-    /// The connections that wait at a place, where they must be those of one socket.
+    /// The connections that wait at an address, where all must be in one socket's queue.
     fn known(&self, place: &ListenAddress) -> Option<Waiters> {
         let waiters = self.waiters.as_ref()?;
         let one = self.with_waiters.get(place) == Some(&1) && !self.addresses.contested(place);
@@ -255,10 +236,8 @@ impl<'a> Join<'a> {
     }
 
     fn syn_queue(&self, place: &ListenAddress, members: Option<&Members>) -> SynQueue {
-        let counted = self
-            .requests
-            .as_ref()
-            .filter(|_| !self.addresses.contested(place));
+        let requests = self.requests.as_ref();
+        let counted = requests.filter(|_| !self.addresses.contested(place));
         SynQueue {
             length: counted.map(|counted| counted.get(place).copied().unwrap_or(0)),
             limit: members.and_then(|members| members.syn_limit),
@@ -271,21 +250,19 @@ impl<'a> Join<'a> {
             return (Vec::new(), false);
         };
         let found = owners.by_inode.get(&inode).cloned().unwrap_or_default();
-        // A socket with an inode has a holder, so an empty list is not all there are.
+        // A socket with an inode has an owner, so an empty list is incomplete.
         let complete = owners.complete && (inode == 0 || !found.is_empty());
         (found, complete)
     }
 
-    /// A socket that systemd made and handed over was created in `init.scope`, so a holder other
-    /// than process 1 tells more than the creator does.
+    /// A socket of socket activation was created by systemd in `init.scope`, so the cgroup of an
+    /// owner other than process 1 shows more than the creator's.
     fn cgroup(&self, listener: &Listener, owners: &[Owner]) -> Option<String> {
         let service = owners.iter().find(|owner| owner.pid != 1);
-        let holder = service.or(owners.first()).and_then(|owner| {
-            let found = self.now.owners.as_ref()?;
-            found.cgroups.get(&owner.pid).cloned()
-        });
-        let creator = || self.now.cgroups.get(&listener.cgroup_id?).cloned();
-        holder.or_else(creator)
+        let owner = service.or(owners.first());
+        let of_owner = owner.and_then(|owner| self.now.owners.as_ref()?.cgroups.get(&owner.pid));
+        let of_creator = || self.now.cgroups.get(&listener.cgroup_id?);
+        of_owner.or_else(of_creator).cloned()
     }
 }
 
@@ -293,7 +270,7 @@ fn is_tcp(protocol: Protocol) -> bool {
     matches!(protocol, Protocol::Tcp | Protocol::Mptcp)
 }
 
-/// TCP and MPTCP listeners are of one table, where an address can be taken once.
+/// TCP and MPTCP listeners share one table, in which an address can be taken once.
 fn table(protocol: Protocol) -> Protocol {
     if is_tcp(protocol) {
         Protocol::Tcp
@@ -302,7 +279,7 @@ fn table(protocol: Protocol) -> Protocol {
     }
 }
 
-/// Half-open connections by the place they came in at.
+/// Number of request sockets by the address of their listener.
 fn by_address(half_open: &HalfOpen, addresses: &ListenAddresses) -> HashMap<ListenAddress, u32> {
     let mut sums = HashMap::new();
     for (local, count) in &half_open.by_endpoint {
@@ -314,10 +291,8 @@ fn by_address(half_open: &HalfOpen, addresses: &ListenAddresses) -> HashMap<List
 }
 
 fn drops(reading: &NetnsSnapshot) -> HashMap<u64, u32> {
-    let sockets = reading.sockets().iter();
-    sockets
-        .filter_map(|listener| Some((listener.cookie, listener.drops?)))
-        .collect()
+    let drops = |listener: &Listener| Some((listener.cookie, listener.drops?));
+    reading.sockets().iter().filter_map(drops).collect()
 }
 
 fn members(namespace: &NetnsSnapshot) -> HashMap<(Protocol, ListenAddress), Members> {

@@ -1,12 +1,12 @@
-//! What a queue's limit is, and who set it.
+//! A queue's limit, and what set it.
 
 use super::LimitSetBy;
 use crate::model::{ListenLimits, snapshot::LimitHistory};
 
-/// Who set an accept queue's limit. A limit below today's cap was either asked for, or is an
-/// earlier cap: the kernel keeps what listen(2) was told in no place. Proof is a cap that was seen
-/// earlier, or that the limit was seen to be set below the cap in force; of the rest, values that a
-/// cap customarily has are left open.
+/// What set an accept queue's limit. A limit below somaxconn is either the backlog of listen(2),
+/// which the kernel does not keep, or an earlier somaxconn. Proof is a somaxconn that was seen
+/// earlier, or a limit that was seen to be set below the somaxconn in force; else the limit is taken
+/// for the backlog, unless it is a value that somaxconn usually has.
 pub fn set_by(
     limit: u32,
     now: &ListenLimits,
@@ -27,17 +27,17 @@ pub fn set_by(
     }
 }
 
-/// 128 was the default cap before Linux 5.4 and 4096 is it since; who changes it takes a power of
-/// two from there up, a round thousand, or the largest value old kernels took.
+/// The default somaxconn is 4096, and was 128 before Linux 5.4; administrators set a higher power of
+/// two, a round thousand, or 65535, the largest value that old kernels allow.
 fn is_customary_cap(limit: u32) -> bool {
     const LARGEST: u32 = u16::MAX as u32;
     limit >= 128 && (limit.is_power_of_two() || limit.is_multiple_of(1000) || limit == LARGEST)
 }
 
-/// How many request sockets one listener may have, in the sense that a queue is full when it holds
-/// more (`tcp_conn_request`, net/ipv4/tcp_input.c): the accept queue's limit and, with SYN cookies
-/// off, three quarters of tcp_max_syn_backlog for peers the kernel knows nothing of. `None` when
-/// the sysctls are not to be seen.
+/// The number of request sockets of one listener above which its SYN queue is full
+/// (`tcp_conn_request`, net/ipv4/tcp_input.c): the accept queue's limit and, with SYN cookies off,
+/// three quarters of tcp_max_syn_backlog for peers that the kernel has no metrics of. `None` when the
+/// sysctls are not readable.
 pub fn syn_queue(accept_limit: u32, limits: &ListenLimits) -> Option<u32> {
     match limits.tcp_syncookies? {
         0 => {

@@ -1,4 +1,4 @@
-//! One listener as it is reported.
+//! One row of the report: a listener.
 
 use std::borrow::Cow;
 
@@ -8,16 +8,16 @@ use serde::{Serialize, Serializer};
 use super::LocalReport;
 use crate::model::{Netns, Owner, Protocol};
 
-/// One socket that others connect or send to.
+/// A socket in LISTEN, or an unconnected UDP socket.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ListenerReport {
-    /// The network namespace it lives in.
+    /// The network namespace.
     pub netns: Netns,
-    /// What it speaks.
+    /// Transport protocol.
     pub protocol: Protocol,
-    /// Where it is bound.
+    /// Local address or path.
     pub local: LocalReport,
-    /// How its queue stands.
+    /// State of its queue.
     pub state: State,
     /// Connections waiting for accept(2); `null` for UDP.
     pub accept_queue: Option<AcceptQueue>,
@@ -25,48 +25,48 @@ pub struct ListenerReport {
     pub receive_queue: Option<ReceiveQueue>,
     /// Handshakes not finished; `null` for unix sockets and UDP, which have none.
     pub syn_queue: Option<SynQueue>,
-    /// Packets this socket dropped since it was made, for whatever reason: more than overflows, and
-    /// an overflow at the last ACK counts twice. Wraps at 2^32.
+    /// Packets that this socket dropped since it was created, for any reason: more than overflows,
+    /// and an overflow at the final ACK counts twice. Wraps at 2^32.
     pub drops: Option<u32>,
-    /// Drops since the reading before.
+    /// Change of `drops` since the previous reading.
     pub drops_delta: Option<u32>,
-    /// The same as a rate.
+    /// `drops_delta` as a rate.
     pub drops_per_second: Option<f64>,
-    /// How many sockets share this address and port through SO_REUSEPORT (for UDP also through
-    /// SO_REUSEADDR); 1 when none does.
+    /// Number of sockets that share this address and port through SO_REUSEPORT (for UDP also
+    /// through SO_REUSEADDR), this one included.
     pub reuseport_members: u32,
     /// User id of the creator.
     pub uid: Option<u32>,
     /// Socket inode.
     pub inode: u32,
-    /// Names this socket and no later one.
+    /// Identifies this socket; never reused.
     pub cookie: Cookie,
-    /// Cgroup of its owner; of its creator when the owner was not looked for or is not visible.
+    /// Cgroup of its owner; of its creator when the owner was not searched for or is not visible.
     pub cgroup: Option<String>,
     /// The service behind that cgroup: a systemd unit, `docker:ID`, `pod:UID/ID`.
     pub unit: Option<String>,
-    /// The processes that hold it, as far as they were found.
+    /// Processes with a descriptor of it, as far as they were found.
     pub owners: Vec<Owner>,
-    /// These are all there are among the processes that /proc shows.
+    /// `owners` has every owner among the processes that /proc shows.
     pub owners_complete: bool,
-    /// The queue of the fullest socket, where several were folded into this one.
+    /// The accept queue of the fullest socket, where several were folded into this one.
     #[serde(skip)]
     pub fullest: Option<Fullest>,
-    /// It serves IPv6 clients only, and is another place than a dual-stack socket of its address.
+    /// IPV6_V6ONLY: not the same endpoint as a dual-stack socket of the same address.
     #[serde(skip)]
     pub v6only: bool,
 }
 
-/// The queue of one socket out of several.
+/// The accept queue of one socket of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fullest {
-    /// How many wait.
+    /// Connections waiting for accept(2).
     pub length: u32,
-    /// Its own limit.
+    /// The limit of this socket alone.
     pub limit: u32,
 }
 
-/// How a queue stands, worst last.
+/// How full a queue is, in rising order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -76,16 +76,16 @@ pub enum State {
     Ok,
     /// At least half full, or the SYN queue is full and SYNs are answered with cookies.
     Busy,
-    /// Full as the kernel judges it: the next one is not taken. The accept queue (or receive
-    /// buffer) is, or the SYN queue with SYN cookies off.
+    /// Full by the kernel's rule, so the next connection or datagram is dropped: the accept queue,
+    /// the receive buffer, or the SYN queue with SYN cookies off.
     Full,
-    /// Full, and this socket has dropped packets: since the reading before when there is one, and
-    /// then also when it was full in between.
+    /// Full, and this socket dropped packets. With a previous reading: dropped since then, and full
+    /// now or in between.
     Overflowing,
 }
 
 impl State {
-    /// The word for it.
+    /// The word for it, as in JSON.
     pub fn word(self) -> &'static str {
         match self {
             State::Idle => "idle",
@@ -100,41 +100,40 @@ impl State {
 /// Connections waiting for accept(2).
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct AcceptQueue {
-    /// How many wait. The queue is full when this is *greater* than the limit.
+    /// Number of connections. The queue is full when this is *greater* than the limit.
     pub length: u32,
     /// min(listen(2) backlog, somaxconn at that time). A queue of limit B holds B + 1.
     pub limit: u32,
     /// length ÷ (limit + 1); 1 is full.
     pub fill_ratio: f64,
-    /// Who set the limit; `null` when that cannot be known.
+    /// What set the limit; `null` when that cannot be known.
     pub limit_set_by: Option<LimitSetBy>,
-    /// How long the oldest of them has waited; `null` when nobody waits or it could not be seen.
+    /// Time that the oldest connection has waited; `null` when none waits or it is not visible.
     pub oldest_wait_ms: Option<u64>,
-    /// How many of them were closed, half-closed or reset by their client meanwhile; `null` when
-    /// connections came and went too fast to tell, for MPTCP and for unix sockets.
+    /// Connections that their client closed, half-closed or reset while they waited; `null` when
+    /// connections came and went too fast to count, for MPTCP and for unix sockets.
     pub abandoned: Option<u64>,
-    /// Request bytes that arrived on them and nobody has read; `null` likewise.
+    /// Unread bytes of requests that arrived on them; `null` as for `abandoned`.
     pub waiting_bytes: Option<u64>,
-    /// How the length was spread over many samples (`--for`).
+    /// `length` over many samples (`--for`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sampled: Option<Sampled>,
 }
 
-/// Who set an accept queue's limit.
+/// What set an accept queue's limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitSetBy {
-    /// The backlog given to listen(2).
+    /// The backlog that was passed to listen(2).
     Application,
     /// net.core.somaxconn as it is now.
     Somaxconn,
-    /// net.core.somaxconn as it was when listen(2) was called; it is higher now, and calling
-    /// listen(2) again would raise the limit.
+    /// An earlier, lower net.core.somaxconn: calling listen(2) again would raise the limit.
     Stale,
 }
 
 impl LimitSetBy {
-    /// As in JSON.
+    /// The word for it, as in JSON.
     pub fn word(self) -> &'static str {
         match self {
             LimitSetBy::Application => "application",
@@ -144,18 +143,18 @@ impl LimitSetBy {
     }
 }
 
-/// A length over many samples.
+/// A queue's length over many samples.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Sampled {
-    /// How many samples.
+    /// Number of samples.
     pub samples: u64,
-    /// The smallest.
+    /// The smallest sample.
     pub minimum: u64,
-    /// The mean.
+    /// The arithmetic mean.
     pub mean: f64,
     /// 95 of 100 samples do not exceed this.
     pub p95: u64,
-    /// The largest.
+    /// The largest sample.
     pub maximum: u64,
     /// The share of samples in which the queue was full.
     pub full_ratio: f64,
@@ -164,38 +163,35 @@ pub struct Sampled {
 /// Datagrams waiting for recv(2).
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ReceiveQueue {
-    /// Memory charged for them, the kernel's overhead included.
+    /// Memory charged for the datagrams, with the kernel's overhead.
     pub bytes: u32,
-    /// The receive buffer (SO_RCVBUF as the kernel keeps it, twice what was asked for).
+    /// The receive buffer (SO_RCVBUF as the kernel keeps it: twice the requested size).
     pub limit_bytes: Option<u32>,
-    /// bytes ÷ limit_bytes; the kernel drops a datagram that does not fit.
+    /// bytes ÷ limit_bytes; the kernel drops datagrams that do not fit.
     pub fill_ratio: Option<f64>,
 }
 
-/// Handshakes not finished, of all listeners that share the address.
+/// Unfinished handshakes of all listeners that share the address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SynQueue {
-    /// How many SYNs were answered and not yet confirmed; `null` when they were not counted.
+    /// SYNs that were answered but not acknowledged yet; `null` when they were not counted.
     pub length: Option<u32>,
-    /// How many fit, for the sysctls in force; full is greater than this. With SYN cookies on, more
-    /// are answered without being kept; with tcp_syncookies = 2 none is kept and this is 0.
+    /// The queue is full when it is longer than this, under the sysctls in force. With SYN cookies
+    /// on, more SYNs are answered without an entry; with tcp_syncookies = 2 none has one: 0.
     pub limit: Option<u64>,
-    /// net.ipv4.tcp_syncookies: what happens when it is full. 0: SYNs are dropped; 1: they are
-    /// answered with a cookie; 2: all are, always.
+    /// net.ipv4.tcp_syncookies. SYNs at a full queue are dropped (0) or answered with a cookie (1);
+    /// 2: all SYNs are answered with a cookie.
     pub cookies: Option<u32>,
 }
 
 impl SynQueue {
-    /// More handshakes are unfinished than fit.
+    /// More handshakes are unfinished than the queue holds.
     pub fn is_full(&self) -> bool {
-        match (self.length, self.limit, self.cookies) {
-            (_, _, Some(2)) => false,
-            (Some(length), Some(limit), _) => u64::from(length) > limit,
-            _ => false,
-        }
+        let length = self.length.map(u64::from).zip(self.limit);
+        self.cookies != Some(2) && length.is_some_and(|(length, limit)| length > limit)
     }
 
-    /// New SYNs are dropped when it is full.
+    /// The kernel drops new SYNs when the queue is full.
     pub fn drops(&self) -> bool {
         self.cookies == Some(0)
     }

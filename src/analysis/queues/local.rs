@@ -1,4 +1,4 @@
-//! Where a listener is found, as it is reported.
+//! A listener's address or path, as it is reported.
 
 use std::{collections::BTreeMap, fmt, net::IpAddr};
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::model::Local;
 
-/// Where a listener is found.
+/// A listener's address or path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum LocalReport {
@@ -17,7 +17,7 @@ pub enum LocalReport {
         address: IpAddr,
         /// Port.
         port: u16,
-        /// The device it is bound to.
+        /// The interface that it is bound to.
         interface: Option<String>,
     },
     /// A unix socket.
@@ -28,55 +28,50 @@ pub enum LocalReport {
 }
 
 impl LocalReport {
-    /// With the device's name for the index that the kernel gives.
+    /// `interfaces` has names by index; an interface without one is `if7`.
     pub fn new(local: &Local, interfaces: &BTreeMap<u32, String>) -> Self {
-        let name = |index: u32| match interfaces.get(&index) {
-            Some(name) => name.clone(),
-            None => format!("if{index}"),
-        };
         match local {
             Local::Inet(at) => LocalReport::Inet {
                 address: at.address,
                 port: at.port,
-                interface: (at.interface != 0).then(|| name(at.interface)),
+                interface: interface(at.interface, interfaces),
             },
-            Local::Unix(name) => LocalReport::Unix {
-                path: unix_path(name),
-            },
+            Local::Unix(name) => {
+                // As ss shows it: the zero bytes of an abstract name as `@`.
+                let shown = name
+                    .iter()
+                    .map(|byte| if *byte == 0 { b'@' } else { *byte });
+                let path = String::from_utf8_lossy(&shown.collect::<Vec<u8>>()).into_owned();
+                LocalReport::Unix { path }
+            }
         }
     }
 }
 
 impl fmt::Display for LocalReport {
-    /// As it is written everywhere: `127.0.0.1:80`, `[::]:443`, `[fe80::1]%eth0:80`, a path.
+    /// `127.0.0.1:80`, `[::]:443`, `[fe80::1]%eth0:80`, a path.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LocalReport::Inet {
-            address,
-            port,
-            interface,
-        } = self
-        else {
-            let LocalReport::Unix { path } = self else {
-                return Ok(());
-            };
-            return f.write_str(path);
+        let (address, port, interface) = match self {
+            LocalReport::Inet {
+                address,
+                port,
+                interface,
+            } => (address, port, interface),
+            LocalReport::Unix { path } => return f.write_str(path),
         };
         match address {
             IpAddr::V4(address) => write!(f, "{address}")?,
             IpAddr::V6(address) => write!(f, "[{address}]")?,
         }
-        if let Some(device) = interface {
-            write!(f, "%{device}")?;
+        if let Some(interface) = interface {
+            write!(f, "%{interface}")?;
         }
         write!(f, ":{port}")
     }
 }
 
-/// As `ss` writes it: the zero bytes of an abstract name as `@`.
-fn unix_path(name: &[u8]) -> String {
-    let shown: Vec<u8> = name
-        .iter()
-        .map(|byte| if *byte == 0 { b'@' } else { *byte })
-        .collect();
-    String::from_utf8_lossy(&shown).into_owned()
+/// The name of the interface that a socket is bound to; index 0 is none.
+pub fn interface(index: u32, names: &BTreeMap<u32, String>) -> Option<String> {
+    let name = names.get(&index).cloned();
+    (index != 0).then(|| name.unwrap_or_else(|| format!("if{index}")))
 }

@@ -1,4 +1,4 @@
-//! `queues`: which listener is filling or dropping, and who is to drain it.
+//! `queues`: which listeners have full or dropping queues, and which process must drain them.
 
 mod fill;
 mod findings;
@@ -20,6 +20,7 @@ pub use listener::{
     SynQueue,
 };
 pub use local::LocalReport;
+pub(super) use local::interface;
 pub use report::{QueueReport, report};
 pub use samples::Samples;
 pub use selection::Selection;

@@ -1,4 +1,4 @@
-//! A reading, and the one before, to a report.
+//! Snapshots to a report of listeners.
 
 use std::{cmp::Reverse, time::Duration};
 
@@ -8,29 +8,29 @@ use serde::Serialize;
 use super::{
     ListenerReport, LocalReport, Selection, State,
     findings::findings,
-    incomplete,
+    incomplete::unknown,
     join::{Earlier, Join},
 };
 use crate::{
-    analysis::{Finding, Report, holders::unfound},
+    analysis::{Finding, Report, incomplete::unfound},
     model::{Incomplete, Snapshot},
 };
 
-/// Every shown listener, the one in most trouble first.
+/// Every selected listener, the worst first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct QueueReport {
     /// What could not be seen.
     #[serde(skip)]
     pub incomplete: Vec<Incomplete>,
-    /// What it concludes, the worst first.
+    /// What the report concludes, the worst first.
     #[serde(skip)]
     pub findings: Vec<Finding>,
-    /// How many listeners there are, shown or not.
+    /// Number of listeners, selected or not.
     #[serde(skip)]
     pub there: usize,
-    /// How long before this reading the SYN queues were counted; `null` when they were not.
+    /// Age of the oldest count of SYN queues; `null` when they were not counted.
     pub syn_age_ms: Option<u64>,
-    /// One element for each socket.
+    /// One element per socket.
     pub listeners: Vec<ListenerReport>,
 }
 
@@ -46,7 +46,7 @@ impl Report for QueueReport {
     }
 }
 
-/// Joins what was read and compares it with the limits and, for changes, with the reading before.
+/// Compares listeners with their limits and, for changes, with the previous reading.
 pub fn report(
     now: &Snapshot,
     before: Option<(&Snapshot, Duration)>,
@@ -59,41 +59,28 @@ pub fn report(
             Some(Earlier { reading, elapsed })
         });
         let join = Join::new(now, namespace, earlier.as_ref());
-        listeners.extend(
-            namespace
-                .sockets()
-                .iter()
-                .filter(|listener| selection.may_show(listener))
-                .map(|listener| join.listener(listener)),
-        );
+        let sockets = namespace.sockets().iter();
+        let sockets = sockets.filter(|listener| selection.may_show(listener));
+        listeners.extend(sockets.map(|listener| join.listener(listener)));
     }
-    // What is hidden because its owner is not known must be said, too.
-    let owners = now
-        .owners
-        .as_ref()
-        .and_then(|owners| unfound(owners, listeners.len(), ownerless(&listeners)));
+    // Counted before `retain`: a listener may be left out because its owner is not known.
+    let owners = now.owners.as_ref();
+    let owners = owners.and_then(|owners| unfound(owners, listeners.len(), ownerless(&listeners)));
     listeners.retain(|listener| selection.shows(listener));
-    let unknown = incomplete::unknown(now, &listeners);
-    listeners.sort_by_cached_key(trouble);
-    let ages = now
-        .namespaces
-        .iter()
-        .filter_map(|namespace| namespace.half_open.as_ref())
-        .map(|half_open| now.at.saturating_sub(half_open.at));
+    listeners.sort_by_cached_key(urgency);
+    let namespaces = now.namespaces.iter();
+    let half_open = namespaces
+        .clone()
+        .filter_map(|namespace| namespace.half_open.as_ref());
+    let ages = half_open.map(|half_open| now.at.saturating_sub(half_open.at));
+    let incomplete = now.incomplete.iter().cloned();
     let mut report = QueueReport {
-        incomplete: now
-            .incomplete
-            .iter()
-            .cloned()
+        incomplete: incomplete
             .chain(owners)
-            .chain(unknown)
+            .chain(unknown(now, &listeners))
             .collect(),
         findings: Vec::new(),
-        there: now
-            .namespaces
-            .iter()
-            .map(|namespace| namespace.sockets().len())
-            .sum(),
+        there: namespaces.map(|namespace| namespace.sockets().len()).sum(),
         syn_age_ms: ages.map(|age| age.as_millis() as u64).max(),
         listeners,
     };
@@ -102,7 +89,7 @@ pub fn report(
 }
 
 impl QueueReport {
-    /// Makes the findings; of the sockets themselves, before any are folded, sorted or left out.
+    /// Applies the rules to the sockets themselves, before any are folded, sorted or left out.
     pub(super) fn conclude(&mut self) {
         self.findings = findings(self);
     }
@@ -113,8 +100,8 @@ fn ownerless(listeners: &[ListenerReport]) -> usize {
     listeners.iter().filter(is_ownerless).count()
 }
 
-/// Sorts the worst first; what is alike stays in the order of addresses.
-fn trouble(listener: &ListenerReport) -> impl Ord + use<> {
+/// Sorts the worst first, and equals by address.
+fn urgency(listener: &ListenerReport) -> impl Ord + use<> {
     let fill = listener.fill_ratio().unwrap_or(0.0);
     let local = match &listener.local {
         LocalReport::Inet { address, port, .. } => (0, Some((*port, *address)), None),
@@ -134,7 +121,7 @@ fn trouble(listener: &ListenerReport) -> impl Ord + use<> {
 }
 
 impl ListenerReport {
-    /// How full its queue is, whichever it has; `None` when the limit is unknown.
+    /// How full its accept queue or receive buffer is; `None` when the limit is unknown.
     pub fn fill_ratio(&self) -> Option<f64> {
         match (&self.accept_queue, &self.receive_queue) {
             (Some(accept), _) => Some(accept.fill_ratio),

@@ -1,4 +1,4 @@
-//! Queues sampled fast for a while, so that bursts between two slow looks are seen.
+//! Accept queues over many samples.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use crate::{
     model::{Listener, Queue},
 };
 
-/// The spread of each listener's accept queue.
+/// The distribution of each listener's accept queue.
 #[derive(Debug, Default)]
 pub struct Samples {
     queues: HashMap<Cookie, Seen>,
@@ -17,12 +17,12 @@ pub struct Samples {
 #[derive(Debug, Default)]
 struct Seen {
     lengths: Distribution,
-    /// In how many samples the queue exceeded the limit that it had then.
+    /// Number of samples in which the queue exceeded its limit.
     full: u64,
 }
 
 impl Samples {
-    /// Takes one look at every listener.
+    /// Adds one sample of every listener.
     pub fn add<'a>(&mut self, listeners: impl IntoIterator<Item = &'a Listener>) {
         for listener in listeners {
             if let Queue::Accept { length, limit } = listener.queue {
@@ -33,18 +33,17 @@ impl Samples {
         }
     }
 
-    /// Puts the spread into the listeners of a report.
+    /// Writes the spread of the samples into a report.
     pub fn fill(&self, report: &mut QueueReport) {
         for listener in &mut report.listeners {
-            let Some(queue) = &mut listener.accept_queue else {
-                continue;
-            };
-            queue.sampled = self.queues.get(&listener.cookie).and_then(sampled);
+            if let Some(queue) = &mut listener.accept_queue {
+                queue.sampled = self.queues.get(&listener.cookie).and_then(sampled);
+            }
         }
         report.conclude();
     }
 
-    /// How many listeners were seen of which none is there any more.
+    /// Number of sampled listeners that no longer exist.
     pub fn missing(&self, is_there: impl Fn(u64) -> bool) -> u64 {
         self.queues
             .keys()
@@ -54,13 +53,13 @@ impl Samples {
 }
 
 fn sampled(seen: &Seen) -> Option<Sampled> {
-    let lengths = &seen.lengths;
+    let length = seen.lengths.spread()?;
     Some(Sampled {
-        samples: lengths.samples(),
-        minimum: lengths.minimum()?,
-        mean: lengths.mean()?,
-        p95: lengths.percentile(95)?,
-        maximum: lengths.maximum()?,
-        full_ratio: seen.full as f64 / lengths.samples() as f64,
+        samples: length.samples,
+        minimum: length.minimum,
+        mean: length.mean,
+        p95: length.p95,
+        maximum: length.maximum,
+        full_ratio: seen.full as f64 / length.samples as f64,
     })
 }

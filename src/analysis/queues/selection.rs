@@ -1,57 +1,52 @@
-//! Which listeners a person wants to see.
+//! Which listeners are reported.
 
 use super::ListenerReport;
 use crate::model::{Family, Filter, Listener, Local, is_process};
 
-/// All conditions that a shown listener meets. The default shows every one.
+/// Conditions that every reported listener meets. The default selects all listeners.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     /// The `FILTER` argument.
     pub filter: Option<Filter>,
-    /// The family of internet sockets.
+    /// Address family of TCP and UDP sockets.
     pub family: Option<Family>,
-    /// The creator's user id.
+    /// User id of the creator.
     pub uid: Option<u32>,
-    /// A process holds it: its id, or its name.
+    /// Id or name of an owner.
     pub process: Option<String>,
-    /// It belongs to this unit, container or pod; `api` finds `api.service`, and an id may be cut
-    /// short.
+    /// Systemd unit, container or pod: `api` matches `api.service`, and an id may be cut short.
     pub unit: Option<String>,
 }
 
 impl Selection {
-    /// What can be told before its owners are known.
+    /// The conditions that can be checked before the owners are known.
     pub fn may_show(&self, listener: &Listener) -> bool {
         let family = match (&listener.local, self.family) {
             (Local::Inet(endpoint), Some(family)) => endpoint.family == family,
             (Local::Unix(_), _) | (_, None) => true,
         };
+        let accepts = |filter: &Filter| filter.accepts(&listener.local);
         family
             && self.uid.is_none_or(|uid| listener.uid == Some(uid))
-            && self
-                .filter
-                .as_ref()
-                .is_none_or(|filter| filter.accepts(&listener.local))
+            && self.filter.as_ref().is_none_or(accepts)
     }
 
-    /// The rest, for a listener whose owners were looked up.
+    /// The other conditions.
     pub fn shows(&self, report: &ListenerReport) -> bool {
-        self.process.as_ref().is_none_or(|wanted| {
-            report
-                .owners
-                .iter()
-                .any(|owner| is_process(owner.pid, &owner.name, wanted))
-        }) && self.unit.as_ref().is_none_or(|wanted| {
-            report
-                .unit
-                .as_ref()
-                .is_some_and(|unit| unit_is(unit, wanted))
-        })
+        let owned_by = |wanted: &String| {
+            let mut owners = report.owners.iter();
+            owners.any(|owner| is_process(owner.pid, &owner.name, wanted))
+        };
+        let of_unit = |wanted: &String| {
+            let unit = report.unit.as_ref();
+            unit.is_some_and(|unit| unit_is(unit, wanted))
+        };
+        self.process.as_ref().is_none_or(owned_by) && self.unit.as_ref().is_none_or(of_unit)
     }
 }
 
-/// `api.service` is `api.service` and `api`; `docker:0123456789ab` is also its id, whole or the
-/// first digits, and a pod either of its two.
+/// `api.service` matches `api.service` and `api`; `docker:0123456789ab` also matches its id, whole or
+/// cut short, and a pod either of its two ids.
 pub fn unit_is(unit: &str, wanted: &str) -> bool {
     let base = unit.rsplit_once('.').map_or(unit, |(base, _)| base);
     let ids = || unit.split([':', '/']).skip(1);

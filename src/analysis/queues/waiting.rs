@@ -1,21 +1,20 @@
-//! What is known of the connections in an accept queue.
+//! The connections in an accept queue.
 
 use std::collections::HashMap;
 
 use crate::model::{ListenAddress, ListenAddresses, Listener, Queue, snapshot::WaitingConnections};
 
-/// The connections waiting at one place, summed up.
+/// Sums over the connections that wait at one address.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Waiters {
     seen: u64,
-    /// `None` when no connection told its age.
+    /// `None` when the age of no connection is known.
     pub oldest_wait_ms: Option<u64>,
     hung_up: u64,
-    /// Bytes that arrived on them.
+    /// Unread bytes that arrived on them.
     pub bytes: u64,
 }
 
-/// Sums up, by the address that the connections came in at.
 pub fn by_address(
     reading: &WaitingConnections,
     addresses: &ListenAddresses,
@@ -35,31 +34,27 @@ pub fn by_address(
 }
 
 impl Waiters {
-    /// The sums speak of a queue of this length: as many were seen as it counts or, where nothing
-    /// moved while they were looked for, fewer, as the rest has been reset.
+    /// Whether the sums are about a queue of this length: as many connections were seen as it counts
+    /// or, where nothing changed during the table scan, fewer, as the others were reset.
     pub fn match_queue(&self, length: u32, settled: bool) -> bool {
         let length = u64::from(length);
         self.seen == length || (settled && self.seen < length)
     }
 
-    /// Connections whose client has left: those seen to be closed or half-closed, and those that
-    /// the queue counts and that are not to be seen any more, because a reset takes a connection
-    /// out of the tables but not out of the queue.
+    /// Connections whose client has left: closed or half-closed ones, and the ones that the queue
+    /// counts but the tables lack, because a reset removes a connection from the tables only.
     pub fn abandoned(&self, length: u32) -> u64 {
         self.hung_up + u64::from(length).saturating_sub(self.seen)
     }
 }
 
-/// How many sockets at each place have a queue that is not empty. Connections cannot be told apart
-/// by member, so only where this is 1 is it known whose they are.
+/// Number of sockets with waiting connections at each address. A connection does not show in which
+/// socket's queue it is, so that is known only where this is 1.
 pub fn members_with_waiters(listeners: &[Listener]) -> HashMap<ListenAddress, u32> {
     let mut members = HashMap::new();
     let queued = |listener: &&Listener| matches!(listener.queue, Queue::Accept { length: 1.., .. });
-    for place in listeners
-        .iter()
-        .filter(queued)
-        .filter_map(ListenAddress::of)
-    {
+    let queued = listeners.iter().filter(queued);
+    for place in queued.filter_map(ListenAddress::of) {
         *members.entry(place).or_default() += 1;
     }
     members
@@ -70,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resets_are_told_only_when_nothing_moved() {
+    fn resets_are_counted_only_when_nothing_changed() {
         let waiters = Waiters {
             seen: 3,
             hung_up: 1,

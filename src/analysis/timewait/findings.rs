@@ -1,10 +1,10 @@
-//! The rules of `timewait`: how near the bucket limit is, and ports that TIME_WAITs hold.
+//! The rules of `timewait`: the bucket limit, and ports in TIME_WAIT.
 
 use super::{Fullest, NamespaceReport, TimewaitReport};
 use crate::analysis::{
     Finding,
     Severity::{Info, Warning},
-    finding::{namespace, on_netns, worst_first},
+    finding::worst_first,
     rules::{NEAR_LIMIT, PORTS_HELD_BY_TIME_WAIT, TIMEWAIT_NEAR_LIMIT, TIMEWAIT_OVERFLOW},
 };
 
@@ -18,8 +18,8 @@ pub fn findings(report: &TimewaitReport) -> Vec<Finding> {
     findings
 }
 
-/// Connections were lost since the previous reading; without one, some were lost before and the
-/// limit is reached now.
+/// TIME_WAITs were lost since the previous reading; without one, some were lost before and the limit
+/// is reached now.
 fn overflow(report: &NamespaceReport) -> Option<Finding> {
     let is_full = report
         .limit
@@ -33,7 +33,7 @@ fn overflow(report: &NamespaceReport) -> Option<Finding> {
         }
         _ => return None,
     };
-    let finding = TIMEWAIT_OVERFLOW.finding(Warning, namespace(&report.netns), message);
+    let finding = TIMEWAIT_OVERFLOW.of_netns(Warning, &report.netns, message);
     let finding = match is_full {
         true => finding.because("net.ipv4.tcp_max_tw_buckets is reached"),
         false => finding.likely(
@@ -47,45 +47,36 @@ fn near(report: &NamespaceReport) -> Option<Finding> {
     let limit = report
         .limit
         .filter(|_| report.fill_ratio >= Some(NEAR_LIMIT))?;
-    let message = format!(
-        "{} of {limit} buckets used (net.ipv4.tcp_max_tw_buckets)",
-        report.count
-    );
-    let finding = TIMEWAIT_NEAR_LIMIT.finding(Warning, namespace(&report.netns), message);
+    let count = report.count;
+    let message = format!("{count} of {limit} buckets used (net.ipv4.tcp_max_tw_buckets)");
+    let finding = TIMEWAIT_NEAR_LIMIT.of_netns(Warning, &report.netns, message);
     Some(about(finding, report))
 }
 
 fn about(finding: Finding, report: &NamespaceReport) -> Finding {
-    let limit = report.limit.unwrap_or(0);
+    let more = report.limit.unwrap_or(0).saturating_mul(2).max(16_384);
     finding
-        .in_netns(&report.netns)
         .count("count", report.count, "connections")
         .count_known("limit", report.limit, "connections")
         .count_known("overflows", report.overflows, "connections")
         .count_known("overflows_delta", report.overflows_delta, "connections")
-        .remedy(format!(
-            "sysctl -w net.ipv4.tcp_max_tw_buckets={}",
-            limit.saturating_mul(2).max(16_384)
-        ))
+        .remedy(format!("sysctl -w net.ipv4.tcp_max_tw_buckets={more}"))
         .remedy("let the peers close first: the end that closes first keeps the TIME_WAIT")
-        .next(on_netns(
-            "sockdiag timewait --by service -w".to_owned(),
-            &report.netns,
-        ))
+        .next_in_netns("sockdiag timewait --by service -w")
 }
 
 fn ports(tuple: &Fullest) -> Option<Finding> {
-    let (source, destination) = (tuple.source, tuple.destination);
+    let subject = format!("{} → {}", tuple.source, tuple.destination);
+    let message = format!("{} of {} ports are in TIME_WAIT", tuple.count, tuple.usable);
     (tuple.ratio() >= NEAR_LIMIT).then(|| {
-        let message = format!("{} of {} ports are in TIME_WAIT", tuple.count, tuple.usable);
         PORTS_HELD_BY_TIME_WAIT
-            .finding(Info, format!("{source} → {destination}"), message)
+            .finding(Info, subject, message)
             .in_netns(&tuple.netns)
             .count("fullest.count", tuple.count, "ports")
             .count("fullest.usable", tuple.usable, "ports")
             .because("connections to it are short and closed from this end first")
             .remedy("keep connections open (a pool)")
-            .next(on_netns("sockdiag ports".to_owned(), &tuple.netns))
+            .next_in_netns("sockdiag ports")
     })
 }
 

@@ -1,4 +1,4 @@
-//! Flows under a common name, and who probably made them.
+//! Groups of flows, and who probably opened them.
 
 use std::{
     cmp::Reverse,
@@ -8,10 +8,9 @@ use std::{
 use super::{Flow, GroupReport, InferredFrom, Kept, Namespace, Selection, Side, key::key};
 use crate::model::{Address, ListenAddress, Owner, Owners};
 
-/// A group's name in its namespace.
+/// What identifies a group in its namespace.
 pub type Name = (Option<String>, Option<Side>);
 
-/// Counts the flows of each name.
 pub fn groups<'a>(
     namespace: &'a Namespace<'_>,
     selection: Selection,
@@ -27,7 +26,6 @@ pub fn groups<'a>(
     groups
 }
 
-/// A group's line.
 pub fn row(
     (key, side): Name,
     kept: &Kept,
@@ -57,15 +55,11 @@ pub fn row(
 
 /// Sorts the largest first.
 pub fn size(group: &GroupReport) -> impl Ord + use<> {
-    (
-        Reverse(group.count),
-        group.netns.clone(),
-        group.key.clone(),
-        group.side,
-    )
+    let (netns, key) = (group.netns.clone(), group.key.clone());
+    (Reverse(group.count), netns, key, group.side)
 }
 
-/// Who holds the listeners and live connections of a namespace.
+/// The owners of the listeners and live connections of a namespace.
 pub struct Holders<'a> {
     owners: Option<&'a Owners>,
     listeners: HashMap<ListenAddress, Vec<u32>>,
@@ -73,8 +67,8 @@ pub struct Holders<'a> {
 }
 
 impl<'a> Holders<'a> {
-    /// Finds the sockets of each listener, and a live connection to each destination: those found
-    /// for this purpose or, where all that hold ports were read, the oldest of those.
+    /// The sockets of each listener, and a live connection to each destination: the one that the
+    /// snapshot names or, where all holders of ports were read, the oldest.
     pub fn new(namespace: &'a Namespace<'_>, owners: Option<&'a Owners>) -> Self {
         let mut listeners: HashMap<ListenAddress, Vec<u32>> = HashMap::new();
         for listener in namespace.snapshot.sockets() {
@@ -102,10 +96,13 @@ impl<'a> Holders<'a> {
     }
 
     fn of(&self, inodes: &BTreeSet<u32>) -> Vec<Owner> {
-        let owners = inodes
+        let owners = |inode| self.owners?.by_inode.get(inode);
+        inodes
             .iter()
-            .filter_map(|inode| self.owners?.by_inode.get(inode));
-        owners.flatten().cloned().collect()
+            .filter_map(owners)
+            .flatten()
+            .cloned()
+            .collect()
     }
 
     fn sockets_of(&self, flows: &[&Flow]) -> BTreeSet<u32> {

@@ -9,7 +9,7 @@ use crate::{
     model::{Address, Local},
 };
 
-/// What makes a line.
+/// What the groups of a report have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
@@ -17,7 +17,7 @@ pub enum By {
     /// server.
     #[default]
     Service,
-    /// Where the connections went: address and port of a service, or the address of a client.
+    /// The remote end: address and port of a service, or the address of a client.
     Destination,
     /// The remote port.
     Dport,
@@ -25,15 +25,17 @@ pub enum By {
     Source,
     /// The local port.
     Sport,
-    /// The listener that they came in at.
+    /// The listener that accepted the connections.
     Listener,
 }
 
-/// The name of what a flow is counted under; `None` for what has none: a client's port, a
-/// connection that came in at no listener.
+/// The group of a flow; `None` where it has no such value: a client's port, a connection that no
+/// listener accepted.
 pub fn key(flow: &Flow, by: By, namespace: &Namespace<'_>) -> Option<String> {
-    let here = flow.local_port.map(|port| written(flow.local, port));
-    let there = flow.peer_port.map(|port| written(flow.peer, port));
+    let written =
+        |address, port: Option<u16>| port.map(|port| Address { address, port }.to_string());
+    let here = written(flow.local, flow.local_port);
+    let there = written(flow.peer, flow.peer_port);
     let listener = || {
         let endpoint = flow.listener?.endpoint();
         Some(LocalReport::new(&Local::Inet(endpoint), &namespace.snapshot.interfaces).to_string())
@@ -47,8 +49,4 @@ pub fn key(flow: &Flow, by: By, namespace: &Namespace<'_>) -> Option<String> {
         By::Sport => flow.local_port.map(|port| port.to_string()),
         By::Listener => listener(),
     }
-}
-
-fn written(address: std::net::IpAddr, port: u16) -> String {
-    Address { address, port }.to_string()
 }

@@ -1,8 +1,8 @@
-//! `timewait`: who makes the TIME_WAITs, how fast they drain, how near the bucket limit.
+//! `timewait`: what creates TIME_WAITs, how fast they drain, and how near the bucket limit is.
 //!
 //! The end that closes first keeps the tuple for a minute (RFC 9293, 3.3.2), in a small socket
-//! without an owner (`inet_timewait_sock`). One in FIN_WAIT2 whose owner is gone is kept the same
-//! way and counts against the same limit.
+//! without an owner (`inet_timewait_sock`). A connection in FIN_WAIT2 without an owner is kept the
+//! same way and counts against the same limit.
 
 mod findings;
 mod group;
@@ -25,16 +25,16 @@ use crate::model::{
     snapshot::{Flow, Kept, TimeWaits},
 };
 
-/// What one network namespace keeps of closed connections.
+/// The closed connections that one network namespace keeps.
 struct Namespace<'a> {
     snapshot: &'a NetnsSnapshot,
     time_waits: &'a TimeWaits,
-    /// Each flow once, with the side that numbers show where ports alone did not.
+    /// Each flow once; where ports do not show the side, `sides` has decided it.
     flows: Vec<(Flow, Kept)>,
 }
 
 impl<'a> Namespace<'a> {
-    /// `None` where it was not read.
+    /// `None` where the sockets were not read.
     fn of(snapshot: &'a NetnsSnapshot) -> Option<Self> {
         let time_waits = snapshot.time_waits.as_deref()?;
         let ephemeral = snapshot.settings.ports.range.clone();

@@ -1,4 +1,4 @@
-//! Readings of timewait sockets to a report.
+//! Snapshots to a report of timewait sockets.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -11,96 +11,95 @@ use super::{
     group::{Holders, Name, groups, row, size},
 };
 use crate::{
-    analysis::{Finding, Report, Spread, change, holders::unfound},
+    analysis::{Finding, Report, Spread, change, incomplete::unfound},
     model::{Address, Families, Incomplete, Netns, NetnsSnapshot, Owners, Snapshot},
 };
 
-/// The width of a bar, and of the time whose drain is told.
+/// The width of a bar, and the time over which the drain is averaged.
 const TEN_SECONDS: usize = 10;
-/// The kernel's timers are late by up to some seconds, so that more stand at the end of their time
-/// than run out in the next second (kernel/time/timer.c).
+/// The kernel's timers fire some seconds late, so more sockets are due than really end in the next
+/// second (kernel/time/timer.c).
 const LATE_SECONDS: usize = 1;
 
-/// What is kept of closed connections, the largest group first.
+/// Closed connections that the kernel keeps, the largest group first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct TimewaitReport {
     /// What could not be seen.
     #[serde(skip)]
     pub incomplete: Vec<Incomplete>,
-    /// What it concludes, the worst first.
+    /// What the report concludes, the worst first.
     #[serde(skip)]
     pub findings: Vec<Finding>,
-    /// How long before this report the sockets were read. Where reading them takes long, it is not
-    /// repeated at every refresh.
+    /// Age of the table scan: one that takes long is not repeated at every refresh.
     pub age_ms: u64,
-    /// What makes a line.
+    /// What the groups have in common.
     pub by: By,
     /// Timewait sockets: in TIME_WAIT, or in FIN_WAIT2 without an owner (sockstat `tw`).
     pub count: u64,
-    /// How many of them are in FIN_WAIT2.
+    /// Timewait sockets in FIN_WAIT2.
     pub fin_wait_2: u64,
-    /// `tcp_max_tw_buckets`; `null` where several namespaces were asked, as the next three.
+    /// `tcp_max_tw_buckets`. This and the next three are `null` for several namespaces.
     pub limit: Option<u32>,
-    /// Count of limit.
+    /// count ÷ limit.
     pub fill_ratio: Option<f64>,
-    /// Connections that vanished without a TIME_WAIT since the namespace was made, for want of a
-    /// bucket or of memory (`TCPTimeWaitOverflow`).
+    /// Connections closed without a TIME_WAIT for lack of a bucket or of memory, since the namespace
+    /// was created (`TCPTimeWaitOverflow`).
     pub overflows: Option<i128>,
-    /// The change since the reading before.
+    /// Change of `overflows` since the previous reading.
     pub overflows_delta: Option<i128>,
-    /// Change of `count` since the reading before.
+    /// Change of `count` since the previous reading.
     pub delta: Option<i64>,
-    /// How many run out a second, over ten seconds from the next one on, by their timers.
+    /// Sockets that end per second by their timers, averaged over ten seconds from the next one on.
     pub drain_per_second: f64,
-    /// How many have how much left.
+    /// Sockets by the time they have left.
     pub left: Vec<Bar>,
-    /// How `count` was spread over many samples (`--for`).
+    /// `count` over many samples (`--for`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sampled: Option<Spread>,
-    /// Each network namespace that was asked.
+    /// One element per network namespace that was read.
     pub namespaces: Vec<NamespaceReport>,
-    /// The source and destination that hold most ephemeral ports by timewait sockets alone.
+    /// The source and destination between which timewait sockets hold the most ephemeral ports.
     pub fullest: Option<Fullest>,
-    /// One element for each group.
+    /// One element per group.
     pub groups: Vec<GroupReport>,
 }
 
-/// What one network namespace keeps.
+/// Timewait sockets of one network namespace.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct NamespaceReport {
-    /// Which it is.
+    /// The network namespace.
     pub netns: Netns,
-    /// How many.
+    /// Timewait sockets.
     pub count: u64,
-    /// How many of them in FIN_WAIT2.
+    /// Timewait sockets in FIN_WAIT2.
     pub fin_wait_2: u64,
     /// `tcp_max_tw_buckets`.
     pub limit: Option<u32>,
-    /// Count of limit.
+    /// count ÷ limit.
     pub fill_ratio: Option<f64>,
     /// `TCPTimeWaitOverflow`.
     pub overflows: Option<i128>,
-    /// The change since the reading before.
+    /// Change of `overflows` since the previous reading.
     pub overflows_delta: Option<i128>,
 }
 
-/// A source and a destination, and the ports that are kept between them.
+/// A source, a destination, and the ports in TIME_WAIT between them.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Fullest {
     /// The network namespace.
     pub netns: Netns,
     /// Local address.
     pub source: IpAddr,
-    /// Where the connections went.
+    /// Remote address and port.
     pub destination: Address,
-    /// How many ports timewait sockets hold.
+    /// Ports that timewait sockets hold.
     pub count: u64,
-    /// How many there are for one destination.
+    /// Ports that connect(2) may choose for one destination.
     pub usable: u64,
 }
 
 impl Fullest {
-    /// The share of the ports that is held so.
+    /// count ÷ usable.
     pub fn ratio(&self) -> f64 {
         self.count as f64 / (self.usable as f64).max(1.0)
     }
@@ -121,13 +120,13 @@ impl Report for TimewaitReport {
 /// What is reported.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Selection {
-    /// What makes a line.
+    /// What the groups have in common.
     pub by: By,
-    /// Of peers. Lines are made of these alone; the limit is one for both, and so are the sums.
+    /// Address families of the groups. Sums cover both, as the limit does.
     pub families: Families,
 }
 
-/// Sums and groups what is kept and, for changes, compares it with the reading before.
+/// Counts and groups timewait sockets and, for changes, compares with the previous reading.
 pub fn report(
     now: &Snapshot,
     before: Option<(&Snapshot, Duration)>,
@@ -145,12 +144,14 @@ pub fn report(
             Namespace::of(snapshot.namespace(&namespace.snapshot.netns)?)
         });
         let kept = namespace.kept();
-        let summary = summary(namespace.snapshot, &kept, earlier.as_ref());
-        report.namespaces.push(summary);
+        report
+            .namespaces
+            .push(summary(namespace.snapshot, &kept, earlier.as_ref()));
         all.merge(&kept);
         let owners = now.owners.as_ref();
-        let lines = lines(&namespace, earlier.as_ref(), owners, selection);
-        report.groups.extend(lines);
+        report
+            .groups
+            .extend(rows(&namespace, earlier.as_ref(), owners, selection));
         let fuller = report.fullest.into_iter().chain(fullest(&namespace));
         report.fullest = fuller.max_by(|a, b| a.ratio().total_cmp(&b.ratio()));
     }
@@ -160,16 +161,15 @@ pub fn report(
     let soon = all.left.between(LATE_SECONDS, LATE_SECONDS + TEN_SECONDS);
     report.drain_per_second = soon as f64 / TEN_SECONDS as f64;
     report.left = bars(&all);
-    report.settle();
+    report.complete();
     report.incomplete.extend(unheld(now, &report.groups));
     report.findings = findings(&report);
     report
 }
 
 impl TimewaitReport {
-    /// Fills in what follows from the rest: what is one namespace's where one was asked, shares,
-    /// the order.
-    fn settle(&mut self) {
+    /// Fills in what follows from the rest.
+    fn complete(&mut self) {
         if let [only] = &self.namespaces[..] {
             self.limit = only.limit;
             self.fill_ratio = only.fill_ratio;
@@ -198,18 +198,14 @@ impl Namespace<'_> {
     }
 }
 
-/// Groups that have a listener or a live connection whose holder was not found.
+/// Groups that have a listener or a live connection, but no owner of one was found.
 fn unheld(now: &Snapshot, groups: &[GroupReport]) -> Option<Incomplete> {
     let owners = now.owners.as_ref()?;
     let is_unheld = |group: &&GroupReport| group.has_sockets && group.likely_owners.is_empty();
     let unheld = groups.iter().filter(is_unheld).count();
-    let missing = (unheld > 0)
-        .then(|| unfound(owners, unheld, unheld))
-        .flatten()?;
-    Some(Incomplete {
-        what: "likely_owners".to_owned(),
-        ..missing
-    })
+    let missing = unfound(owners, 0, unheld)?;
+    let what = "likely_owners".to_owned();
+    Some(Incomplete { what, ..missing })
 }
 
 fn summary(now: &NetnsSnapshot, kept: &Kept, before: Option<&Namespace<'_>>) -> NamespaceReport {
@@ -229,7 +225,7 @@ fn summary(now: &NetnsSnapshot, kept: &Kept, before: Option<&Namespace<'_>>) -> 
     }
 }
 
-fn lines(
+fn rows(
     namespace: &Namespace<'_>,
     before: Option<&Namespace<'_>>,
     owners: Option<&Owners>,
@@ -241,8 +237,8 @@ fn lines(
         let then = earlier.as_ref()?.get(name);
         Some(count as i64 - then.map_or(0, |(kept, _)| kept.left.count() as i64))
     };
-    let lines = groups(namespace, selection).into_iter();
-    lines
+    let groups = groups(namespace, selection).into_iter();
+    groups
         .map(|(name, (kept, flows))| GroupReport {
             by: selection.by,
             delta: change(&name, kept.left.count()),
@@ -251,7 +247,7 @@ fn lines(
         .collect()
 }
 
-/// Of the flows of a client: each is a tuple of `ports`.
+/// Flows of which this host was the client: each is a tuple of `ports`.
 fn fullest(namespace: &Namespace<'_>) -> Option<Fullest> {
     let limits = &namespace.snapshot.settings.ports;
     let range = limits.range.clone()?;

@@ -1,4 +1,4 @@
-//! One line of the report: closed connections that have something in common.
+//! One row of the report: timewait sockets that have something in common.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,52 +13,52 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InferredFrom {
-    /// They hold a live connection to the same destination.
+    /// A live connection to the same destination.
     LiveSocket,
-    /// They hold the listener that the connections came in at.
+    /// The listener that accepted the connections.
     Listener,
 }
 
-/// Closed connections that have something in common.
+/// Timewait sockets that have something in common.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct GroupReport {
     /// The network namespace.
     pub netns: Netns,
-    /// What makes a line.
+    /// What the group has in common.
     #[serde(skip)]
     pub by: By,
-    /// What they have in common, as `by` says; `null` for those that have no such thing.
+    /// The common value of `by`; `null` for the group of sockets without one.
     pub key: Option<String>,
-    /// Which end this host was; `null` where neither listeners nor ports tell.
+    /// Which end this host was; `null` where neither listeners nor ports show it.
     pub side: Option<Side>,
-    /// How many.
+    /// Timewait sockets.
     pub count: u64,
-    /// The share of all that this report counts.
+    /// Share of all timewait sockets of the report.
     pub share_ratio: f64,
-    /// How many seconds half of them have left at most.
+    /// Median of the time they have left.
     pub median_left_seconds: Option<u64>,
-    /// Change of `count` since the reading before.
+    /// Change of `count` since the previous reading.
     pub delta: Option<i64>,
-    /// How `count` was spread over many samples (`--for`).
+    /// `count` over many samples (`--for`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sampled: Option<Spread>,
-    /// Processes that probably made the connections. A timewait socket has no owner, so this is
-    /// never known.
+    /// Processes that probably opened the connections: a timewait socket has no owner, so they can
+    /// only be inferred.
     pub likely_owners: Vec<Owner>,
-    /// There is a listener or a live connection to infer them from.
+    /// There is a listener or a live connection to infer owners from.
     #[serde(skip)]
     pub has_sockets: bool,
-    /// What that was inferred from; `null` where nothing was.
+    /// The source of `likely_owners`; `null` where they are empty.
     pub inferred_from: Option<InferredFrom>,
 }
 
-/// A part of a minute, and how many have so much left.
+/// Timewait sockets by the time they have left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Bar {
-    /// From so many seconds…
+    /// At least this many seconds…
     pub from_seconds: u64,
-    /// … to less than so many; the last one includes them.
+    /// … and less than this many; the last element has no upper bound.
     pub to_seconds: u64,
-    /// How many.
+    /// Number of sockets.
     pub count: u64,
 }

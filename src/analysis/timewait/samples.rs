@@ -5,7 +5,7 @@ use crate::analysis::{Distribution, Sampling, Spreads};
 
 type Key = (Option<u64>, Option<String>, Option<Side>);
 
-/// How many there were, of each group and in all.
+/// The number of timewait sockets, of each group and in all.
 #[derive(Debug, Default)]
 pub struct Samples {
     groups: Spreads<Key>,
@@ -15,9 +15,8 @@ pub struct Samples {
 impl Sampling<TimewaitReport> for Samples {
     fn add(&mut self, report: &TimewaitReport) {
         self.all.add(report.count);
-        let groups = report.groups.iter();
-        self.groups
-            .add(groups.map(|group| (key(group), group.count)));
+        let counts = report.groups.iter().map(|group| (key(group), group.count));
+        self.groups.add(counts);
     }
 
     fn fill(&mut self, report: &mut TimewaitReport) {

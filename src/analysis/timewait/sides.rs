@@ -1,11 +1,11 @@
-//! Which end this host was, where ports alone do not show it.
+//! Which end this host was, where listeners and ports do not show it.
 
 use std::{collections::HashMap, ops::RangeInclusive};
 
 use super::{Flow, Kept, Side, TimeWaits};
 
-/// Decides by numbers: the end whose port comes again and again is the service; between equals a
-/// port outside of the ephemeral ones is.
+/// Decides by frequency: the end whose port occurs in more connections is the service; between equal
+/// counts, the end whose port is not ephemeral.
 pub fn decided(
     time_waits: &TimeWaits,
     ephemeral: Option<RangeInclusive<u16>>,

@@ -31,11 +31,12 @@ fn near_limit(process: &ProcessReport, nr_open: Option<u64>) -> Option<Finding> 
     let limit = nr_open.map_or(soft, |nr_open| soft.min(nr_open));
     let (state, open) = worst(process, limit)?;
     let subject = format!("{} ({})", process.name, process.pid);
-    let then = match open == process.open? {
-        true => "open",
-        false => "open while sampling",
+    let sampling = if open == process.open? {
+        ""
+    } else {
+        " while sampling"
     };
-    let used = format!("{open} of {limit} descriptors {then}");
+    let used = format!("{open} of {limit} descriptors open{sampling}");
     let finding = match state {
         State::Ok => return None,
         State::Near => FD_LIMIT_NEAR.finding(Warning, subject, used + &full_in(process)),
@@ -48,20 +49,17 @@ fn near_limit(process: &ProcessReport, nr_open: Option<u64>) -> Option<Finding> 
         .count("open", open, "descriptors")
         .count("soft_limit", soft, "descriptors")
         .count_known("hard_limit", process.hard_limit, "descriptors")
-        .with(process.per_second, |finding, rate| {
-            finding.decimal("per_second", rate, "descriptors")
-        })
+        .decimal("per_second", process.per_second, "descriptors")
         .likely("a leak (-w shows growth, --types of what), or a limit too low for the load");
     let pid = process.pid;
-    Some(
-        raise(finding, process, nr_open)
-            .next(format!("sockdiag fds --pid {pid} --types --why"))
-            .next(format!("sockdiag fds --pid {pid} -w"))
-            .next(format!("sockdiag queues --process {pid}")),
-    )
+    let finding = raise(finding, process, nr_open)
+        .next(format!("sockdiag fds --pid {pid} --types --why"))
+        .next(format!("sockdiag fds --pid {pid} -w"))
+        .next(format!("sockdiag queues --process {pid}"));
+    Some(finding)
 }
 
-/// How it stands or, where that was worse, stood in one of many samples.
+/// State and open descriptors now or, where that was worse, in one of many samples.
 fn worst(process: &ProcessReport, limit: u64) -> Option<(State, u64)> {
     let open = process.open?;
     let peak = process
@@ -81,7 +79,7 @@ fn full_in(process: &ProcessReport) -> String {
     })
 }
 
-/// Where the limit is changed: `--why` knows the line.
+/// `--why` knows the line that sets the limit for good.
 fn raise(finding: Finding, process: &ProcessReport, nr_open: Option<u64>) -> Finding {
     let pid = process.pid;
     let soft = process.soft_limit.unwrap_or(0);
@@ -101,23 +99,18 @@ fn above_nr_open(report: &FdsReport) -> Option<Finding> {
     let above = |process: &&ProcessReport| process.hard_limit > Some(nr_open);
     let concerned: Vec<_> = report.processes.iter().filter(above).collect();
     let highest = concerned.iter().filter_map(|one| one.hard_limit).max()?;
-    let names = names(
-        concerned
-            .iter()
-            .map(|process| (process.name.as_str(), process.pid)),
-    );
+    let names = names(concerned.iter().map(|one| (one.name.as_str(), one.pid)));
     let message = format!(
         "hard limit above fs.nr_open {nr_open}: setting a limit that high fails with EPERM"
     );
-    Some(
-        FD_LIMIT_ABOVE_NR_OPEN
-            .finding(Info, names, message)
-            .count("nr_open", nr_open, "descriptors")
-            .count("processes", concerned.len() as u64, "processes")
-            .because("fs.nr_open was lowered after these limits were set")
-            .remedy(format!("sysctl -w fs.nr_open={highest}"))
-            .next(format!("sockdiag fds --pid {} --why", concerned[0].pid)),
-    )
+    let finding = FD_LIMIT_ABOVE_NR_OPEN
+        .finding(Info, names, message)
+        .count("nr_open", nr_open, "descriptors")
+        .count("processes", concerned.len() as u64, "processes")
+        .because("fs.nr_open was lowered after these limits were set")
+        .remedy(format!("sysctl -w fs.nr_open={highest}"))
+        .next(format!("sockdiag fds --pid {} --why", concerned[0].pid));
+    Some(finding)
 }
 
 fn ignored_line(process: &ProcessReport) -> Option<Finding> {
@@ -126,33 +119,32 @@ fn ignored_line(process: &ProcessReport) -> Option<Finding> {
     let line = format!("{}:{}", setting.file, setting.line);
     let subject = format!("{} ({})", process.name, process.pid);
     let message = format!("systemd does not understand `{}` in {line}", setting.text);
-    Some(
-        FD_LIMIT_LINE_IGNORED
-            .finding(Info, subject, message + " and ignores it")
-            .text("why.ignored.text", setting.text.clone())
-            .because("the value is not a number, SOFT:HARD or infinity")
-            .remedy(format!("correct {line}, then restart the unit"))
-            .next(format!("systemd-analyze verify {}", setting.file)),
-    )
+    let finding = FD_LIMIT_LINE_IGNORED
+        .finding(Info, subject, message + " and ignores it")
+        .text("why.ignored.text", setting.text.clone())
+        .because("the value is not a number, SOFT:HARD or infinity")
+        .remedy(format!("correct {line}, then restart the unit"))
+        .next(format!("systemd-analyze verify {}", setting.file));
+    Some(finding)
 }
 
 fn host(system: &SystemReport) -> Option<Finding> {
     let ratio = system.used_ratio.filter(|ratio| *ratio >= NEAR_LIMIT)?;
     let (open, limit) = (system.open?, system.limit?);
-    let severity = match ratio >= HOST_CRITICAL {
-        true => Critical,
-        false => Warning,
+    let severity = if ratio >= HOST_CRITICAL {
+        Critical
+    } else {
+        Warning
     };
     let message = format!(
         "{open} of {limit} files open (fs.file-max): at 100 % open() fails with ENFILE for all but root"
     );
-    Some(
-        HOST_FILES_NEAR_LIMIT
-            .finding(severity, "host", message)
-            .count("system.open", open, "files")
-            .count("system.limit", limit, "files")
-            .decimal("system.used_ratio", ratio, "ratio")
-            .remedy(format!("sysctl -w fs.file-max={}", limit.saturating_mul(2)))
-            .next("sockdiag fds --sort open --top 10"),
-    )
+    let finding = HOST_FILES_NEAR_LIMIT
+        .finding(severity, "host", message)
+        .count("system.open", open, "files")
+        .count("system.limit", limit, "files")
+        .decimal("system.used_ratio", ratio, "ratio")
+        .remedy(format!("sysctl -w fs.file-max={}", limit.saturating_mul(2)))
+        .next("sockdiag fds --sort open --top 10");
+    Some(finding)
 }

@@ -1,9 +1,9 @@
-//! What to change so that a process has another limit.
+//! What to edit or run to change a process's limit.
 
 use super::{Origin, SetBy, search::is_in_container};
 use crate::model::{Relative, Setting};
 
-/// Names the line, or where to write one.
+/// The line to edit, or where to write one.
 pub fn change(origin: &Origin, process: &Relative) -> String {
     match (origin.set_by, &origin.setting, &origin.unit) {
         (SetBy::UnitFile, Some(setting), Some(unit)) if is_administrators(&setting.file) => {
@@ -14,7 +14,7 @@ pub fn change(origin: &Origin, process: &Relative) -> String {
         (SetBy::UnitFile | SetBy::ManagerDefault | SetBy::SystemdBuiltin, _, Some(unit)) => {
             edit(systemctl(origin.of_user), unit)
         }
-        (SetBy::LimitsConf, Some(setting), _) => format!("{}, then log in anew", place(setting)),
+        (SetBy::LimitsConf, Some(setting), _) => format!("{}, then log in again", place(setting)),
         (SetBy::ChangedAfterStart, _, Some(unit)) => {
             let program = named(origin, process);
             format!(
@@ -30,7 +30,7 @@ pub fn change(origin: &Origin, process: &Relative) -> String {
     }
 }
 
-/// Files that packages and generators own are overridden, not edited.
+/// Files of packages and generators are overridden, not edited.
 fn is_administrators(file: &str) -> bool {
     file.starts_with("/etc/") || file.contains("/.config/")
 }
@@ -40,9 +40,10 @@ fn place(setting: &Setting) -> String {
 }
 
 fn systemctl(of_user: bool) -> &'static str {
-    match of_user {
-        true => "systemctl --user",
-        false => "systemctl",
+    if of_user {
+        "systemctl --user"
+    } else {
+        "systemctl"
     }
 }
 
@@ -54,7 +55,7 @@ fn edit(systemctl: &str, unit: &str) -> String {
     )
 }
 
-/// For a shell: systemd writes `web\x2dapi.service` where a name has a dash.
+/// For a shell: systemd writes a dash in a name as `web\x2dapi.service`.
 fn quoted(unit: &str) -> String {
     match unit.contains('\\') {
         true => format!("'{unit}'"),

@@ -1,5 +1,5 @@
-//! Where a process has its limits from, as far as that can be shown: a line is named only when the
-//! process has just what stands there.
+//! Where a process's limits come from, as far as that can be shown: a line is named only when the
+//! process has exactly the limit that stands there.
 
 mod change;
 mod search;
@@ -20,9 +20,9 @@ pub struct Why {
     pub soft: Origin,
     /// The hard limit.
     pub hard: Origin,
-    /// A line for the process's unit that systemd does not understand, and so ignores.
+    /// A line for the process's unit that systemd does not understand and ignores.
     pub ignored: Option<Setting>,
-    /// What to change so that the soft limit is another.
+    /// What to edit or run to change the soft limit.
     pub change: String,
 }
 
@@ -31,23 +31,23 @@ pub struct Why {
 pub struct Origin {
     /// What set it.
     pub set_by: SetBy,
-    /// The line that sets it; where it was changed after the start, the line that says otherwise.
+    /// The line that sets it or, where it was changed after the start, the line that differs.
     pub setting: Option<Setting>,
-    /// The unit that the line, or systemd's own default, is for.
+    /// The unit that the line, or systemd's built-in default, applies to.
     pub unit: Option<String>,
-    /// The first of the process's ancestors that had this limit already, or the process itself.
+    /// The earliest ancestor that already had this limit, or the process itself.
     pub process: Holder,
     /// The unit belongs to a user's own manager.
     #[serde(skip)]
     pub of_user: bool,
 }
 
-/// A process, by id and name.
+/// A process that has a limit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Holder {
     /// Process id.
     pub pid: u32,
-    /// Its name for itself.
+    /// Its name (`/proc/PID/comm`).
     pub name: String,
 }
 
@@ -59,31 +59,30 @@ pub enum SetBy {
     UnitFile,
     /// DefaultLimitNOFILE= in system.conf or user.conf.
     ManagerDefault,
-    /// systemd's own default, as no file says anything.
+    /// systemd's built-in default, as no file sets it.
     SystemdBuiltin,
     /// pam_limits, at a login.
     LimitsConf,
     /// The kernel's default for its first process.
     KernelDefault,
-    /// Not what the unit says, or not what the parent has: the process, what started it, or
-    /// prlimit(1) set it, or the file was written after the start.
+    /// It differs from the unit's setting or from the parent's limit: set by the process, by what
+    /// started it or by prlimit(1), or the file was written after the start.
     ChangedAfterStart,
-    /// It cannot be shown.
+    /// It cannot be found out.
     Unknown,
 }
 
-/// Explains the limits of the first of `chain`, whose next is its parent, and so on. `None` when
-/// its limits are not known.
+/// `chain` is the process, its parent, and so on. `None` when the limits of the process are not
+/// known.
 pub fn why(chain: &[Relative], nr_open: Option<u64>) -> Option<Why> {
     let first = chain.first()?;
     let limits = first.limits?;
     let soft = Search::new(chain, Which::Soft, limits, nr_open).origin();
     let hard = Search::new(chain, Which::Hard, limits, nr_open).origin();
-    let change = change(&soft, first);
     Some(Why {
+        change: change(&soft, first),
         soft,
         hard,
         ignored: first.configured.ignored.clone(),
-        change,
     })
 }

@@ -1,14 +1,11 @@
-//! The search for where a limit comes from: from a process to its ancestors.
+//! The search for the origin of a limit, from a process to its ancestors.
 
 use super::{Holder, Origin, SetBy};
 use crate::model::{ConfiguredLimits, FdLimits, Login, Relative, Setting, UnitLimits, unit_of};
 
-/// One of the two limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
-    /// The soft one.
     Soft,
-    /// The hard one.
     Hard,
 }
 
@@ -28,7 +25,7 @@ impl Which {
     }
 }
 
-/// Follows ancestors that have the same limit.
+/// Follows the ancestors that have the same limit.
 pub struct Search<'a> {
     chain: &'a [Relative],
     which: Which,
@@ -37,44 +34,41 @@ pub struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// `limits` are those of the first of the chain.
+    /// `limits` belong to the first process of the chain.
     pub fn new(
         chain: &'a [Relative],
         which: Which,
         limits: FdLimits,
         nr_open: Option<u64>,
     ) -> Self {
-        let limit = which.of(limits);
         Search {
             chain,
             which,
-            limit,
+            limit: which.of(limits),
             nr_open,
         }
     }
 
-    /// To the first for which a file says so, or which has it from nobody.
+    /// Ends at the first process whose limit a file sets, or that did not inherit it.
     pub fn origin(&self) -> Origin {
         let here = |at| self.configured(at).or_else(|| self.otherwise(at));
         let found = (0..self.chain.len()).find_map(here);
         found.unwrap_or_else(|| Origin::new(SetBy::Unknown, &self.chain[0], None))
     }
 
-    /// A file says just this.
+    /// A file sets exactly this limit.
     fn configured(&self, at: usize) -> Option<Origin> {
         let relative = &self.chain[at];
         let unit = relative.configured.unit.as_ref();
         if let Some(unit) = unit.filter(|unit| self.says(self.which.of(unit.limits))) {
             return Some(of_unit(unit, relative));
         }
-        let login = self.which.login(&relative.configured);
-        let (_, setting) =
-            login.filter(|(value, _)| self.says(*value) && self.may_be_by_login(at))?;
-        let setting = Some(setting.clone());
-        Some(Origin::new(SetBy::LimitsConf, relative, setting))
+        let (value, setting) = self.which.login(&relative.configured)?;
+        (self.says(*value) && self.may_be_by_login(at))
+            .then(|| Origin::new(SetBy::LimitsConf, relative, Some(setting.clone())))
     }
 
-    /// No file does. `None` when the parent may tell.
+    /// No file sets it. `None` when the parent may show the origin.
     fn otherwise(&self, at: usize) -> Option<Origin> {
         let relative = &self.chain[at];
         let plain = |set_by| Some(Origin::new(set_by, relative, None));
@@ -95,8 +89,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// systemd starts services without a login, unless they ask for one; what they start may log in
-    /// (cron). Containers have files of their own.
+    /// systemd starts services without a login unless they ask for one; what they start may log in
+    /// (cron). Containers have their own files.
     fn may_be_by_login(&self, at: usize) -> bool {
         let relative = &self.chain[at];
         match &relative.configured.unit {
@@ -107,9 +101,9 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The process that logged in has the limit, and its parent another: one that is also the
-    /// parent's need not come from the login. Where the kernel does not tell who logged in, it may
-    /// be the process itself.
+    /// The process that logged in has the limit, and its parent has another one: a limit that the
+    /// parent has, too, need not come from the login. Where the kernel does not report who logged
+    /// in, it may be the process itself.
     fn is_by_login(&self, at: usize) -> bool {
         let login = self.chain[at].login;
         let is_first = |index: &usize| self.chain[index + 1].login != login;
@@ -126,7 +120,7 @@ impl<'a> Search<'a> {
         parent.is_none_or(|parent| parent.cgroup != self.chain[at].cgroup)
     }
 
-    /// More than nr_open is cut to it.
+    /// A setting above nr_open is cut to it.
     fn says(&self, configured: u64) -> bool {
         let cut = self.nr_open == Some(self.limit) && configured > self.limit;
         configured == self.limit || cut
@@ -141,14 +135,14 @@ impl<'a> Search<'a> {
         limits.is_some_and(|limits| self.which.of(limits) == self.limit)
     }
 
-    /// What is built into systemd was another before version 240, so it is only believed where the
-    /// hard limit is the same; a program raises its soft limit rather than lower its hard one.
+    /// systemd's built-in default was another before version 240, so it counts only where the hard
+    /// limit agrees; a program raises its soft limit rather than lower its hard one.
     fn may_have_started(&self, unit: &UnitLimits, relative: &Relative) -> bool {
         let hard = relative.limits.map(|limits| limits.hard);
         unit.setting.is_some() || hard == Some(unit.limits.hard)
     }
 
-    /// The farthest ancestor in the same cgroup that has the limit.
+    /// The farthest ancestor of the same cgroup that has the limit.
     fn first_in_cgroup(&self, at: usize) -> &Relative {
         let of_cgroup = |index: &usize| self.chain[*index].cgroup == self.chain[at].cgroup;
         let mut last = at;
@@ -159,7 +153,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// `docker:0123456789ab` rather than the name of a unit.
+/// Its cgroup belongs to a container (`docker:0123456789ab`), not to a unit.
 pub fn is_in_container(relative: &Relative) -> bool {
     let unit = relative.cgroup.as_deref().and_then(unit_of);
     unit.is_some_and(|unit| unit.contains(':') && !unit.ends_with(".scope"))

@@ -1,5 +1,5 @@
-//! The rules of `ports`: what is running out of ephemeral ports, what takes them, and settings of
-//! the range that take some away.
+//! The rules of `ports`: tuples that run out of ephemeral ports, what takes ports, and ranges with a
+//! flaw.
 
 #[cfg(test)]
 mod tests;
@@ -9,7 +9,7 @@ use crate::{
     analysis::{
         Finding,
         Severity::{Critical, Info, Warning},
-        finding::{namespace, on_netns, owners, worst_first},
+        finding::{owners, worst_first},
         rules::{
             PORT_RANGE_ODD, PORT_RANGE_OF_SOCKETS, PORT_RANGE_OVER_LISTENER,
             PORTS_BOUND_BEFORE_CONNECT, PORTS_EXHAUSTED, PORTS_HELD_BY_BIND, PORTS_HELD_PERCENT,
@@ -26,52 +26,45 @@ pub fn findings(report: &PortsReport) -> Vec<Finding> {
     let rules = [bound_before_connect, odd_range, range_over_listener];
     let namespaces = report.namespaces.iter();
     findings.extend(namespaces.flat_map(|one| rules.iter().filter_map(|rule| rule(one))));
-    findings.extend(
-        report
-            .tuples
-            .iter()
-            .filter_map(|row| own_range(row, report.by)),
-    );
+    let tuples = report.tuples.iter();
+    findings.extend(tuples.filter_map(|row| own_range(row, report.by)));
     worst_first(&mut findings);
     findings
 }
 
-/// Ports that listeners and bind() have taken from every destination, where they are many.
+/// Many ports are taken from every destination by listeners and bind().
 fn held_by_bind(report: &NamespaceReport) -> Option<Finding> {
     let (usable, blocked) = (report.range.usable, report.blocked);
     if blocked * 100 < usable * PORTS_HELD_PERCENT || usable == 0 {
         return None;
     }
-    let taken = format!(
-        "{blocked} of {usable} ports are taken by {}",
-        takers(report)
-    );
-    let subject = namespace(&report.netns);
+    let takers = takers(report);
+    let taken = format!("{blocked} of {usable} ports are taken by {takers}");
     let finding = match report.state {
-        Pressure::Exhausted => PORTS_EXHAUSTED
-            .finding(
-                Critical,
-                subject,
-                format!("every connect() fails with EADDRNOTAVAIL: {taken}"),
-            )
-            .because("listeners and bind() take the ports from every destination")
-            .caused_by(&PORTS_HELD_BY_BIND),
-        _ => PORTS_HELD_BY_BIND.finding(Warning, subject, taken + ", for every destination"),
+        Pressure::Exhausted => {
+            let message = format!("every connect() fails with EADDRNOTAVAIL: {taken}");
+            PORTS_EXHAUSTED
+                .of_netns(Critical, &report.netns, message)
+                .because("listeners and bind() take the ports from every destination")
+                .caused_by(&PORTS_HELD_BY_BIND)
+        }
+        _ => {
+            let message = taken + ", for every destination";
+            PORTS_HELD_BY_BIND.of_netns(Warning, &report.netns, message)
+        }
     };
-    let pid = report.binders.first().map(|owner| owner.pid);
-    let descriptors = pid.map(|pid| format!("sockdiag fds --pid {pid} --types"));
-    Some(
-        finding
-            .in_netns(&report.netns)
-            .count("blocked", blocked, "ports")
-            .count("range.usable", usable, "ports")
-            .count("listeners", report.listeners, "ports")
-            .count_known("bound_only", report.bound_only, "ports")
-            .remedy("close sockets that are bound and not connected")
-            .remedy("set IP_BIND_ADDRESS_NO_PORT before a bind() that only chooses the address")
-            .with(descriptors, Finding::next)
-            .next(on_netns("sockdiag ports -w".to_owned(), &report.netns)),
-    )
+    let binder = report.binders.first();
+    let descriptors = binder.map(|owner| format!("sockdiag fds --pid {} --types", owner.pid));
+    let finding = finding
+        .count("blocked", blocked, "ports")
+        .count("range.usable", usable, "ports")
+        .count("listeners", report.listeners, "ports")
+        .count_known("bound_only", report.bound_only, "ports")
+        .remedy("close sockets that are bound and not connected")
+        .remedy("set IP_BIND_ADDRESS_NO_PORT before a bind() that only chooses the address")
+        .with(descriptors, Finding::next)
+        .next_in_netns("sockdiag ports -w");
+    Some(finding)
 }
 
 /// `3 listeners and bind() of hoarder (412)`
@@ -86,7 +79,7 @@ fn takers(report: &NamespaceReport) -> String {
     takers.join(" and ")
 }
 
-/// A tuple that has no port left, or hardly any.
+/// No port, or hardly one, is left.
 fn pressed(row: &TupleReport, report: &PortsReport) -> Option<Finding> {
     let subject = subject(row, report.by);
     let finding = match row.state {
@@ -107,15 +100,9 @@ fn pressed(row: &TupleReport, report: &PortsReport) -> Option<Finding> {
         .count("free_likely", row.free_likely, "ports")
         .count("reusable", row.reusable, "ports")
         .decimal("used_ratio", row.used_ratio, "ratio")
-        .with(row.full_in_seconds, |finding, seconds| {
-            finding.decimal("full_in_seconds", seconds, "seconds")
-        });
-    let place = report.namespaces.iter().find(|one| one.netns == row.netns);
-    let finding = by_state(finding, row, report.by, place);
-    Some(finding.next(on_netns(
-        "sockdiag ports --by process".to_owned(),
-        &row.netns,
-    )))
+        .decimal("full_in_seconds", row.full_in_seconds, "seconds");
+    let finding = by_state(finding, row, report);
+    Some(finding.next_in_netns("sockdiag ports --by process"))
 }
 
 fn exhausted(row: &TupleReport) -> String {
@@ -137,64 +124,56 @@ fn tight(row: &TupleReport) -> String {
     }
 }
 
-/// The cause and remedy, where most of a tuple's ports are in one state. A group's sums, and a
-/// process's share, say nothing of the tuple that is pressed.
-fn by_state(
-    finding: Finding,
-    row: &TupleReport,
-    by: By,
-    place: Option<&NamespaceReport>,
-) -> Finding {
-    let is_tuple = row.tuples <= 1 && by != By::Process;
+/// Adds cause and remedy, where most of a tuple's ports are in one state. A group's sums and a
+/// process's share do not show that of one tuple.
+fn by_state(finding: Finding, row: &TupleReport, report: &PortsReport) -> Finding {
+    let is_tuple = row.tuples <= 1 && report.by != By::Process;
     let most = |(_, count): &(State, u64)| is_tuple && *count * 2 > row.used;
-    let most_in = |count: u64, word: &str| format!("{count} of {} ports are in {word}", row.used);
-    let on = |command: String| on_netns(command, &row.netns);
+    let most_in = |state: &str, count: u64| format!("{count} of {} ports are in {state}", row.used);
     match row.states.each().into_iter().find(most) {
         Some((State::TimeWait, count)) => finding
             .count("states.time_wait", count, "ports")
-            .because(
-                most_in(count, "TIME_WAIT")
-                    + ": connections are short and closed from this end first",
-            )
+            .because(most_in(
+                "TIME_WAIT: connections are short and closed from this end first",
+                count,
+            ))
             .remedy("keep connections open (a pool)")
-            .with(reuse(place), Finding::remedy)
-            .next(on("sockdiag timewait --by destination".to_owned())),
+            .with(reuse(row, report), Finding::remedy)
+            .next_in_netns("sockdiag timewait --by destination"),
         Some((State::CloseWait, count)) => finding
             .count("states.close_wait", count, "ports")
-            .because(
-                most_in(count, "CLOSE_WAIT")
-                    + ": the peer has closed them, the process here has not",
-            )
+            .because(most_in(
+                "CLOSE_WAIT: the peer has closed them, the process here has not",
+                count,
+            ))
             .remedy("close connections that the peer has closed (a leak in the application)"),
-        Some((State::SynSent, count)) => silent(finding, row, most_in(count, "SYN_SENT")).count(
-            "states.syn_sent",
-            count,
-            "ports",
-        ),
+        Some((State::SynSent, count)) => unanswered(finding, row, most_in("SYN_SENT", count))
+            .count("states.syn_sent", count, "ports"),
         _ => finding
             .remedy("reuse connections")
             .remedy("widen net.ipv4.ip_local_port_range, or add source addresses"),
     }
 }
 
-/// Many SYN_SENT may also be a burst of connections begun at once.
-fn silent(finding: Finding, row: &TupleReport, most: String) -> Finding {
-    let trace = row.destination.map(|to| {
-        let command = format!("sockdiag trace --host {} --port {}", to.address, to.port);
-        on_netns(command, &row.netns)
-    });
+/// Many SYN_SENT may also be a burst of connections that began at once.
+fn unanswered(finding: Finding, row: &TupleReport, most: String) -> Finding {
+    let destination = row.destination;
+    let trace =
+        destination.map(|to| format!("sockdiag trace --host {} --port {}", to.address, to.port));
     finding
-        .likely(most + ": the destination does not answer, a firewall drops SYNs, or many connections began at once")
+        .likely(
+            most + ": the destination does not answer, a firewall drops SYNs, or many connections \
+                    began at once",
+        )
         .remedy("check that the destination answers, and shorten the connect timeout")
-        .with(trace, Finding::next)
+        .with(trace, Finding::next_in_netns)
 }
 
-/// Nothing where it is set already.
-fn reuse(place: Option<&NamespaceReport>) -> Option<&'static str> {
-    match place?.tcp_tw_reuse {
-        Some(0 | 2) => Some("sysctl -w net.ipv4.tcp_tw_reuse=1"),
-        _ => None,
-    }
+/// `None` where it is set already, or unknown.
+fn reuse(row: &TupleReport, report: &PortsReport) -> Option<&'static str> {
+    let mut namespaces = report.namespaces.iter();
+    let namespace = namespaces.find(|namespace| namespace.netns == row.netns)?;
+    matches!(namespace.tcp_tw_reuse, Some(0 | 2)).then_some("sysctl -w net.ipv4.tcp_tw_reuse=1")
 }
 
 fn subject(row: &TupleReport, by: By) -> String {
@@ -208,8 +187,8 @@ fn subject(row: &TupleReport, by: By) -> String {
     }
 }
 
-/// What bind() gave is taken for every destination; the parity of ports shows it, or that the range
-/// was another when they were chosen.
+/// A port that bind() chose is taken for every destination. The parity of ports shows that bind()
+/// chose them, or that the range was another one then.
 fn bound_before_connect(report: &NamespaceReport) -> Option<Finding> {
     let given = match report.bound_first {
         0 => return None,
@@ -217,41 +196,30 @@ fn bound_before_connect(report: &NamespaceReport) -> Option<Finding> {
         ports => format!("{ports} ports were"),
     };
     let message = format!("{given} probably chosen by bind() before connect()");
-    Some(
-        PORTS_BOUND_BEFORE_CONNECT
-            .finding(Info, namespace(&report.netns), message)
-            .in_netns(&report.netns)
-            .count("bound_first", report.bound_first, "ports")
-            .likely("bind() with port 0 before connect(), or the range was changed since")
-            .remedy("set IP_BIND_ADDRESS_NO_PORT before a bind() that only chooses the address")
-            .next(on_netns(
-                "sockdiag ports --sort bound_first".to_owned(),
-                &report.netns,
-            )),
-    )
+    let finding = PORTS_BOUND_BEFORE_CONNECT
+        .of_netns(Info, &report.netns, message)
+        .count("bound_first", report.bound_first, "ports")
+        .likely("bind() with port 0 before connect(), or the range was changed since")
+        .remedy("set IP_BIND_ADDRESS_NO_PORT before a bind() that only chooses the address")
+        .next_in_netns("sockdiag ports --sort bound_first");
+    Some(finding)
 }
 
-/// `__inet_hash_connect` rounds an odd number of ports down, and so leaves one of them out; the
-/// kernel's log asks for ends of different parity.
+/// `__inet_hash_connect` rounds an odd number of ports down, so it leaves one untried; the kernel's
+/// log recommends a range whose ends differ in parity.
 fn odd_range(report: &NamespaceReport) -> Option<Finding> {
-    let range = &report.range;
-    let is_odd = range.size % 2 == 1 && range.size > 1;
-    is_odd.then(|| {
+    let (low, high, size) = (report.range.low, report.range.high, report.range.size);
+    (size % 2 == 1 && size > 1).then(|| {
         let message = format!(
-            "the range {}–{} has an odd number of ports: each connect() leaves one untried",
-            range.low, range.high
+            "the range {low}–{high} has an odd number of ports: each connect() leaves one untried"
         );
+        let range = format!("{low} {}", high - 1);
         PORT_RANGE_ODD
-            .finding(Info, namespace(&report.netns), message)
-            .in_netns(&report.netns)
-            .count("range.size", range.size, "ports")
+            .of_netns(Info, &report.netns, message)
+            .count("range.size", size, "ports")
             .because("connect() rounds an odd number of ports down")
-            .remedy(format!(
-                "sysctl -w net.ipv4.ip_local_port_range='{} {}'",
-                range.low,
-                range.high - 1
-            ))
-            .next(on_netns("sockdiag ports".to_owned(), &report.netns))
+            .remedy(format!("sysctl -w net.ipv4.ip_local_port_range='{range}'"))
+            .next_in_netns("sockdiag ports")
     })
 }
 
@@ -262,39 +230,30 @@ fn range_over_listener(report: &NamespaceReport) -> Option<Finding> {
         1 => "1 port of a listener is".to_owned(),
         ports => format!("{ports} ports of listeners are"),
     };
+    let message = format!("{ports} inside the range {low}–{high}");
     let command = format!("sockdiag queues 'sport >= :{low} and sport <= :{high}'");
-    Some(
-        PORT_RANGE_OVER_LISTENER
-            .finding(
-                Info,
-                namespace(&report.netns),
-                format!("{ports} inside the range {low}–{high}"),
-            )
-            .in_netns(&report.netns)
-            .count("listeners", report.listeners, "ports")
-            .remedy("add them to net.ipv4.ip_local_reserved_ports")
-            .next(on_netns(command, &report.netns)),
-    )
+    let finding = PORT_RANGE_OVER_LISTENER
+        .of_netns(Info, &report.netns, message)
+        .count("listeners", report.listeners, "ports")
+        .remedy("add them to net.ipv4.ip_local_reserved_ports")
+        .next_in_netns(command);
+    Some(finding)
 }
 
 fn own_range(row: &TupleReport, by: By) -> Option<Finding> {
     let window = row.window?;
     let message = format!("all ports lie within {}–{}", window.low, window.high);
-    Some(
-        PORT_RANGE_OF_SOCKETS
-            .finding(Info, subject(row, by), message)
-            .in_netns(&row.netns)
-            .count("window.low", window.low, "port")
-            .count("window.high", window.high, "port")
-            .count("used", row.used, "ports")
-            .likely(
-                "the sockets have a range of their own (IP_LOCAL_PORT_RANGE), which FREE does not \
-                 account for; or bind() chose one port after the other, each taken for every \
-                 destination",
-            )
-            .next(on_netns(
-                "sockdiag ports --by process".to_owned(),
-                &row.netns,
-            )),
-    )
+    let finding = PORT_RANGE_OF_SOCKETS
+        .finding(Info, subject(row, by), message)
+        .in_netns(&row.netns)
+        .count("window.low", window.low, "port")
+        .count("window.high", window.high, "port")
+        .count("used", row.used, "ports")
+        .likely(
+            "the sockets have a range of their own (IP_LOCAL_PORT_RANGE), which FREE does not \
+             account for; or bind() chose one port after the other, each taken for every \
+             destination",
+        )
+        .next_in_netns("sockdiag ports --by process");
+    Some(finding)
 }

@@ -72,7 +72,7 @@ fn the_worst_comes_first_then_least_room_then_most_used() {
         ],
         ..PortsReport::default()
     };
-    report.sort();
+    report.conclude();
     let order: Vec<_> = report.tuples.iter().map(|row| row.used).collect();
     assert_eq!(order, [0, 9, 3, 1]);
 }

@@ -1,9 +1,9 @@
-//! The rules of accept queues: full, overflowing, full in one socket of a group, or with a limit
-//! that is out of date.
+//! The rules of accept queues: full, overflowing, full in one socket of a group, or with an outdated
+//! limit.
 
 use super::{
     super::{AcceptQueue, LimitSetBy, ListenerReport, State},
-    Members, about, fullest, is_full, owner_and_watch, watch_and_owner,
+    Members, about, dropped, fullest, is_full, owner_and_watch, watch_and_owner,
 };
 use crate::analysis::{
     Finding,
@@ -19,8 +19,7 @@ pub fn accept_queue(members: &Members) -> Option<Finding> {
     let concerned: Vec<_> = members.iter().copied().filter(has_overflowed).collect();
     let worst = fullest(&concerned)?;
     let queue = worst.accept_queue.as_ref()?;
-    let dropped = concerned.iter().filter_map(|member| member.drops_delta);
-    let dropped: u64 = dropped.map(u64::from).sum();
+    let dropped = dropped(&concerned);
     let is_full = if is_full(worst) { "full" } else { "was full" };
     let (rule, what) = match dropped {
         0 => (&ACCEPT_QUEUE_FULL, format!("{} waiting", queue.length)),
@@ -29,42 +28,31 @@ pub fn accept_queue(members: &Members) -> Option<Finding> {
             (&ACCEPT_QUEUE_OVERFLOW, what)
         }
     };
-    let limit = limit_words(queue);
-    let message = format!(
-        "accept queue {is_full}, {what}, {limit}{}",
-        abandoned(queue)
-    );
-    let finding = about(
-        rule.finding(Critical, worst.local.to_string(), message),
-        worst,
-    )
-    .count("accept_queue.length", queue.length, "connections")
-    .count("accept_queue.limit", queue.limit, "connections")
-    .with(queue.limit_set_by, |finding, by| {
-        finding.text("accept_queue.limit_set_by", by.word())
-    })
-    .count_known("accept_queue.abandoned", queue.abandoned, "connections")
-    .count_known(
-        "accept_queue.oldest_wait_ms",
-        queue.oldest_wait_ms,
-        "milliseconds",
-    )
-    .count_known("drops", worst.drops, "packets")
-    .count_known("drops_delta", (dropped > 0).then_some(dropped), "packets")
-    .likely(
-        "the application accepts more slowly than connections arrive, or not at all (busy, \
+    let (limit, abandoned) = (limit_words(queue), abandoned(queue));
+    let message = format!("accept queue {is_full}, {what}, {limit}{abandoned}");
+    let set_by = queue.limit_set_by.map(|set_by| set_by.word().to_owned());
+    let oldest = queue.oldest_wait_ms;
+    let finding = about(worst, rule, Critical, message)
+        .text("owners", owners(&worst.owners))
+        .count("accept_queue.length", queue.length, "connections")
+        .count("accept_queue.limit", queue.limit, "connections")
+        .text("accept_queue.limit_set_by", set_by)
+        .count_known("accept_queue.abandoned", queue.abandoned, "connections")
+        .count_known("accept_queue.oldest_wait_ms", oldest, "milliseconds")
+        .count_known("drops", worst.drops, "packets")
+        .count_known("drops_delta", (dropped > 0).then_some(dropped), "packets")
+        .likely(
+            "the application accepts more slowly than connections arrive, or not at all (busy, \
              blocked, out of descriptors); or bursts exceed the limit",
-    );
+        );
     Some(watch_and_owner(raise_limit(finding, queue), worst))
 }
 
-/// Its accept queue is full, or was since the previous reading. A SYN queue that drops makes a
-/// listener overflow, too, but says nothing about its accept queue.
+/// Its accept queue is full, or was since the previous reading. The state is also `Overflowing` where
+/// the SYN queue drops, which says nothing about the accept queue.
 fn has_overflowed(listener: &&ListenerReport) -> bool {
-    let by_syn_queue = listener
-        .syn_queue
-        .as_ref()
-        .is_some_and(|queue| queue.is_full() && queue.drops());
+    let syn_queue = listener.syn_queue.as_ref();
+    let by_syn_queue = syn_queue.is_some_and(|queue| queue.is_full() && queue.drops());
     let was_full =
         listener.state == State::Overflowing && listener.drops_delta > Some(0) && !by_syn_queue;
     listener.accept_queue.is_some() && (is_full(listener) || was_full)
@@ -101,22 +89,17 @@ fn raise_limit(finding: Finding, queue: &AcceptQueue) -> Finding {
             "pass a larger backlog than {} to listen() and restart the application",
             queue.limit
         )),
-        Some(LimitSetBy::Somaxconn) => finding
-            .remedy(format!(
-                "sysctl -w net.core.somaxconn={}",
-                twice(queue.limit)
-            ))
-            .remedy(listen_again),
+        Some(LimitSetBy::Somaxconn) => {
+            let more = queue.limit.saturating_mul(2).max(4096);
+            let sysctl = format!("sysctl -w net.core.somaxconn={more}");
+            finding.remedy(sysctl).remedy(listen_again)
+        }
         Some(LimitSetBy::Stale) => finding.remedy(listen_again),
         None => finding.remedy(
             "raise the backlog given to listen() and net.core.somaxconn, whichever is smaller, and \
              restart the application",
         ),
     }
-}
-
-fn twice(limit: u32) -> u32 {
-    limit.saturating_mul(2).max(4096)
 }
 
 pub fn stuck_member(members: &Members) -> Option<Finding> {
@@ -128,13 +111,10 @@ pub fn stuck_member(members: &Members) -> Option<Finding> {
     }
     let has_room = |member: &&&ListenerReport| member.fill_ratio() < Some(MEMBER_HAS_ROOM);
     let with_room = members.iter().filter(has_room).count();
-    let full: Vec<_> = members
-        .iter()
-        .copied()
-        .filter(|member| is_full(member))
-        .collect();
+    let full = members.iter().copied().filter(|member| is_full(member));
+    let full: Vec<_> = full.collect();
     let worst = fullest(&full).filter(|_| with_room > 0)?;
-    // Members may be hidden by a selection.
+    // A selection may leave out members.
     let least = if members.len() < all as usize {
         "at least "
     } else {
@@ -142,26 +122,22 @@ pub fn stuck_member(members: &Members) -> Option<Finding> {
     };
     let who = owners(full.iter().flat_map(|member| &member.owners));
     let who = who.map_or_else(String::new, |who| format!(": owned by {who}"));
-    let message = format!(
-        "{least}{} of {all} SO_REUSEPORT sockets full, others have room{who}",
-        full.len()
-    );
-    let finding = REUSEPORT_MEMBER_STUCK
-        .finding(Critical, worst.local.to_string(), message)
-        .count("full_members", full.len() as u64, "sockets")
+    let count = full.len();
+    let message =
+        format!("{least}{count} of {all} SO_REUSEPORT sockets full, others have room{who}");
+    let length = worst.accept_queue.as_ref()?.length;
+    let finding = about(worst, &REUSEPORT_MEMBER_STUCK, Critical, message)
+        .count("full_members", count as u64, "sockets")
         .count("reuseport_members", all, "sockets")
-        .count(
-            "accept_queue.length",
-            worst.accept_queue.as_ref()?.length,
-            "connections",
-        )
+        .count("accept_queue.length", length, "connections")
         .text("inode", worst.inode.to_string())
         .likely(
             "its process does not accept, or more slowly than the others; or a BPF program steers \
              connections to it",
         )
-        .remedy("restart the process that does not accept, or close its socket");
-    Some(owner_and_watch(about(finding, worst), worst))
+        .remedy("restart the process that does not accept, or close its socket")
+        .text("owners", owners(&worst.owners));
+    Some(owner_and_watch(finding, worst))
 }
 
 pub fn is_stale(listener: &ListenerReport) -> bool {
@@ -174,16 +150,14 @@ pub fn stale_limit(members: &Members) -> Option<Finding> {
     let overflows = |member: &ListenerReport| {
         is_stale(member) && has_overflowed(&member) && member.drops_delta > Some(0)
     };
-    let severity = match members.iter().any(|member| overflows(member)) {
-        true => Warning,
-        false => Info,
-    };
+    let is_overflowing = members.iter().any(|member| overflows(member));
+    let severity = if is_overflowing { Warning } else { Info };
     let limit = stale.accept_queue.as_ref()?.limit;
     let message = format!("limit {limit} is from an earlier net.core.somaxconn, higher now");
-    let finding = LIMIT_STALE
-        .finding(severity, stale.local.to_string(), message)
+    let finding = about(stale, &LIMIT_STALE, severity, message)
         .count("accept_queue.limit", limit, "connections")
         .because("net.core.somaxconn was raised after listen() was called")
-        .remedy("call listen() again, or restart the application: a limit is set by listen()");
-    Some(watch_and_owner(about(finding, stale), stale))
+        .remedy("call listen() again, or restart the application: a limit is set by listen()")
+        .text("owners", owners(&stale.owners));
+    Some(watch_and_owner(finding, stale))
 }

@@ -10,8 +10,8 @@ use super::{ListenerReport, LocalReport, QueueReport, State};
 use crate::{
     analysis::{
         Finding,
-        Severity::{Critical, Warning},
-        finding::{in_shell, on_netns, owners, worst_first},
+        Severity::{self, Critical, Warning},
+        finding::{Rule, in_shell, owners, worst_first},
         rules::{SYN_COOKIES_ACTIVE, SYN_QUEUE_FULL, UDP_RECEIVE_OVERFLOW},
     },
     model::{Netns, Protocol},
@@ -31,15 +31,14 @@ pub fn findings(report: &QueueReport) -> Vec<Finding> {
         syn_queue,
         receive_queue,
     ];
-    let mut findings: Vec<Finding> = endpoints
-        .iter()
-        .flat_map(|members| rules.iter().filter_map(|rule| rule(members)))
-        .collect();
+    let endpoints = endpoints.iter();
+    let findings = endpoints.flat_map(|members| rules.iter().filter_map(|rule| rule(members)));
+    let mut findings: Vec<Finding> = findings.collect();
     worst_first(&mut findings);
     findings
 }
 
-/// Endpoints with a socket that a rule may concern. Most have none, and are not grouped at all.
+/// Endpoints with a socket that a rule may concern. Most have none, and are not even grouped.
 fn notable_endpoints(listeners: &[ListenerReport]) -> Vec<Vec<&ListenerReport>> {
     let mut places: HashMap<_, usize> = HashMap::new();
     for listener in listeners.iter().filter(|listener| is_notable(listener)) {
@@ -62,7 +61,7 @@ fn is_notable(listener: &ListenerReport) -> bool {
     listener.state >= State::Full || is_stale(listener) || syn_is_full()
 }
 
-/// Two unix sockets of one name are an old one and a new one, and no group.
+/// Two unix sockets of one name are an old one and a new one, not a group.
 fn endpoint(listener: &ListenerReport) -> (&Netns, &LocalReport, bool, bool, Option<u64>) {
     let alone = listener.protocol == Protocol::Unix;
     (
@@ -80,13 +79,11 @@ fn is_full(listener: &ListenerReport) -> bool {
 
 fn fullest<'a>(members: &Members<'a>) -> Option<&'a ListenerReport> {
     let fill = |member: &ListenerReport| member.fill_ratio().unwrap_or(0.0);
-    members
-        .iter()
-        .copied()
-        .reduce(|one, other| if fill(other) > fill(one) { other } else { one })
+    let fuller = |one, other| if fill(other) > fill(one) { other } else { one };
+    members.iter().copied().reduce(fuller)
 }
 
-/// A SYN queue belongs to the endpoint, and stands on each member.
+/// The SYN queue belongs to the endpoint, and each member reports it.
 fn syn_queue(members: &Members) -> Option<Finding> {
     let listener = members.first()?;
     let queue = listener
@@ -95,27 +92,22 @@ fn syn_queue(members: &Members) -> Option<Finding> {
         .filter(|queue| queue.is_full())?;
     let (length, limit) = (queue.length?, queue.limit?);
     let full = format!("SYN queue full, {length} of {limit}");
-    let finding = match queue.drops() {
-        true => SYN_QUEUE_FULL
-            .finding(
-                Critical,
-                listener.local.to_string(),
-                format!("{full}: new SYNs are dropped, as net.ipv4.tcp_syncookies is 0"),
-            )
+    let finding = if queue.drops() {
+        let message = format!("{full}: new SYNs are dropped, as net.ipv4.tcp_syncookies is 0");
+        about(listener, &SYN_QUEUE_FULL, Critical, message)
             .remedy("sysctl -w net.ipv4.tcp_syncookies=1")
             .remedy(
                 "or raise the smaller of the listen() backlog and three quarters of \
                  net.ipv4.tcp_max_syn_backlog",
-            ),
-        false => SYN_COOKIES_ACTIVE
-            .finding(
-                Warning,
-                listener.local.to_string(),
-                format!("{full}: new SYNs are answered with cookies, so clients still get in"),
             )
-            .remedy("pass a larger backlog to listen(), unless this is a SYN flood"),
+    } else {
+        let message =
+            format!("{full}: new SYNs are answered with cookies, so clients still get in");
+        about(listener, &SYN_COOKIES_ACTIVE, Warning, message)
+            .remedy("pass a larger backlog to listen(), unless this is a SYN flood")
     };
-    let finding = about(finding, listener)
+    let finding = finding
+        .text("owners", owners(&listener.owners))
         .count("syn_queue.length", length, "handshakes")
         .count("syn_queue.limit", i128::from(limit), "handshakes")
         .count_known("syn_queue.cookies", queue.cookies, "mode")
@@ -123,53 +115,52 @@ fn syn_queue(members: &Members) -> Option<Finding> {
             "SYNs that nobody completes (a flood, or clients that SYN-ACKs do not reach), or a \
              limit too small for bursts",
         );
-    Some(finding.next(watch(listener)))
+    Some(finding.next_in_netns(watch(listener)))
 }
 
-/// The largest of an address: datagrams go to one of its sockets.
+/// The fullest socket of an address, as each datagram goes to one of them.
 fn receive_queue(members: &Members) -> Option<Finding> {
     let concerned =
         |member: &&&ListenerReport| member.receive_queue.is_some() && member.state >= State::Full;
     let full: Vec<_> = members.iter().filter(concerned).copied().collect();
     let worst = fullest(&full)?;
     let queue = worst.receive_queue.as_ref()?;
-    let dropped: u64 = full
-        .iter()
-        .filter_map(|m| m.drops_delta)
-        .map(u64::from)
-        .sum();
+    let dropped = dropped(&full);
     let message = match dropped {
         0 => format!("receive buffer full, {} bytes", queue.bytes),
         _ => format!("{dropped} datagrams dropped since the previous reading, receive buffer full"),
     };
-    let finding = UDP_RECEIVE_OVERFLOW
-        .finding(Warning, worst.local.to_string(), message)
+    let finding = about(worst, &UDP_RECEIVE_OVERFLOW, Warning, message)
         .count("receive_queue.bytes", queue.bytes, "bytes")
         .count_known("receive_queue.limit_bytes", queue.limit_bytes, "bytes")
         .count_known("drops_delta", worst.drops_delta, "datagrams")
         .likely(
             "the application reads more slowly than datagrams arrive, or bursts exceed the buffer",
         )
-        .remedy("raise the application's SO_RCVBUF (net.core.rmem_max bounds it)");
-    Some(watch_and_owner(about(finding, worst), worst))
+        .remedy("raise the application's SO_RCVBUF (net.core.rmem_max bounds it)")
+        .text("owners", owners(&worst.owners));
+    Some(watch_and_owner(finding, worst))
 }
 
-fn about(finding: Finding, listener: &ListenerReport) -> Finding {
-    finding
+/// Since the previous reading.
+fn dropped(members: &Members) -> u64 {
+    let dropped = members.iter().filter_map(|member| member.drops_delta);
+    dropped.map(u64::from).sum()
+}
+
+fn about(listener: &ListenerReport, rule: &Rule, severity: Severity, message: String) -> Finding {
+    rule.finding(severity, listener.local.to_string(), message)
         .in_netns(&listener.netns)
-        .with(owners(&listener.owners), |finding, owners| {
-            finding.text("owners", owners)
-        })
 }
 
 fn watch_and_owner(finding: Finding, listener: &ListenerReport) -> Finding {
-    let finding = finding.next(watch(listener));
+    let finding = finding.next_in_netns(watch(listener));
     finding.with(descriptors(listener), Finding::next)
 }
 
 fn owner_and_watch(finding: Finding, listener: &ListenerReport) -> Finding {
     let finding = finding.with(descriptors(listener), Finding::next);
-    finding.next(watch(listener))
+    finding.next_in_netns(watch(listener))
 }
 
 /// `sockdiag queues :8080 -w`
@@ -178,14 +169,15 @@ fn watch(listener: &ListenerReport) -> String {
         LocalReport::Inet { address, port, .. } if address.is_unspecified() => format!(":{port}"),
         local => in_shell(&local.to_string()),
     };
-    let udp = match listener.protocol {
-        Protocol::Udp => " -u",
-        _ => "",
+    let udp = if listener.protocol == Protocol::Udp {
+        " -u"
+    } else {
+        ""
     };
-    on_netns(format!("sockdiag queues{udp} {place} -w"), &listener.netns)
+    format!("sockdiag queues{udp} {place} -w")
 }
 
-/// Out of descriptors an application cannot accept.
+/// Without a free descriptor an application cannot accept.
 fn descriptors(listener: &ListenerReport) -> Option<String> {
     let owner = listener.owners.first()?;
     Some(format!("sockdiag fds --pid {} --types --why", owner.pid))

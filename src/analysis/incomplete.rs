@@ -1,0 +1,29 @@
+//! What a report could not see.
+
+use crate::model::{Incomplete, Owners};
+
+/// Sockets without a known owner or, where each has one, why there may be more owners. Owners were
+/// searched for `shown` sockets, `ownerless` of them without success.
+pub fn unfound(owners: &Owners, shown: usize, ownerless: usize) -> Option<Incomplete> {
+    let why = if owners.out_of_time {
+        "the search ran out of time; --owners all inspects every descriptor"
+    } else if owners.unreadable > 0 && owners.may_read_all {
+        "a security policy or another user namespace forbids inspecting some processes"
+    } else if owners.unreadable > 0 {
+        "needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH (sudo)"
+    } else if !owners.complete {
+        "/proc is mounted with hidepid, which hides other users' processes (sudo)"
+    } else {
+        "no process that /proc shows has them open; the kernel or another PID namespace does"
+    };
+    match ownerless {
+        0 if owners.complete || shown == 0 => None,
+        0 => Some(Incomplete::new("more owners", why)),
+        _ => counted("owners", why, ownerless),
+    }
+}
+
+/// What is missing this many times; `None` where nothing is.
+pub fn counted(what: &str, why: &str, count: usize) -> Option<Incomplete> {
+    (count > 0).then(|| Incomplete::counted(what, why, count as u64))
+}
