@@ -27,8 +27,7 @@ pub struct Finding {
     pub message: String,
     /// The numbers behind it.
     pub evidence: Vec<Evidence>,
-    /// The cause, where the evidence excludes any other; else the candidates, likeliest first;
-    /// `null` where none is known.
+    /// The proven cause or, where `inferred`, the candidates, likeliest first; `null`: unknown.
     pub cause: Option<String>,
     /// The cause rests on inference, not on something the kernel reported.
     pub inferred: bool,
@@ -87,8 +86,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// A finding of this rule without evidence, cause and remedies, which the methods of [`Finding`]
-    /// add.
+    /// Starts a finding, to which evidence, cause and remedies are added.
     pub fn finding(
         &self,
         severity: Severity,

@@ -17,7 +17,19 @@ use rate::{change, per_second, wrapping_change};
 use sampling::{Distribution, Spreads};
 pub use sampling::{Sampling, Spread};
 
-use crate::model::Incomplete;
+use std::time::Duration;
+
+use crate::model::{Incomplete, NetnsSnapshot, Snapshot};
+
+/// The previous reading and the time since then; `None` at the first reading.
+pub type Previous<'a, T = Snapshot> = Option<(&'a T, Duration)>;
+
+/// The same for one network namespace.
+fn of_netns<'a>(before: Previous<'a>, now: &NetnsSnapshot) -> Previous<'a, NetnsSnapshot> {
+    let (before, elapsed) = before?;
+    let before = before.namespace(&now.netns)?;
+    Some((before, now.elapsed_since(before, elapsed)))
+}
 
 /// What every report has in common.
 pub trait Report: serde::Serialize + schemars::JsonSchema {

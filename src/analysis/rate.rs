@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-/// The increase of a 64-bit counter. `None` when it fell: it was reset, and the counts before that
-/// are lost.
+/// The increase of a 64-bit counter; `None` when it fell, as it was reset.
 pub fn change(before: i128, now: i128) -> Option<i128> {
     (now >= before).then_some(now - before)
 }

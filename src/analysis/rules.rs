@@ -4,8 +4,7 @@ use super::finding::Rule;
 
 /// Share of a limit from which it counts as near.
 pub const NEAR_LIMIT: f64 = 0.80;
-/// Share of `fs.file-max` from which calls may fail already: the kernel's count lags behind by some
-/// files per CPU.
+/// Share of `fs.file-max` from which calls may fail: its count lags by some files per CPU.
 pub const HOST_CRITICAL: f64 = 0.95;
 /// Percentage of a tuple's ports from which they are tight.
 pub const PORTS_TIGHT_PERCENT: u64 = 90;

@@ -33,8 +33,7 @@ pub struct Spread<T = u64> {
     pub maximum: T,
 }
 
-/// Numbers of things that come and go, over many samples: a thing counts 0 in a sample that lacks
-/// it.
+/// Numbers of things that come and go: a thing counts 0 in a sample that lacks it.
 #[derive(Debug, Clone, Default)]
 pub struct Spreads<K> {
     seen: HashMap<K, Distribution>,
@@ -59,8 +58,7 @@ impl<K: Eq + Hash> Spreads<K> {
     }
 }
 
-/// Counts how often each value was seen: exact, and its size grows with the number of different
-/// values, not with the number of samples.
+/// Counts how often each value was seen: exact, and small where values repeat.
 #[derive(Debug, Clone, Default)]
 pub struct Distribution {
     seen: BTreeMap<u64, u64>,
@@ -75,10 +73,8 @@ impl Distribution {
 
     /// `None` without a sample.
     pub fn spread(&self) -> Option<Spread> {
-        let products = self
-            .seen
-            .iter()
-            .map(|(value, count)| *value as f64 * *count as f64);
+        let seen = self.seen.iter();
+        let products = seen.map(|(value, count)| *value as f64 * *count as f64);
         Some(Spread {
             samples: self.samples,
             minimum: *self.seen.first_key_value()?.0,

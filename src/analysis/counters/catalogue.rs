@@ -30,20 +30,22 @@ pub struct Entry {
 }
 
 /// Whether a number only rises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Counts up from the creation of the namespace.
+    #[default]
     Counter,
     /// A level or a setting, which may fall.
     Gauge,
 }
 
 /// Where a number is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// In each network namespace.
+    #[default]
     Netns,
     /// On the whole host, whichever namespace it is read in.
     Host,
@@ -61,10 +63,8 @@ pub fn entry(kernel_name: &str) -> Option<Entry> {
 
 /// The last position of a group.
 pub fn last_of(group: &str) -> usize {
-    let mut lines = 0..lines::COUNT;
-    lines
-        .rfind(|line| field(*line, 1) == group)
-        .unwrap_or(usize::MAX)
+    let last = (0..lines::COUNT).rfind(|line| field(*line, 1) == group);
+    last.unwrap_or(usize::MAX)
 }
 
 fn at(order: usize) -> Entry {

@@ -68,23 +68,24 @@ static SIGNALS: [Signal; 6] = [
 
 /// What the report concludes, the worst first.
 pub fn findings(report: &CountersReport) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = report.counters.iter().filter_map(risen).collect();
+    let counters = report
+        .counters
+        .iter()
+        .filter(|counter| !counter.is_harmless);
+    let mut findings: Vec<Finding> = counters.filter_map(risen).collect();
     findings.extend(report.why.iter().filter_map(other_drops));
     worst_first(&mut findings);
     findings
 }
 
 fn risen(counter: &CounterReport) -> Option<Finding> {
-    let delta = counter
-        .delta
-        .filter(|delta| *delta > 0 && !counter.is_harmless)?;
+    let delta = counter.delta.filter(|delta| *delta > 0)?;
     let name = counter.kernel_name();
     let signal = SIGNALS.iter().find(|signal| signal.counter == name)?;
     let message = format!("{delta} {} since the previous reading", signal.what);
-    let finding = signal
-        .rule
-        .of_netns(signal.severity, &counter.netns, message);
-    let finding = finding
+    let (rule, severity) = (signal.rule, signal.severity);
+    let finding = rule
+        .of_netns(severity, &counter.netns, message)
         .text("name", counter.name.to_string())
         .count("delta", delta, "events")
         .decimal("per_second", counter.per_second, "events")
@@ -117,26 +118,18 @@ fn other_drops(why: &Why) -> Option<Finding> {
 mod tests {
     use super::*;
     use crate::{
-        analysis::counters::{Drops, Kind, Scope, entry},
+        analysis::counters::{Drops, entry},
         model::CounterId,
     };
 
     fn counter(name: &str, delta: Option<i128>) -> CounterReport {
         let id = CounterId::from(name);
         CounterReport {
-            netns: Default::default(),
             name: id.name,
             table: id.table,
-            group: "",
-            kind: Kind::Counter,
-            scope: Scope::Netns,
             value: Some(9),
             delta,
-            per_second: None,
-            sampled: None,
-            meaning: None,
-            is_harmless: false,
-            order: 0,
+            ..CounterReport::default()
         }
     }
 

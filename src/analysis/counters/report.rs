@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use super::{Entry, Kind, Scope, Selection, Why, catalogue, findings::findings, why::why};
 use crate::{
-    analysis::{Finding, Report, Spread, change, incomplete::counted, per_second},
+    analysis::{
+        Finding, Previous, Report, Spread, change, incomplete::counted, of_netns, per_second,
+    },
     model::{CounterId, Incomplete, Netns, NetnsSnapshot, Snapshot, kernel_name},
 };
 
@@ -39,7 +41,7 @@ impl Report for CountersReport {
 }
 
 /// A counter or gauge of the kernel.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct CounterReport {
     /// The network namespace it was read in.
     pub netns: Arc<Netns>,
@@ -82,7 +84,7 @@ impl CounterReport {
 /// Reports the selected counters and, where there is a previous reading, their change since then.
 pub fn report(
     now: &Snapshot,
-    before: Option<(&Snapshot, Duration)>,
+    before: Previous<'_>,
     selection: &Selection,
     with_why: bool,
 ) -> CountersReport {
@@ -91,10 +93,7 @@ pub fn report(
         ..CountersReport::default()
     };
     for namespace in &now.namespaces {
-        let earlier = before.and_then(|(reading, elapsed)| {
-            let earlier = reading.namespace(&namespace.netns)?;
-            Some((earlier, namespace.elapsed_since(earlier, elapsed)))
-        });
+        let earlier = of_netns(before, namespace);
         let start = report.counters.len();
         of_namespace(namespace, earlier, selection, &mut report.counters);
         absent(namespace, selection, &mut report);
@@ -112,7 +111,7 @@ pub fn report(
 
 fn of_namespace(
     now: &NetnsSnapshot,
-    before: Option<(&NetnsSnapshot, Duration)>,
+    before: Previous<'_, NetnsSnapshot>,
     selection: &Selection,
     counters: &mut Vec<CounterReport>,
 ) {
@@ -152,8 +151,7 @@ fn compare(counter: &mut CounterReport, before: i128, now: i128, elapsed: Durati
     counter.per_second = counter.delta.and_then(rate);
 }
 
-/// With tcp_syncookies = 2 the kernel answers every SYN with a cookie, and counts it as if the SYN
-/// queue were full.
+/// With tcp_syncookies = 2 every SYN gets a cookie, and counts as if the SYN queue were full.
 fn is_harmless(name: &str, tcp_syncookies: Option<u32>) -> bool {
     tcp_syncookies == Some(2) && name == "TcpExtTCPReqQFullDoCookies"
 }
@@ -176,9 +174,8 @@ fn absent(now: &NetnsSnapshot, selection: &Selection, report: &mut CountersRepor
     let missing = names.difference(&printed);
     let missing: Vec<Entry> = missing.filter_map(|name| catalogue::entry(name)).collect();
     let why = "not counted by this kernel";
-    report
-        .incomplete
-        .extend(counted("counters", why, missing.len()));
+    let incomplete = counted("counters", why, missing.len());
+    report.incomplete.extend(incomplete);
     let netns = Arc::new(now.netns.clone());
     report.counters.extend(missing.into_iter().map(|entry| {
         let id = CounterId::from(entry.kernel_name);
@@ -197,20 +194,16 @@ fn counter(
         name: id.name.clone(),
         table: id.table.clone(),
         group: entry.map_or(group(id), |entry| entry.group),
-        kind: entry.map_or(Kind::Counter, |entry| entry.kind),
-        scope: entry.map_or(Scope::Netns, |entry| entry.scope),
+        kind: entry.map(|entry| entry.kind).unwrap_or_default(),
+        scope: entry.map(|entry| entry.scope).unwrap_or_default(),
         value,
-        delta: None,
-        per_second: None,
-        sampled: None,
         meaning: entry.map(|entry| entry.meaning),
-        is_harmless: false,
         order: entry.map_or_else(|| catalogue::last_of(group(id)), |entry| entry.order),
+        ..CounterReport::default()
     }
 }
 
-/// ICMP messages are counted by type (`IcmpMsg: InType3`, `Icmp6OutType133`); a type's counter
-/// appears with its first message.
+/// Counters by ICMP type (`IcmpMsg: InType3`, `Icmp6OutType133`) appear with their first message.
 fn group(id: &CounterId) -> &'static str {
     let by_type = &*id.table == "IcmpMsg" || id.name.starts_with("Icmp6");
     if by_type { "icmp" } else { "other" }

@@ -63,7 +63,8 @@ impl Samples {
 }
 
 fn kind(id: &CounterId) -> Kind {
-    catalogue::entry(&id.kernel_name()).map_or(Kind::Counter, |entry| entry.kind)
+    let entry = catalogue::entry(&id.kernel_name());
+    entry.map(|entry| entry.kind).unwrap_or_default()
 }
 
 fn sampled(parts: &Distribution) -> Option<Spread<f64>> {

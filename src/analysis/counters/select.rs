@@ -54,9 +54,8 @@ impl Unknown {
     /// Every name that could have been meant instead, of counters and of groups.
     pub fn candidates(&self, printed: &[CounterId]) -> HashSet<String> {
         let catalogue = entries().flat_map(|entry| [entry.kernel_name, entry.group]);
-        let printed = printed
-            .iter()
-            .flat_map(|id| [id.name.to_string(), id.kernel_name()]);
+        let names = |id: &CounterId| [id.name.to_string(), id.kernel_name()];
+        let printed = printed.iter().flat_map(names);
         catalogue.map(str::to_owned).chain(printed).collect()
     }
 }

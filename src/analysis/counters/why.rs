@@ -1,12 +1,12 @@
 //! Why listeners dropped: the parts of `ListenDrops`.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    analysis::change,
+    analysis::{Previous, change},
     model::{Counters, Netns, NetnsSnapshot},
 };
 
@@ -22,8 +22,7 @@ pub struct Why {
     pub delta: Option<Drops>,
 }
 
-/// Drops at listeners by cause. A part is `null` when this kernel does not count it, and `other` is
-/// then `null`, too.
+/// Drops at listeners by cause. `null` is not counted by this kernel; `other` is then unknown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Drops {
     /// `ListenDrops`: all of them.
@@ -68,7 +67,7 @@ impl Drops {
     }
 }
 
-pub fn why(now: &NetnsSnapshot, before: Option<(&NetnsSnapshot, Duration)>) -> Why {
+pub fn why(now: &NetnsSnapshot, before: Previous<'_, NetnsSnapshot>) -> Why {
     let total = Drops::of(&now.counters);
     let delta = before.map(|(before, _)| Drops::since(&Drops::of(&before.counters), &total));
     Why {

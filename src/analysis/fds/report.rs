@@ -1,17 +1,15 @@
 //! Snapshots to a report of descriptors.
 
-use std::{
-    cmp::{Ordering, Reverse},
-    collections::HashMap,
-    time::Duration,
-};
+use std::{cmp::Reverse, collections::HashMap, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Selection, Why, findings::findings, why::why};
 use crate::{
-    analysis::{Finding, Report, Spread, incomplete::counted, per_second, rules::NEAR_LIMIT},
+    analysis::{
+        Finding, Previous, Report, Spread, incomplete::counted, per_second, rules::NEAR_LIMIT,
+    },
     model::{
         FdLimits, FdTypes, Incomplete, ProcessFds, Snapshot, SystemFds, snapshot::Processes,
         unit_of,
@@ -67,15 +65,14 @@ pub struct SystemReport {
 pub enum State {
     /// Less than 80 % of the limit is used.
     Ok,
-    /// 80 % or more are used; also where the limit is reached because it was lowered, but numbers
-    /// below it are free.
+    /// 80 % or more; also where a limit was lowered below `open`, but numbers below it are free.
     Near,
     /// The limit is reached or exceeded: open(), socket() and accept() fail with EMFILE.
     Full,
 }
 
 /// The descriptors of one process.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct ProcessReport {
     /// Process id (thread group).
     pub pid: u32,
@@ -85,20 +82,17 @@ pub struct ProcessReport {
     pub state: Option<State>,
     /// Open descriptors; `null` where they may not be counted.
     pub open: Option<u64>,
-    /// RLIMIT_NOFILE, which open() checks. `unlimited` is reported as `fs.nr_open`, which bounds it;
-    /// `null` is unknown.
+    /// RLIMIT_NOFILE, which open() checks; `fs.nr_open` for `unlimited`; `null` is unknown.
     pub soft_limit: Option<u64>,
     /// The value up to which the process may raise `soft_limit` itself.
     pub hard_limit: Option<u64>,
-    /// open ÷ the smaller of soft limit and `fs.nr_open`. Above 1 after the limit was lowered;
-    /// `open` + 1 for a limit of 0.
+    /// open ÷ the smaller of soft limit and `fs.nr_open`; `open` + 1 for a limit of 0.
     pub used_ratio: Option<f64>,
     /// Change of `open` since the previous reading; `null` for a process that was not there then.
     pub delta: Option<i64>,
     /// `delta` as a rate.
     pub per_second: Option<f64>,
-    /// Time until the limit is reached at this rate; 0 when it is reached, `null` when `open` does
-    /// not grow and on the first reading.
+    /// Time until the limit is reached at this rate; `null` when `open` does not grow.
     pub full_in_seconds: Option<f64>,
     /// Effective user id.
     pub uid: Option<u32>,
@@ -119,11 +113,7 @@ pub struct ProcessReport {
 }
 
 /// Compares the selected processes with their limits and, for growth, with the previous reading.
-pub fn report(
-    now: &Snapshot,
-    before: Option<(&Snapshot, Duration)>,
-    selection: &Selection,
-) -> FdsReport {
+pub fn report(now: &Snapshot, before: Previous<'_>, selection: &Selection) -> FdsReport {
     let (earlier, elapsed) = match before {
         Some((snapshot, elapsed)) => (by_process(snapshot), elapsed),
         None => (HashMap::new(), Duration::ZERO),
@@ -187,24 +177,19 @@ fn worst_first<'a>(processes: &'a Processes, selection: &Selection) -> Vec<&'a P
     let nr_open = processes.system.nr_open;
     let shown = processes.processes.iter();
     let mut shown: Vec<_> = shown.filter(|process| selection.shows(process)).collect();
-    shown.sort_by(|one, other| {
-        let used = |process: &ProcessFds| ratio(process.open, effective(process, nr_open));
-        let by_ratio = order(used(one), used(other));
-        by_ratio.then_with(|| (Reverse(one.open), one.pid).cmp(&(Reverse(other.open), other.pid)))
+    shown.sort_by_cached_key(|process| {
+        let used = ratio(process.open, effective(process, nr_open));
+        // The bits of positive floats sort like the floats; unknown ratios come last.
+        (
+            Reverse(used.map(f64::to_bits)),
+            Reverse(process.open),
+            process.pid,
+        )
     });
     shown
 }
 
-/// Large ratios first, unknown ones last.
-fn order(one: Option<f64>, other: Option<f64>) -> Ordering {
-    match (one, other) {
-        (Some(one), Some(other)) => other.total_cmp(&one),
-        (one, other) => other.is_some().cmp(&one.is_some()),
-    }
-}
-
-/// The limit that open() applies: the soft limit, but never more than nr_open (`expand_files`,
-/// fs/file.c).
+/// The limit that open() applies (`expand_files`, fs/file.c).
 fn effective(process: &ProcessFds, nr_open: Option<u64>) -> Option<u64> {
     let soft = process.limits?.soft;
     let bound = nr_open.map_or(soft, |nr_open| soft.min(nr_open));
@@ -234,16 +219,12 @@ impl ProcessReport {
             soft_limit: process.limits.and_then(|limits| bounded(limits.soft)),
             hard_limit: process.limits.and_then(|limits| bounded(limits.hard)),
             used_ratio,
-            delta: None,
-            per_second: None,
-            full_in_seconds: None,
             uid: process.uid,
             unit: process.cgroup.as_deref().and_then(unit_of),
             cgroup: process.cgroup.clone(),
             types: process.types.clone(),
-            why: None,
-            sampled: None,
             began: process.began,
+            ..ProcessReport::default()
         }
     }
 
@@ -286,10 +267,8 @@ impl State {
 fn unknown(now: &Snapshot, system: &SystemFds, shown: &[&ProcessFds]) -> Vec<Incomplete> {
     let is_unknown = [system.open, system.limit, system.nr_open].contains(&None);
     // What the kernel refused to show is listed already.
-    let is_listed = now
-        .incomplete
-        .iter()
-        .any(|missing| missing.what == "system");
+    let mut listed = now.incomplete.iter();
+    let is_listed = listed.any(|missing| missing.what == "system");
     let why = "this /proc lacks some of sys/fs/file-nr, file-max and nr_open";
     let system = (is_unknown && !is_listed).then(|| Incomplete::new("system", why));
     let uncounted = shown

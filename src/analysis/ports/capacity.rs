@@ -59,8 +59,7 @@ impl Blocked {
         self.left_for_connect
     }
 
-    /// connect(2) tries every second port first, beginning with the lowest of the range, and bind(2)
-    /// the others (since 4.2).
+    /// connect(2) tries every second port first, from the lowest on, and bind(2) the others.
     pub fn is_for_connect(&self, port: u16) -> bool {
         port & 1 == self.low & 1
     }
@@ -76,8 +75,7 @@ pub struct Capacity {
     pub reserved: PortSet,
     /// Ports of the range that listeners have.
     pub listeners: PortSet,
-    /// Ports of the range with bound sockets that neither listen nor are connected; `None` before
-    /// Linux 6.8, which does not report them.
+    /// Ports with sockets that are bound and not connected; `None` before Linux 6.8.
     pub bound: Option<PortSet>,
     /// Ports that are reserved or taken for every destination.
     pub blocked: Blocked,

@@ -20,9 +20,8 @@ pub fn missing(now: &Snapshot, by: By) -> impl Iterator<Item = Incomplete> {
     let why = "ports of sockets that are only bound are reported from Linux 6.8 on";
     let owners = now.owners.as_ref();
     let owners = owners.and_then(|owners| unfound(owners, 0, ownerless(now, owners, by)));
-    counted("bound_only", why, unreported)
-        .into_iter()
-        .chain(owners)
+    let bound_only = counted("bound_only", why, unreported);
+    bound_only.into_iter().chain(owners)
 }
 
 /// Tuples with live connections or, by process, connections of which no owner was found.

@@ -18,8 +18,7 @@ const CLOSE_BY_CHANCE: u64 = 8;
 /// A window spans less than this part of the range.
 const WINDOW_PART: u64 = 8;
 
-/// The span of ports that lie close together, as with a range of the sockets' own
-/// (IP_LOCAL_PORT_RANGE).
+/// Ports that lie close together, as from a range of the sockets' own (IP_LOCAL_PORT_RANGE).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Window {
     /// The lowest port.
@@ -76,10 +75,9 @@ fn nearly_all(used: u64, of: u64) -> bool {
 
 /// A tuple, and the ports of it that connect(2) would hardly have chosen.
 struct Suspect {
-    /// Ports of the parity of bind(2) that no other tuple has; none where connect(2) had to take
-    /// such ports.
+    /// Own ports of the parity of bind(2); none where connect(2) had to take such ports.
     odd: PortSet,
-    /// Ports of the other parity that no other tuple has.
+    /// Own ports of the other parity.
     even: PortSet,
     /// Number of ports with the parity of connect(2), without the ports it is known to have chosen.
     of_connect: u64,

@@ -1,6 +1,6 @@
 //! Tuples to rows: ports in use compared with the ports there are, and with the previous reading.
 
-use std::{borrow::Cow, time::Duration};
+use std::borrow::Cow;
 
 use super::{
     Blocked, Namespace, Pressure, States, Tuple, TupleKey, TupleReport,
@@ -8,7 +8,7 @@ use super::{
     outlook::outlook,
 };
 use crate::{
-    analysis::queues::interface,
+    analysis::{Previous, queues::interface},
     model::{Address, Owner, Owners, PortSet, snapshot::Oldest},
 };
 
@@ -43,7 +43,7 @@ impl Taken {
 /// A row for each tuple, in order.
 pub fn rows(
     now: &Namespace<'_>,
-    before: Option<(&Namespace<'_>, Duration)>,
+    before: Previous<'_, Namespace<'_>>,
     taken: &Taken,
     owners: Option<&Owners>,
 ) -> Vec<TupleReport> {
@@ -152,11 +152,6 @@ pub fn used_ratio(usable: u64, free: u64) -> f64 {
 
 pub fn holders(sockets: &Oldest, owners: Option<&Owners>) -> Vec<Owner> {
     let found = |inode| owners?.by_inode.get(inode);
-    sockets
-        .inodes()
-        .iter()
-        .filter_map(found)
-        .flatten()
-        .cloned()
-        .collect()
+    let found = sockets.inodes().iter().filter_map(found);
+    found.flatten().cloned().collect()
 }

@@ -13,8 +13,7 @@ const FAR_SECONDS: f64 = 86_400.0;
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Outlook {
     pub delta: i64,
-    /// Ports newly taken. Connections that came and went between the readings without a TIME_WAIT
-    /// are not seen.
+    /// Ports newly taken, without connections that came and went and left no TIME_WAIT.
     pub per_second: Option<f64>,
     /// Time until no port is left at this rate; `None` when that does not happen.
     pub full_in_seconds: Option<f64>,

@@ -31,9 +31,8 @@ pub fn by_process(rows: &[TupleReport], ports: &PortHolders, owners: &Owners) ->
     let rest = rest.into_iter().enumerate();
     shares.extend(rest.map(|(tuple, states)| ((tuple, None), states)));
     let shares = shares.into_iter().filter(|(_, states)| states.sum() > 0);
-    shares
-        .map(|((tuple, process), states)| part(&rows[tuple], process, states))
-        .collect()
+    let rows = shares.map(|((tuple, process), states)| part(&rows[tuple], process, states));
+    rows.collect()
 }
 
 /// Each process once, though it may have several descriptors of the socket.

@@ -1,6 +1,6 @@
 //! Snapshots to a report of ephemeral ports.
 
-use std::{cmp::Reverse, time::Duration};
+use std::cmp::Reverse;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use super::{
     process::by_process,
 };
 use crate::{
-    analysis::{Finding, Report, change, per_second},
+    analysis::{Finding, Previous, Report, change, per_second},
     model::{Address, Families, Incomplete, Netns, NetnsSnapshot, Owner, Owners, Snapshot},
 };
 
@@ -109,11 +109,7 @@ pub struct Selection {
 }
 
 /// Compares the ports in use with the ports there are and, for changes, with the previous reading.
-pub fn report(
-    now: &Snapshot,
-    before: Option<(&Snapshot, Duration)>,
-    selection: Selection,
-) -> PortsReport {
+pub fn report(now: &Snapshot, before: Previous<'_>, selection: Selection) -> PortsReport {
     let by = selection.by;
     let mut report = PortsReport {
         incomplete: now.incomplete.clone(),
@@ -128,19 +124,15 @@ pub fn report(
             let elapsed = if between.is_zero() { elapsed } else { between };
             Some((earlier, elapsed))
         });
-        let earlier = earlier
-            .as_ref()
-            .map(|(earlier, elapsed)| (earlier, *elapsed));
+        let earlier = earlier.as_ref().map(|(then, elapsed)| (then, *elapsed));
         report.add(&namespace, earlier, now.owners.as_ref());
     }
     if let [only] = &report.namespaces[..] {
         report.range = Some(only.range);
         report.bound_only = only.bound_only;
     }
-    let is_selected = |end: Address| selection.families.has(end.address);
-    report
-        .tuples
-        .retain(|row| row.destination.is_none_or(is_selected));
+    let has = |end: Address| selection.families.has(end.address);
+    report.tuples.retain(|row| row.destination.is_none_or(has));
     report.incomplete.extend(missing(now, by));
     report.incomplete.extend(unknown_choice(&report.tuples));
     report.tuples = fold(report.tuples, by);
@@ -153,7 +145,7 @@ impl PortsReport {
     fn add(
         &mut self,
         namespace: &Namespace<'_>,
-        earlier: Option<(&Namespace<'_>, Duration)>,
+        earlier: Previous<'_, Namespace<'_>>,
         owners: Option<&Owners>,
     ) {
         let taken = Taken::new(namespace);
@@ -179,7 +171,7 @@ impl PortsReport {
 
 fn summary(
     now: &Namespace<'_>,
-    before: Option<(&Namespace<'_>, Duration)>,
+    before: Previous<'_, Namespace<'_>>,
     taken: &Taken,
     owners: Option<&Owners>,
 ) -> NamespaceReport {

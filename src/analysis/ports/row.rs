@@ -159,34 +159,29 @@ pub struct TupleReport {
     pub destination: Option<Address>,
     /// The interface that the sockets are bound to.
     pub interface: Option<String>,
-    /// The owner of the sockets (`--by process`); `null` for sockets without one, such as
-    /// TIME_WAITs.
+    /// The owner of the sockets (`--by process`); `null` without one, as for TIME_WAITs.
     pub process: Option<ProcessReport>,
     /// Number of tuples in the group; 1 for a tuple.
     pub tuples: u64,
     /// State of the tuple or of the fullest tuple of the group; the worst of all samples (`--for`).
     pub state: Pressure,
-    /// Distinct local ports of the range in use towards the destination, in any state. A sum for a
-    /// group.
+    /// Distinct local ports of the range in use, in any state; a sum for a group.
     pub used: u64,
     /// Ports that connect(2) may still choose: usable less used less the ports that bind(2) took from
     /// every destination. In a group this and the fields up to `full_in_seconds` are the fullest
     /// tuple's.
     pub free: u64,
-    /// `free` less the ports of connections that were probably bound before connect(2), which are
-    /// taken for every destination, too.
+    /// `free` less ports that were probably bound before connect(2).
     pub free_likely: u64,
     /// TIME_WAITs that connect(2) may take over (tcp_tw_reuse).
     pub reusable: u64,
     /// 1 − free ÷ usable.
     pub used_ratio: f64,
-    /// Time until no port is left at the rate since the previous reading; `null` when that is more
-    /// than a day.
+    /// Time until no port is left at this rate; `null` when that is more than a day.
     pub full_in_seconds: Option<f64>,
     /// Ports by state; sums for a group.
     pub states: States,
-    /// Ports that bind(2) chose before connect(2), inferred from their parity; `null` where that does
-    /// not show it.
+    /// Ports that bind(2) chose before connect(2), by their parity; `null` is unknown.
     pub bound_first: Option<u64>,
     /// The span of ports that lie so close together that the sockets probably have their own range
     /// (IP_LOCAL_PORT_RANGE), which `free` does not account for.
@@ -206,8 +201,7 @@ pub struct TupleReport {
 }
 
 impl TupleReport {
-    /// Ports that connect(2) may still take, as far as is known or inferred: free ones, and TIME_WAITs
-    /// that may be taken over.
+    /// Ports that connect(2) may still take: likely free ones, and TIME_WAITs.
     pub fn room(&self) -> u64 {
         self.free_likely + self.reusable
     }

@@ -48,10 +48,8 @@ impl ListenerReport {
         };
         let fullest = [self.fullest.or_else(|| queue(self)), queue(&other)];
         let fill = |queue: &Fullest| fill_ratio(queue.length, queue.limit);
-        self.fullest = fullest
-            .into_iter()
-            .flatten()
-            .max_by(|a, b| fill(a).total_cmp(&fill(b)));
+        let fullest = fullest.into_iter().flatten();
+        self.fullest = fullest.max_by(|a, b| fill(a).total_cmp(&fill(b)));
         self.owners.extend(other.owners);
         self.owners_complete &= other.owners_complete;
         if let (Some(mine), Some(theirs)) = (&mut self.accept_queue, other.accept_queue) {

@@ -13,37 +13,24 @@ use super::{
     waiting::{self, Waiters},
 };
 use crate::{
-    analysis::{change, per_second, wrapping_change},
+    analysis::{Previous, change, per_second, wrapping_change},
     model::{
         Families, ListenAddress, ListenAddresses, Listener, NetnsSnapshot, Owner, Protocol, Queue,
         Snapshot, snapshot::HalfOpen, unit_of,
     },
 };
 
-/// The previous reading of the same namespace.
-pub struct Earlier<'a> {
-    pub reading: &'a NetnsSnapshot,
-    pub elapsed: Duration,
-}
-
-impl Earlier<'_> {
-    fn overflows(&self, now: &NetnsSnapshot) -> Option<i128> {
-        change(overflows(self.reading)?, overflows(now)?)
-    }
-
-    /// Both readings saw all TCP listeners of the namespace, and they are the same ones.
-    fn had_the_same_listeners(&self, now: &NetnsSnapshot) -> bool {
-        let all = |reading: &NetnsSnapshot| {
-            let listeners = reading.listeners.as_ref();
-            listeners.is_some_and(|listeners| listeners.families == Families::BOTH)
-        };
-        let cookies = |reading: &NetnsSnapshot| -> HashSet<u64> {
-            tcp_listeners(reading)
-                .map(|listener| listener.cookie)
-                .collect()
-        };
-        all(now) && all(self.reading) && cookies(self.reading) == cookies(now)
-    }
+/// Both readings have all TCP listeners of the namespace, and these are the same sockets.
+fn have_the_same_listeners(before: &NetnsSnapshot, now: &NetnsSnapshot) -> bool {
+    let all = |reading: &NetnsSnapshot| {
+        let listeners = reading.listeners.as_ref();
+        listeners.is_some_and(|listeners| listeners.families == Families::BOTH)
+    };
+    let cookies = |reading: &NetnsSnapshot| -> HashSet<u64> {
+        let tcp = tcp_listeners(reading);
+        tcp.map(|listener| listener.cookie).collect()
+    };
+    all(now) && all(before) && cookies(before) == cookies(now)
 }
 
 fn tcp_listeners(namespace: &NetnsSnapshot) -> impl Iterator<Item = &Listener> {
@@ -83,17 +70,18 @@ impl<'a> Join<'a> {
     pub fn new(
         now: &'a Snapshot,
         namespace: &'a NetnsSnapshot,
-        earlier: Option<&Earlier<'a>>,
+        before: Previous<'_, NetnsSnapshot>,
     ) -> Self {
         let addresses = ListenAddresses::of(tcp_listeners(namespace));
-        let elapsed = |earlier: &Earlier| namespace.elapsed_since(earlier.reading, earlier.elapsed);
-        let overflows = earlier.and_then(|earlier| earlier.overflows(namespace));
+        let earlier = before.map(|(before, _)| before);
+        let overflows =
+            earlier.and_then(|before| change(overflows(before)?, overflows(namespace)?));
         let (half_open, waiting) = (namespace.half_open.as_ref(), namespace.waiting.as_ref());
         let mut join = Join {
             now,
             namespace,
-            drops_before: earlier.map_or_else(HashMap::new, |earlier| drops(earlier.reading)),
-            elapsed: earlier.map(elapsed),
+            drops_before: earlier.map(drops).unwrap_or_default(),
+            elapsed: before.map(|(_, elapsed)| elapsed),
             overflows: overflows.unwrap_or(0),
             only_dropper: None,
             members: members(namespace),
@@ -102,7 +90,7 @@ impl<'a> Join<'a> {
             with_waiters: waiting::members_with_waiters(namespace.sockets()),
             addresses,
         };
-        if earlier.is_some_and(|earlier| earlier.had_the_same_listeners(namespace)) {
+        if earlier.is_some_and(|before| have_the_same_listeners(before, namespace)) {
             let tcp = tcp_listeners(namespace);
             let mut droppers = tcp.filter(|listener| join.drops_delta(listener) > Some(0));
             let (first, second) = (droppers.next(), droppers.next());
@@ -116,9 +104,8 @@ impl<'a> Join<'a> {
         let place = ListenAddress::of(listener);
         let drops_delta = self.drops_delta(listener);
         let members = place.and_then(|at| self.members.get(&(table(listener.protocol), at)));
-        let syn_queue = place
-            .filter(|_| is_tcp(listener.protocol))
-            .map(|place| self.syn_queue(&place, members));
+        let of_tcp = place.filter(|_| is_tcp(listener.protocol));
+        let syn_queue = of_tcp.map(|place| self.syn_queue(&place, members));
         let (owners, owners_complete) = self.owners(listener.inode);
         let cgroup = self.cgroup(listener, &owners);
         ListenerReport {

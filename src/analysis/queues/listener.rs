@@ -1,8 +1,6 @@
 //! One row of the report: a listener.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::LocalReport;
@@ -79,8 +77,7 @@ pub enum State {
     /// Full by the kernel's rule, so the next connection or datagram is dropped: the accept queue,
     /// the receive buffer, or the SYN queue with SYN cookies off.
     Full,
-    /// Full, and this socket dropped packets. With a previous reading: dropped since then, and full
-    /// now or in between.
+    /// Full, now or since the previous reading, and this socket dropped packets.
     Overflowing,
 }
 
@@ -179,8 +176,7 @@ pub struct SynQueue {
     /// The queue is full when it is longer than this, under the sysctls in force. With SYN cookies
     /// on, more SYNs are answered without an entry; with tcp_syncookies = 2 none has one: 0.
     pub limit: Option<u64>,
-    /// net.ipv4.tcp_syncookies. SYNs at a full queue are dropped (0) or answered with a cookie (1);
-    /// 2: all SYNs are answered with a cookie.
+    /// net.ipv4.tcp_syncookies: a full queue drops SYNs (0), sends cookies (1), or always does (2).
     pub cookies: Option<u32>,
 }
 
@@ -197,26 +193,12 @@ impl SynQueue {
     }
 }
 
-/// A 64-bit socket cookie, published as a string.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Cookie(pub u64);
+/// A 64-bit socket cookie, in decimal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema)]
+pub struct Cookie(#[schemars(with = "String", regex(pattern = "^[0-9]+$"))] pub u64);
 
 impl Serialize for Cookie {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
-    }
-}
-
-impl JsonSchema for Cookie {
-    fn schema_name() -> Cow<'static, str> {
-        "Cookie".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        schemars::json_schema!({
-            "type": "string",
-            "pattern": "^[0-9]+$",
-            "description": "A 64-bit socket cookie, in decimal"
-        })
     }
 }

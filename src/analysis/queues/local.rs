@@ -38,10 +38,7 @@ impl LocalReport {
             },
             Local::Unix(name) => {
                 // As ss shows it: the zero bytes of an abstract name as `@`.
-                let shown = name
-                    .iter()
-                    .map(|byte| if *byte == 0 { b'@' } else { *byte });
-                let path = String::from_utf8_lossy(&shown.collect::<Vec<u8>>()).into_owned();
+                let path = String::from_utf8_lossy(name).replace('\0', "@");
                 LocalReport::Unix { path }
             }
         }

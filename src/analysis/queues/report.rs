@@ -1,18 +1,16 @@
 //! Snapshots to a report of listeners.
 
-use std::{cmp::Reverse, time::Duration};
+use std::cmp::Reverse;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    ListenerReport, LocalReport, Selection, State,
-    findings::findings,
-    incomplete::unknown,
-    join::{Earlier, Join},
+    ListenerReport, LocalReport, Selection, State, findings::findings, incomplete::unknown,
+    join::Join,
 };
 use crate::{
-    analysis::{Finding, Report, incomplete::unfound},
+    analysis::{Finding, Previous, Report, incomplete::unfound, of_netns},
     model::{Incomplete, Snapshot},
 };
 
@@ -47,18 +45,10 @@ impl Report for QueueReport {
 }
 
 /// Compares listeners with their limits and, for changes, with the previous reading.
-pub fn report(
-    now: &Snapshot,
-    before: Option<(&Snapshot, Duration)>,
-    selection: &Selection,
-) -> QueueReport {
+pub fn report(now: &Snapshot, before: Previous<'_>, selection: &Selection) -> QueueReport {
     let mut listeners: Vec<ListenerReport> = Vec::new();
     for namespace in &now.namespaces {
-        let earlier = before.and_then(|(reading, elapsed)| {
-            let reading = reading.namespace(&namespace.netns)?;
-            Some(Earlier { reading, elapsed })
-        });
-        let join = Join::new(now, namespace, earlier.as_ref());
+        let join = Join::new(now, namespace, of_netns(before, namespace));
         let sockets = namespace.sockets().iter();
         let sockets = sockets.filter(|listener| selection.may_show(listener));
         listeners.extend(sockets.map(|listener| join.listener(listener)));
@@ -69,16 +59,11 @@ pub fn report(
     listeners.retain(|listener| selection.shows(listener));
     listeners.sort_by_cached_key(urgency);
     let namespaces = now.namespaces.iter();
-    let half_open = namespaces
-        .clone()
-        .filter_map(|namespace| namespace.half_open.as_ref());
+    let half_open = namespaces.clone().flat_map(|netns| &netns.half_open);
     let ages = half_open.map(|half_open| now.at.saturating_sub(half_open.at));
-    let incomplete = now.incomplete.iter().cloned();
+    let incomplete = now.incomplete.iter().cloned().chain(owners);
     let mut report = QueueReport {
-        incomplete: incomplete
-            .chain(owners)
-            .chain(unknown(now, &listeners))
-            .collect(),
+        incomplete: incomplete.chain(unknown(now, &listeners)).collect(),
         findings: Vec::new(),
         there: namespaces.map(|namespace| namespace.sockets().len()).sum(),
         syn_age_ms: ages.map(|age| age.as_millis() as u64).max(),

@@ -18,12 +18,10 @@ pub fn findings(report: &TimewaitReport) -> Vec<Finding> {
     findings
 }
 
-/// TIME_WAITs were lost since the previous reading; without one, some were lost before and the limit
-/// is reached now.
+/// Without a previous reading, losses count only while the limit is reached.
 fn overflow(report: &NamespaceReport) -> Option<Finding> {
-    let is_full = report
-        .limit
-        .is_some_and(|limit| report.count >= limit.into());
+    let limit = report.limit.map(u64::from);
+    let is_full = limit.is_some_and(|limit| report.count >= limit);
     let message = match report.overflows_delta {
         Some(lost @ 1..) => {
             format!("{lost} connections lost their TIME_WAIT since the previous reading")
@@ -44,10 +42,8 @@ fn overflow(report: &NamespaceReport) -> Option<Finding> {
 }
 
 fn near(report: &NamespaceReport) -> Option<Finding> {
-    let limit = report
-        .limit
-        .filter(|_| report.fill_ratio >= Some(NEAR_LIMIT))?;
-    let count = report.count;
+    report.fill_ratio.filter(|ratio| *ratio >= NEAR_LIMIT)?;
+    let (count, limit) = (report.count, report.limit?);
     let message = format!("{count} of {limit} buckets used (net.ipv4.tcp_max_tw_buckets)");
     let finding = TIMEWAIT_NEAR_LIMIT.of_netns(Warning, &report.netns, message);
     Some(about(finding, report))

@@ -81,9 +81,8 @@ impl<'a> Holders<'a> {
         for (key, tuple) in ports.flat_map(|ports| &ports.tuples) {
             let (address, port) = (key.destination, key.port);
             let oldest = tuple.sockets.inodes().first();
-            live.entry(Address { address, port })
-                .or_default()
-                .extend(oldest);
+            let inodes = live.entry(Address { address, port }).or_default();
+            inodes.extend(oldest);
         }
         for (to, inode) in &namespace.time_waits.live {
             live.insert(*to, vec![*inode]);
@@ -97,12 +96,8 @@ impl<'a> Holders<'a> {
 
     fn of(&self, inodes: &BTreeSet<u32>) -> Vec<Owner> {
         let owners = |inode| self.owners?.by_inode.get(inode);
-        inodes
-            .iter()
-            .filter_map(owners)
-            .flatten()
-            .cloned()
-            .collect()
+        let owners = inodes.iter().filter_map(owners);
+        owners.flatten().cloned().collect()
     }
 
     fn sockets_of(&self, flows: &[&Flow]) -> BTreeSet<u32> {

@@ -13,8 +13,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
-    /// The service: the destination where this host was the client, the listener where it was the
-    /// server.
+    /// The destination where this host was the client, the listener where it was the server.
     #[default]
     Service,
     /// The remote end: address and port of a service, or the address of a client.
@@ -29,8 +28,7 @@ pub enum By {
     Listener,
 }
 
-/// The group of a flow; `None` where it has no such value: a client's port, a connection that no
-/// listener accepted.
+/// `None` where a flow lacks it: a client's port, the listener of an opened connection.
 pub fn key(flow: &Flow, by: By, namespace: &Namespace<'_>) -> Option<String> {
     let written =
         |address, port: Option<u16>| port.map(|port| Address { address, port }.to_string());

@@ -1,6 +1,6 @@
 //! Snapshots to a report of timewait sockets.
 
-use std::{net::IpAddr, time::Duration};
+use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,14 +11,13 @@ use super::{
     group::{Holders, Name, groups, row, size},
 };
 use crate::{
-    analysis::{Finding, Report, Spread, change, incomplete::unfound},
+    analysis::{Finding, Previous, Report, Spread, change, incomplete::unfound},
     model::{Address, Families, Incomplete, Netns, NetnsSnapshot, Owners, Snapshot},
 };
 
 /// The width of a bar, and the time over which the drain is averaged.
 const TEN_SECONDS: usize = 10;
-/// The kernel's timers fire some seconds late, so more sockets are due than really end in the next
-/// second (kernel/time/timer.c).
+/// The kernel's timers fire some seconds late (kernel/time/timer.c).
 const LATE_SECONDS: usize = 1;
 
 /// Closed connections that the kernel keeps, the largest group first.
@@ -42,8 +41,7 @@ pub struct TimewaitReport {
     pub limit: Option<u32>,
     /// count ÷ limit.
     pub fill_ratio: Option<f64>,
-    /// Connections closed without a TIME_WAIT for lack of a bucket or of memory, since the namespace
-    /// was created (`TCPTimeWaitOverflow`).
+    /// Connections closed without a TIME_WAIT, for lack of a bucket or memory, since creation.
     pub overflows: Option<i128>,
     /// Change of `overflows` since the previous reading.
     pub overflows_delta: Option<i128>,
@@ -127,11 +125,7 @@ pub struct Selection {
 }
 
 /// Counts and groups timewait sockets and, for changes, compares with the previous reading.
-pub fn report(
-    now: &Snapshot,
-    before: Option<(&Snapshot, Duration)>,
-    selection: Selection,
-) -> TimewaitReport {
+pub fn report(now: &Snapshot, before: Previous<'_>, selection: Selection) -> TimewaitReport {
     let mut report = TimewaitReport {
         incomplete: now.incomplete.clone(),
         age_ms: now.walk_age().unwrap_or_default().as_millis() as u64,
@@ -144,14 +138,12 @@ pub fn report(
             Namespace::of(snapshot.namespace(&namespace.snapshot.netns)?)
         });
         let kept = namespace.kept();
-        report
-            .namespaces
-            .push(summary(namespace.snapshot, &kept, earlier.as_ref()));
+        let (earlier, owners) = (earlier.as_ref(), now.owners.as_ref());
+        let summary = summary(namespace.snapshot, &kept, earlier);
+        report.namespaces.push(summary);
         all.merge(&kept);
-        let owners = now.owners.as_ref();
-        report
-            .groups
-            .extend(rows(&namespace, earlier.as_ref(), owners, selection));
+        let groups = rows(&namespace, earlier, owners, selection);
+        report.groups.extend(groups);
         let fuller = report.fullest.into_iter().chain(fullest(&namespace));
         report.fullest = fuller.max_by(|a, b| a.ratio().total_cmp(&b.ratio()));
     }
@@ -210,6 +202,7 @@ fn unheld(now: &Snapshot, groups: &[GroupReport]) -> Option<Incomplete> {
 
 fn summary(now: &NetnsSnapshot, kept: &Kept, before: Option<&Namespace<'_>>) -> NamespaceReport {
     let (count, limit) = (kept.left.count(), now.settings.ports.tcp_max_tw_buckets);
+    let buckets = limit.filter(|limit| *limit > 0);
     let lost = |part: &NetnsSnapshot| part.counters.value("TcpExt", "TCPTimeWaitOverflow");
     let overflows = lost(now).zip(before.and_then(|before| lost(before.snapshot)));
     NamespaceReport {
@@ -217,9 +210,7 @@ fn summary(now: &NetnsSnapshot, kept: &Kept, before: Option<&Namespace<'_>>) -> 
         count,
         fin_wait_2: kept.fin_wait_2,
         limit,
-        fill_ratio: limit
-            .filter(|limit| *limit > 0)
-            .map(|limit| count as f64 / f64::from(limit)),
+        fill_ratio: buckets.map(|limit| count as f64 / f64::from(limit)),
         overflows: lost(now),
         overflows_delta: overflows.and_then(|(now, before)| change(before, now)),
     }

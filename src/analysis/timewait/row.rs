@@ -42,8 +42,7 @@ pub struct GroupReport {
     /// `count` over many samples (`--for`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sampled: Option<Spread>,
-    /// Processes that probably opened the connections: a timewait socket has no owner, so they can
-    /// only be inferred.
+    /// Processes that probably opened the connections; a timewait socket has no owner.
     pub likely_owners: Vec<Owner>,
     /// There is a listener or a live connection to infer owners from.
     #[serde(skip)]

@@ -62,10 +62,8 @@ fn near_limit(process: &ProcessReport, nr_open: Option<u64>) -> Option<Finding> 
 /// State and open descriptors now or, where that was worse, in one of many samples.
 fn worst(process: &ProcessReport, limit: u64) -> Option<(State, u64)> {
     let open = process.open?;
-    let peak = process
-        .sampled
-        .as_ref()
-        .map_or(open, |spread| spread.maximum);
+    let sampled = process.sampled.as_ref();
+    let peak = sampled.map_or(open, |spread| spread.maximum);
     match peak > open {
         true => Some((State::of(peak as f64 / limit.max(1) as f64, None), peak)),
         false => Some((process.state?, open)),

@@ -72,13 +72,20 @@ pub enum SetBy {
     Unknown,
 }
 
-/// `chain` is the process, its parent, and so on. `None` when the limits of the process are not
-/// known.
+/// `chain`: the process, its parent, and so on. `None` when the process's limits are not known.
 pub fn why(chain: &[Relative], nr_open: Option<u64>) -> Option<Why> {
     let first = chain.first()?;
     let limits = first.limits?;
-    let soft = Search::new(chain, Which::Soft, limits, nr_open).origin();
-    let hard = Search::new(chain, Which::Hard, limits, nr_open).origin();
+    let [soft, hard] = [Which::Soft, Which::Hard].map(|which| {
+        let limit = which.of(limits);
+        let search = Search {
+            chain,
+            which,
+            limit,
+            nr_open,
+        };
+        search.origin()
+    });
     Some(Why {
         change: change(&soft, first),
         soft,

@@ -10,7 +10,7 @@ pub enum Which {
 }
 
 impl Which {
-    fn of(self, limits: FdLimits) -> u64 {
+    pub fn of(self, limits: FdLimits) -> u64 {
         match self {
             Which::Soft => limits.soft,
             Which::Hard => limits.hard,
@@ -27,28 +27,13 @@ impl Which {
 
 /// Follows the ancestors that have the same limit.
 pub struct Search<'a> {
-    chain: &'a [Relative],
-    which: Which,
-    limit: u64,
-    nr_open: Option<u64>,
+    pub chain: &'a [Relative],
+    pub which: Which,
+    pub limit: u64,
+    pub nr_open: Option<u64>,
 }
 
-impl<'a> Search<'a> {
-    /// `limits` belong to the first process of the chain.
-    pub fn new(
-        chain: &'a [Relative],
-        which: Which,
-        limits: FdLimits,
-        nr_open: Option<u64>,
-    ) -> Self {
-        Search {
-            chain,
-            which,
-            limit: which.of(limits),
-            nr_open,
-        }
-    }
-
+impl Search<'_> {
     /// Ends at the first process whose limit a file sets, or that did not inherit it.
     pub fn origin(&self) -> Origin {
         let here = |at| self.configured(at).or_else(|| self.otherwise(at));

@@ -69,16 +69,12 @@ fn limit_words(queue: &AcceptQueue) -> String {
 }
 
 fn abandoned(queue: &AcceptQueue) -> String {
-    match queue.abandoned {
-        None | Some(0) => String::new(),
-        Some(gone) if gone == u64::from(queue.length) => {
-            format!("; all {gone} waiting were already abandoned by the client")
-        }
-        Some(gone) => format!(
-            "; {gone} of the {} waiting were already abandoned by the client",
-            queue.length
-        ),
-    }
+    let who = match (queue.abandoned, queue.length) {
+        (None | Some(0), _) => return String::new(),
+        (Some(gone), length) if gone == u64::from(length) => format!("all {gone}"),
+        (Some(gone), length) => format!("{gone} of the {length}"),
+    };
+    format!("; {who} waiting were already abandoned by the client")
 }
 
 fn raise_limit(finding: Finding, queue: &AcceptQueue) -> Finding {

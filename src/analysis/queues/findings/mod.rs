@@ -86,10 +86,8 @@ fn fullest<'a>(members: &Members<'a>) -> Option<&'a ListenerReport> {
 /// The SYN queue belongs to the endpoint, and each member reports it.
 fn syn_queue(members: &Members) -> Option<Finding> {
     let listener = members.first()?;
-    let queue = listener
-        .syn_queue
-        .as_ref()
-        .filter(|queue| queue.is_full())?;
+    let queue = listener.syn_queue.as_ref();
+    let queue = queue.filter(|queue| queue.is_full())?;
     let (length, limit) = (queue.length?, queue.limit?);
     let full = format!("SYN queue full, {length} of {limit}");
     let finding = if queue.drops() {
