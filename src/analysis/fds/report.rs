@@ -137,7 +137,12 @@ pub fn report(now: &Snapshot, before: Previous<'_>, selection: &Selection) -> Fd
         incomplete: [now.incomplete.clone(), unknown(now, &read.system, &shown)].concat(),
         findings: Vec::new(),
         there: read.processes.len(),
-        system: system(&read.system),
+        system: SystemReport {
+            open: read.system.open,
+            limit: read.system.limit,
+            used_ratio: ratio(read.system.open, read.system.limit),
+            nr_open,
+        },
         processes: shown.iter().map(process).collect(),
     };
     report.conclude();
@@ -161,15 +166,6 @@ fn by_process(snapshot: &Snapshot) -> HashMap<(u32, u64), Option<u64>> {
     let processes = snapshot.processes.iter().flat_map(|read| &read.processes);
     let known = |process: &ProcessFds| Some(((process.pid, process.began?), process.open));
     processes.filter_map(known).collect()
-}
-
-fn system(system: &SystemFds) -> SystemReport {
-    SystemReport {
-        open: system.open,
-        limit: system.limit,
-        used_ratio: ratio(system.open, system.limit),
-        nr_open: system.nr_open,
-    }
 }
 
 /// The selected processes, the one nearest to its limit first.

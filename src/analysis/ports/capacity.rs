@@ -16,9 +16,9 @@ pub struct Blocked {
     ports: PortSet,
     low: u16,
     /// Number of the other ports.
-    left: u64,
+    pub left: u64,
     /// Number of the other ports that connect(2) tries first.
-    left_for_connect: u64,
+    pub left_for_connect: u64,
 }
 
 impl Blocked {
@@ -49,14 +49,6 @@ impl Blocked {
     /// Number of these ports that are not blocked.
     pub fn outside(&self, ports: &PortSet) -> u64 {
         ports.count_outside(&self.ports) as u64
-    }
-
-    pub fn left(&self) -> u64 {
-        self.left
-    }
-
-    pub fn left_for_connect(&self) -> u64 {
-        self.left_for_connect
     }
 
     /// connect(2) tries every second port first, from the lowest on, and bind(2) the others.

@@ -47,7 +47,7 @@ pub fn choices(holders: &PortHolders, capacity: &Capacity) -> Vec<Choice> {
     let suspects = tuples.map(|tuple| Suspect::new(tuple, capacity, &shared));
     let suspects: Vec<Suspect> = suspects.collect();
     let bound: PortSet = suspects.iter().flat_map(|s| s.odd.iter()).collect();
-    let for_bind = capacity.blocked.left() - capacity.blocked.left_for_connect();
+    let for_bind = capacity.blocked.left - capacity.blocked.left_for_connect;
     // When its own ports are used up, bind(2) takes the ports of connect(2), too. Ports that mostly
     // belong to one tuple may be left from a peak.
     let most = suspects.iter().map(|s| s.odd.len()).max().unwrap_or(0);
@@ -93,7 +93,7 @@ impl Suspect {
         let is_own = |port: &u16| !shared.contains(*port) && !tuple.at_connect.contains(*port);
         let (even, mut odd): (PortSet, PortSet) =
             tuple.ports.iter().filter(is_own).partition(preferred);
-        let is_spent = nearly_all(of_connect, capacity.blocked.left_for_connect());
+        let is_spent = nearly_all(of_connect, capacity.blocked.left_for_connect);
         let is_unknown = is_spent && !odd.is_empty();
         if is_spent {
             odd = PortSet::default();

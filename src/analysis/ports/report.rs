@@ -176,7 +176,7 @@ fn summary(
     owners: Option<&Owners>,
 ) -> NamespaceReport {
     let capacity = &now.capacity;
-    let (left, likely) = (capacity.blocked.left(), taken.blocked.left());
+    let (left, likely) = (capacity.blocked.left, taken.blocked.left);
     let opens = before.and_then(|(earlier, elapsed)| {
         let opens = |snapshot: &NetnsSnapshot| snapshot.counters.value("Tcp", "ActiveOpens");
         let opened = change(opens(earlier.snapshot)?, opens(now.snapshot)?)?;

@@ -137,7 +137,11 @@ pub fn report(now: &Snapshot, before: Previous<'_>, selection: Selection) -> Tim
         let earlier = before.and_then(|(snapshot, _)| {
             Namespace::of(snapshot.namespace(&namespace.snapshot.netns)?)
         });
-        let kept = namespace.kept();
+        let mut kept = Kept::default();
+        namespace
+            .flows
+            .iter()
+            .for_each(|(_, flow)| kept.merge(flow));
         let (earlier, owners) = (earlier.as_ref(), now.owners.as_ref());
         let summary = summary(namespace.snapshot, &kept, earlier);
         report.namespaces.push(summary);
@@ -180,14 +184,6 @@ fn count(snapshot: &Snapshot) -> u64 {
     let parts = parts.filter_map(|namespace| namespace.time_waits.as_deref());
     let kept = parts.flat_map(|part| &part.flows);
     kept.map(|(_, kept)| kept.left.count()).sum()
-}
-
-impl Namespace<'_> {
-    fn kept(&self) -> Kept {
-        let mut all = Kept::default();
-        self.flows.iter().for_each(|(_, kept)| all.merge(kept));
-        all
-    }
 }
 
 /// Groups that have a listener or a live connection, but no owner of one was found.

@@ -9,12 +9,12 @@ fn blocked(range: std::ops::RangeInclusive<u16>) -> Blocked {
 #[test]
 fn connect_begins_at_the_low_end_and_has_the_odd_one() {
     let mut odd = blocked(101..=119);
-    assert_eq!((odd.left(), odd.left_for_connect()), (19, 10));
+    assert_eq!((odd.left, odd.left_for_connect), (19, 10));
     assert!(odd.is_for_connect(119) && !odd.is_for_connect(102));
     odd.add(&ports([102, 103, 104]));
-    assert_eq!((odd.left(), odd.left_for_connect()), (16, 9));
+    assert_eq!((odd.left, odd.left_for_connect), (16, 9));
     let even = blocked(100..=119);
-    assert_eq!((even.left(), even.left_for_connect()), (20, 10));
+    assert_eq!((even.left, even.left_for_connect), (20, 10));
 }
 
 fn is_reusable(limits: PortLimits, one: &Connection) -> bool {
