@@ -86,13 +86,14 @@ pub struct ProcessReport {
     pub soft_limit: Option<u64>,
     /// The value up to which the process may raise `soft_limit` itself.
     pub hard_limit: Option<u64>,
-    /// open ÷ the smaller of soft limit and `fs.nr_open`; `open` + 1 for a limit of 0.
+    /// open ÷ the smaller of soft limit and `fs.nr_open`: above 1 after the limit was lowered,
+    /// `open` + 1 for a limit of 0.
     pub used_ratio: Option<f64>,
     /// Change of `open` since the previous reading; `null` for a process that was not there then.
     pub delta: Option<i64>,
     /// `delta` as a rate.
     pub per_second: Option<f64>,
-    /// Time until the limit is reached at this rate; `null` when `open` does not grow.
+    /// Time until the limit is reached at this rate, 0 when it is reached; `null` without growth.
     pub full_in_seconds: Option<f64>,
     /// Effective user id.
     pub uid: Option<u32>,

@@ -176,7 +176,7 @@ pub struct SynQueue {
     /// The queue is full when it is longer than this, under the sysctls in force. With SYN cookies
     /// on, more SYNs are answered without an entry; with tcp_syncookies = 2 none has one: 0.
     pub limit: Option<u64>,
-    /// net.ipv4.tcp_syncookies: a full queue drops SYNs (0), sends cookies (1), or always does (2).
+    /// net.ipv4.tcp_syncookies: at a full queue SYNs are dropped (0) or get a cookie (1); 2: all do.
     pub cookies: Option<u32>,
 }
 

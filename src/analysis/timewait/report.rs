@@ -41,7 +41,8 @@ pub struct TimewaitReport {
     pub limit: Option<u32>,
     /// count ÷ limit.
     pub fill_ratio: Option<f64>,
-    /// Connections closed without a TIME_WAIT, for lack of a bucket or memory, since creation.
+    /// Connections closed without a TIME_WAIT since the namespace was created, for lack of a bucket or
+    /// of memory (`TCPTimeWaitOverflow`).
     pub overflows: Option<i128>,
     /// Change of `overflows` since the previous reading.
     pub overflows_delta: Option<i128>,
