@@ -5,7 +5,7 @@
 mod attempt;
 mod clock;
 mod collector;
-pub mod findings;
+mod findings;
 mod flow_key;
 mod history;
 mod latency;

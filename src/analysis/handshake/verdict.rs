@@ -118,7 +118,7 @@ impl Evidence {
         };
         let reason = match is_unknown {
             true => Some(findings::NOTHING_KEPT),
-            false => findings::reason(outcome, &self.attempt, self.is_timed()),
+            false => findings::reason_for(outcome, &self.attempt, self.is_timed()),
         };
         Verdict {
             outcome,

@@ -82,7 +82,10 @@ fn refusals_are_a_warning_from_one_in_twenty_on() {
     let found = findings(&all, &[]);
     assert_eq!(ids(&found), [("handshakes_refused", Severity::Warning)]);
     assert_eq!(found[0].subject, "10.0.0.2:80");
-    assert_eq!(found[0].message, "refused 1 of 20 handshakes");
+    assert_eq!(
+        found[0].message,
+        "refused 1 of 20 handshakes (nobody listens there, or a firewall rejects it)"
+    );
     assert!(found[0].inferred, "a firewall may have rejected it");
     all.push(established());
     let found = findings(&all, &[]);
@@ -135,7 +138,7 @@ fn a_retransmitted_syn_makes_a_handshake_slow() {
     assert_eq!(ids(&found), [("handshakes_slow", Severity::Warning)]);
     assert_eq!(
         found[0].cause.as_deref(),
-        Some("a SYN before, or its answer, was lost")
+        Some("an earlier SYN, or its answer, was lost")
     );
     assert_eq!(found[0].next, ["sockdiag trace --slow 1s :80"]);
 }
