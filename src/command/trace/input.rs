@@ -1,4 +1,4 @@
-//! Standard input, as long as nobody wants to stop.
+//! Standard input that ends when the trace is stopped.
 
 use std::{
     io::{self, Read, stdin},
@@ -10,9 +10,8 @@ use rustix::{
     io::Errno,
 };
 
-/// Standard input, which ends when it is time to stop.
 pub struct Input {
-    /// Becomes readable when it is.
+    /// Becomes readable when the trace is to end.
     pub stop: OwnedFd,
 }
 

@@ -11,14 +11,11 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
-use clap::{Args, ValueHint};
+use clap::{ArgAction, Args, ValueHint};
 use sockdiag::{
     Error,
     analysis::handshake::TraceReport,
-    model::{
-        Filter,
-        filter::{End, FilterError},
-    },
+    model::{Filter, filter::End},
     source::{Kernel, drop_privileges, interfaces},
     trace::{LiveOptions, Options, Trace},
 };
@@ -30,6 +27,9 @@ use super::{
 use input::Input;
 use reporter::Reporter;
 
+/// The file name that stands for standard input or output.
+const STDIN: &str = "-";
+
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -40,7 +40,7 @@ Examples:
   sockdiag trace --close dst 10.0.0.0/8      also who closed each connection, and when
   tcpdump -w - -i eth0 tcp | sockdiag trace --read -
 
-Outcomes: established; refused (RST to the SYN); no reply (no answer, and the client has given up); \
+Outcomes: established; refused (RST to the SYN); no reply (no answer until the client gave up); \
 SYN-ACK unanswered; ACK dropped (the SYN-ACK was retransmitted after the ACK, as when the accept \
 queue is full); reset by client or server (before it sent anything); simultaneous open; \
 self-connect; incomplete (the capture ended first).
@@ -84,9 +84,9 @@ pub struct TraceArgs {
     /// Show sequence numbers, TCP options and retransmission times
     #[arg(short, long)]
     verbose: bool,
-    /// Omit the summary
-    #[arg(short, long, conflicts_with_all = ["verbose", "summary"])]
-    quiet: bool,
+    /// Omit the summary; -qq is the same
+    #[arg(short, long, action = ArgAction::Count, conflicts_with_all = ["verbose", "summary"])]
+    quiet: u8,
     /// Stop after this long
     #[arg(long = "for", value_name = "DURATION", value_parser = duration, conflicts_with = "read")]
     limit: Option<Duration>,
@@ -118,11 +118,13 @@ impl Subcommand for TraceArgs {
         let filter = self.condition()?;
         let mut reporter = Reporter::new(&self)?;
         let waiter = Waiter::new(false).context("watching for signals")?;
-        let stop = || waiter.stop_signal().try_clone_to_owned();
-        let stop = || stop().context("watching for signals");
+        let stop = || {
+            let signal = waiter.stop_signal().try_clone_to_owned();
+            signal.context("watching for signals")
+        };
         let options = self.options(filter, stop()?);
-        let mut trace = match self.read.as_deref() {
-            Some(path) if path == Path::new("-") => {
+        let mut trace = match &self.read {
+            Some(path) if path.as_os_str() == STDIN => {
                 Trace::reader("standard input", Input { stop: stop()? }, options)?
             }
             Some(path) => Trace::file(path, options)?,
@@ -147,8 +149,8 @@ impl TraceArgs {
             all.push(Filter::port_is_one_of(End::Local, &self.port));
         }
         if !self.host.is_empty() {
-            let hosts = self.host.iter().map(|host| either_end(host));
-            all.push(Filter::Any(hosts.collect::<anyhow::Result<_>>()?));
+            let hosts: anyhow::Result<_> = self.host.iter().map(either_end).collect();
+            all.push(Filter::Any(hosts?));
         }
         Ok(Filter::All(all))
     }
@@ -166,7 +168,7 @@ impl TraceArgs {
         }
     }
 
-    /// A trace stays in one namespace, so the whole process moves there.
+    /// Moves the process into the network namespace: a trace captures in one.
     fn live(&self, options: Options) -> anyhow::Result<Trace> {
         let kernel = Kernel::with_proc_root(&self.place.proc_root);
         match self.place.netns.as_deref() {
@@ -186,12 +188,12 @@ impl TraceArgs {
         Trace::live(live, options).map_err(with_way_out)
     }
 
-    /// Reports what ends, as soon as it is known where packets come one by one.
+    /// Flushes after each step, except for a file, which is not waited for.
     fn report(&self, trace: &mut Trace, reporter: &mut Reporter) -> anyhow::Result<()> {
         let is_file = self
             .read
-            .as_deref()
-            .is_some_and(|path| path != Path::new("-"));
+            .as_ref()
+            .is_some_and(|path| path.as_os_str() != STDIN);
         while trace.step()? {
             for report in trace.reports() {
                 reporter.report(&report)?;
@@ -211,9 +213,13 @@ impl TraceArgs {
         Ok(())
     }
 
-    /// What only shows when flags are seen together.
+    /// Rules between flags that clap cannot express.
     fn check(&self) -> anyhow::Result<()> {
-        if self.write.as_deref() == Some(Path::new("-")) {
+        if self
+            .write
+            .as_ref()
+            .is_some_and(|path| path.as_os_str() == STDIN)
+        {
             return Err(usage(
                 "--write -: standard output has the report; name a file",
             ));
@@ -221,20 +227,20 @@ impl TraceArgs {
         let is_elsewhere = self.place.netns.is_some() || self.place.proc_root != Path::new("/proc");
         if self.read.is_some() && is_elsewhere {
             return Err(usage(
-                "--netns and --proc-root: a file that is read belongs to no host",
+                "--netns and --proc-root do not apply to --read: a capture file belongs to no host",
             ));
         }
         // Writing to the file that is read would empty it first.
-        let id = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
-        let files = self
-            .write
-            .as_deref()
-            .and_then(id)
-            .zip(self.read.as_deref().and_then(id));
-        if files.is_some_and(|(write, read)| write == read) {
-            return Err(usage("--write names the file that --read reads"));
+        let id = |path: &Option<PathBuf>| {
+            let file = fs::metadata(path.as_ref()?).ok()?;
+            Some((file.dev(), file.ino()))
+        };
+        match id(&self.write) {
+            Some(written) if id(&self.read) == Some(written) => {
+                Err(usage("--write names the file that --read reads"))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -243,40 +249,35 @@ fn port(text: &str) -> Result<u16, String> {
     port.ok_or_else(|| "the port must be a number from 1 to 65535".to_owned())
 }
 
-fn either_end(host: &str) -> anyhow::Result<Filter> {
-    let wrong = || {
+fn either_end(host: &String) -> anyhow::Result<Filter> {
+    let filter = Filter::parse_connection(&format!("src {host} or dst {host}")).ok();
+    let filter = filter.filter(|_| !host.contains(char::is_whitespace));
+    filter.ok_or_else(|| {
         usage(format!(
-            "--host {host}: an address, as 10.0.0.1 or 10.0.0.0/8; names are not looked up"
+            "--host {host}: not an address such as 10.0.0.1 or 10.0.0.0/8; names are not resolved"
         ))
-    };
-    if host.contains(char::is_whitespace) {
-        return Err(wrong());
-    }
-    let either = format!("src {host} or dst {host}");
-    Filter::parse_connection(&either).map_err(|_| wrong())
+    })
 }
 
 fn parsed(text: &str) -> anyhow::Result<Filter> {
-    let wrong = |error: FilterError| match Path::new(text).is_file() {
-        true => usage(format!("{text}: a file is read with --read {text}")),
+    Filter::parse_connection(text).map_err(|error| match Path::new(text).is_file() {
+        true => usage(format!("{text}: a capture file is read with --read {text}")),
         false => usage(format!("in the filter: {error}")),
-    };
-    Filter::parse_connection(text).map_err(wrong)
+    })
 }
 
-/// Adds the remedy where packets may not be captured.
+/// Adds the remedy where packets may not be captured, and the names of the interfaces where one
+/// does not exist.
 fn with_way_out(error: Error) -> anyhow::Error {
     let is_refused = error.io().kind() == io::ErrorKind::PermissionDenied;
     match error {
         Error::Capture { .. } if is_refused => {
-            let program = std::env::current_exe().ok();
-            let program = program
-                .as_deref()
-                .map_or("sockdiag".into(), |path| path.to_string_lossy());
+            let program = std::env::current_exe().unwrap_or("sockdiag".into());
             anyhow!(
-                "{:#}; it needs CAP_NET_RAW: use sudo, or once: sudo setcap cap_net_raw+ep {program}; \
+                "{:#}; it needs CAP_NET_RAW: use sudo, or once: sudo setcap cap_net_raw+ep {}; \
                  a capture file needs nothing: sockdiag trace --read FILE",
-                anyhow!(error)
+                anyhow!(error),
+                program.display()
             )
         }
         Error::Interface { .. } => {

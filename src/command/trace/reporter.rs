@@ -25,7 +25,7 @@ pub struct Reporter {
 impl Reporter {
     pub fn new(args: &TraceArgs) -> anyhow::Result<Self> {
         let settings = Settings {
-            quiet: args.quiet.into(),
+            quiet: args.quiet,
             verbose: args.verbose,
             ..args.format.settings()?
         };
@@ -33,23 +33,27 @@ impl Reporter {
             return Err(usage("-o prom is for a summary: add --summary"));
         }
         if settings.format == Format::Csv && args.summary {
-            return Err(usage(
-                "-o csv has a line for each handshake, and no summary",
-            ));
+            return Err(usage("-o csv has no summary: omit --summary"));
         }
         let sink = Sink::of_lines(&settings, this_host()?, shown(args.close));
         Ok(Reporter {
             sink: sink.map_err(no_such_column)?,
             summary_only: args.summary,
-            quiet: args.quiet,
+            quiet: args.quiet > 0,
             is_watched: stdout().is_terminal(),
         })
     }
 
-    /// Explains the silence before the first packet, and writes the head of the table.
+    /// Writes the header of the table and, on a terminal, what is captured and for how long.
     pub fn begin(&mut self, args: &TraceArgs) -> anyhow::Result<()> {
         if stderr().is_terminal() {
-            writeln!(stderr(), "{}", announcement(args))?;
+            let place = match &args.interface[..] {
+                [] => "all interfaces".to_owned(),
+                names => names.join(", "),
+            };
+            let limit = args.limit.map(|limit| format!("for {limit:?}"));
+            let limit = limit.as_deref().unwrap_or("until Ctrl-C");
+            writeln!(stderr(), "capturing on {place} {limit}")?;
         }
         if self.summary_only {
             return Ok(());
@@ -70,33 +74,18 @@ impl Reporter {
         written.context("writing the report")
     }
 
-    /// Shows how many handshakes wait for an answer, on a terminal.
+    /// Shows on a terminal: `3 without an answer, the longest for 12s: 10.0.0.5:5432`.
     pub fn status(&mut self, waiting: &Waiting) -> anyhow::Result<()> {
-        let line = overdue(waiting).unwrap_or_default();
-        self.sink.status(&line).context("writing the report")
+        let count = waiting.count;
+        let line = waiting.longest.map(|(server, longest)| {
+            let longest = text::duration(longest / 1_000_000);
+            format!("{count} without an answer, the longest for {longest}: {server}")
+        });
+        let written = self.sink.status(line.as_deref().unwrap_or_default());
+        written.context("writing the report")
     }
 
     pub fn flush(&mut self) -> anyhow::Result<()> {
         self.sink.flush().context("writing the report")
     }
-}
-
-fn announcement(args: &TraceArgs) -> String {
-    let place = match &args.interface[..] {
-        [] => "all devices".to_owned(),
-        names => names.join(", "),
-    };
-    match args.limit {
-        Some(limit) => format!("capturing on {place} for {limit:?}"),
-        None => format!("capturing on {place} until Ctrl-C"),
-    }
-}
-
-/// `3 without an answer, the longest for 12s: 10.0.0.5:5432`
-fn overdue(waiting: &Waiting) -> Option<String> {
-    let (server, longest) = waiting.longest?;
-    let (count, longest) = (waiting.count, text::duration(longest / 1_000_000));
-    Some(format!(
-        "{count} without an answer, the longest for {longest}: {server}"
-    ))
 }
