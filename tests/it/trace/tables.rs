@@ -90,9 +90,32 @@ fn columns_are_chosen_by_name_and_listed_on_request() {
 }
 
 #[test]
+fn findings_precede_the_summary_and_name_each_failure_once() {
+    let tree = Tree::new();
+    let file = refused_handshakes_file(&tree, 3);
+    let summary = text(&["trace", "--read", &file, "--summary"]);
+    let mut lines = summary.lines();
+    assert_eq!(
+        lines.next(),
+        Some(
+            "warning: 10.7.0.1:8080: refused 3 of 3 handshakes (nobody listens there, or a \
+             firewall rejects it); next: sockdiag trace --failed :8080"
+        )
+    );
+    assert!(
+        lines
+            .next()
+            .is_some_and(|line| line.contains(" packets in "))
+    );
+    assert_eq!(summary.matches("firewall").count(), 1, "{summary}");
+}
+
+#[test]
 fn quiet_leaves_out_the_summary() {
     let tree = Tree::new();
     let file = refused_handshakes_file(&tree, 1);
-    let lines = text(&["trace", "--read", &file, "-q", "-n", "--no-header"]);
-    assert_eq!(lines.lines().count(), 1, "{lines}");
+    for quiet in ["-q", "-qq"] {
+        let lines = text(&["trace", "--read", &file, quiet, "-n", "--no-header"]);
+        assert_eq!(lines.lines().count(), 1, "{lines}");
+    }
 }

@@ -1,4 +1,4 @@
-//! What stands in its columns.
+//! The cells of its columns.
 
 use jiff::{Timestamp, tz::TimeZone};
 use sockdiag::{
@@ -20,23 +20,12 @@ pub fn started(row: &Event, _: &View) -> Cell {
     Cell::name(shown.to_string(), written)
 }
 
-fn end(address: Address) -> Cell {
-    Cell::text(address.to_string())
-}
-
-pub fn client(row: &Event, _: &View) -> Cell {
+/// The client and the server.
+pub fn ends(row: &Event) -> Option<(Address, Address)> {
     match row {
-        Event::Handshake(handshake) => end(handshake.client),
-        Event::Close(close) => end(close.client),
-        Event::Summary(_) => Value::Missing.into(),
-    }
-}
-
-pub fn server(row: &Event, _: &View) -> Cell {
-    match row {
-        Event::Handshake(handshake) => end(handshake.server),
-        Event::Close(close) => end(close.server),
-        Event::Summary(_) => Value::Missing.into(),
+        Event::Handshake(handshake) => Some((handshake.client, handshake.server)),
+        Event::Close(close) => Some((close.client, close.server)),
+        Event::Summary(_) => None,
     }
 }
 
@@ -58,9 +47,9 @@ pub fn outcome(row: &Event, _: &View) -> Cell {
     }
 }
 
-/// A word of an enum as JSON has it.
-pub fn key(word: &impl serde::Serialize) -> String {
-    let json = serde_json::to_value(word).ok();
+/// The JSON name of an enum's variant.
+pub fn key(variant: &impl serde::Serialize) -> String {
+    let json = serde_json::to_value(variant).ok();
     let text = json.as_ref().and_then(|json| json.as_str());
     text.unwrap_or_default().to_owned()
 }
@@ -76,23 +65,25 @@ fn ending(close: &Close) -> (&'static str, &'static str) {
     }
 }
 
-/// A value that only a handshake has.
-fn of(row: &Event, cell: impl FnOnce(&Handshake) -> Cell) -> Cell {
+pub fn handshake(row: &Event) -> Option<&Handshake> {
     match row {
-        Event::Handshake(handshake) => cell(handshake),
-        Event::Close(_) | Event::Summary(_) => Value::Missing.into(),
+        Event::Handshake(handshake) => Some(handshake),
+        Event::Close(_) | Event::Summary(_) => None,
     }
 }
 
-/// A value that only an end has.
-fn of_end(row: &Event, cell: impl FnOnce(&Close) -> Cell) -> Cell {
+pub fn close(row: &Event) -> Option<&Close> {
     match row {
-        Event::Close(close) => cell(close),
-        Event::Handshake(_) | Event::Summary(_) => Value::Missing.into(),
+        Event::Close(close) => Some(close),
+        Event::Handshake(_) | Event::Summary(_) => None,
     }
 }
 
-fn latency(milliseconds: Option<f64>) -> Cell {
+pub fn name(value: Option<impl ToString>) -> Cell {
+    value.map_or(Value::Missing.into(), |value| Cell::text(value.to_string()))
+}
+
+pub fn latency(milliseconds: Option<f64>) -> Cell {
     let value = milliseconds.map(|number| Value::Both {
         shown: text::latency(number),
         raw: number.to_string(),
@@ -101,97 +92,35 @@ fn latency(milliseconds: Option<f64>) -> Cell {
     value.unwrap_or(Value::Missing).into()
 }
 
-pub fn syn_to_syn_ack(row: &Event, _: &View) -> Cell {
-    of(row, |handshake| latency(handshake.syn_to_syn_ack_ms))
-}
-
-pub fn syn_ack_to_ack(row: &Event, _: &View) -> Cell {
-    of(row, |handshake| latency(handshake.syn_ack_to_ack_ms))
-}
-
-pub fn total(row: &Event, _: &View) -> Cell {
-    of(row, |handshake| latency(handshake.total_ms))
-}
-
-pub fn host(row: &Event, _: &View) -> Cell {
-    of(row, |handshake| latency(handshake.host_ms))
-}
-
-pub fn network(row: &Event, _: &View) -> Cell {
-    of(row, |handshake| latency(handshake.network_ms))
-}
-
-pub fn reused_after(row: &Event, _: &View) -> Cell {
-    of(row, |handshake| latency(handshake.reused_after_ms))
-}
-
-pub fn lived(row: &Event, _: &View) -> Cell {
-    of_end(row, |close| latency(close.lived_ms))
-}
-
-pub fn half_closed(row: &Event, _: &View) -> Cell {
-    of_end(row, |close| latency(close.half_closed_ms))
-}
-
 pub fn retransmits(row: &Event, _: &View) -> Cell {
-    of(row, |handshake| {
-        let (syns, answers) = (handshake.syn_retransmits, handshake.syn_ack_retransmits);
-        let shown = match (syns, answers) {
-            (0, 0) => {
-                return Cell::from(Value::Both {
-                    shown: text::MISSING.to_owned(),
-                    raw: "0+0".to_owned(),
-                    rank: Some(0.0),
-                });
-            }
-            (syns, 0) => format!("{syns} SYN"),
-            (0, answers) => format!("{answers} SYN-ACK"),
-            (syns, answers) => format!("{syns} SYN {answers} SYN-ACK"),
-        };
-        let both = Value::Both {
-            shown,
-            raw: format!("{syns}+{answers}"),
-            rank: Some(f64::from(syns) + f64::from(answers)),
-        };
-        Cell::from(both).tone(Tone::Warning)
-    })
+    let Some(handshake) = handshake(row) else {
+        return Value::Missing.into();
+    };
+    let (syns, answers) = (handshake.syn_retransmits, handshake.syn_ack_retransmits);
+    let (shown, tone) = match (syns, answers) {
+        (0, 0) => (text::MISSING.to_owned(), Tone::Plain),
+        (_, 0) => (format!("{syns} SYN"), Tone::Warning),
+        (0, _) => (format!("{answers} SYN-ACK"), Tone::Warning),
+        _ => (format!("{syns} SYN {answers} SYN-ACK"), Tone::Warning),
+    };
+    let value = Value::Both {
+        shown,
+        raw: format!("{syns}+{answers}"),
+        rank: Some(f64::from(syns) + f64::from(answers)),
+    };
+    Cell::from(value).tone(tone)
 }
 
-pub fn syn_retransmits(row: &Event, _: &View) -> Cell {
-    of(row, |handshake| {
-        Cell::count(Some(handshake.syn_retransmits))
-    })
-}
-
-pub fn syn_ack_retransmits(row: &Event, _: &View) -> Cell {
-    of(row, |handshake| {
-        Cell::count(Some(handshake.syn_ack_retransmits))
-    })
-}
-
-pub fn queue_length(row: &Event, _: &View) -> Cell {
-    let length = |queue: QueueSample| queue.length;
-    of(row, |handshake| {
-        Cell::count(handshake.listener_queue.map(length))
-    })
-}
-
-pub fn queue_limit(row: &Event, _: &View) -> Cell {
-    let limit = |queue: QueueSample| queue.limit;
-    of(row, |handshake| {
-        Cell::count(handshake.listener_queue.map(limit))
-    })
+pub fn sample(row: &Event) -> Option<QueueSample> {
+    handshake(row)?.listener_queue
 }
 
 pub fn queue(row: &Event, _: &View) -> Cell {
-    of(row, |handshake| {
-        let sample = handshake.listener_queue;
-        sample.map_or(Value::Missing.into(), |sample| filled(&sample))
-    })
+    sample(row).map_or(Value::Missing.into(), filled)
 }
 
 /// `12/128`, `129/128 full`.
-pub fn filled(sample: &QueueSample) -> Cell {
+pub fn filled(sample: QueueSample) -> Cell {
     let raw = format!("{}/{}", sample.length, sample.limit);
     match sample.is_full() {
         true => Cell::name(format!("{raw} full"), raw).tone(Tone::Bad),
@@ -200,30 +129,17 @@ pub fn filled(sample: &QueueSample) -> Cell {
 }
 
 pub fn interface(row: &Event, _: &View) -> Cell {
-    let name = match row {
-        Event::Handshake(handshake) => &handshake.interface,
-        Event::Close(close) => &close.interface,
-        Event::Summary(_) => &None,
+    let interface = match row {
+        Event::Handshake(handshake) => handshake.interface.as_deref(),
+        Event::Close(close) => close.interface.as_deref(),
+        Event::Summary(_) => None,
     };
-    let cell = name.as_deref().map(Cell::text);
-    cell.unwrap_or(Value::Missing.into())
-}
-
-pub fn vlan(row: &Event, _: &View) -> Cell {
-    of(row, |handshake| Cell::count(handshake.vlan))
-}
-
-pub fn captured_on(row: &Event, _: &View) -> Cell {
-    of(row, |handshake| {
-        let place = handshake.captured_on.as_ref();
-        place.map_or(Value::Missing.into(), |place| Cell::text(key(place)))
-    })
+    name(interface)
 }
 
 pub fn confirmed(row: &Event, _: &View) -> Cell {
-    of(row, |handshake| {
-        Cell::word(if handshake.confirmed { "yes" } else { "no" })
-    })
+    let word = |handshake: &Handshake| if handshake.confirmed { "yes" } else { "no" };
+    handshake(row).map_or(Value::Missing.into(), |row| Cell::word(word(row)))
 }
 
 pub fn packet(row: &Event, _: &View) -> Cell {
@@ -234,33 +150,29 @@ pub fn packet(row: &Event, _: &View) -> Cell {
     })
 }
 
+/// The reason, the remarks and how soon the ports were reused.
 pub fn note(row: &Event, _: &View) -> Cell {
-    of(row, |handshake| {
-        let said = noted(handshake);
-        said.map_or(Value::Missing.into(), Cell::text)
-    })
-}
-
-/// Why it failed, and what else must be known.
-pub fn noted(handshake: &Handshake) -> Option<String> {
+    let Some(handshake) = handshake(row) else {
+        return Value::Missing.into();
+    };
     let reason = handshake.reason.map(|reason| reason.text).into_iter();
-    let remarks = handshake.remarks.iter().map(|remark| said(*remark));
+    let remarks = handshake.remarks.iter().map(|remark| wording(*remark));
     let mut all: Vec<String> = reason.chain(remarks).map(str::to_owned).collect();
     if let Some(after) = handshake.reused_after_ms {
-        all.push(format!("ports used again after {}", text::latency(after)));
+        all.push(format!("ports reused after {}", text::latency(after)));
     }
-    (!all.is_empty()).then(|| all.join("; "))
+    name((!all.is_empty()).then(|| all.join("; ")))
 }
 
-fn said(remark: Remark) -> &'static str {
+fn wording(remark: Remark) -> &'static str {
     match remark {
-        Remark::BegunBefore => "SYN not seen",
+        Remark::BegunBefore => "SYN not captured",
         Remark::EndedEarly => "the capture ended first",
-        Remark::LossPossible => "packets were lost meanwhile",
+        Remark::LossPossible => "the capture dropped packets meanwhile",
         Remark::ClockStepped => "the clock was set meanwhile",
         Remark::ChallengeAck => "the server still had an old connection",
-        Remark::SynAckNotRepeated => "SYN-ACK sent once only: perhaps a SYN cookie",
-        Remark::ServerSequenceChanged => "SYN-ACKs with different numbers",
-        Remark::Evicted => "not waited for: too many at once",
+        Remark::SynAckNotRepeated => "SYN-ACK not retransmitted: perhaps a SYN cookie",
+        Remark::ServerSequenceChanged => "SYN-ACKs with different sequence numbers",
+        Remark::Evicted => "judged early: too many unfinished handshakes",
     }
 }

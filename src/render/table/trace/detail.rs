@@ -1,76 +1,62 @@
-//! What `-v` tells under a handshake.
+//! What `-v` shows under a handshake.
 
 use sockdiag::analysis::handshake::{FastOpen, Handshake, Offer};
 
 use crate::render::text;
 
-/// Lines about options, numbers and times.
 pub fn detail(handshake: &Handshake) -> Vec<String> {
-    let options = &handshake.options;
-    let mut lines = vec![legs(handshake)];
-    lines.extend(
-        options
-            .client
-            .map(|offer| format!("client: {}", offered(&offer))),
-    );
-    lines.extend(
-        options
-            .server
-            .map(|offer| format!("server: {}", offered(&offer))),
-    );
-    lines.extend(again("SYN", &handshake.syn_after_ms));
-    lines.extend(again("SYN-ACK", &handshake.syn_ack_after_ms));
-    if let Some(bytes) = handshake.fast_open_bytes {
-        lines.push(format!(
-            "fast open: {bytes} bytes of the SYN's data were taken"
-        ));
-    }
-    lines
+    let offered = |side: &str, offer: Option<Offer>| Some(format!("{side}: {}", options(&offer?)));
+    let fast_open = |bytes| format!("fast open: the server accepted {bytes} bytes in the SYN");
+    let more = [
+        offered("client", handshake.options.client),
+        offered("server", handshake.options.server),
+        retransmitted("SYN", &handshake.syn_after_ms),
+        retransmitted("SYN-ACK", &handshake.syn_ack_after_ms),
+        handshake.fast_open_bytes.map(fast_open),
+    ];
+    let first = std::iter::once(sequence_numbers(handshake));
+    first.chain(more.into_iter().flatten()).collect()
 }
 
 /// `SYN seq 1 → SYN-ACK seq 2 ack 2 → ACK seq 2 ack 3`
-fn legs(handshake: &Handshake) -> String {
+fn sequence_numbers(handshake: &Handshake) -> String {
     let sequence = handshake.sequence;
     let next = |number: u32| number.wrapping_add(1);
-    let mut legs = Vec::new();
-    legs.extend(sequence.client_isn.map(|own| format!("SYN seq {own}")));
+    let mut segments = Vec::new();
+    segments.extend(sequence.client_isn.map(|own| format!("SYN seq {own}")));
     if let Some((own, peer)) = sequence.server_isn.zip(sequence.client_isn) {
-        legs.push(format!("SYN-ACK seq {own} ack {}", next(peer)));
+        segments.push(format!("SYN-ACK seq {own} ack {}", next(peer)));
         if handshake.syn_ack_to_ack_ms.is_some() || handshake.confirmed {
-            legs.push(format!("ACK seq {} ack {}", next(peer), next(own)));
+            segments.push(format!("ACK seq {} ack {}", next(peer), next(own)));
         }
     }
-    legs.join(" → ")
+    segments.join(" → ")
 }
 
-fn offered(offer: &Offer) -> String {
-    let mut parts = Vec::new();
-    parts.extend(offer.mss.map(|mss| format!("mss {mss}")));
-    parts.extend(offer.window_scale.map(|scale| format!("wscale {scale}")));
-    let words = [
-        (offer.sack, "sack"),
-        (offer.timestamps, "timestamps"),
-        (offer.ecn, "ecn"),
-        (offer.mptcp, "mptcp"),
-        (
-            offer.fast_open == Some(FastOpen::CookieRequested),
-            "fast open cookie wanted",
-        ),
-        (
-            offer.fast_open == Some(FastOpen::Cookie),
-            "fast open cookie",
-        ),
-        (offer.cut, "more options cut off"),
+fn options(offer: &Offer) -> String {
+    let flag = |is_set: bool, word: &str| is_set.then(|| word.to_owned());
+    let fast_open = offer.fast_open.map(|option| match option {
+        FastOpen::CookieRequested => "fast open cookie requested".to_owned(),
+        FastOpen::Cookie => "fast open cookie".to_owned(),
+    });
+    let all = [
+        offer.mss.map(|mss| format!("mss {mss}")),
+        offer.window_scale.map(|scale| format!("wscale {scale}")),
+        flag(offer.sack, "sack"),
+        flag(offer.timestamps, "timestamps"),
+        flag(offer.ecn, "ecn"),
+        flag(offer.mptcp, "mptcp"),
+        fast_open,
+        flag(offer.cut, "more options cut off"),
     ];
-    let said = words.iter().filter(|(holds, _)| *holds);
-    parts.extend(said.map(|(_, word)| (*word).to_owned()));
-    match parts.is_empty() {
+    let all: Vec<String> = all.into_iter().flatten().collect();
+    match all.is_empty() {
         true => "no options".to_owned(),
-        false => parts.join(", "),
+        false => all.join(", "),
     }
 }
 
-fn again(what: &str, times: &[f64]) -> Option<String> {
+fn retransmitted(what: &str, times: &[f64]) -> Option<String> {
     let times: Vec<String> = times.iter().map(|time| text::latency(*time)).collect();
-    (!times.is_empty()).then(|| format!("{what} again after {}", times.join(", ")))
+    (!times.is_empty()).then(|| format!("{what} retransmitted after {}", times.join(", ")))
 }

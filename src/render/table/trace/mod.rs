@@ -17,7 +17,7 @@ use columns::{COLUMNS, NARROWER, TWO_IN_ONE, USUAL};
 impl Tabular for TraceReport {
     type Row = Event;
 
-    const COLUMNS: &'static [Column<Event>] = COLUMNS;
+    const COLUMNS: &'static [Column<Event>] = &COLUMNS;
 
     const NARROWER: &'static [Narrower] = NARROWER;
 
@@ -28,14 +28,14 @@ impl Tabular for TraceReport {
 
     fn notes(&self, view: &View) -> Vec<String> {
         match &self.event {
-            Event::Summary(told) => summary::summary(told, view.width),
+            Event::Summary(summary) => summary::lines(summary, view.width),
             Event::Handshake(_) | Event::Close(_) => Vec::new(),
         }
     }
 
     fn write_metrics(&self, out: &mut dyn io::Write) -> io::Result<()> {
         match &self.event {
-            Event::Summary(told) => metrics::write(told, out),
+            Event::Summary(summary) => metrics::write(summary, out),
             Event::Handshake(_) | Event::Close(_) => Ok(()),
         }
     }
@@ -50,10 +50,7 @@ impl Streamed for TraceReport {
         Some("note")
     }
 
-    fn details(line: &Event) -> Vec<String> {
-        match line {
-            Event::Handshake(handshake) => detail::detail(handshake),
-            Event::Close(_) | Event::Summary(_) => Vec::new(),
-        }
+    fn details(row: &Event) -> Vec<String> {
+        cells::handshake(row).map_or(Vec::new(), detail::detail)
     }
 }

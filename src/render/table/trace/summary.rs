@@ -1,128 +1,114 @@
-//! What a trace says at its end.
+//! The summary of a trace as lines of text; its findings stand above them.
 
-use std::net::SocketAddr;
+use std::{iter, net::SocketAddr};
 
 use sockdiag::analysis::handshake::{
-    Bar, CapturedOn, Closes, Failure, ListenerSummary, Outcome, PeerSummary, Percentiles, Summary,
+    Bar, CapturedOn, Closes, Failure, ListenerSummary, PeerSummary, Percentiles, Summary,
 };
 
 use super::cells::filled;
 use crate::render::{
     table::{Align, lay_out},
-    text,
+    text::{self, MISSING, grouped},
 };
 
 /// From few to many.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// Columns that go where a terminal is narrow, first to last.
-const GOING: [&str; 6] = [
-    "SYN→SYN-ACK p50",
+const SERVER: [&str; 9] = [
+    "SERVER",
+    "HANDSHAKES",
+    "FAILED",
+    "p50",
     "p90",
     "p99",
-    "FULLEST QUEUE",
     "MAX",
-    "p50",
+    "SYN→SYN-ACK p50",
+    "FULLEST QUEUE",
 ];
+const CLIENT: [&str; 7] = ["CLIENT", "HANDSHAKES", "FAILED", "p50", "p90", "p99", "MAX"];
 
-/// Lines for people.
-pub fn summary(summary: &Summary, width: Option<usize>) -> Vec<String> {
-    let mut lines = vec![counted(summary)];
-    lines.extend(summary.failures.iter().map(failure));
-    lines.extend(summary.closes.map(closed));
-    lines.extend(latencies(summary));
-    lines.extend(halves(summary));
-    lines.extend(table(
-        &[
-            "SERVER",
-            "HANDSHAKES",
-            "FAILED",
-            "p50",
-            "p90",
-            "p99",
-            "MAX",
-            "SYN→SYN-ACK p50",
-            "FULLEST QUEUE",
-        ],
-        summary.listeners.iter().map(listener).collect(),
-        width,
-    ));
-    lines.extend(more(
-        "servers",
-        summary.listener_count,
-        summary.listeners.len(),
-    ));
-    lines.extend(table(
-        &["CLIENT", "HANDSHAKES", "FAILED", "p50", "p90", "p99", "MAX"],
-        summary.peers.iter().map(peer).collect(),
-        width,
-    ));
-    lines.extend(more("clients", summary.peer_count, summary.peers.len()));
-    lines.extend(notes(summary));
-    lines
+/// Columns dropped on a narrow terminal, first to last.
+const DROPPED: [&str; 6] = [SERVER[7], "p90", "p99", SERVER[8], "MAX", "p50"];
+
+pub fn lines(summary: &Summary, width: Option<usize>) -> Vec<String> {
+    let failures = summary.failures.iter();
+    let servers = summary.listeners.iter().map(server).collect();
+    let clients = summary.peers.iter().map(client).collect();
+    iter::once(counted(summary))
+        .chain(failures.filter_map(|failure| elsewhere(summary, failure)))
+        .chain(summary.closes.map(closed))
+        .chain(latencies(summary))
+        .chain(captured_on(summary))
+        .chain(table(&SERVER, servers, width))
+        .chain(more("servers", summary.listener_count, &summary.listeners))
+        .chain(table(&CLIENT, clients, width))
+        .chain(more("clients", summary.peer_count, &summary.peers))
+        .chain(notes(summary))
+        .collect()
 }
 
 fn counted(summary: &Summary) -> String {
-    let packets = text::grouped(summary.packets);
-    let lost = summary.lost_by_kernel.map(|lost| {
-        let lost = text::grouped(lost);
-        format!(", {lost} lost by the kernel")
-    });
-    let occurred = |(outcome, count): (&Outcome, &u64)| {
-        let count = (*count > 0).then(|| text::grouped(*count))?;
-        Some(format!("{count} {}", outcome.word()))
-    };
-    let mut outcomes: Vec<String> = summary.outcomes.iter().filter_map(occurred).collect();
-    if outcomes.is_empty() {
-        outcomes.push("No handshakes".to_owned());
-    }
-    let duration = text::latency(summary.duration_ms);
+    let packets = grouped(summary.packets);
+    let lost = summary.lost_by_kernel.map(grouped);
+    let lost = lost.map(|lost| format!(", {lost} dropped by the capture"));
+    let outcomes = summary.outcomes.iter();
+    let outcomes = some_of(outcomes.map(|(outcome, count)| (*count, outcome.word())));
     format!(
-        "{packets} packets in {duration}{}. {}.",
+        "{packets} packets in {}{}. {}.",
+        text::latency(summary.duration_ms),
         lost.unwrap_or_default(),
-        outcomes.join(", ")
+        outcomes.as_deref().unwrap_or("No handshakes")
     )
 }
 
-fn failure(failure: &Failure) -> String {
-    let (count, outcome) = (text::grouped(failure.count), failure.outcome.word());
-    format!("{count} × {outcome}: {}", failure.reason.text)
+/// `3 refused, 1 no reply`; `None` when all are 0.
+fn some_of<'a>(all: impl IntoIterator<Item = (u64, &'a str)>) -> Option<String> {
+    let some = all.into_iter().filter(|(count, _)| *count > 0);
+    let words: Vec<String> = some
+        .map(|(count, word)| format!("{} {word}", grouped(count)))
+        .collect();
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
+/// Failures at servers that are not listed, and so have no finding.
+fn elsewhere(summary: &Summary, failure: &Failure) -> Option<String> {
+    let Failure {
+        outcome, reason, ..
+    } = *failure;
+    let listed = summary.listeners.iter().flat_map(|server| &server.reasons);
+    let listed = listed.filter(|other| (other.outcome, other.reason) == (outcome, reason));
+    let count = failure.count - listed.map(|other| other.count).sum::<u64>();
+    let (outcome, reason) = (outcome.word(), reason.text);
+    (count > 0).then(|| format!("{} × {outcome} at other servers: {reason}", grouped(count)))
 }
 
 fn closed(closes: Closes) -> String {
-    let all = [
+    let all = some_of([
         (closes.by_client, "by the client"),
         (closes.by_server, "by the server"),
         (closes.by_both, "by both at once"),
         (closes.reset, "by a reset"),
-    ];
-    let some = all.iter().filter(|(count, _)| *count > 0);
-    let said: Vec<String> = some
-        .map(|(count, by)| format!("{} {by}", text::grouped(*count)))
-        .collect();
-    match said.is_empty() {
-        true => "closed: none".to_owned(),
-        false => format!("closed: {}", said.join(", ")),
-    }
+    ]);
+    format!("closed: {}", all.as_deref().unwrap_or("none"))
 }
 
-/// Percentiles, and a picture with its scale below them.
+/// Percentiles, and the histogram below them.
 fn latencies(summary: &Summary) -> Vec<String> {
-    let told = said(&summary.latency_ms).zip(drawn(&summary.histogram));
-    let Some(([p50, p90, p99, max], bars)) = told else {
-        return Vec::new();
-    };
-    let percentiles = format!("latency  p50 {p50}  p90 {p90}  p99 {p99}  max {max}");
-    vec![percentiles, format!("         {bars}")]
+    let known = percentiles(&summary.latency_ms).zip(histogram(&summary.histogram));
+    known.map_or(Vec::new(), |([p50, p90, p99, max], bars)| {
+        let percentiles = format!("latency  p50 {p50}  p90 {p90}  p99 {p99}  max {max}");
+        vec![percentiles, format!("         {bars}")]
+    })
 }
 
-fn said(all: &Percentiles) -> Option<[String; 4]> {
+fn percentiles(all: &Percentiles) -> Option<[String; 4]> {
     let [p50, p90, p99, max] = [all.p50?, all.p90?, all.p99?, all.max?];
     Some([p50, p90, p99, max].map(text::latency))
 }
 
 /// `0.25ms ▁▂▇▅▂▁▁▂ 2.05s`
-fn drawn(bars: &[Bar]) -> Option<String> {
+fn histogram(bars: &[Bar]) -> Option<String> {
     let (first, last) = (bars.first()?, bars.last()?);
     let most = bars.iter().map(|bar| bar.count).max()?.max(1);
     let bar = |bar: &Bar| match bar.count {
@@ -134,17 +120,11 @@ fn drawn(bars: &[Bar]) -> Option<String> {
     Some(format!("{from} {drawn} {to}"))
 }
 
-/// Whose half of the times is whose, where all were captured alike.
-fn halves(summary: &Summary) -> Option<String> {
-    let mut places = summary
-        .listeners
-        .iter()
-        .map(|listener| listener.captured_on);
-    let place = places.next()??;
-    if !places.all(|other| other == Some(place)) {
-        return None;
-    }
-    let told = match place {
+/// Which host and network each latency covers, where all handshakes were captured on the same side.
+fn captured_on(summary: &Summary) -> Option<String> {
+    let mut sides = summary.listeners.iter().map(|server| server.captured_on);
+    let side = sides.next()??;
+    let covered = match side {
         CapturedOn::Server => {
             "on the server: SYN→SYN-ACK is this host, →ACK the network and the client"
         }
@@ -156,108 +136,91 @@ fn halves(summary: &Summary) -> Option<String> {
             "between them: SYN→SYN-ACK is the server's side, →ACK the client's, each with its network"
         }
     };
-    Some(format!("captured {told}"))
+    let is_same = sides.all(|other| other == Some(side));
+    is_same.then(|| format!("captured {covered}"))
 }
 
-fn listener(listener: &ListenerSummary) -> Vec<String> {
-    let name = SocketAddr::new(listener.address, listener.port);
-    let mut cells = vec![
-        name.to_string(),
-        text::grouped(listener.handshakes),
-        text::grouped(listener.failed),
-    ];
-    cells.extend(percentile_cells(&listener.latency_ms));
-    let answer = listener.syn_to_syn_ack_ms.p50.map(text::latency);
-    cells.push(answer.unwrap_or_else(missing));
-    let queue = listener.queue_max.map(|queue| filled(&queue).value.shown());
-    cells.push(queue.unwrap_or_else(missing));
+fn server(server: &ListenerSummary) -> Vec<String> {
+    let address = SocketAddr::new(server.address, server.port).to_string();
+    let mut cells = cells(
+        address,
+        server.handshakes,
+        server.failed,
+        &server.latency_ms,
+    );
+    let answer = server.syn_to_syn_ack_ms.p50.map(text::latency);
+    let queue = server.queue_max.map(|queue| filled(queue).value.shown());
+    cells.extend([answer, queue].map(|text| text.unwrap_or_else(|| MISSING.to_owned())));
     cells
 }
 
-fn peer(peer: &PeerSummary) -> Vec<String> {
-    let mut cells = vec![
-        peer.address.to_string(),
-        text::grouped(peer.handshakes),
-        text::grouped(peer.failed),
-    ];
-    cells.extend(percentile_cells(&peer.latency_ms));
-    cells
+fn client(client: &PeerSummary) -> Vec<String> {
+    let address = client.address.to_string();
+    cells(
+        address,
+        client.handshakes,
+        client.failed,
+        &client.latency_ms,
+    )
 }
 
-fn percentile_cells(all: &Percentiles) -> [String; 4] {
-    said(all).unwrap_or_else(|| std::array::from_fn(|_| missing()))
+fn cells(address: String, handshakes: u64, failed: u64, latency: &Percentiles) -> Vec<String> {
+    let latency = percentiles(latency).unwrap_or_else(|| [MISSING; 4].map(str::to_owned));
+    let first = [address, grouped(handshakes), grouped(failed)];
+    first.into_iter().chain(latency).collect()
 }
 
-fn missing() -> String {
-    text::MISSING.to_owned()
-}
-
-/// A table without the columns that go before it would be wider than the terminal.
+/// An empty line and a table, without the columns that would make it wider than the terminal.
 fn table(heads: &[&str], rows: Vec<Vec<String>>, width: Option<usize>) -> Vec<String> {
     if rows.is_empty() {
         return Vec::new();
     }
+    let width = width.unwrap_or(usize::MAX);
     let mut kept: Vec<usize> = (0..heads.len()).collect();
-    let mut going = GOING.iter();
-    let lines = loop {
-        let lines = lines(heads, &rows, &kept);
-        let widest = lines.iter().map(|line| text::width(line)).max();
-        if width.is_none_or(|width| widest.unwrap_or(0) <= width) {
-            break lines;
+    let mut lines = laid_out(heads, &rows, &kept);
+    for dropped in DROPPED {
+        if lines.iter().all(|line| text::width(line) <= width) {
+            break;
         }
-        let Some(gone) = going.next() else {
-            break lines;
-        };
-        kept.retain(|column| heads[*column] != *gone);
-    };
-    std::iter::once(String::new()).chain(lines).collect()
+        kept.retain(|column| heads[*column] != dropped);
+        lines = laid_out(heads, &rows, &kept);
+    }
+    lines.insert(0, String::new());
+    lines
 }
 
-fn lines(heads: &[&str], rows: &[Vec<String>], kept: &[usize]) -> Vec<String> {
+fn laid_out(heads: &[&str], rows: &[Vec<String>], kept: &[usize]) -> Vec<String> {
     let chosen: Vec<&str> = kept.iter().map(|column| heads[*column]).collect();
-    let align = |column: &usize| match column {
-        0 => Align::Left,
-        1.. => Align::Right,
-    };
-    let aligns: Vec<Align> = kept.iter().map(align).collect();
+    let mut aligns = vec![Align::Right; kept.len()];
+    aligns[0] = Align::Left;
     let row = |row: &Vec<String>| kept.iter().map(|column| row[*column].clone()).collect();
     lay_out(&chosen, &aligns, rows.iter().map(row).collect())
 }
 
-fn more(what: &str, count: Option<u64>, listed: usize) -> Option<String> {
-    match count {
-        Some(count) if count > listed as u64 => {
-            Some(format!("{} more {what}", count - listed as u64))
-        }
-        Some(_) => None,
-        None => Some(format!("more {what} than are told apart")),
-    }
+fn more<T>(what: &str, count: Option<u64>, listed: &[T]) -> Option<String> {
+    let Some(count) = count else {
+        return Some(format!("too many {what} to count all"));
+    };
+    let more = count - listed.len() as u64;
+    (more > 0).then(|| format!("{more} more {what}"))
 }
 
 fn notes(summary: &Summary) -> Vec<String> {
-    let mut lines = Vec::new();
-    let rose = summary.counters.iter().flatten();
+    let rose = summary
+        .counters
+        .iter()
+        .flatten()
+        .filter(|(_, rise)| **rise > 0);
     let rose: Vec<String> = rose
-        .filter(|(_, rise)| **rise > 0)
-        .map(|(name, rise)| format!("{name} +{}", text::grouped(*rise)))
+        .map(|(name, rise)| format!("{name} +{}", grouped(*rise)))
         .collect();
-    if !rose.is_empty() {
-        lines.push(format!("the kernel counted meanwhile: {}", rose.join(", ")));
-    }
-    if summary.fragments > 0 {
-        lines.push(format!(
-            "{} fragments were not put together",
-            text::grouped(summary.fragments)
-        ));
-    }
-    if summary.undecodable > 0 {
-        lines.push(format!(
-            "{} packets could not be read",
-            text::grouped(summary.undecodable)
-        ));
-    }
-    if !lines.is_empty() {
-        lines.insert(0, String::new());
-    }
-    lines
+    let rose = (!rose.is_empty()).then(|| format!("kernel counters: {}", rose.join(", ")));
+    let fragments = some_of([(summary.fragments, "IP fragments were not reassembled")]);
+    let undecodable = some_of([(summary.undecodable, "packets could not be decoded")]);
+    let notes: Vec<String> = [rose, fragments, undecodable]
+        .into_iter()
+        .flatten()
+        .collect();
+    let gap = (!notes.is_empty()).then(String::new);
+    gap.into_iter().chain(notes).collect()
 }
