@@ -2,10 +2,9 @@
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Clocks drift less than this from one reading to the next.
+/// Clocks drift less than this between two readings.
 const STEP_NS: i128 = 50_000_000;
 
-/// A reading of both clocks.
 #[derive(Debug, Clone, Copy)]
 pub struct Clocks {
     /// `CLOCK_REALTIME`, which times packets, in nanoseconds since 1970.
@@ -22,8 +21,8 @@ impl Clocks {
         }
     }
 
-    /// Reads the clocks again. Returns by how many nanoseconds the packets' clock was set meanwhile,
-    /// if it was.
+    /// Reads both clocks again. Returns by how many nanoseconds `CLOCK_REALTIME` was set meanwhile, if
+    /// it was.
     pub fn update(&mut self) -> Option<i128> {
         let now = Clocks::now();
         let step = now.ahead() - self.ahead();

@@ -8,7 +8,7 @@ const PACKETS: u64 = 4096;
 
 pub struct File {
     file: CaptureFile,
-    /// What is wrong with the file; it ends there.
+    /// A read error; it ends the trace.
     pub failure: Option<Error>,
 }
 
@@ -37,13 +37,11 @@ impl File {
     pub fn conclude(&mut self, pipeline: &mut Pipeline) -> Result<Vec<Incomplete>> {
         pipeline.tracker.finish();
         self.dispatch(pipeline)?;
-        let is_cut = self.file.is_truncated();
-        let cut = is_cut.then(|| Incomplete::new("packets", "the file ends in the middle of one"));
-        let skipped = (self.file.skipped() > 0).then(|| {
-            let why = "of a link type that is not known";
-            Incomplete::counted("packets", why, self.file.skipped())
-        });
-        Ok(cut.into_iter().chain(skipped).collect())
+        let (is_cut, skipped) = (self.file.is_truncated(), self.file.skipped());
+        let cut = || Incomplete::new("packets", "the file ends in the middle of a packet");
+        let unknown = || Incomplete::counted("packets", "of an unknown link type", skipped);
+        let all = [is_cut.then(cut), (skipped > 0).then(unknown)];
+        Ok(all.into_iter().flatten().collect())
     }
 
     fn dispatch(&self, pipeline: &mut Pipeline) -> Result<bool> {

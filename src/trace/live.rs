@@ -1,4 +1,5 @@
-//! The packets of a live capture, the listeners they concern, and the kernel's word on connections.
+//! The packets of a live capture, samples of the listeners on this host, and what the kernel reports
+//! about single connections.
 
 use std::{
     cell::LazyCell,
@@ -22,11 +23,10 @@ use crate::{
 
 /// The longest wait for a packet, after which deadlines are checked.
 const TICK: Duration = Duration::from_millis(200);
-/// A packet may stay in the kernel this long before it is handed over.
+/// A packet may stay in the kernel this long before it is delivered.
 const DELAY_NS: u64 = 100_000_000;
-
-/// Sampling listeners, saving packets and counting what waits take each at most one part in this
-/// many of the time.
+/// Sampling listeners, writing packets and counting overdue handshakes each take at most one part
+/// in this many of the time.
 const PARTS: u32 = 20;
 
 pub struct Live {
@@ -48,12 +48,8 @@ pub struct Live {
 impl Live {
     pub fn open(live: LiveOptions, options: &Options) -> Result<Self> {
         let before = live.kernel.counters();
-        let capture = Capture::open(
-            &live.interfaces,
-            &options.filter,
-            options.families,
-            live.promiscuous,
-        )?;
+        let (filter, families) = (&options.filter, options.families);
+        let capture = Capture::open(&live.interfaces, filter, families, live.promiscuous)?;
         Ok(Live {
             capture,
             diag: SockDiag::open()?,
@@ -84,14 +80,19 @@ impl Live {
         self.dispatch(pipeline)?;
         pipeline.counted.duration_ms = self.begun.elapsed().as_secs_f64() * 1000.0;
         let mut incomplete = Vec::new();
-        match self.counters_before_and_now() {
-            Ok((before, now)) => pipeline.counted.counters = Some(counter_deltas(before, &now)),
-            Err(why) => incomplete.push(Incomplete::new("counters", why)),
+        match (&self.before, &self.kernel.counters()) {
+            (Ok(before), Ok(now)) => pipeline.counted.counters = Some(counter_deltas(before, now)),
+            (Err(error), _) | (_, Err(error)) => {
+                incomplete.push(Incomplete::new("counters", in_full(error)));
+            }
         }
         let unseen = self.unseen.take();
         incomplete.extend(unseen.map(|why| Incomplete::new("listener_queue", why)));
         if pipeline.counted.packets == 0 && !any_interface_is_up() {
-            incomplete.push(Incomplete::new("packets", "no network device is up here"));
+            incomplete.push(Incomplete::new(
+                "packets",
+                "no network interface is up here",
+            ));
         }
         Ok(incomplete)
     }
@@ -112,12 +113,9 @@ impl Live {
         }
     }
 
-    /// Waits for packets. Returns whether it is time to stop.
+    /// Waits for packets. Returns `true` when the trace is to end.
     fn wait(&self, options: &Options) -> Result<bool> {
-        let left = || {
-            let limit = self.limit?;
-            Some(limit.saturating_sub(self.begun.elapsed()))
-        };
+        let left = || Some(self.limit?.saturating_sub(self.begun.elapsed()));
         let stop: Vec<_> = options.stop.iter().map(AsFd::as_fd).collect();
         self.capture.wait(&stop, left().unwrap_or(TICK).min(TICK))?;
         Ok(options.is_stopped() || left().is_some_and(|left| left.is_zero()))
@@ -129,11 +127,17 @@ impl Live {
             pipeline.tracker.clock_set_by(step);
         }
         self.sample_listeners(pipeline);
-        // Before the packets that are ready: a handshake that begins with them has lost none yet.
+        // Counted first, so that losses so far do not make handshakes that begin now doubtful.
         self.count_losses(pipeline)?;
-        self.take_packets(pipeline)?;
-        let passed = self.clocks.packets_ns.saturating_sub(DELAY_NS);
-        pipeline.tracker.pass(passed);
+        let mut result = Ok(());
+        self.capture.each_packet(|packet| {
+            if result.is_ok() {
+                result = pipeline.packet(packet);
+            }
+        });
+        result?;
+        let delivered = self.clocks.packets_ns.saturating_sub(DELAY_NS);
+        pipeline.tracker.pass(delivered);
         self.ask_kernel(pipeline)?;
         let goes_on = self.dispatch(pipeline)?;
         self.saving.run(|| pipeline.flush()).transpose()?;
@@ -147,27 +151,16 @@ impl Live {
         Ok(())
     }
 
-    fn take_packets(&mut self, pipeline: &mut Pipeline) -> Result<()> {
-        let mut result = Ok(());
-        self.capture.each_packet(|packet| {
-            if result.is_ok() {
-                result = pipeline.packet(packet);
-            }
-        });
-        result
-    }
-
-    /// Asks about connections to this host that the wire does not confirm.
+    /// Asks about connections to this host that no captured segment confirms.
     fn ask_kernel(&mut self, pipeline: &mut Pipeline) -> Result<()> {
         let before = self.before.as_ref().ok();
         let overflow = LazyCell::new(|| has_overflowed(&self.kernel, before));
         for evidence in pipeline.tracker.questions() {
             if let Some((client, server, interface)) = evidence.question() {
                 let state = self.diag.connection(&server, &client, interface)?;
-                let has_overflowed = state.is_none() && *overflow;
                 evidence.answer(KernelAnswer {
                     state,
-                    has_overflowed,
+                    has_overflowed: state.is_none() && *overflow,
                 });
             }
         }
@@ -177,19 +170,13 @@ impl Live {
     fn dispatch(&mut self, pipeline: &mut Pipeline) -> Result<bool> {
         pipeline.dispatch(|index| self.capture.interface_name(index).map(Into::into))
     }
-
-    fn counters_before_and_now(&self) -> std::result::Result<(&Counters, Counters), String> {
-        let before = self.before.as_ref().map_err(in_full)?;
-        let now = self.kernel.counters();
-        Ok((before, now.map_err(|error| in_full(&error))?))
-    }
 }
 
 fn in_full(error: &Error) -> String {
     format!("{error}: {}", error.io())
 }
 
-/// Whether an accept queue has overflowed since; `false` where that is not known.
+/// An accept queue has overflowed since `before`; `false` where that is not known.
 fn has_overflowed(kernel: &Kernel, before: Option<&Counters>) -> bool {
     const NAME: &str = "ListenOverflows";
     let before = before.and_then(|before| before.value("TcpExt", NAME));

@@ -24,7 +24,7 @@ use std::{io::Read, path::Path};
 pub use options::{LiveOptions, Options};
 
 use crate::{
-    Error, Result,
+    Result,
     analysis::handshake::{TraceReport, Waiting},
     source::CaptureFile,
 };
@@ -32,13 +32,12 @@ use file::File;
 use live::Live;
 use pipeline::Pipeline;
 
-/// A trace, which is also an iterator: over the handshakes and closed connections as they end, the
-/// summary, and what went wrong, if anything did.
+/// A trace: an iterator over handshakes and closed connections as they end, then the summary, then
+/// the error that ended the trace, if there was one.
 pub struct Trace {
     source: Source,
     pipeline: Pipeline,
     has_ended: bool,
-    failure: Option<Error>,
 }
 
 enum Source {
@@ -71,7 +70,7 @@ impl Trace {
         Trace::of_file(file, options)
     }
 
-    /// Reads a capture file from a stream; errors call it by `name`. See [`Trace::file`].
+    /// Reads a capture file from a stream; errors name it `name`. See [`Trace::file`].
     pub fn reader(
         name: impl AsRef<Path>,
         reader: impl Read + Send + 'static,
@@ -91,12 +90,11 @@ impl Trace {
             source,
             pipeline,
             has_ended: false,
-            failure: None,
         }
     }
 
-    /// Processes the next packet of a file, or the packets that are ready in a live capture; waits
-    /// for at most 200 ms for one. [`Trace::reports`] has what came of them. Returns `false` when
+    /// Processes the next packet of a file, or the packets that are ready in a live capture, for
+    /// which it waits at most 200 ms. [`Trace::reports`] returns the results. Returns `false` when
     /// the trace has ended.
     ///
     /// Live, this must be called at least once a second.
@@ -109,7 +107,7 @@ impl Trace {
         if self.has_ended {
             return Ok(false);
         }
-        // An error is an end, too.
+        // Also after an error.
         self.has_ended = true;
         let goes_on = match &mut self.source {
             Source::Live(live) => live.step(&mut self.pipeline)?,
@@ -139,10 +137,7 @@ impl Trace {
     fn conclude(&mut self) -> Result<()> {
         let incomplete = match &mut self.source {
             Source::Live(live) => live.conclude(&mut self.pipeline)?,
-            Source::File(file) => {
-                self.failure = file.failure.take();
-                file.conclude(&mut self.pipeline)?
-            }
+            Source::File(file) => file.conclude(&mut self.pipeline)?,
         };
         self.pipeline.conclude(incomplete)
     }
@@ -157,7 +152,10 @@ impl Iterator for Trace {
                 return Some(Ok(report));
             }
             if self.has_ended {
-                return self.failure.take().map(Err);
+                return match &mut self.source {
+                    Source::Live(_) => None,
+                    Source::File(file) => file.failure.take().map(Err),
+                };
             }
             if let Err(error) = self.step() {
                 return Some(Err(error));

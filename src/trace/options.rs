@@ -62,11 +62,7 @@ pub struct LiveOptions {
 impl Options {
     /// A connection is traced.
     pub(super) fn covers(&self, client: &Address, server: &Address) -> bool {
-        let of_family = match server.address.is_ipv4() {
-            true => self.families.v4,
-            false => self.families.v6,
-        };
-        of_family && self.is_between(server, client)
+        self.families.has(server.address) && self.is_between(server, client)
     }
 
     /// A segment may belong to a connection that is traced: it does not show which end is the
@@ -86,9 +82,8 @@ impl Options {
     pub(super) fn reports(&self, handshake: &Handshake) -> bool {
         let slow = self.slow.map(|slow| slow.as_secs_f64() * 1000.0);
         let is_slow = slow.is_some_and(|slow| handshake.total_ms.is_some_and(|ms| ms >= slow));
-        let is_failure = self.failed && handshake.has_failed();
         let all = !self.failed && self.slow.is_none();
-        all || is_slow || is_failure
+        all || is_slow || self.failed && handshake.has_failed()
     }
 
     pub(super) fn is_stopped(&self) -> bool {

@@ -1,5 +1,5 @@
-//! The way of a packet: to the tracker and the file that is written; and of an event: to the
-//! summary and the reports.
+//! Passes packets to the tracker and to the file that is written, and its events to the summary and
+//! the reports.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -14,7 +14,7 @@ use crate::{
 pub struct Pipeline {
     pub options: Options,
     pub tracker: Tracker,
-    /// What is counted beside handshakes.
+    /// The summary without handshakes.
     pub counted: Summary,
     pub ready: VecDeque<TraceReport>,
     collector: Collector,
@@ -48,13 +48,15 @@ impl Pipeline {
         let first = *self.first_ns.get_or_insert(packet.time_ns);
         let since = packet.time_ns.saturating_sub(first) as f64 / 1_000_000.0;
         self.counted.duration_ms = self.counted.duration_ms.max(since);
-        // For handshakes, time passes with every packet, also with packets of other connections.
+        // Packets of other connections advance the clock, too.
         self.tracker.pass(packet.time_ns);
         let mut may_decide = false;
         match packet.decode() {
             Decoded::Segment(segment) => {
-                let (source, destination) = (&segment.source, &segment.destination);
-                if !self.options.may_cover(source, destination) {
+                if !self
+                    .options
+                    .may_cover(&segment.source, &segment.destination)
+                {
                     return Ok(());
                 }
                 may_decide = self.tracker.segment(&segment);
@@ -69,8 +71,8 @@ impl Pipeline {
         }
     }
 
-    /// Moves what ended from the tracker to the reports; `name` finds the name of an interface by
-    /// its index. Returns `false` when enough was reported.
+    /// Moves events from the tracker to the reports; `name` finds an interface's name by its index.
+    /// Returns `false` when enough was reported.
     pub fn dispatch(&mut self, mut name: impl FnMut(u32) -> Option<Arc<str>>) -> Result<bool> {
         let events: Vec<Event> = self.tracker.events().collect();
         for event in events {
@@ -94,18 +96,34 @@ impl Pipeline {
         Ok(!self.is_enough())
     }
 
-    /// Writes what is pending, should the trace be killed.
+    /// Writes pending packets, in case the trace is killed.
     pub fn flush(&mut self) -> Result<()> {
         self.writer.as_mut().map_or(Ok(()), CaptureWriter::flush)
     }
 
     /// Adds the summary to the reports.
     pub fn conclude(&mut self, mut incomplete: Vec<Incomplete>) -> Result<()> {
-        incomplete.extend(self.finish_file()?);
-        incomplete.extend(self.shortcomings());
-        self.counted.evicted = self.tracker.shortcomings().evicted;
+        let missed = self.tracker.shortcomings();
+        let uncommented = self.finish_file()?;
+        let mut add = |what, why, count| {
+            incomplete.extend((count > 0).then(|| Incomplete::counted(what, why, count)));
+        };
+        let why = "their packets were written long before, or into a pipe";
+        add("comments", why, uncommented);
+        let why = "forgotten unfinished: too many at once";
+        add("handshakes", why, missed.evicted);
+        let why = "connections forgotten before they ended: too many at once";
+        add("close", why, missed.forgotten);
+        let why = "the SYN-ACK was retransmitted after the handshake was reported as established";
+        add("outcomes", why, missed.contradicted);
+        self.counted.evicted = missed.evicted;
         let summary = self.collector.summary(std::mem::take(&mut self.counted));
-        incomplete.extend(self.unmatched(&summary));
+        if summary.handshakes == 0 {
+            // The filter may name the wrong end.
+            let why =
+                "did not match; src and sport are the server's end, dst and dport the client's";
+            add("handshakes", why, self.others);
+        }
         self.report(Event::Summary(Box::new(summary)), incomplete);
         Ok(())
     }
@@ -131,49 +149,18 @@ impl Pipeline {
     }
 
     fn is_enough(&self) -> bool {
-        self.options
-            .count
-            .is_some_and(|count| self.counted.shown >= count)
+        let count = self.options.count;
+        count.is_some_and(|count| self.counted.shown >= count)
     }
 
-    fn finish_file(&mut self) -> Result<Option<Incomplete>> {
+    /// Returns the number of verdicts that are not in the file.
+    fn finish_file(&mut self) -> Result<u64> {
         let Some(writer) = self.writer.take() else {
-            return Ok(None);
+            return Ok(0);
         };
         let uncommented = writer.uncommented();
         writer.finish()?;
-        let why = "their packets were written long before, or into a pipe";
-        Ok((uncommented > 0).then(|| Incomplete::counted("comments", why, uncommented)))
-    }
-
-    fn shortcomings(&self) -> impl Iterator<Item = Incomplete> + use<> {
-        let missed = self.tracker.shortcomings();
-        let all = [
-            (
-                "handshakes",
-                "forgotten unfinished: too many at once",
-                missed.evicted,
-            ),
-            (
-                "close",
-                "connections forgotten before they ended: too many at once",
-                missed.forgotten,
-            ),
-            (
-                "outcomes",
-                "the SYN-ACK was repeated after its handshake had been called established",
-                missed.contradicted,
-            ),
-        ];
-        let some = all.into_iter().filter(|(_, _, count)| *count > 0);
-        some.map(|(what, why, count)| Incomplete::counted(what, why, count))
-    }
-
-    /// A filter that matches nothing may name the wrong end.
-    fn unmatched(&self, summary: &Summary) -> Option<Incomplete> {
-        let why = "did not match; src and sport are the server's end, dst and dport the client's";
-        let is_unmatched = summary.handshakes == 0 && self.others > 0;
-        is_unmatched.then(|| Incomplete::counted("handshakes", why, self.others))
+        Ok(uncommented)
     }
 }
 
