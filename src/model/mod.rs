@@ -32,7 +32,7 @@ pub use limits::{ListenLimits, PortLimits};
 pub use listen_address::{ListenAddress, ListenAddresses};
 pub use owner::{Netns, Owner, Owners, is_process};
 pub use port_set::PortSet;
-pub use segment::{Direction, End, Flags, Segment, TcpOptions, Timestamps};
+pub use segment::{Direction, Flags, Segment, TcpOptions, Timestamps};
 pub use snapshot::{NetnsSnapshot, Snapshot};
 pub use socket::{Listener, Local, Protocol, Queue, RequestSocket, Waiting};
 pub use unit::unit_of;

@@ -104,12 +104,3 @@ pub struct Timestamps {
     /// The peer's, as last seen.
     pub echo: u32,
 }
-
-/// One of a connection's ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum End {
-    /// It sent the SYN.
-    Client,
-    /// It received the SYN.
-    Server,
-}

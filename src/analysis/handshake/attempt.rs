@@ -2,24 +2,24 @@
 
 use super::{
     listeners::{Listeners, Listening},
-    outcome::CapturedOn,
+    outcome::{CapturedOn, ResetReport},
     transmissions::Transmissions,
 };
-use crate::model::{Address, Direction, End, Flags, Segment};
+use crate::model::{Address, Direction, Flags, Segment};
 
 #[derive(Debug, Clone)]
 pub struct Attempt {
-    /// Distinguishes it from others with the same 4-tuple.
+    /// Distinguishes attempts with the same 4-tuple.
     pub serial: u64,
     pub client: Address,
     pub server: Address,
     /// When its first segment passed, in nanoseconds since 1970.
     pub began_ns: u64,
-    /// The same on the clock that does not step.
+    /// When its first segment passed, on the clock that does not step.
     pub first: u64,
-    /// Where the first segment was captured.
+    /// Of the first segment.
     pub interface: u32,
-    /// The outermost VLAN there.
+    /// Of the first segment.
     pub vlan: Option<u16>,
     /// Steps of the clock before it.
     pub clock_steps: u32,
@@ -33,13 +33,13 @@ pub struct Attempt {
     pub syns_before_answer: u32,
     /// When the client's acknowledgement passed.
     pub ack: Option<u64>,
-    /// SYN-ACKs that were sent although the acknowledgement had arrived.
+    /// SYN-ACKs retransmitted although the acknowledgement had arrived.
     pub repeated_after_ack: u32,
     /// The client received the SYN-ACK, as a later segment proves.
     pub opened: bool,
     /// The server received the acknowledgement.
     pub confirmed: bool,
-    pub reset: Option<Reset>,
+    pub reset: Option<ResetReport>,
     /// The first FIN, and when it passed.
     pub fin: Option<Box<(Segment, u64)>>,
     /// The server answered the SYN with an ACK of a connection that it still has.
@@ -48,18 +48,10 @@ pub struct Attempt {
     pub sequence_changed: bool,
     /// Nanoseconds since the previous connection with this 4-tuple ended.
     pub reused_after: Option<u64>,
-    /// Who listened at the server's address; `None` where that is not known.
+    /// At the server's address; `None` where that is not known.
     pub listening: Option<Listening>,
     /// The packet that decides the outcome so far.
     pub packet: u64,
-}
-
-/// A reset that ended a handshake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reset {
-    pub by: End,
-    /// The flag ACK was set.
-    pub with_ack: bool,
 }
 
 impl Attempt {
@@ -99,12 +91,12 @@ impl Attempt {
         }
     }
 
-    /// The client has acknowledged the SYN-ACK, seen or unseen.
+    /// The client has acknowledged the SYN-ACK, even if that was not captured.
     pub fn is_acknowledged(&self) -> bool {
         self.ack.is_some() || self.opened
     }
 
-    /// The client has a connection.
+    /// The client has an established connection.
     pub fn is_open(&self) -> bool {
         self.is_acknowledged() || self.confirmed
     }
@@ -113,14 +105,13 @@ impl Attempt {
         self.client == self.server
     }
 
-    /// The client's initial sequence number.
     pub fn client_sequence(&self) -> Option<u32> {
         let acknowledged = |answer: &Transmissions| answer.segment.acknowledgement.wrapping_sub(1);
         let own = self.syn.as_ref().map(Transmissions::sequence);
         own.or_else(|| self.syn_ack.as_ref().map(acknowledged))
     }
 
-    /// The server's initial sequence number, as it was sent last.
+    /// The initial sequence number of the last SYN-ACK.
     pub fn server_sequence(&self) -> Option<u32> {
         let own = self.syn_ack.as_ref().or(self.crossing.as_deref());
         own.map(Transmissions::sequence)
@@ -163,8 +154,8 @@ impl Attempt {
         })
     }
 
-    /// Keeps who listens at the server's address, if that is here. A full queue that was seen
-    /// before is kept: it explains more.
+    /// Samples the listener at the server's address, if that is on this host. A sample of a full
+    /// queue is not replaced: it explains more.
     pub fn observe(&mut self, listeners: &Listeners, packet: &Segment) {
         let was_full = matches!(self.listening, Some(Listening::There(queue)) if queue.is_full());
         if !was_full && self.server_is_here() {

@@ -1,6 +1,6 @@
 //! A clock that never runs backwards, from the times of packets, which may.
 
-/// Packets are out of order by less than this; a larger difference is a clock that was set back.
+/// Packets are out of order by less than this; a larger difference means that the clock was set back.
 const STEP_NS: u64 = 1_000_000_000;
 
 #[derive(Debug, Default)]
@@ -8,7 +8,7 @@ pub struct Clock {
     now: u64,
     /// Added to a packet's time.
     correction: i128,
-    /// A step that was reported; packets from before it may still come.
+    /// A reported step; packets from before it may still follow.
     expected: Option<i128>,
     steps: u32,
 }
@@ -22,7 +22,7 @@ impl Clock {
         self.steps
     }
 
-    /// The clock that gives packets their times was set forward by this much.
+    /// The clock of the capture was set forward by this much.
     pub fn set_by(&mut self, nanoseconds: i128) {
         self.expected = Some(self.expected.unwrap_or(0) + nanoseconds);
     }

@@ -18,7 +18,7 @@ use crate::model::Address;
 
 /// At most this many servers and clients are counted.
 const MAX_GROUPS: usize = 1024;
-/// At most this many of them are listed.
+/// At most this many servers and clients are listed.
 const MAX_LISTED: usize = 20;
 
 /// Collects handshakes into a [`Summary`].
@@ -33,19 +33,14 @@ pub struct Collector {
 impl Collector {
     pub fn add(&mut self, handshake: &Handshake) {
         self.all.add(handshake);
-        if let Some(milliseconds) = handshake.latency_ms() {
-            self.bars.add(milliseconds);
-        }
+        self.bars.extend(handshake.latency_ms());
         self.servers.add(handshake.server, handshake);
         self.clients.add(handshake.client.address, handshake);
     }
 
-    /// Adds the handshakes to what else is counted.
+    /// Completes a summary, of which `counted` has everything except handshakes.
     pub fn summary(&self, counted: Summary) -> Summary {
-        let outcomes = Outcome::ALL.map(|outcome| {
-            let count = self.all.outcomes.get(&outcome);
-            (outcome, count.copied().unwrap_or(0))
-        });
+        let count = |outcome| self.all.outcomes.get(&outcome).copied().unwrap_or(0);
         let servers = self.servers.worst(|group| group.handshakes);
         // Positive numbers are in the order of their bits.
         let slowness = |group: &Group| group.total.percentiles().p90.map_or(0, f64::to_bits);
@@ -53,7 +48,7 @@ impl Collector {
         let mut failures = self.all.reasons();
         failures.retain(|failure| failure.outcome.is_failure());
         Summary {
-            outcomes: outcomes.into(),
+            outcomes: Outcome::ALL.map(|outcome| (outcome, count(outcome))).into(),
             handshakes: self.all.handshakes,
             latency_ms: self.all.total.percentiles(),
             histogram: self.bars.all(),
@@ -100,8 +95,9 @@ struct Groups<K> {
 
 impl<K> Default for Groups<K> {
     fn default() -> Self {
+        let known = HashMap::new();
         Groups {
-            known: HashMap::new(),
+            known,
             is_full: false,
         }
     }
@@ -109,14 +105,11 @@ impl<K> Default for Groups<K> {
 
 impl<K: Eq + Hash + Ord + Copy> Groups<K> {
     fn add(&mut self, key: K, handshake: &Handshake) {
-        if let Some(group) = self.known.get_mut(&key) {
-            return group.add(handshake);
-        }
-        if self.known.len() == MAX_GROUPS {
+        if self.known.len() < MAX_GROUPS || self.known.contains_key(&key) {
+            self.known.entry(key).or_default().add(handshake);
+        } else {
             self.is_full = true;
-            return;
         }
-        self.known.entry(key).or_default().add(handshake);
     }
 
     /// `None` when there are more than are counted.
@@ -124,7 +117,7 @@ impl<K: Eq + Hash + Ord + Copy> Groups<K> {
         (!self.is_full).then_some(self.known.len() as u64)
     }
 
-    /// The groups with most failures, and among equals the ones of the highest rank.
+    /// The groups with most failures, then with the highest rank.
     fn worst(&self, rank: impl Fn(&Group) -> u64) -> Vec<(&K, &Group)> {
         let mut all: Vec<_> = self.known.iter().collect();
         all.sort_by_cached_key(|(key, group)| Reverse((group.failed, rank(group), Reverse(**key))));
@@ -146,7 +139,7 @@ struct Group {
     answer: Latencies,
     /// The accept queue when it was fullest.
     queue_max: Option<QueueSample>,
-    /// `None` when that is not known, or differs.
+    /// `None` where that is unknown or differs.
     captured_on: Option<CapturedOn>,
     is_mixed: bool,
 }
@@ -162,13 +155,10 @@ impl Group {
         if let Some(reason) = handshake.reason.filter(|_| is_problem) {
             *self.reasons.entry((outcome, reason)).or_default() += 1;
         }
-        if let Some(milliseconds) = handshake.latency_ms() {
-            self.total.add(milliseconds);
-        }
-        if let Some(milliseconds) = handshake.syn_to_syn_ack_ms {
-            self.answer.add(milliseconds);
-        }
-        self.queue_max = fuller(self.queue_max, handshake.listener_queue);
+        self.total.extend(handshake.latency_ms());
+        self.answer.extend(handshake.syn_to_syn_ack_ms);
+        let queues = self.queue_max.into_iter().chain(handshake.listener_queue);
+        self.queue_max = queues.max_by_key(|queue| Reverse(queue.room()));
         self.is_mixed |= !is_first && self.captured_on != handshake.captured_on;
         self.captured_on = handshake.captured_on.filter(|_| !self.is_mixed);
     }
@@ -184,9 +174,4 @@ impl Group {
         all.sort_by_key(|failure| (Reverse(failure.count), failure.reason, failure.outcome));
         all
     }
-}
-
-fn fuller(one: Option<QueueSample>, other: Option<QueueSample>) -> Option<QueueSample> {
-    let room = |sample: &QueueSample| Reverse(sample.room());
-    one.into_iter().chain(other).max_by_key(room)
 }

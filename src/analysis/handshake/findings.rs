@@ -9,17 +9,14 @@ use super::{
         Basis::{self, *},
         CapturedOn,
         Outcome::{self, *},
-        Reason,
+        Reason, Side,
     },
     summary::{Failure, ListenerSummary, Summary},
 };
-use crate::{
-    analysis::{
-        Finding, Severity,
-        finding::{Rule, worst_first},
-        rules::{self, *},
-    },
-    model::End,
+use crate::analysis::{
+    Finding, Severity,
+    finding::{Rule, worst_first},
+    rules::{self, *},
 };
 
 /// The `TcpExt` counter of SYNs dropped because the SYN queue was full.
@@ -106,23 +103,19 @@ fn silence(attempt: &Attempt, queue_is_full: Option<bool>) -> &'static str {
 
 fn reset(attempt: &Attempt) -> Option<&'static str> {
     let reset = attempt.reset?;
-    Some(
-        match (reset.by, reset.with_ack, attempt.is_acknowledged()) {
-            (End::Server, false, true) => {
-                "the ACK was rejected: tcp_abort_on_overflow, a bad SYN cookie, or a listener that closed"
-            }
-            (End::Server, ..) => {
-                "closed before any data: the listener closed, or closed the connection at once"
-            }
-            (End::Client, false, false) => {
-                "the client did not want it: a port scan, a spoofed address, or it gave up"
-            }
-            (End::Client, true, false) => "the client closed its socket before it was established",
-            (End::Client, _, true) => {
-                "the client closed it right after connecting (health check, or abort)"
-            }
-        },
-    )
+    Some(match (reset.by, reset.with_ack, reset.after_ack) {
+        (Side::Server, false, true) => {
+            "the ACK was rejected: tcp_abort_on_overflow, a bad SYN cookie, or a listener that closed"
+        }
+        (Side::Server, ..) => {
+            "closed before any data: the listener closed, or closed the connection at once"
+        }
+        (_, false, false) => {
+            "the client did not want it: a port scan, a spoofed address, or it gave up"
+        }
+        (_, true, false) => "the client closed its socket before it was established",
+        (_, _, true) => "the client closed it right after connecting (health check, or abort)",
+    })
 }
 
 /// One finding for each listed server and reason, the worst first.

@@ -1,8 +1,10 @@
-//! Recently finished handshakes, so that late segments are not taken for new ones, and the ends of
-//! their connections.
+//! Recently finished handshakes, so that late segments are not taken for new handshakes, and how
+//! their connections end.
 
 use std::{
     collections::{HashMap, VecDeque},
+    hash::{Hash, Hasher},
+    net::IpAddr,
     sync::Arc,
 };
 
@@ -11,14 +13,13 @@ use serde::Serialize;
 
 use super::{
     attempt::Attempt,
-    flow_key::FlowKey,
     outcome::Side,
     row::{milliseconds, rfc3339},
 };
-use crate::model::{Address, End, Flags, Segment};
+use crate::model::{Address, Flags, Segment};
 
-/// How many are remembered: a table of 2^18 is half full with them, and a fuller one grows when
-/// entries come and go.
+/// Connections that are remembered. They fill half of a table of 2^18 slots; a fuller table would
+/// grow when entries are replaced.
 const MAX_ENTRIES: usize = 114_688;
 /// A SYN-ACK that comes this much later than the end of its handshake is a retransmission.
 const LATE_NS: u64 = 100_000_000;
@@ -38,7 +39,7 @@ pub struct Close {
     pub how: How,
     /// The sender of the reset; `null` without one.
     pub reset_by: Option<Side>,
-    /// When the last FIN or the RST passed: RFC 3339, UTC.
+    /// When the last FIN or the RST was captured: RFC 3339, UTC.
     pub ended: String,
     /// Milliseconds since the SYN; `null` when that was not captured.
     pub lived_ms: Option<f64>,
@@ -87,15 +88,43 @@ pub struct Finished {
 
 #[derive(Debug, Clone, Copy)]
 struct Fin {
-    by: End,
+    by: Side,
     at: u64,
     /// The number that acknowledges it.
     after: u32,
 }
 
+/// The 4-tuple of a connection, equal for both directions: the lower address first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FlowKey(Address, Address);
+
+impl FlowKey {
+    pub fn of(segment: &Segment) -> Self {
+        Self::between(segment.source, segment.destination)
+    }
+
+    pub fn between(one: Address, other: Address) -> Self {
+        FlowKey(one.min(other), one.max(other))
+    }
+}
+
+/// Every packet is looked up, so an IPv4 key is hashed in one call.
+impl Hash for FlowKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let FlowKey(one, other) = self;
+        let ports = u32::from(one.port) << 16 | u32::from(other.port);
+        match (one.address, other.address) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => {
+                let addresses = u128::from(a.to_bits()) << 32 | u128::from(b.to_bits());
+                state.write_u128(addresses << 32 | u128::from(ports));
+            }
+            (a, b) => (a, b, ports).hash(state),
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct History {
-    /// The serial number of each entry.
     serials: HashMap<FlowKey, u64>,
     /// In the order of their serial numbers; `None` where one was removed.
     entries: VecDeque<Option<Finished>>,
@@ -166,17 +195,13 @@ impl Finished {
     pub fn new(attempt: &Attempt, since: u64) -> Self {
         let is_reset = attempt.reset.is_some();
         Finished {
-            client: attempt.client,
-            server: attempt.server,
             interface: attempt.interface,
             began: Some(attempt.first),
             client_sequence: attempt.client_sequence(),
             server_sequence: attempt.server_sequence(),
             is_connection: !is_reset && attempt.is_open(),
-            since,
-            is_contradicted: false,
-            first_fin: None,
             ended: is_reset.then_some(since),
+            ..Self::between(attempt.client, attempt.server, since)
         }
     }
 
@@ -189,14 +214,21 @@ impl Finished {
             false => (one, other),
         };
         Finished {
+            interface: segment.interface,
+            ..Self::between(client, server, at)
+        }
+    }
+
+    fn between(client: Address, server: Address, since: u64) -> Self {
+        Finished {
             client,
             server,
-            interface: segment.interface,
+            interface: 0,
             began: None,
             client_sequence: None,
             server_sequence: None,
             is_connection: true,
-            since: at,
+            since,
             is_contradicted: false,
             first_fin: None,
             ended: None,
@@ -214,36 +246,27 @@ impl Finished {
         if self.ended.is_some() || !self.is_connection {
             return None;
         }
-        let sender = self.sender(segment);
+        let sender = Side::of(segment, self.client);
         if segment.flags.has(Flags::RST) {
             let by = self.first_fin.map_or(sender, |fin| fin.by);
-            return Some(self.end(segment, at, How::Reset, by.into()));
+            return Some(self.end(segment, at, How::Reset, by));
         }
         match self.first_fin {
             None => {
-                self.first_fin = Some(Fin {
-                    by: sender,
-                    at,
-                    after: number_after(segment),
-                });
+                let data = segment.sequence.wrapping_add(segment.payload_bytes);
+                let (by, after) = (sender, data.wrapping_add(1));
+                self.first_fin = Some(Fin { by, at, after });
                 None
             }
             Some(fin) if fin.by == sender && self.client != self.server => None,
             Some(fin) => {
                 let distance = segment.acknowledgement.wrapping_sub(fin.after);
                 let by = match distance.cast_signed() >= 0 {
-                    true => fin.by.into(),
+                    true => fin.by,
                     false => Side::Both,
                 };
                 Some(self.end(segment, at, How::Fin, by))
             }
-        }
-    }
-
-    fn sender(&self, segment: &Segment) -> End {
-        match segment.source == self.client {
-            true => End::Client,
-            false => End::Server,
         }
     }
 
@@ -256,7 +279,7 @@ impl Finished {
             interface: None,
             closed_by,
             how,
-            reset_by: (how == How::Reset).then(|| self.sender(segment).into()),
+            reset_by: (how == How::Reset).then(|| Side::of(segment, self.client)),
             ended: rfc3339(segment.time_ns),
             lived_ms: self.began.map(since),
             half_closed_ms: self.first_fin.map(|fin| since(fin.at)),
@@ -265,8 +288,4 @@ impl Finished {
             ended_ns: segment.time_ns,
         }
     }
-}
-
-fn number_after(fin: &Segment) -> u32 {
-    fin.sequence.wrapping_add(fin.payload_bytes).wrapping_add(1)
 }

@@ -8,14 +8,14 @@ use serde::Serialize;
 
 /// Decimal digits that percentiles are exact to.
 const DIGITS: u8 = 2;
-/// Three hours; longer durations count as that.
+/// Almost three hours; longer durations count as this one.
 const LONGEST_US: f64 = 1e10;
-/// A microsecond and less share a bar.
+/// Shorter durations share the first bar.
 const SHORTEST_MS: f64 = 1.0 / 1024.0;
 
 #[derive(Debug, Clone, Default)]
 pub struct Latencies {
-    /// In microseconds; created with the first.
+    /// In microseconds; created by the first duration.
     seen: Option<Histogram<u32>>,
     max: f64,
 }
@@ -36,18 +36,25 @@ pub struct Percentiles {
 /// The handshakes of one range of durations.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Bar {
-    /// The upper end of the range, a power of two; the range begins where the bar before ends.
+    /// The upper end of the range, a power of two; the lower end is that of the previous bar.
     pub up_to_ms: f64,
     /// Number of handshakes.
     pub count: u64,
 }
 
+impl Extend<f64> for Latencies {
+    fn extend<T: IntoIterator<Item = f64>>(&mut self, milliseconds: T) {
+        milliseconds.into_iter().for_each(|one| self.add(one));
+    }
+}
+
 impl Latencies {
-    pub fn add(&mut self, milliseconds: f64) {
+    fn add(&mut self, milliseconds: f64) {
         let microseconds = (milliseconds * 1000.0).round().clamp(1.0, LONGEST_US) as u64;
+        let empty = || Histogram::new(DIGITS).expect("two digits are supported");
         let seen = self.seen.get_or_insert_with(empty);
         seen.record(microseconds)
-            .expect("a histogram that grows has room for every number");
+            .expect("a histogram that resizes has room for every number");
         self.max = self.max.max(milliseconds);
     }
 
@@ -72,26 +79,27 @@ impl Latencies {
 #[derive(Debug, Clone, Default)]
 pub struct Bars(BTreeMap<i32, u64>);
 
-impl Bars {
-    pub fn add(&mut self, milliseconds: f64) {
-        let exponent = milliseconds.max(SHORTEST_MS).log2().ceil() as i32;
-        *self.0.entry(exponent).or_default() += 1;
+impl Extend<f64> for Bars {
+    fn extend<T: IntoIterator<Item = f64>>(&mut self, milliseconds: T) {
+        for milliseconds in milliseconds {
+            let exponent = milliseconds.max(SHORTEST_MS).log2().ceil() as i32;
+            *self.0.entry(exponent).or_default() += 1;
+        }
     }
+}
 
-    /// From the shortest to the longest, with the empty ones between them.
+impl Bars {
+    /// From the shortest to the longest, with empty bars between them.
     pub fn all(&self) -> Vec<Bar> {
-        let (first, last) = (self.0.keys().next(), self.0.keys().next_back());
-        let range = first.zip(last).map(|(first, last)| *first..=*last);
+        let ends = self.0.keys().next().zip(self.0.keys().next_back());
         let bar = |exponent: i32| Bar {
             up_to_ms: 2f64.powi(exponent),
             count: self.0.get(&exponent).copied().unwrap_or(0),
         };
-        range.into_iter().flatten().map(bar).collect()
+        ends.map_or(Vec::new(), |(first, last)| {
+            (*first..=*last).map(bar).collect()
+        })
     }
-}
-
-fn empty() -> Histogram<u32> {
-    Histogram::new(DIGITS).expect("so many digits are supported")
 }
 
 #[cfg(test)]
@@ -100,7 +108,7 @@ mod tests {
 
     fn latencies(all: impl IntoIterator<Item = f64>) -> Latencies {
         let mut latencies = Latencies::default();
-        all.into_iter().for_each(|one| latencies.add(one));
+        latencies.extend(all);
         latencies
     }
 
@@ -122,9 +130,9 @@ mod tests {
     #[test]
     fn bars_have_no_gap() {
         let mut bars = Bars::default();
-        [0.9, 1.0, 1.001, 7.0].iter().for_each(|one| bars.add(*one));
+        bars.extend([0.9, 1.0, 1.001, 7.0]);
         let bars = bars.all();
-        let told: Vec<_> = bars.iter().map(|bar| (bar.up_to_ms, bar.count)).collect();
-        assert_eq!(told, [(1.0, 2), (2.0, 1), (4.0, 0), (8.0, 1)]);
+        let counts: Vec<_> = bars.iter().map(|bar| (bar.up_to_ms, bar.count)).collect();
+        assert_eq!(counts, [(1.0, 2), (2.0, 1), (4.0, 0), (8.0, 1)]);
     }
 }

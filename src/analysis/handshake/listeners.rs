@@ -14,11 +14,11 @@ use crate::model::{
 pub struct QueueSample {
     /// Connections waiting for accept(2).
     pub length: u32,
-    /// The queue holds one more than this (`sk_acceptq_is_full`).
+    /// The queue is full when its length is greater (`sk_acceptq_is_full`).
     pub limit: u32,
-    /// Sockets that share the address by SO_REUSEPORT; this is the fullest of them.
+    /// Sockets that share the address through SO_REUSEPORT; the sample is of the fullest.
     pub members: u32,
-    /// When it was sampled, in milliseconds after the packet of the handshake; negative when before.
+    /// Milliseconds from the packet of the handshake to the sample; negative when sampled before.
     pub sampled_after_ms: f64,
 }
 
@@ -28,20 +28,20 @@ impl QueueSample {
         self.room() < 0
     }
 
-    /// -1 when full.
+    /// Connections until the limit; -1 when full.
     pub fn room(&self) -> i64 {
         i64::from(self.limit) - i64::from(self.length)
     }
 }
 
-/// Whether somebody listens at a server's address and port.
+/// Whether a socket listens at a server's address and port.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Listening {
-    /// Somebody, with this accept queue.
+    /// One does, with this accept queue.
     There(QueueSample),
-    /// Somebody at that port, but not for that address.
+    /// One listens at that port, but not for that address.
     Elsewhere,
-    /// Nobody.
+    /// None does.
     Nowhere,
 }
 
@@ -58,7 +58,7 @@ impl Listening {
 #[derive(Debug, Default)]
 pub struct Listeners {
     taken_ns: u64,
-    places: ListenAddresses,
+    addresses: ListenAddresses,
     samples: HashMap<ListenAddress, QueueSample>,
 }
 
@@ -67,7 +67,7 @@ impl Listeners {
     pub fn new(listeners: &[Listener], taken_ns: u64) -> Self {
         let mut samples: HashMap<ListenAddress, QueueSample> = HashMap::new();
         for listener in listeners {
-            let (Some(place), Queue::Accept { length, limit }) =
+            let (Some(address), Queue::Accept { length, limit }) =
                 (ListenAddress::of(listener), listener.queue)
             else {
                 continue;
@@ -75,24 +75,23 @@ impl Listeners {
             let own = QueueSample {
                 length,
                 limit,
-                members: 0,
+                members: samples.get(&address).map_or(0, |known| known.members) + 1,
                 sampled_after_ms: 0.0,
             };
-            let fullest = samples.entry(place).or_insert(own);
-            let members = fullest.members + 1;
+            let fullest = samples.entry(address).or_insert(own);
             if own.room() < fullest.room() {
                 *fullest = own;
             }
-            fullest.members = members;
+            fullest.members = own.members;
         }
         Listeners {
             taken_ns,
-            places: ListenAddresses::of(listeners),
+            addresses: ListenAddresses::of(listeners),
             samples,
         }
     }
 
-    /// Whether somebody listens at a server's address, which a packet went to or came from; `None`
+    /// Whether a socket listens at a server's address, which a packet went to or came from; `None`
     /// before the first dump.
     pub fn listening(&self, server: &Address, packet: &Segment) -> Option<Listening> {
         if self.taken_ns == 0 {
@@ -100,7 +99,7 @@ impl Listeners {
         }
         Some(match self.serving(server, packet) {
             Some(sample) => Listening::There(sample),
-            None if self.places.has_port(server.port) => Listening::Elsewhere,
+            None if self.addresses.has_port(server.port) => Listening::Elsewhere,
             None => Listening::Nowhere,
         })
     }
@@ -112,15 +111,15 @@ impl Listeners {
             port: server.port,
             interface: packet.interface,
         };
-        let place = match server.address {
-            IpAddr::V6(_) => self.places.serving(&local(Family::V6, server.address)),
+        let address = match server.address {
+            IpAddr::V6(_) => self.addresses.serving(&local(Family::V6, server.address)),
             IpAddr::V4(v4) => {
-                let own = self.places.serving(&local(Family::V4, server.address));
+                let own = self.addresses.serving(&local(Family::V4, server.address));
                 let mapped = || local(Family::V6, v4.to_ipv6_mapped().into());
-                own.or_else(|| self.places.serving(&mapped()))
+                own.or_else(|| self.addresses.serving(&mapped()))
             }
         };
-        let sample = *self.samples.get(&place?)?;
+        let sample = *self.samples.get(&address?)?;
         let after_ns = i128::from(self.taken_ns) - i128::from(packet.time_ns);
         Some(QueueSample {
             sampled_after_ms: (after_ns / 1000) as f64 / 1000.0,

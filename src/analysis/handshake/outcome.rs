@@ -3,14 +3,14 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::model::End;
+use crate::model::{Address, Segment};
 
 /// How a handshake ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The client acknowledged the SYN-ACK, as was seen or as later segments prove, and nothing
-    /// contradicts it.
+    /// The client acknowledged the SYN-ACK, which was captured or is proved by later segments, and
+    /// nothing contradicts it.
     Established,
     /// A reset answered the SYN: nobody listens there.
     Refused,
@@ -34,7 +34,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// All of them.
+    /// Every outcome.
     pub const ALL: [Outcome; 10] = [
         Outcome::Established,
         Outcome::Refused,
@@ -51,12 +51,10 @@ impl Outcome {
     /// There is no connection, or it was delayed by a dropped ACK.
     pub fn is_failure(self) -> bool {
         use Outcome::*;
-        match self {
-            Refused | NoReply | SynAckUnanswered | AckDropped | ResetByClient | ResetByServer => {
-                true
-            }
-            Established | SimultaneousOpen | SelfConnect | Incomplete => false,
-        }
+        !matches!(
+            self,
+            Established | SimultaneousOpen | SelfConnect | Incomplete
+        )
     }
 
     /// The outcome in words for people.
@@ -99,7 +97,7 @@ pub enum Basis {
     Inference,
 }
 
-/// Which host a handshake was captured on, and so which part of its time that host spent.
+/// The host that a handshake was captured on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CapturedOn {
@@ -132,13 +130,26 @@ pub enum Side {
     Both,
 }
 
-impl From<End> for Side {
-    fn from(end: End) -> Self {
-        match end {
-            End::Client => Side::Client,
-            End::Server => Side::Server,
+impl Side {
+    /// The sender of a segment.
+    pub(super) fn of(segment: &Segment, client: Address) -> Self {
+        match segment.source == client {
+            true => Side::Client,
+            false => Side::Server,
         }
     }
+}
+
+/// A reset that ended a handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ResetReport {
+    /// The sender.
+    pub by: Side,
+    /// RST and ACK: it came from a socket, or answers a SYN that met none. A bare RST rejects an
+    /// acknowledgement.
+    pub with_ack: bool,
+    /// The client's acknowledgement was seen before.
+    pub after_ack: bool,
 }
 
 /// What limits the certainty of an outcome, or is unusual about a handshake.

@@ -1,4 +1,4 @@
-//! What is published: a line for each event.
+//! A line of a trace as it is published.
 
 use schemars::JsonSchema;
 use serde::Serialize;

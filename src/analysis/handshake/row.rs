@@ -9,12 +9,11 @@ use serde::Serialize;
 use super::{
     attempt::Attempt,
     listeners::{Listening, QueueSample},
-    offer::{Offer, Options},
-    outcome::{CapturedOn, Outcome, Reason, Remark, Side},
+    outcome::{CapturedOn, Outcome, Reason, Remark, ResetReport},
     transmissions::Transmissions,
     verdict::Evidence,
 };
-use crate::model::Address;
+use crate::model::{Address, Flags};
 
 /// One handshake, and how it ended.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -27,7 +26,7 @@ pub struct Handshake {
     pub interface: Option<Arc<str>>,
     /// The outermost VLAN id; `null` without a VLAN.
     pub vlan: Option<u16>,
-    /// When its first packet passed: RFC 3339, UTC.
+    /// When its first packet was captured: RFC 3339, UTC.
     pub started: String,
     /// How it ended.
     pub outcome: Outcome,
@@ -39,9 +38,9 @@ pub struct Handshake {
     pub confirmed: bool,
     /// The role in this handshake of the host that captured it; `null` where that is not known.
     pub captured_on: Option<CapturedOn>,
-    /// How often the SYN was retransmitted.
+    /// Retransmissions of the SYN.
     pub syn_retransmits: u32,
-    /// How often the SYN-ACK was retransmitted.
+    /// Retransmissions of the SYN-ACK.
     pub syn_ack_retransmits: u32,
     /// When each SYN was retransmitted, in milliseconds since the first; at most 32.
     pub syn_after_ms: Vec<f64>,
@@ -66,13 +65,13 @@ pub struct Handshake {
     pub fast_open_bytes: Option<u32>,
     /// Initial sequence numbers.
     pub sequence: Sequence,
-    /// The listener's accept queue when the last segment passed, or when it was full before; `null`
-    /// when the server is not on this host, nobody listened there, or the capture is a file.
+    /// The listener's accept queue at the last segment, or at an earlier one if it was full then;
+    /// `null` when the server is not on this host, nobody listened there, or the capture is a file.
     pub listener_queue: Option<QueueSample>,
     /// The reset that ended it; `null` when none did.
     pub reset: Option<ResetReport>,
-    /// Milliseconds since the previous connection with the same addresses and ports ended; `null`
-    /// when none was seen to end.
+    /// Milliseconds since the previous connection with the same 4-tuple ended; `null` when no such
+    /// end was captured.
     pub reused_after_ms: Option<f64>,
     /// The packet of the capture that decided the outcome, from 1.
     pub packet: u64,
@@ -91,30 +90,58 @@ pub struct Handshake {
 pub struct Sequence {
     /// The client's.
     pub client_isn: Option<u32>,
-    /// The server's, as it was sent last.
+    /// The server's, in the last SYN-ACK.
     pub server_isn: Option<u32>,
 }
 
-/// A reset that ended a handshake.
+/// The options of both ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct ResetReport {
-    /// The sender.
-    pub by: Side,
-    /// RST and ACK: it came from a socket, or answers a SYN that met none. A bare RST rejects an
-    /// acknowledgement.
-    pub with_ack: bool,
-    /// The client's acknowledgement was seen before.
-    pub after_ack: bool,
+pub struct Options {
+    /// In the SYN; `null` when it was not captured.
+    pub client: Option<Offer>,
+    /// In the SYN-ACK; `null` when it was not captured.
+    pub server: Option<Offer>,
+}
+
+/// The options of one end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Offer {
+    /// Largest segment that it accepts, in bytes.
+    pub mss: Option<u16>,
+    /// Left shift of its window.
+    pub window_scale: Option<u8>,
+    /// Selective acknowledgements.
+    pub sack: bool,
+    /// Timestamps.
+    pub timestamps: bool,
+    /// Explicit congestion notification (RFC 3168).
+    pub ecn: bool,
+    /// TCP Fast Open (RFC 7413).
+    pub fast_open: Option<FastOpen>,
+    /// Multipath TCP (RFC 8684).
+    pub mptcp: bool,
+    /// Options are missing: the capture cut them off, or they are malformed.
+    pub cut: bool,
+}
+
+/// The TCP Fast Open option of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FastOpen {
+    /// An empty option, which requests a cookie.
+    CookieRequested,
+    /// A cookie.
+    Cookie,
 }
 
 impl Handshake {
-    /// The report on a handshake that ended. The interface has no name yet.
+    /// The interface has no name yet.
     pub(super) fn new(evidence: &Evidence) -> Self {
         let attempt = &*evidence.attempt;
-        let verdict = evidence.verdict();
+        let is_timed = evidence.is_timed();
         let between = |from: Option<u64>, to: Option<u64>| {
             let time = to?.saturating_sub(from?);
-            evidence.is_timed().then(|| milliseconds(time))
+            is_timed.then(|| milliseconds(time))
         };
         let (syn, syn_ack) = (attempt.syn.as_ref(), attempt.syn_ack.as_ref());
         let (asked, answered) = (syn.map(|syn| syn.first), syn_ack.map(|answer| answer.first));
@@ -126,7 +153,7 @@ impl Handshake {
         let (host_ms, network_ms) = match captured_on {
             Some(CapturedOn::Server) => (syn_to_syn_ack_ms, syn_ack_to_ack_ms),
             Some(CapturedOn::Client) => (syn_ack_to_ack_ms, syn_to_syn_ack_ms),
-            Some(CapturedOn::Both | CapturedOn::Between) | None => (None, None),
+            _ => (None, None),
         };
         Handshake {
             client: attempt.client,
@@ -134,22 +161,22 @@ impl Handshake {
             interface: None,
             vlan: attempt.vlan,
             started: rfc3339(attempt.began_ns),
-            outcome: verdict.outcome,
-            reason: verdict.reason,
-            confirmed: verdict.confirmed,
+            outcome: evidence.outcome(),
+            reason: evidence.reason(),
+            confirmed: evidence.is_confirmed(),
             captured_on,
             syn_retransmits: syn.map_or(0, Transmissions::retransmits),
             syn_ack_retransmits: syn_ack.map_or(0, Transmissions::retransmits),
-            syn_after_ms: retransmission_times(syn, evidence.is_timed()),
-            syn_ack_after_ms: retransmission_times(syn_ack, evidence.is_timed()),
+            syn_after_ms: retransmission_times(syn, is_timed),
+            syn_ack_after_ms: retransmission_times(syn_ack, is_timed),
             syn_to_syn_ack_ms,
             syn_ack_to_ack_ms,
             total_ms: between(asked, opened),
             host_ms,
             network_ms,
             options: Options {
-                client: syn.map(|syn| Offer::of(&syn.segment)),
-                server: syn_ack.map(|answer| Offer::of(&answer.segment)),
+                client: syn.map(Offer::of),
+                server: syn_ack.map(Offer::of),
             },
             fast_open_bytes: fast_open_bytes(attempt),
             sequence: Sequence {
@@ -157,14 +184,10 @@ impl Handshake {
                 server_isn: attempt.server_sequence(),
             },
             listener_queue: attempt.listening.and_then(Listening::queue),
-            reset: attempt.reset.map(|reset| ResetReport {
-                by: reset.by.into(),
-                with_ack: reset.with_ack,
-                after_ack: attempt.is_acknowledged(),
-            }),
+            reset: attempt.reset,
             reused_after_ms: attempt.reused_after.map(milliseconds),
             packet: attempt.packet,
-            remarks: verdict.remarks,
+            remarks: evidence.remarks(),
             started_ns: attempt.began_ns,
             interface_index: attempt.interface,
         }
@@ -183,18 +206,37 @@ impl Handshake {
     }
 }
 
+impl Offer {
+    /// The options of a SYN or SYN-ACK.
+    fn of(sent: &Transmissions) -> Self {
+        let (options, flags) = (&sent.segment.options, sent.segment.flags);
+        Offer {
+            mss: options.mss,
+            window_scale: options.window_scale,
+            sack: options.sack_permitted,
+            timestamps: options.timestamps.is_some(),
+            ecn: flags.has(Flags::ECE) && (flags.has(Flags::ACK) || flags.has(Flags::CWR)),
+            fast_open: options.fast_open_cookie.map(|bytes| match bytes {
+                0 => FastOpen::CookieRequested,
+                1.. => FastOpen::Cookie,
+            }),
+            mptcp: options.mptcp.is_some(),
+            cut: options.cut,
+        }
+    }
+}
+
 fn fast_open_bytes(attempt: &Attempt) -> Option<u32> {
-    let syn = attempt.syn.as_ref();
-    let syn = syn.filter(|syn| syn.segment.payload_bytes > 0)?;
-    let answer = attempt.syn_ack.as_ref()?;
+    let (syn, answer) = (attempt.syn.as_ref()?, attempt.syn_ack.as_ref()?);
     let first = syn.sequence().wrapping_add(1);
-    Some(answer.segment.acknowledgement.wrapping_sub(first))
+    let bytes = answer.segment.acknowledgement.wrapping_sub(first);
+    (syn.segment.payload_bytes > 0).then_some(bytes)
 }
 
 fn retransmission_times(sent: Option<&Transmissions>, is_timed: bool) -> Vec<f64> {
-    let times = sent.filter(|_| is_timed);
-    let times = times.map_or(&[][..], |sent| &sent.retransmitted_after);
-    times.iter().map(|time| milliseconds(*time)).collect()
+    let timed = sent.filter(|_| is_timed).into_iter();
+    let times = timed.flat_map(|sent| &sent.retransmitted_after);
+    times.map(|time| milliseconds(*time)).collect()
 }
 
 /// RFC 3339 with microseconds.

@@ -36,7 +36,7 @@ pub struct Summary {
     pub outcomes: BTreeMap<Outcome, u64>,
     /// Handshakes that ended.
     pub handshakes: u64,
-    /// How many of them were shown.
+    /// Handshakes that were shown.
     pub shown: u64,
     /// Duration of the trace in milliseconds; of a file, from its first packet to its last.
     pub duration_ms: f64,
@@ -60,14 +60,14 @@ pub struct Summary {
     pub listener_count: Option<u64>,
     /// Number of clients; `null` when more than are counted.
     pub peer_count: Option<u64>,
-    /// Unfinished handshakes that were forgotten for lack of room, and are counted nowhere else.
+    /// Unfinished handshakes that were forgotten for lack of room; no other field counts them.
     pub evicted: u64,
     /// Fragments of TCP packets.
     pub fragments: u64,
     /// TCP packets that could not be decoded.
     pub undecodable: u64,
-    /// Increases of kernel counters meanwhile, in the network namespace that was captured; `null`
-    /// for a file, or when the counters could not be read.
+    /// Increases of kernel counters during the trace, in the traced network namespace; `null` for a
+    /// file, or when the counters could not be read.
     pub counters: Option<CounterDeltas>,
 }
 
@@ -116,7 +116,7 @@ pub struct ListenerSummary {
     pub port: u16,
     /// Handshakes that ended.
     pub handshakes: u64,
-    /// How many of them failed.
+    /// Handshakes that failed.
     pub failed: u64,
     /// By outcome, without outcomes that did not occur.
     pub outcomes: BTreeMap<Outcome, u64>,
@@ -124,9 +124,9 @@ pub struct ListenerSummary {
     pub latency_ms: Percentiles,
     /// From SYN to SYN-ACK.
     pub syn_to_syn_ack_ms: Percentiles,
-    /// Its accept queue when it was fullest; `null` when it is not on this host.
+    /// The fullest sample of its accept queue; `null` when it is not on this host.
     pub queue_max: Option<QueueSample>,
-    /// Where its handshakes were captured; `null` when that is not known, or differs.
+    /// Where its handshakes were captured; `null` when that is unknown or differs.
     pub captured_on: Option<CapturedOn>,
     /// Why its handshakes failed or were delayed, the most frequent reason first.
     pub reasons: Vec<Failure>,
@@ -139,7 +139,7 @@ pub struct PeerSummary {
     pub address: IpAddr,
     /// Handshakes that ended.
     pub handshakes: u64,
-    /// How many of them failed.
+    /// Handshakes that failed.
     pub failed: u64,
     /// From SYN to ACK, of established handshakes.
     pub latency_ms: Percentiles,
@@ -147,10 +147,10 @@ pub struct PeerSummary {
 
 /// The increases between two readings.
 pub fn counter_deltas(before: &Counters, after: &Counters) -> CounterDeltas {
-    let rise = |name: &&'static str| {
-        let of = |counters: &Counters| counters.value("TcpExt", name);
-        let rise = change(of(before)?, of(after)?)?;
-        Some(((*name).to_owned(), u64::try_from(rise).ok()?))
+    let delta = |name: &str| {
+        let value = |counters: &Counters| counters.value("TcpExt", name);
+        let delta = change(value(before)?, value(after)?)?;
+        Some((name.to_owned(), u64::try_from(delta).ok()?))
     };
-    NAMES.iter().filter_map(rise).collect()
+    NAMES.into_iter().filter_map(delta).collect()
 }

@@ -1,5 +1,5 @@
 //! Tracks every handshake in a stream of segments, in bounded memory: in a flood of SYNs the oldest
-//! unfinished ones are forgotten and counted.
+//! unfinished handshakes are forgotten and counted.
 
 use std::{
     cmp::Reverse,
@@ -9,19 +9,17 @@ use std::{
 use super::{
     attempt::Attempt,
     clock::Clock,
-    flow_key::FlowKey,
-    history::{Close, Finished, History},
+    history::{Close, Finished, FlowKey, History},
     listeners::Listeners,
     report::Event,
     row::Handshake,
     transitions::Transition,
-    verdict::{Context, Ending, Evidence, deadline},
+    verdict::{Ending, Evidence, deadline},
 };
 use crate::model::{Address, Flags, Segment};
 
-/// Handshakes that may be unfinished at once.
+/// At most this many handshakes are unfinished at once.
 const MAX_ATTEMPTS: usize = 65_536;
-/// An answer that takes longer is reported by [`Tracker::waiting`].
 const WAITING_NS: u64 = 1_000_000_000;
 
 /// What could not be tracked.
@@ -31,16 +29,16 @@ pub struct Shortcomings {
     pub evicted: u64,
     /// Connections that were forgotten for lack of room, so that their end is not reported.
     pub forgotten: u64,
-    /// Handshakes called established whose SYN-ACK was retransmitted after that.
+    /// Handshakes reported as established whose SYN-ACK was retransmitted after that.
     pub contradicted: u64,
 }
 
-/// Handshakes that have waited for an answer for more than a second.
+/// Handshakes whose SYN has had no answer for more than a second.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Waiting {
-    /// How many.
+    /// Number of handshakes.
     pub count: u64,
-    /// The server of the one that has waited longest, and for how many nanoseconds.
+    /// The longest wait: its server, and nanoseconds.
     pub longest: Option<(Address, u64)>,
 }
 
@@ -55,10 +53,10 @@ enum Ended {
 #[derive(Debug, Default)]
 pub struct Tracker {
     clock: Clock,
-    /// In boxes: a table has room for more than its entries, and moves all when it grows.
+    /// Boxed: the table allocates more slots than it has entries, and moves all when it grows.
     attempts: HashMap<FlowKey, Box<Attempt>>,
-    /// Some of them are out of date: each is checked when it comes.
-    deadlines: BinaryHeap<Reverse<(u64, u64, FlowKey)>>,
+    /// Some are outdated: a deadline is checked again when it is due.
+    pub(super) deadlines: BinaryHeap<Reverse<(u64, u64, FlowKey)>>,
     history: History,
     ended: Vec<Ended>,
     listeners: Listeners,
@@ -87,7 +85,7 @@ impl Tracker {
         };
         let due = deadline(attempt);
         let transition = attempt.apply(segment, at);
-        // A copy may be the first to show that the server is here.
+        // A copy may be the first to show that the server is on this host.
         if transition != Transition::Ignored || attempt.listening.is_none() {
             attempt.observe(&self.listeners, segment);
         }
@@ -114,13 +112,13 @@ impl Tracker {
         true
     }
 
-    /// Advances the clock that gives packets their times, without a packet.
+    /// Advances the clock of the capture without a packet.
     pub fn pass(&mut self, time_ns: u64) {
         self.clock.at(time_ns);
         self.end_overdue();
     }
 
-    /// That clock was set forward by this much.
+    /// The clock of the capture was set forward by this much.
     pub fn clock_set_by(&mut self, nanoseconds: i128) {
         self.clock.set_by(nanoseconds);
     }
@@ -164,7 +162,7 @@ impl Tracker {
         })
     }
 
-    /// Handshakes whose answer is overdue.
+    /// Handshakes without an answer for more than a second.
     pub fn waiting(&self) -> Waiting {
         let now = self.clock.now();
         let unanswered = self.attempts.values().filter(|attempt| !attempt.is_open());
@@ -188,11 +186,6 @@ impl Tracker {
         }
     }
 
-    #[cfg(test)]
-    pub(super) fn deadlines_kept(&self) -> usize {
-        self.deadlines.len()
-    }
-
     fn without_attempt(&mut self, key: FlowKey, segment: &Segment, at: u64) -> bool {
         let flags = segment.flags;
         if flags.has(Flags::SYN) && !flags.has(Flags::RST) {
@@ -209,8 +202,10 @@ impl Tracker {
     }
 
     fn begin(&mut self, key: FlowKey, segment: &Segment, at: u64) {
-        let previous = self.history.remove(&key);
-        let ended = previous.and_then(|previous| previous.ended);
+        let ended = self
+            .history
+            .remove(&key)
+            .and_then(|previous| previous.ended);
         self.serial += 1;
         let mut attempt = Box::new(Attempt::new(segment, at));
         attempt.serial = self.serial;
@@ -218,8 +213,8 @@ impl Tracker {
         attempt.lost_before = self.lost;
         attempt.reused_after = ended.map(|ended| at.saturating_sub(ended));
         attempt.observe(&self.listeners, segment);
-        let due = Reverse((deadline(&attempt), attempt.serial, key));
-        self.deadlines.push(due);
+        let due = (deadline(&attempt), attempt.serial, key);
+        self.deadlines.push(Reverse(due));
         self.attempts.insert(key, attempt);
         self.make_room();
     }
@@ -234,7 +229,9 @@ impl Tracker {
         self.ended.push(Ended::Handshake(Evidence {
             attempt,
             ending,
-            context: self.context(),
+            now: self.clock.now(),
+            clock_steps: self.clock.steps(),
+            lost: self.lost,
             kernel: None,
         }));
         if let Some(fin) = fin {
@@ -248,17 +245,13 @@ impl Tracker {
         }
         let connection = self.history.find(&key);
         let close = connection.and_then(|connection| connection.close(segment, at));
-        let close = close.filter(|_| self.follows_closes);
-        self.ended
-            .extend(close.map(|close| Ended::Close(Box::new(close))));
+        let close = close.filter(|_| self.follows_closes).map(Box::new);
+        self.ended.extend(close.map(Ended::Close));
     }
 
-    fn context(&self) -> Context {
-        Context {
-            now: self.clock.now(),
-            clock_steps: self.clock.steps(),
-            lost: self.lost,
-        }
+    fn attempt(&self, key: FlowKey, serial: u64) -> Option<&Attempt> {
+        let attempt = self.attempts.get(&key)?;
+        (attempt.serial == serial).then_some(attempt)
     }
 
     fn end_overdue(&mut self) {
@@ -267,13 +260,9 @@ impl Tracker {
             && due < now
         {
             self.deadlines.pop();
-            let attempt = self.attempts.get(&key);
-            match attempt.filter(|attempt| attempt.serial == serial) {
-                Some(attempt) if deadline(attempt) < now => self.end(key, Ending::TimedOut),
-                Some(attempt) => {
-                    let later = (deadline(attempt), serial, key);
-                    self.deadlines.push(Reverse(later));
-                }
+            match self.attempt(key, serial).map(deadline) {
+                Some(due) if due < now => self.end(key, Ending::TimedOut),
+                Some(due) => self.deadlines.push(Reverse((due, serial, key))),
                 None => {}
             }
         }
@@ -283,8 +272,7 @@ impl Tracker {
         while self.attempts.len() > MAX_ATTEMPTS
             && let Some(Reverse((_, serial, key))) = self.deadlines.pop()
         {
-            let attempt = self.attempts.get(&key);
-            match attempt.filter(|attempt| attempt.serial == serial) {
+            match self.attempt(key, serial) {
                 Some(attempt) if attempt.ack.is_some() => self.end(key, Ending::Evicted),
                 Some(_) => {
                     self.attempts.remove(&key);
@@ -294,10 +282,9 @@ impl Tracker {
             }
         }
         if self.deadlines.len() > 4 * self.attempts.len() + 1024 {
+            let due = |key: &FlowKey, one: &Attempt| Reverse((deadline(one), one.serial, *key));
             let current = self.attempts.iter();
-            self.deadlines = current
-                .map(|(key, attempt)| Reverse((deadline(attempt), attempt.serial, *key)))
-                .collect();
+            self.deadlines = current.map(|(key, attempt)| due(key, attempt)).collect();
         }
     }
 }

@@ -1,27 +1,30 @@
 //! What each segment changes in a handshake (RFC 9293, section 3.5).
 
 use super::{
-    attempt::{Attempt, Reset},
+    attempt::Attempt,
+    outcome::{ResetReport, Side},
     transmissions::Transmissions,
 };
-use crate::model::{End, Flags, Segment};
+use crate::model::{Flags, Segment};
 
-/// More data does not pass before a bare acknowledgement of it does: a number further ahead belongs
-/// to an old connection, or is forged.
+/// No more data than this is sent before a bare acknowledgement: a sequence number further ahead
+/// belongs to an old connection, or is forged.
 const MAX_UNSEEN: u32 = 1 << 24;
 
-/// What a segment changed in a handshake.
+/// The effect of a segment on a handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transition {
-    /// Nothing: it belongs to another connection, or is a copy.
+    /// None: it belongs to another connection, or is a copy.
     Ignored,
-    /// Something; the outcome is still open.
+    /// The outcome is still open.
     Noted,
     /// The outcome is known.
     Decided,
     /// It begins another handshake with the same 4-tuple.
     Superseded,
 }
+
+use Transition::{Decided, Ignored, Noted, Superseded};
 
 impl Attempt {
     /// Applies a segment with the same 4-tuple.
@@ -41,9 +44,9 @@ impl Attempt {
         } else if flags.has(Flags::ACK) {
             self.apply_server_ack(segment)
         } else {
-            Transition::Ignored
+            Ignored
         };
-        if matches!(transition, Transition::Noted | Transition::Decided) {
+        if matches!(transition, Noted | Decided) {
             self.packet = segment.number;
         }
         transition
@@ -55,30 +58,40 @@ impl Attempt {
         }
         let answered = self.syn_ack.as_ref();
         match &mut self.syn {
-            Some(syn) if syn.sequence() == segment.sequence => noted_if(syn.add(segment, at)),
-            Some(_) => Transition::Superseded,
-            // Interfaces are read one after the other, so that the answer may come first.
+            Some(syn) if syn.sequence() == segment.sequence => {
+                if syn.add(segment, at) {
+                    Noted
+                } else {
+                    Ignored
+                }
+            }
+            Some(_) => Superseded,
+            // Interfaces are read one after the other, so the answer may be read first.
             None if answered.is_some_and(|answer| acknowledges(&answer.segment, segment)) => {
                 self.syn = Some(Transmissions::new(segment, at.min(self.first)));
                 (self.began_ns, self.interface, self.vlan) =
                     (segment.time_ns, segment.interface, segment.vlan);
-                Transition::Noted
+                Noted
             }
-            None => Transition::Superseded,
+            None => Superseded,
         }
     }
 
     fn apply_crossing(&mut self, segment: &Segment, at: u64) -> Transition {
         if self.syn_ack.is_some() || self.ack.is_some() {
-            return Transition::Superseded;
+            return Superseded;
         }
         match &mut self.crossing {
             Some(crossing) if crossing.sequence() == segment.sequence => {
-                noted_if(crossing.add(segment, at))
+                if crossing.add(segment, at) {
+                    Noted
+                } else {
+                    Ignored
+                }
             }
             _ => {
                 self.crossing = Some(Box::new(Transmissions::new(segment, at)));
-                Transition::Noted
+                Noted
             }
         }
     }
@@ -88,57 +101,55 @@ impl Attempt {
             return self.apply_crossed_answer(segment, at);
         }
         if !self.answers_syn(segment) {
-            return Transition::Ignored;
+            return Ignored;
         }
         match &mut self.syn_ack {
             None => {
                 self.syn_ack = Some(Transmissions::new(segment, at));
                 self.syns_before_answer = self.syn.as_ref().map_or(0, |syn| syn.count);
                 let has_crossed = self.crossing.is_some() && self.ack.is_some();
-                decided_if(self.is_self_connect() || has_crossed)
+                let is_open = has_crossed || self.is_self_connect();
+                if is_open { Decided } else { Noted }
             }
             Some(first) => {
                 if !first.add(segment, at) {
-                    return Transition::Ignored;
+                    return Ignored;
                 }
                 self.sequence_changed |= first.sequence() != segment.sequence;
                 first.segment.sequence = segment.sequence;
                 self.repeated_after_ack += u32::from(self.is_sent_after_ack(at));
-                Transition::Noted
+                Noted
             }
         }
     }
 
-    /// A SYN-ACK that passes now left the server after the ACK had arrived. The way to a server
-    /// elsewhere and back takes no longer than it took from the SYN to its answer.
+    /// A SYN-ACK that passes now left the server after the ACK had arrived. To a server elsewhere
+    /// and back takes at most the time from the SYN to its answer.
     fn is_sent_after_ack(&self, at: u64) -> bool {
-        let round_trip = || {
-            let answered = self.syn_ack.as_ref()?.first;
-            Some(answered.saturating_sub(self.syn.as_ref()?.first))
+        let Some(ack) = self.ack else {
+            return self.opened;
         };
-        match self.ack {
-            Some(_) if self.server_is_here() => true,
-            Some(ack) => at.saturating_sub(ack) > round_trip().unwrap_or(0),
-            None => self.opened,
-        }
+        let syn = self.syn.as_ref().map(|syn| syn.first);
+        let round_trip = self.syn_ack.as_ref().zip(syn);
+        let round_trip = round_trip.map_or(0, |(answer, syn)| answer.first.saturating_sub(syn));
+        self.server_is_here() || at.saturating_sub(ack) > round_trip
     }
 
-    /// The client's own SYN-ACK acknowledges the SYN of the server, which crossed its own.
+    /// A SYN-ACK from the client, for the server's SYN that crossed its own.
     fn apply_crossed_answer(&mut self, segment: &Segment, at: u64) -> Transition {
-        let own = self.client_sequence() == Some(segment.sequence);
-        if !own || self.ack.is_some() {
-            return Transition::Ignored;
-        }
-        if self.crossing.is_none() && self.syn_ack.is_some() {
-            return Transition::Ignored;
+        let is_own = self.client_sequence() == Some(segment.sequence);
+        let has_crossed = self.crossing.is_some() || self.syn_ack.is_none();
+        if !is_own || !has_crossed || self.ack.is_some() {
+            return Ignored;
         }
         self.crossing
             .get_or_insert_with(|| Box::new(unseen(segment, at)));
         self.ack = Some(at);
-        decided_if(self.syn_ack.is_some())
+        let is_answered = self.syn_ack.is_some();
+        if is_answered { Decided } else { Noted }
     }
 
-    /// Its sequence number is one that its sender can have reached by now.
+    /// The sender can have reached this sequence number by now.
     fn may_have_sent(&self, segment: &Segment) -> bool {
         let (sender, number) = match self.is_from_client(segment) {
             true => (self.client_sequence(), segment.sequence),
@@ -152,32 +163,30 @@ impl Attempt {
 
     fn apply_client_ack(&mut self, segment: &Segment, at: u64) -> Transition {
         let Some(own) = self.client_sequence() else {
-            return Transition::Ignored;
+            return Ignored;
         };
         let sent = segment.sequence.wrapping_sub(own.wrapping_add(1));
-        let received = match self.server_sequence() {
-            // Its SYN-ACK was not seen, but was there to be acknowledged.
-            None => 0,
-            Some(sequence) => {
-                let first = sequence.wrapping_add(1);
-                segment.acknowledgement.wrapping_sub(first)
-            }
-        };
+        // Without a server sequence number, the SYN-ACK was sent but not captured.
+        let received = self.server_sequence().map_or(0, |sequence| {
+            segment
+                .acknowledgement
+                .wrapping_sub(sequence.wrapping_add(1))
+        });
         if sent > MAX_UNSEEN || received > MAX_UNSEEN {
-            return Transition::Ignored;
+            return Ignored;
         }
         let is_first = !self.is_acknowledged();
         self.record_ack(sent, at);
         self.confirmed |= received > 0;
         match (self.confirmed, is_first) {
-            (true, _) => Transition::Decided,
-            (false, true) => Transition::Noted,
-            (false, false) => Transition::Ignored,
+            (true, _) => Decided,
+            (false, true) => Noted,
+            (false, false) => Ignored,
         }
     }
 
     /// `sent` is the number of bytes sent before. A client may acknowledge the SYN-ACK together with
-    /// data; if that passed unseen, a later acknowledgement does not show when.
+    /// data; if that was not captured, a later acknowledgement does not show when.
     fn record_ack(&mut self, sent: u32, at: u64) {
         match sent <= self.syn_payload() {
             true => _ = self.ack.get_or_insert(at),
@@ -187,7 +196,7 @@ impl Attempt {
 
     fn apply_server_ack(&mut self, segment: &Segment) -> Transition {
         let Some(own) = self.client_sequence() else {
-            return Transition::Ignored;
+            return Ignored;
         };
         let (acknowledges, follows) = match &self.syn_ack {
             Some(answer) => (
@@ -198,36 +207,36 @@ impl Attempt {
         };
         if !acknowledges {
             self.challenge_ack |= self.syn_ack.is_none();
-            return Transition::Ignored;
+            return Ignored;
         }
         self.confirmed |= follows;
-        // With TCP Fast Open the server speaks before the client has acknowledged.
-        decided_if(follows && self.is_acknowledged())
+        // With TCP Fast Open the server sends data before the client has acknowledged.
+        let is_open = follows && self.is_acknowledged();
+        if is_open { Decided } else { Noted }
     }
 
     /// RFC 9293, section 3.5.3.
     fn apply_reset(&mut self, segment: &Segment) -> Transition {
-        let by = match self.is_from_client(segment) {
-            true => End::Client,
-            false => End::Server,
-        };
+        let by = Side::of(segment, self.client);
+        let with_ack = segment.flags.has(Flags::ACK);
         let valid = match (by, &self.syn_ack) {
-            (End::Server, None) => segment.flags.has(Flags::ACK) && self.answers_syn(segment),
-            (End::Server, Some(answer)) => {
-                has_sent_only_syn(segment, answer.sequence(), 0) && !self.acknowledges_data(segment)
-            }
-            (End::Client, _) => self
+            (Side::Client, _) => self
                 .client_sequence()
                 .is_some_and(|own| has_sent_only_syn(segment, own, self.syn_payload())),
+            (_, None) => with_ack && self.answers_syn(segment),
+            (_, Some(answer)) => {
+                has_sent_only_syn(segment, answer.sequence(), 0) && !self.acknowledges_data(segment)
+            }
         };
         if !valid {
             return self.apply_late_reset(segment, by);
         }
-        self.reset = Some(Reset {
+        self.reset = Some(ResetReport {
             by,
-            with_ack: segment.flags.has(Flags::ACK),
+            with_ack,
+            after_ack: self.is_acknowledged(),
         });
-        Transition::Decided
+        Decided
     }
 
     /// The server received more from the client than its SYN.
@@ -235,23 +244,22 @@ impl Attempt {
         segment.flags.has(Flags::ACK) && is_soon_after(segment.acknowledgement, self.after_syn())
     }
 
-    /// A reset behind data that passed unseen: the connection was established.
-    fn apply_late_reset(&mut self, segment: &Segment, by: End) -> Transition {
+    /// A reset behind data that was not captured: the connection was established.
+    fn apply_late_reset(&mut self, segment: &Segment, by: Side) -> Transition {
         let own = match by {
-            End::Client => self.client_sequence(),
-            End::Server => self.server_sequence(),
+            Side::Client => self.client_sequence(),
+            _ => self.server_sequence(),
         };
         let sent_data = own.is_some_and(|own| is_soon_after(segment.sequence, own.wrapping_add(1)));
-        let took_data = by == End::Server && self.acknowledges_data(segment);
-        if !(sent_data || took_data) || self.syn_ack.is_none() {
-            return Transition::Ignored;
+        let received_data = by == Side::Server && self.acknowledges_data(segment);
+        if !(sent_data || received_data) || self.syn_ack.is_none() {
+            return Ignored;
         }
         self.opened = true;
-        self.confirmed |= by == End::Server;
-        Transition::Decided
+        self.confirmed |= by == Side::Server;
+        Decided
     }
 
-    /// It acknowledges this client's SYN.
     fn answers_syn(&self, segment: &Segment) -> bool {
         match &self.syn {
             Some(syn) => acknowledges(segment, &syn.segment),
@@ -260,43 +268,28 @@ impl Attempt {
     }
 }
 
-fn decided_if(decided: bool) -> Transition {
-    match decided {
-        true => Transition::Decided,
-        false => Transition::Noted,
-    }
-}
-
-fn noted_if(noted: bool) -> Transition {
-    match noted {
-        true => Transition::Noted,
-        false => Transition::Ignored,
-    }
-}
-
-/// A SYN that passed unseen, inferred from its answer.
+/// A SYN that was not captured, inferred from its answer.
 fn unseen(answer: &Segment, at: u64) -> Transmissions {
-    let mut segment = *answer;
-    segment.sequence = answer.acknowledgement.wrapping_sub(1);
-    segment.acknowledgement = 0;
-    Transmissions::new(&segment, at)
+    let syn = Segment {
+        sequence: answer.acknowledgement.wrapping_sub(1),
+        acknowledgement: 0,
+        ..*answer
+    };
+    Transmissions::new(&syn, at)
 }
 
-/// It acknowledges all of a SYN, or all but some of its data.
+/// The answer acknowledges the SYN, with all or part of its data.
 fn acknowledges(answer: &Segment, syn: &Segment) -> bool {
-    let beyond = answer
-        .acknowledgement
-        .wrapping_sub(syn.sequence.wrapping_add(1));
-    beyond <= syn.payload_bytes
+    let data = syn.sequence.wrapping_add(1);
+    answer.acknowledgement.wrapping_sub(data) <= syn.payload_bytes
 }
 
 /// The sender has sent nothing but its SYN and the SYN's data.
 fn has_sent_only_syn(segment: &Segment, sequence: u32, payload: u32) -> bool {
-    let sent = segment.sequence.wrapping_sub(sequence.wrapping_add(1));
-    sent <= payload
+    segment.sequence.wrapping_sub(sequence.wrapping_add(1)) <= payload
 }
 
-/// A sequence number is behind another, and not so far that something must have been seen between.
+/// A sequence number is after another, but less than [`MAX_UNSEEN`] bytes.
 fn is_soon_after(number: u32, other: u32) -> bool {
     number.wrapping_sub(other.wrapping_add(1)) <= MAX_UNSEEN
 }

@@ -9,11 +9,10 @@ const MAX_TIMES: usize = 32;
 
 #[derive(Debug, Clone)]
 pub struct Transmissions {
-    /// The first one; its options count.
+    /// The first transmission.
     pub segment: Segment,
     /// When the first one passed, on the clock that does not step.
     pub first: u64,
-    /// When the latest one passed.
     pub last: u64,
     /// From the last but one to the last.
     pub spacing: u64,
@@ -53,8 +52,8 @@ impl Transmissions {
         true
     }
 
-    /// A segment is for this host when any interface says so: the port of a bridge takes what is
-    /// for the bridge to be for another host.
+    /// A segment is for this host if one interface reports that: the port of a bridge reports what is
+    /// for the bridge as being for another host.
     fn forward(&mut self, direction: Option<Direction>) {
         match (self.segment.direction, direction) {
             (Some(Direction::Passing), Some(Direction::Incoming)) => {
@@ -73,7 +72,7 @@ impl Transmissions {
         self.segment.sequence
     }
 
-    /// `Passing` where this host only forwarded it.
+    /// [`Direction::Passing`] where this host only forwarded it.
     pub fn direction(&self) -> Option<Direction> {
         match self.forwarded {
             true => Some(Direction::Passing),

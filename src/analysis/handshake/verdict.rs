@@ -2,17 +2,17 @@
 //! listener, the clock and the answer of the server's kernel.
 
 use super::{
-    attempt::{Attempt, Reset},
+    attempt::Attempt,
     findings,
     listeners::Listening,
-    outcome::{Outcome, Reason, Remark},
+    outcome::{Outcome, Reason, Remark, Side},
     transmissions::Transmissions,
 };
-use crate::model::{Address, End, State};
+use crate::model::{Address, State};
 
 const SECOND_NS: u64 = 1_000_000_000;
-/// Systems wait for up to three seconds before the first retransmission (RFC 6298, section 2.1; RFC
-/// 1122 before it), Linux for one.
+/// Systems wait at most three seconds before the first retransmission (RFC 1122), Linux one (RFC
+/// 6298, section 2.1).
 const FIRST_WAIT_NS: u64 = 3_500_000_000;
 /// A Linux server that dropped the ACK retransmits its SYN-ACK after one second (`TCP_TIMEOUT_INIT`,
 /// include/net/tcp.h).
@@ -32,17 +32,6 @@ pub enum Ending {
     Evicted,
 }
 
-/// The state of the capture when a handshake ended.
-#[derive(Debug, Clone, Copy)]
-pub struct Context {
-    /// On the clock that does not step.
-    pub now: u64,
-    /// Steps of the clock so far.
-    pub clock_steps: u32,
-    /// Packets that the capture dropped so far.
-    pub lost: u64,
-}
-
 /// What the kernel of this host reports about a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KernelAnswer {
@@ -52,25 +41,21 @@ pub struct KernelAnswer {
     pub has_overflowed: bool,
 }
 
-/// A handshake that ended, with everything it is judged by.
+/// A handshake that ended, with everything that its verdict depends on.
 #[derive(Debug)]
 pub struct Evidence {
     pub(super) attempt: Box<Attempt>,
     pub(super) ending: Ending,
-    pub(super) context: Context,
+    /// When it ended, on the clock that does not step.
+    pub(super) now: u64,
+    /// Steps of the clock until it ended.
+    pub(super) clock_steps: u32,
+    /// Packets that the capture had dropped when it ended.
+    pub(super) lost: u64,
     pub(super) kernel: Option<KernelAnswer>,
 }
 
-/// What is concluded about a handshake.
-#[derive(Debug)]
-pub struct Verdict {
-    pub outcome: Outcome,
-    pub confirmed: bool,
-    pub reason: Option<Reason>,
-    pub remarks: Vec<Remark>,
-}
-
-/// When an attempt is judged if nothing more passes: a segment would have been retransmitted by then.
+/// When an attempt is judged if no segment follows: one would have been retransmitted by then.
 pub fn deadline(attempt: &Attempt) -> u64 {
     let twice = |sent: &Transmissions| sent.spacing.saturating_mul(2);
     let patience = |sent: &Transmissions| {
@@ -94,14 +79,13 @@ impl Evidence {
     /// The client, the server and the interface of a handshake that looks established on the wire
     /// and that only the server's kernel can confirm; see [`Evidence::answer`].
     ///
-    /// A server that answers with SYN cookies keeps nothing of a connection whose ACK finds the
-    /// accept queue full, and so never retransmits its SYN-ACK (`cookie_v4_check`,
-    /// net/ipv4/syncookies.c).
+    /// With SYN cookies, the server keeps no state of a connection whose ACK finds the accept queue
+    /// full, and so never retransmits its SYN-ACK (`cookie_v4_check`, net/ipv4/syncookies.c).
     pub fn question(&self) -> Option<(Address, Address, u32)> {
         let attempt = &self.attempt;
-        let is_here = matches!(attempt.listening, Some(Listening::There(_)));
-        let is_open = self.outcome_on_the_wire() == Outcome::Established;
-        let is_open_question = is_open && !attempt.confirmed && is_here;
+        let is_open_question = !attempt.confirmed
+            && matches!(attempt.listening, Some(Listening::There(_)))
+            && self.outcome_on_the_wire() == Outcome::Established;
         is_open_question.then_some((attempt.client, attempt.server, attempt.interface))
     }
 
@@ -110,33 +94,46 @@ impl Evidence {
         self.kernel = Some(answer);
     }
 
-    pub(super) fn verdict(&self) -> Verdict {
-        let is_unknown = self.kernel.is_some_and(KernelAnswer::is_dropped);
-        let outcome = match is_unknown {
+    pub(super) fn outcome(&self) -> Outcome {
+        match self.is_unknown_to_kernel() {
             true => Outcome::AckDropped,
             false => self.outcome_on_the_wire(),
-        };
-        let reason = match is_unknown {
-            true => Some(findings::NOTHING_KEPT),
-            false => findings::reason_for(outcome, &self.attempt, self.is_timed()),
-        };
-        Verdict {
-            outcome,
-            confirmed: self.attempt.confirmed || self.kernel.is_some_and(KernelAnswer::is_open),
-            reason,
-            remarks: self.remarks(),
         }
+    }
+
+    pub(super) fn reason(&self) -> Option<Reason> {
+        match self.is_unknown_to_kernel() {
+            true => Some(findings::NOTHING_KEPT),
+            false => findings::reason_for(self.outcome(), &self.attempt, self.is_timed()),
+        }
+    }
+
+    /// The server received the ACK. A request socket (SYN_RECV) still waits for one.
+    pub(super) fn is_confirmed(&self) -> bool {
+        let state = self.kernel.and_then(|kernel| kernel.state);
+        self.attempt.confirmed || state.is_some_and(|state| state != State::SynRecv)
+    }
+
+    /// A missing socket proves a drop only where a queue overflowed meanwhile: it may be in another
+    /// network namespace that shares the address.
+    fn is_unknown_to_kernel(&self) -> bool {
+        let is_dropped = |kernel: KernelAnswer| kernel.state.is_none() && kernel.has_overflowed;
+        self.kernel.is_some_and(is_dropped)
     }
 
     /// The clock did not step during the handshake.
     pub(super) fn is_timed(&self) -> bool {
-        self.context.clock_steps == self.attempt.clock_steps
+        self.clock_steps == self.attempt.clock_steps
     }
 
     fn outcome_on_the_wire(&self) -> Outcome {
         let attempt = &self.attempt;
         if let Some(reset) = &attempt.reset {
-            return reset_outcome(attempt, reset);
+            return match (reset.by, &attempt.syn_ack, &attempt.crossing) {
+                (Side::Client, ..) => Outcome::ResetByClient,
+                (_, None, None) => Outcome::Refused,
+                _ => Outcome::ResetByServer,
+            };
         }
         let is_open = attempt.is_open();
         if attempt.is_self_connect() && attempt.syn_ack.is_some() {
@@ -151,7 +148,7 @@ impl Evidence {
         if is_open {
             return Outcome::Established;
         }
-        let waited = self.context.now.saturating_sub(attempt.first) >= SECOND_NS;
+        let waited = self.now.saturating_sub(attempt.first) >= SECOND_NS;
         match &attempt.syn_ack {
             // An answer could still have come.
             _ if !waited && self.ending != Ending::TimedOut => Outcome::Incomplete,
@@ -160,16 +157,16 @@ impl Evidence {
         }
     }
 
-    fn remarks(&self) -> Vec<Remark> {
-        let (attempt, context) = (&self.attempt, &self.context);
+    pub(super) fn remarks(&self) -> Vec<Remark> {
+        let attempt = &self.attempt;
         let is_open_question = !attempt.confirmed && attempt.reset.is_none();
-        let is_overdue = context.now >= deadline(attempt);
-        let syn_ack = attempt.syn_ack.as_ref();
+        let is_overdue = self.now >= deadline(attempt);
+        let answers = attempt.syn_ack.as_ref().map_or(0, |answer| answer.count);
         let is_unrepeated = self.outcome_on_the_wire() == Outcome::SynAckUnanswered
             && (self.ending == Ending::TimedOut && is_overdue)
-            && syn_ack.is_some_and(|answer| answer.count == 1);
+            && answers == 1;
         let is_cut = self.ending == Ending::CaptureEnds && !is_overdue;
-        let is_lossy = is_open_question && context.lost > attempt.lost_before;
+        let is_lossy = is_open_question && self.lost > attempt.lost_before;
         let all = [
             (attempt.syn.is_none(), Remark::BegunBefore),
             (is_cut, Remark::EndedEarly),
@@ -180,29 +177,8 @@ impl Evidence {
             (attempt.sequence_changed, Remark::ServerSequenceChanged),
             (self.ending == Ending::Evicted, Remark::Evicted),
         ];
-        let true_ones = all.into_iter().filter(|(holds, _)| *holds);
-        true_ones.map(|(_, remark)| remark).collect()
-    }
-}
-
-impl KernelAnswer {
-    /// A request socket still waits for an ACK that is accepted.
-    fn is_open(self) -> bool {
-        self.state.is_some_and(|state| state != State::SynRecv)
-    }
-
-    /// A missing socket proves a drop only where a queue overflowed meanwhile: it may be in another
-    /// network namespace that shares the address.
-    fn is_dropped(self) -> bool {
-        self.state.is_none() && self.has_overflowed
-    }
-}
-
-fn reset_outcome(attempt: &Attempt, reset: &Reset) -> Outcome {
-    match (reset.by, &attempt.syn_ack, &attempt.crossing) {
-        (End::Client, ..) => Outcome::ResetByClient,
-        (End::Server, None, None) => Outcome::Refused,
-        (End::Server, ..) => Outcome::ResetByServer,
+        let remark = |(holds, remark): (bool, Remark)| holds.then_some(remark);
+        all.into_iter().filter_map(remark).collect()
     }
 }
 
@@ -214,9 +190,8 @@ fn unexplained_repeats(attempt: &Attempt) -> u32 {
         true => syns.saturating_sub(attempt.syns_before_answer),
         false => syns.saturating_sub(1),
     };
-    let repeats = attempt.syn_ack.as_ref();
-    let repeats = repeats.map_or(0, Transmissions::retransmits);
-    attempt
-        .repeated_after_ack
-        .min(repeats.saturating_sub(explained))
+    let answers = attempt.syn_ack.as_ref();
+    let repeats = answers.map_or(0, Transmissions::retransmits);
+    let unexplained = repeats.saturating_sub(explained);
+    attempt.repeated_after_ack.min(unexplained)
 }
