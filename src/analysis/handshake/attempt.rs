@@ -17,9 +17,8 @@ pub struct Attempt {
     pub began_ns: u64,
     /// When its first segment passed, on the clock that does not step.
     pub first: u64,
-    /// Of the first segment.
+    /// Of the first segment, as is `vlan`.
     pub interface: u32,
-    /// Of the first segment.
     pub vlan: Option<u16>,
     /// Steps of the clock before it.
     pub clock_steps: u32,
@@ -29,7 +28,6 @@ pub struct Attempt {
     /// The server's own SYN, which crossed the client's.
     pub crossing: Option<Box<Transmissions>>,
     pub syn_ack: Option<Transmissions>,
-    /// SYNs that passed before the first SYN-ACK.
     pub syns_before_answer: u32,
     /// When the client's acknowledgement passed.
     pub ack: Option<u64>,

@@ -3,7 +3,6 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap},
-    hash::Hash,
     net::IpAddr,
 };
 
@@ -14,7 +13,6 @@ use super::{
     row::Handshake,
     summary::{Failure, ListenerSummary, PeerSummary, Summary},
 };
-use crate::model::Address;
 
 /// At most this many servers and clients are counted.
 const MAX_GROUPS: usize = 1024;
@@ -26,16 +24,17 @@ const MAX_LISTED: usize = 20;
 pub struct Collector {
     all: Group,
     bars: Bars,
-    servers: Groups<Address>,
-    clients: Groups<IpAddr>,
+    servers: Groups,
+    clients: Groups,
 }
 
 impl Collector {
     pub fn add(&mut self, handshake: &Handshake) {
         self.all.add(handshake);
-        self.bars.extend(handshake.latency_ms());
-        self.servers.add(handshake.server, handshake);
-        self.clients.add(handshake.client.address, handshake);
+        self.bars.add(handshake.latency_ms());
+        let (client, server) = (handshake.client, handshake.server);
+        self.servers.add((server.address, server.port), handshake);
+        self.clients.add((client.address, 0), handshake);
     }
 
     /// Completes a summary, of which `counted` has everything except handshakes.
@@ -62,10 +61,10 @@ impl Collector {
     }
 }
 
-fn server_summary((server, group): (&Address, &Group)) -> ListenerSummary {
+fn server_summary(((address, port), group): (&Key, &Group)) -> ListenerSummary {
     ListenerSummary {
-        address: server.address,
-        port: server.port,
+        address: *address,
+        port: *port,
         handshakes: group.handshakes,
         failed: group.failed,
         outcomes: group.outcomes.clone(),
@@ -77,7 +76,7 @@ fn server_summary((server, group): (&Address, &Group)) -> ListenerSummary {
     }
 }
 
-fn client_summary((address, group): (&IpAddr, &Group)) -> PeerSummary {
+fn client_summary(((address, _), group): (&Key, &Group)) -> PeerSummary {
     PeerSummary {
         address: *address,
         handshakes: group.handshakes,
@@ -86,25 +85,18 @@ fn client_summary((address, group): (&IpAddr, &Group)) -> PeerSummary {
     }
 }
 
+/// The address and port of a server, or the address of a client and 0.
+type Key = (IpAddr, u16);
+
 /// Handshakes by server or by client.
-#[derive(Debug)]
-struct Groups<K> {
-    known: HashMap<K, Group>,
+#[derive(Debug, Default)]
+struct Groups {
+    known: HashMap<Key, Group>,
     is_full: bool,
 }
 
-impl<K> Default for Groups<K> {
-    fn default() -> Self {
-        let known = HashMap::new();
-        Groups {
-            known,
-            is_full: false,
-        }
-    }
-}
-
-impl<K: Eq + Hash + Ord + Copy> Groups<K> {
-    fn add(&mut self, key: K, handshake: &Handshake) {
+impl Groups {
+    fn add(&mut self, key: Key, handshake: &Handshake) {
         if self.known.len() < MAX_GROUPS || self.known.contains_key(&key) {
             self.known.entry(key).or_default().add(handshake);
         } else {
@@ -118,7 +110,7 @@ impl<K: Eq + Hash + Ord + Copy> Groups<K> {
     }
 
     /// The groups with most failures, then with the highest rank.
-    fn worst(&self, rank: impl Fn(&Group) -> u64) -> Vec<(&K, &Group)> {
+    fn worst(&self, rank: impl Fn(&Group) -> u64) -> Vec<(&Key, &Group)> {
         let mut all: Vec<_> = self.known.iter().collect();
         all.sort_by_cached_key(|(key, group)| Reverse((group.failed, rank(group), Reverse(**key))));
         all.truncate(MAX_LISTED);
@@ -155,8 +147,8 @@ impl Group {
         if let Some(reason) = handshake.reason.filter(|_| is_problem) {
             *self.reasons.entry((outcome, reason)).or_default() += 1;
         }
-        self.total.extend(handshake.latency_ms());
-        self.answer.extend(handshake.syn_to_syn_ack_ms);
+        self.total.add(handshake.latency_ms());
+        self.answer.add(handshake.syn_to_syn_ack_ms);
         let queues = self.queue_max.into_iter().chain(handshake.listener_queue);
         self.queue_max = queues.max_by_key(|queue| Reverse(queue.room()));
         self.is_mixed |= !is_first && self.captured_on != handshake.captured_on;

@@ -46,18 +46,14 @@ pub fn reason_for(outcome: Outcome, attempt: &Attempt, is_timed: bool) -> Option
         Established if is_timed => delay(attempt, is_full)?,
         Refused => refusal(attempt),
         NoReply => silence(attempt, is_full),
-        SynAckUnanswered if attempt.captured_on() == Some(CapturedOn::Client) => {
-            "this host did not answer: its own firewall"
-        }
-        SynAckUnanswered => {
-            "the client did not receive it or never sent the SYN: no route back, a spoofed address"
-        }
+        SynAckUnanswered => match attempt.captured_on() {
+            Some(CapturedOn::Client) => "this host did not answer: its own firewall",
+            _ => "it did not reach the client (no route back), or the SYN was spoofed",
+        },
         AckDropped => match is_full {
             Some(true) => "the accept queue was full",
             Some(false) => "the accept queue was full before, or TCP_DEFER_ACCEPT waits for data",
-            None => {
-                "the server's accept queue was full, the ACK was lost, or TCP_DEFER_ACCEPT waits for data"
-            }
+            None => "accept queue full, ACK lost, or TCP_DEFER_ACCEPT waits for data",
         },
         ResetByServer | ResetByClient => reset(attempt)?,
         Established | SimultaneousOpen | SelfConnect | Incomplete => return None,
@@ -68,12 +64,10 @@ pub fn reason_for(outcome: Outcome, attempt: &Attempt, is_timed: bool) -> Option
 fn delay(attempt: &Attempt, queue_is_full: Option<bool>) -> Option<&'static str> {
     let (syn, answer) = (attempt.syn.as_ref()?, attempt.syn_ack.as_ref()?);
     let retransmitted = syn.first + syn.retransmitted_after.first()?;
-    let is_late = answer.first >= retransmitted;
+    let (is_late, server_is_here) = (answer.first >= retransmitted, attempt.server_is_here());
     is_late.then(|| match queue_is_full {
         Some(true) => "late: the accept queue was full",
-        _ if attempt.server_is_here() => {
-            "late: an earlier SYN was not answered, as when the accept queue is full"
-        }
+        _ if server_is_here => "late: an earlier SYN got no answer, as with a full accept queue",
         _ => "late: an earlier SYN, or its answer, was lost",
     })
 }
@@ -88,15 +82,14 @@ fn refusal(attempt: &Attempt) -> &'static str {
 }
 
 fn silence(attempt: &Attempt, queue_is_full: Option<bool>) -> &'static str {
+    let server_is_here = attempt.server_is_here();
     match (attempt.listening, queue_is_full) {
         (_, Some(true)) => "the accept queue was full",
         (_, Some(false)) => {
-            "a firewall, a full SYN queue, or no route back; the accept queue had room"
+            "a firewall, full SYN queue or no route back; the accept queue had room"
         }
         (Some(_), None) => "a firewall: nobody listens there, and no reset was sent",
-        (None, None) if attempt.server_is_here() => {
-            "a firewall, a full accept queue, a full SYN queue, or no route back"
-        }
+        (None, None) if server_is_here => "a firewall, full accept or SYN queue, or no route back",
         (None, None) => "lost on the way, a firewall, or a full accept queue of the server",
     }
 }
@@ -105,13 +98,11 @@ fn reset(attempt: &Attempt) -> Option<&'static str> {
     let reset = attempt.reset?;
     Some(match (reset.by, reset.with_ack, reset.after_ack) {
         (Side::Server, false, true) => {
-            "the ACK was rejected: tcp_abort_on_overflow, a bad SYN cookie, or a listener that closed"
+            "the ACK was rejected: tcp_abort_on_overflow, a bad SYN cookie, or a closed listener"
         }
-        (Side::Server, ..) => {
-            "closed before any data: the listener closed, or closed the connection at once"
-        }
+        (Side::Server, ..) => "the listener closed, or closed the connection before any data",
         (_, false, false) => {
-            "the client did not want it: a port scan, a spoofed address, or it gave up"
+            "the client rejected it: a port scan, a spoofed address, or it gave up"
         }
         (_, true, false) => "the client closed its socket before it was established",
         (_, _, true) => "the client closed it right after connecting (health check, or abort)",

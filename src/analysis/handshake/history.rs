@@ -123,6 +123,17 @@ impl Hash for FlowKey {
     }
 }
 
+/// What could not be tracked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shortcomings {
+    /// Unfinished handshakes that were forgotten for lack of room.
+    pub evicted: u64,
+    /// Connections that were forgotten for lack of room, so that their end is not reported.
+    pub forgotten: u64,
+    /// Handshakes reported as established whose SYN-ACK was retransmitted after that.
+    pub contradicted: u64,
+}
+
 #[derive(Debug, Default)]
 pub struct History {
     serials: HashMap<FlowKey, u64>,
@@ -130,10 +141,7 @@ pub struct History {
     entries: VecDeque<Option<Finished>>,
     /// The serial number of the first entry.
     first_serial: u64,
-    /// Open connections that were forgotten for lack of room.
-    pub forgotten: u64,
-    /// Connections whose SYN-ACK was retransmitted after the end of the handshake.
-    pub contradicted: u64,
+    pub shortcomings: Shortcomings,
 }
 
 impl History {
@@ -171,7 +179,7 @@ impl History {
         let contradicts = is_explained && is_answer && finished.is_connection && is_late;
         let is_first = contradicts && !finished.is_contradicted;
         finished.is_contradicted |= contradicts;
-        self.contradicted += u64::from(is_first);
+        self.shortcomings.contradicted += u64::from(is_first);
         is_explained
     }
 
@@ -186,7 +194,8 @@ impl History {
         if let Some(oldest) = oldest {
             let key = FlowKey::between(oldest.client, oldest.server);
             self.serials.remove(&key);
-            self.forgotten += u64::from(oldest.is_connection && oldest.ended.is_none());
+            let is_open = oldest.is_connection && oldest.ended.is_none();
+            self.shortcomings.forgotten += u64::from(is_open);
         }
     }
 }

@@ -42,14 +42,11 @@ pub struct Bar {
     pub count: u64,
 }
 
-impl Extend<f64> for Latencies {
-    fn extend<T: IntoIterator<Item = f64>>(&mut self, milliseconds: T) {
-        milliseconds.into_iter().for_each(|one| self.add(one));
-    }
-}
-
 impl Latencies {
-    fn add(&mut self, milliseconds: f64) {
+    pub fn add(&mut self, milliseconds: Option<f64>) {
+        let Some(milliseconds) = milliseconds else {
+            return;
+        };
         let microseconds = (milliseconds * 1000.0).round().clamp(1.0, LONGEST_US) as u64;
         let empty = || Histogram::new(DIGITS).expect("two digits are supported");
         let seen = self.seen.get_or_insert_with(empty);
@@ -79,16 +76,14 @@ impl Latencies {
 #[derive(Debug, Clone, Default)]
 pub struct Bars(BTreeMap<i32, u64>);
 
-impl Extend<f64> for Bars {
-    fn extend<T: IntoIterator<Item = f64>>(&mut self, milliseconds: T) {
-        for milliseconds in milliseconds {
-            let exponent = milliseconds.max(SHORTEST_MS).log2().ceil() as i32;
+impl Bars {
+    pub fn add(&mut self, milliseconds: Option<f64>) {
+        let exponent = |ms: f64| ms.max(SHORTEST_MS).log2().ceil() as i32;
+        if let Some(exponent) = milliseconds.map(exponent) {
             *self.0.entry(exponent).or_default() += 1;
         }
     }
-}
 
-impl Bars {
     /// From the shortest to the longest, with empty bars between them.
     pub fn all(&self) -> Vec<Bar> {
         let ends = self.0.keys().next().zip(self.0.keys().next_back());
@@ -108,7 +103,7 @@ mod tests {
 
     fn latencies(all: impl IntoIterator<Item = f64>) -> Latencies {
         let mut latencies = Latencies::default();
-        latencies.extend(all);
+        all.into_iter().for_each(|one| latencies.add(Some(one)));
         latencies
     }
 
@@ -130,7 +125,7 @@ mod tests {
     #[test]
     fn bars_have_no_gap() {
         let mut bars = Bars::default();
-        bars.extend([0.9, 1.0, 1.001, 7.0]);
+        [0.9, 1.0, 1.001, 7.0].map(|one| bars.add(Some(one)));
         let bars = bars.all();
         let counts: Vec<_> = bars.iter().map(|bar| (bar.up_to_ms, bar.count)).collect();
         assert_eq!(counts, [(1.0, 2), (2.0, 1), (4.0, 0), (8.0, 1)]);

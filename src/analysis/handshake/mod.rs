@@ -21,7 +21,7 @@ mod transmissions;
 mod verdict;
 
 pub(crate) use collector::Collector;
-pub use history::{Close, How};
+pub use history::{Close, How, Shortcomings};
 pub use latency::{Bar, Percentiles};
 pub use listeners::{Listeners, Listening, QueueSample};
 pub use outcome::{Basis, CapturedOn, Outcome, Reason, Remark, ResetReport, Side};
@@ -29,5 +29,5 @@ pub use report::{Event, TraceReport};
 pub use row::{FastOpen, Handshake, Offer, Options, Sequence};
 pub(crate) use summary::counter_deltas;
 pub use summary::{Closes, CounterDeltas, Failure, ListenerSummary, PeerSummary, Summary};
-pub use tracker::{Shortcomings, Tracker, Waiting};
+pub use tracker::{Tracker, Waiting};
 pub use verdict::{Evidence, KernelAnswer};

@@ -9,7 +9,7 @@ use std::{
 use super::{
     attempt::Attempt,
     clock::Clock,
-    history::{Close, Finished, FlowKey, History},
+    history::{Close, Finished, FlowKey, History, Shortcomings},
     listeners::Listeners,
     report::Event,
     row::Handshake,
@@ -21,17 +21,6 @@ use crate::model::{Address, Flags, Segment};
 /// At most this many handshakes are unfinished at once.
 const MAX_ATTEMPTS: usize = 65_536;
 const WAITING_NS: u64 = 1_000_000_000;
-
-/// What could not be tracked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Shortcomings {
-    /// Unfinished handshakes that were forgotten for lack of room.
-    pub evicted: u64,
-    /// Connections that were forgotten for lack of room, so that their end is not reported.
-    pub forgotten: u64,
-    /// Handshakes reported as established whose SYN-ACK was retransmitted after that.
-    pub contradicted: u64,
-}
 
 /// Handshakes whose SYN has had no answer for more than a second.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,7 +51,6 @@ pub struct Tracker {
     listeners: Listeners,
     serial: u64,
     lost: u64,
-    evicted: u64,
     follows_closes: bool,
 }
 
@@ -179,11 +167,7 @@ impl Tracker {
 
     /// What could not be tracked so far.
     pub fn shortcomings(&self) -> Shortcomings {
-        Shortcomings {
-            evicted: self.evicted,
-            forgotten: self.history.forgotten,
-            contradicted: self.history.contradicted,
-        }
+        self.history.shortcomings
     }
 
     fn without_attempt(&mut self, key: FlowKey, segment: &Segment, at: u64) -> bool {
@@ -276,7 +260,7 @@ impl Tracker {
                 Some(attempt) if attempt.ack.is_some() => self.end(key, Ending::Evicted),
                 Some(_) => {
                     self.attempts.remove(&key);
-                    self.evicted += 1;
+                    self.history.shortcomings.evicted += 1;
                 }
                 None => {}
             }

@@ -220,15 +220,11 @@ impl TraceArgs {
             .as_ref()
             .is_some_and(|path| path.as_os_str() == STDIN)
         {
-            return Err(usage(
-                "--write -: standard output has the report; name a file",
-            ));
+            return Err(usage("--write -: stdout has the report; name a file"));
         }
         let is_elsewhere = self.place.netns.is_some() || self.place.proc_root != Path::new("/proc");
         if self.read.is_some() && is_elsewhere {
-            return Err(usage(
-                "--netns and --proc-root do not apply to --read: a capture file belongs to no host",
-            ));
+            return Err(usage("--netns and --proc-root do not apply to --read"));
         }
         // Writing to the file that is read would empty it first.
         let id = |path: &Option<PathBuf>| {

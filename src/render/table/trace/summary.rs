@@ -125,16 +125,10 @@ fn captured_on(summary: &Summary) -> Option<String> {
     let mut sides = summary.listeners.iter().map(|server| server.captured_on);
     let side = sides.next()??;
     let covered = match side {
-        CapturedOn::Server => {
-            "on the server: SYN→SYN-ACK is this host, →ACK the network and the client"
-        }
-        CapturedOn::Client => {
-            "on the client: SYN→SYN-ACK is the network and the server, →ACK this host"
-        }
+        CapturedOn::Server => "on the server: SYN→SYN-ACK is this host, →ACK network and client",
+        CapturedOn::Client => "on the client: SYN→SYN-ACK is network and server, →ACK this host",
         CapturedOn::Both => "on both ends: there is no network between them",
-        CapturedOn::Between => {
-            "between them: SYN→SYN-ACK is the server's side, →ACK the client's, each with its network"
-        }
+        CapturedOn::Between => "between them: SYN→SYN-ACK is the server's side, →ACK the client's",
     };
     let is_same = sides.all(|other| other == Some(side));
     is_same.then(|| format!("captured {covered}"))
