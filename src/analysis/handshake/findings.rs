@@ -64,12 +64,12 @@ pub fn reason_for(outcome: Outcome, attempt: &Attempt, is_timed: bool) -> Option
 fn delay(attempt: &Attempt, queue_is_full: Option<bool>) -> Option<&'static str> {
     let (syn, answer) = (attempt.syn.as_ref()?, attempt.syn_ack.as_ref()?);
     let retransmitted = syn.first + syn.retransmitted_after.first()?;
-    let (is_late, server_is_here) = (answer.first >= retransmitted, attempt.server_is_here());
-    is_late.then(|| match queue_is_full {
-        Some(true) => "late: the accept queue was full",
-        _ if server_is_here => "late: an earlier SYN got no answer, as with a full accept queue",
-        _ => "late: an earlier SYN, or its answer, was lost",
-    })
+    let text = match (queue_is_full, attempt.server_is_here()) {
+        (Some(true), _) => "late: the accept queue was full",
+        (_, true) => "late: an earlier SYN got no answer, as with a full accept queue",
+        (_, false) => "late: an earlier SYN, or its answer, was lost",
+    };
+    (answer.first >= retransmitted).then_some(text)
 }
 
 fn refusal(attempt: &Attempt) -> &'static str {

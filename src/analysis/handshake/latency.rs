@@ -125,7 +125,9 @@ mod tests {
     #[test]
     fn bars_have_no_gap() {
         let mut bars = Bars::default();
-        [0.9, 1.0, 1.001, 7.0].map(|one| bars.add(Some(one)));
+        [0.9, 1.0, 1.001, 7.0]
+            .iter()
+            .for_each(|one| bars.add(Some(*one)));
         let bars = bars.all();
         let counts: Vec<_> = bars.iter().map(|bar| (bar.up_to_ms, bar.count)).collect();
         assert_eq!(counts, [(1.0, 2), (2.0, 1), (4.0, 0), (8.0, 1)]);
