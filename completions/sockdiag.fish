@@ -215,7 +215,7 @@ complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l failed -d 'S
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l close -d 'Also show the end of each connection: who closed it, how, and after how long'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l summary -d 'Show only the summary'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s v -l verbose -d 'Show sequence numbers, TCP options and retransmission times'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s q -l quiet -d 'Omit the summary'
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s q -l quiet -d 'Omit the summary; -qq is the same'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l promiscuous -d 'Put the interfaces into promiscuous mode'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l json -d 'Print JSON, one object per line (= --output json)'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l no-header -d 'Omit the header line'
