@@ -89,10 +89,8 @@ impl Live {
         let unseen = self.unseen.take();
         incomplete.extend(unseen.map(|why| Incomplete::new("listener_queue", why)));
         if pipeline.counted.packets == 0 && !any_interface_is_up() {
-            incomplete.push(Incomplete::new(
-                "packets",
-                "no network interface is up here",
-            ));
+            let why = "no network interface is up here";
+            incomplete.push(Incomplete::new("packets", why));
         }
         Ok(incomplete)
     }
@@ -102,8 +100,7 @@ impl Live {
     }
 
     pub fn sample_listeners(&mut self, pipeline: &mut Pipeline) {
-        let sample = self.sampling.run(|| self.diag.tcp_listeners());
-        match sample {
+        match self.sampling.run(|| self.diag.tcp_listeners()) {
             Some(Ok(listeners)) => {
                 let listeners = Listeners::new(&listeners, self.clocks.packets_ns);
                 pipeline.tracker.set_listeners(listeners);

@@ -82,14 +82,15 @@ fn refusal(attempt: &Attempt) -> &'static str {
 }
 
 fn silence(attempt: &Attempt, queue_is_full: Option<bool>) -> &'static str {
-    let server_is_here = attempt.server_is_here();
     match (attempt.listening, queue_is_full) {
         (_, Some(true)) => "the accept queue was full",
         (_, Some(false)) => {
             "a firewall, full SYN queue or no route back; the accept queue had room"
         }
         (Some(_), None) => "a firewall: nobody listens there, and no reset was sent",
-        (None, None) if server_is_here => "a firewall, full accept or SYN queue, or no route back",
+        (None, None) if attempt.server_is_here() => {
+            "a firewall, a full accept queue or SYN queue, or no route back"
+        }
         (None, None) => "lost on the way, a firewall, or a full accept queue of the server",
     }
 }

@@ -33,18 +33,13 @@ impl Attempt {
         if flags.has(Flags::FIN) && self.may_have_sent(segment) {
             self.fin.get_or_insert_with(|| Box::new((*segment, at)));
         }
-        let transition = if flags.has(Flags::RST) {
-            self.apply_reset(segment)
-        } else if flags.has(Flags::SYN.and(Flags::ACK)) {
-            self.apply_syn_ack(segment, at)
-        } else if flags.has(Flags::SYN) {
-            self.apply_syn(segment, at)
-        } else if flags.has(Flags::ACK) && self.is_from_client(segment) {
-            self.apply_client_ack(segment, at)
-        } else if flags.has(Flags::ACK) {
-            self.apply_server_ack(segment)
-        } else {
-            Ignored
+        let transition = match self.is_from_client(segment) {
+            _ if flags.has(Flags::RST) => self.apply_reset(segment),
+            _ if flags.has(Flags::SYN.and(Flags::ACK)) => self.apply_syn_ack(segment, at),
+            _ if flags.has(Flags::SYN) => self.apply_syn(segment, at),
+            _ if !flags.has(Flags::ACK) => Ignored,
+            true => self.apply_client_ack(segment, at),
+            false => self.apply_server_ack(segment),
         };
         if matches!(transition, Noted | Decided) {
             self.packet = segment.number;

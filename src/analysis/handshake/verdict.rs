@@ -58,17 +58,17 @@ pub struct Evidence {
 /// When an attempt is judged if no segment follows: one would have been retransmitted by then.
 pub fn deadline(attempt: &Attempt) -> u64 {
     let twice = |sent: &Transmissions| sent.spacing.saturating_mul(2);
+    let after = |sent: &Transmissions, wait| sent.last.saturating_add(wait);
     let patience = |sent: &Transmissions| {
-        let wait = FIRST_WAIT_NS.max(twice(sent).saturating_add(SECOND_NS));
-        sent.last.saturating_add(wait)
+        after(
+            sent,
+            FIRST_WAIT_NS.max(twice(sent).saturating_add(SECOND_NS)),
+        )
     };
     let syn_ack = attempt.syn_ack.as_ref();
     match (attempt.is_open(), syn_ack, attempt.ack) {
-        (true, Some(answer), _) if answer.count == 1 => answer.last.saturating_add(HOLD_NS),
-        (true, Some(answer), _) => {
-            let wait = twice(answer).saturating_add(SECOND_NS / 2);
-            answer.last.saturating_add(wait)
-        }
+        (true, Some(answer), _) if answer.count == 1 => after(answer, HOLD_NS),
+        (true, Some(answer), _) => after(answer, twice(answer).saturating_add(SECOND_NS / 2)),
         (false, Some(answer), _) => patience(answer),
         (true, None, Some(ack)) => ack.saturating_add(HOLD_NS),
         (_, None, _) => attempt.syn.as_ref().map_or(attempt.first, patience),
@@ -136,20 +136,12 @@ impl Evidence {
             };
         }
         let is_open = attempt.is_open();
-        if attempt.is_self_connect() && attempt.syn_ack.is_some() {
-            return Outcome::SelfConnect;
-        }
-        if attempt.crossing.is_some() && is_open {
-            return Outcome::SimultaneousOpen;
-        }
-        if unexplained_repeats(attempt) > 0 {
-            return Outcome::AckDropped;
-        }
-        if is_open {
-            return Outcome::Established;
-        }
         let waited = self.now.saturating_sub(attempt.first) >= SECOND_NS;
         match &attempt.syn_ack {
+            Some(_) if attempt.is_self_connect() => Outcome::SelfConnect,
+            _ if attempt.crossing.is_some() && is_open => Outcome::SimultaneousOpen,
+            _ if unexplained_repeats(attempt) > 0 => Outcome::AckDropped,
+            _ if is_open => Outcome::Established,
             // An answer could still have come.
             _ if !waited && self.ending != Ending::TimedOut => Outcome::Incomplete,
             Some(_) => Outcome::SynAckUnanswered,
