@@ -23,6 +23,8 @@ use std::{io::Read, path::Path};
 
 pub use options::{LiveOptions, Options};
 
+#[cfg(doc)]
+use crate::Error;
 use crate::{
     Result,
     analysis::handshake::{TraceReport, Waiting},
@@ -101,7 +103,7 @@ impl Trace {
     ///
     /// # Errors
     ///
-    /// Those of [`Options::write`] and of a live capture. An error in a capture file ends the trace;
+    /// Errors of [`Options::write`] and of a live capture. An error in a capture file ends the trace;
     /// the iterator returns it after the summary.
     pub fn step(&mut self) -> Result<bool> {
         if self.has_ended {

@@ -19,7 +19,6 @@ pub struct Pipeline {
     pub ready: VecDeque<TraceReport>,
     collector: Collector,
     writer: Option<CaptureWriter>,
-    /// The time of the first packet.
     first_ns: Option<u64>,
     /// Handshakes that ended and do not match the filter.
     others: u64,
@@ -101,7 +100,6 @@ impl Pipeline {
         self.writer.as_mut().map_or(Ok(()), CaptureWriter::flush)
     }
 
-    /// Adds the summary to the reports.
     pub fn conclude(&mut self, mut incomplete: Vec<Incomplete>) -> Result<()> {
         let missed = self.tracker.shortcomings();
         let uncommented = self.finish_file()?;

@@ -94,7 +94,6 @@ impl Attempt {
         self.ack.is_some() || self.opened
     }
 
-    /// The client has an established connection.
     pub fn is_open(&self) -> bool {
         self.is_acknowledged() || self.confirmed
     }
@@ -124,7 +123,6 @@ impl Attempt {
         segment.source == self.client
     }
 
-    /// The acknowledgement number of the SYN and its data.
     pub fn after_syn(&self) -> u32 {
         let sequence = self.client_sequence().unwrap_or(0);
         sequence.wrapping_add(1).wrapping_add(self.syn_payload())

@@ -19,7 +19,6 @@ const MAX_GROUPS: usize = 1024;
 /// At most this many servers and clients are listed.
 const MAX_LISTED: usize = 20;
 
-/// Collects handshakes into a [`Summary`].
 #[derive(Debug, Default)]
 pub struct Collector {
     all: Group,
@@ -88,7 +87,6 @@ fn client_summary(((address, _), group): (&Key, &Group)) -> PeerSummary {
 /// The address and port of a server, or the address of a client and 0.
 type Key = (IpAddr, u16);
 
-/// Handshakes by server or by client.
 #[derive(Debug, Default)]
 struct Groups {
     known: HashMap<Key, Group>,
@@ -129,7 +127,6 @@ struct Group {
     total: Latencies,
     /// From SYN to SYN-ACK.
     answer: Latencies,
-    /// The accept queue when it was fullest.
     queue_max: Option<QueueSample>,
     /// `None` where that is unknown or differs.
     captured_on: Option<CapturedOn>,

@@ -244,7 +244,6 @@ impl Finished {
         }
     }
 
-    /// A SYN or SYN-ACK belongs to the handshake of this connection.
     fn began_with(&self, segment: &Segment) -> bool {
         segment.source == self.client && self.client_sequence == Some(segment.sequence)
             || segment.source == self.server && self.server_sequence == Some(segment.sequence)

@@ -18,7 +18,6 @@ pub enum Transition {
     Ignored,
     /// The outcome is still open.
     Noted,
-    /// The outcome is known.
     Decided,
     /// It begins another handshake with the same 4-tuple.
     Superseded,
@@ -27,7 +26,6 @@ pub enum Transition {
 use Transition::{Decided, Ignored, Noted, Superseded};
 
 impl Attempt {
-    /// Applies a segment with the same 4-tuple.
     pub fn apply(&mut self, segment: &Segment, at: u64) -> Transition {
         let flags = segment.flags;
         if flags.has(Flags::FIN) && self.may_have_sent(segment) {

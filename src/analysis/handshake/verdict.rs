@@ -18,12 +18,9 @@ const FIRST_WAIT_NS: u64 = 3_500_000_000;
 /// include/net/tcp.h).
 const HOLD_NS: u64 = 1_500_000_000;
 
-/// Why a handshake is judged now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// Its segments decide it.
     Decided,
-    /// Its deadline passed.
     TimedOut,
     /// A new handshake with the same 4-tuple began.
     Superseded,

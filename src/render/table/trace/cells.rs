@@ -20,7 +20,6 @@ pub fn started(row: &Event, _: &View) -> Cell {
     Cell::name(shown.to_string(), written)
 }
 
-/// The client and the server.
 pub fn ends(row: &Event) -> Option<(Address, Address)> {
     match row {
         Event::Handshake(handshake) => Some((handshake.client, handshake.server)),

@@ -19,7 +19,6 @@ pub fn shown(closes: bool) -> Vec<&'static str> {
 /// Columns that join two values, for people.
 pub const TWO_IN_ONE: [&str; 2] = ["retransmits", "queue"];
 
-/// Their usual widths.
 pub const USUAL: &[(&str, usize)] = &[
     ("started", 12),
     ("client", 16),
