@@ -1,10 +1,10 @@
 //! Compiles filters to the bytecode that the kernel runs on each socket before it answers
 //! (`struct inet_diag_bc_op`, include/uapi/linux/inet_diag.h; net/ipv4/inet_diag.c).
 //!
-//! An op is `{u8 code, u8 yes, u16 no}`, followed by its operand; `yes` and `no` are how many bytes
-//! to go forward when it holds and when it does not. A jump exactly to the end accepts the socket,
-//! one four bytes past it rejects it. `inet_diag_bc_audit` follows the `yes` of every op and lets `no` lead only to ops
-//! on that path, so `yes` always leads to the next op here.
+//! An op is `{u8 code, u8 yes, u16 no}`, followed by its operand; `yes` and `no` are the bytes to
+//! jump forward when the test holds and when it does not. A jump exactly to the end accepts the
+//! socket, a jump to four bytes past the end rejects it. `inet_diag_bc_audit` follows the `yes` of
+//! every op and lets `no` lead only to ops on that path, so here `yes` always leads to the next op.
 
 #[cfg(test)]
 mod tests;
@@ -15,11 +15,11 @@ use super::decision::{Branch, Decision, Target, Ways};
 use crate::model::filter::{Comparison, End, Filter, Network, Test};
 
 const JMP: u8 = 1;
-/// Port tests, of the local port and of the peer's: `>=`, `<=` and `=` (since 4.16).
+/// Tests of the local and the peer's port: `>=`, `<=` and `=` (since 4.16).
 const GREATER_OR_EQUAL: [u8; 2] = [2, 4];
 const LESS_OR_EQUAL: [u8; 2] = [3, 5];
 const EQUAL: [u8; 2] = [11, 12];
-/// A `struct inet_diag_hostcond` is compared.
+/// Test of an address, against a `struct inet_diag_hostcond`.
 const HOST: [u8; 2] = [7, 8];
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
@@ -32,10 +32,9 @@ const ALL_V4: Network = Network {
 };
 
 const OP_BYTES: usize = 4;
-/// Past the end by one op.
 const REJECT: usize = OP_BYTES;
-/// The attribute that carries the code has a header of four bytes and a 16-bit length. The farthest
-/// jump is as long.
+/// The attribute with the bytecode has a header of four bytes and a 16-bit length. The farthest
+/// jump has the same limit.
 const MOST_BYTES: usize = u16::MAX as usize - 4;
 
 enum Op {
@@ -43,8 +42,7 @@ enum Op {
     Host { code: u8, network: Network },
 }
 
-/// The code for a filter; empty when every socket passes. `None` when it is longer than a request
-/// can carry.
+/// Empty when every socket passes; `None` when the bytecode does not fit into a request.
 pub fn compile(filter: &Filter) -> Option<Vec<u8>> {
     let mut decision = Decision::EMPTY;
     let begin = decision.filter(filter, Ways::OUT, &lower);
@@ -72,7 +70,7 @@ fn lower(decision: &mut Decision<Op>, test: &Test, ways: Ways) -> Target {
         Test::Within { end, network } => {
             lower_network(decision, of_end(HOST, *end), *network, ways)
         }
-        // An internet socket has none.
+        // An internet socket has no path.
         Test::Path(_) => ways.no,
     }
 }
@@ -111,7 +109,7 @@ fn write(decision: &Decision<Op>) -> Option<Vec<u8>> {
 /// How many bytes before the end each test begins.
 fn lay_out(decision: &Decision<Op>) -> Vec<usize> {
     let mut starts = Vec::new();
-    for branch in decision.backwards() {
+    for branch in &decision.branches {
         let next = starts.last().copied().unwrap_or(0);
         let jump = if branch.jumps(&starts) { OP_BYTES } else { 0 };
         starts.push(next + jump + branch.test.bytes());
@@ -120,7 +118,7 @@ fn lay_out(decision: &Decision<Op>) -> Vec<usize> {
 }
 
 impl Branch<Op> {
-    /// Whether `yes` is not what comes next; `behind` are the starts of all tests behind this one.
+    /// Whether `yes` is not the next test; `behind` are the starts of all tests behind this one.
     fn jumps(&self, behind: &[usize]) -> bool {
         match self.yes {
             Target::Test(index) => index + 1 != behind.len(),

@@ -4,7 +4,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fs,
-    os::unix::fs::DirEntryExt,
+    os::unix::fs::{DirEntryExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
@@ -12,7 +12,7 @@ use procfs::process::Process;
 
 use super::Kernel;
 
-/// Remembers what it found, so that only ids never seen before cost a walk.
+/// Remembers what it found, so that only new ids cost a search of the hierarchy.
 #[derive(Debug, Default)]
 pub struct CgroupNames {
     known: HashMap<u64, Option<String>>,
@@ -20,12 +20,12 @@ pub struct CgroupNames {
 
 impl CgroupNames {
     /// The path of a cgroup below the root of its hierarchy (`/system.slice/api.service`). `None`
-    /// before [`CgroupNames::learn`], and when the cgroup is gone or /sys/fs/cgroup not mounted.
+    /// before [`CgroupNames::learn`], and when the cgroup is gone or cgroup2 is not mounted.
     pub fn path(&self, id: u64) -> Option<&str> {
         self.known.get(&id)?.as_deref()
     }
 
-    /// Looks up the ids that are not known yet, in one walk of the hierarchy.
+    /// Finds the ids that are not known yet, in one search of the hierarchy.
     pub fn learn(&mut self, kernel: &Kernel, ids: impl IntoIterator<Item = u64>) {
         let mut missing: HashSet<u64> = ids
             .into_iter()
@@ -35,22 +35,18 @@ impl CgroupNames {
             return;
         }
         if let Some(root) = mount_point(kernel) {
-            let id = fs::metadata(&root).map(|root| std::os::unix::fs::MetadataExt::ino(&root));
-            if let Ok(id) = id
+            if let Ok(id) = fs::metadata(&root).map(|root| root.ino())
                 && missing.remove(&id)
             {
                 self.known.insert(id, Some("/".to_owned()));
             }
-            self.walk(&root, &root, &mut missing);
+            self.search(&root, &root, &mut missing);
         }
         self.known.extend(missing.into_iter().map(|id| (id, None)));
     }
 
-    fn walk(&mut self, root: &Path, folder: &Path, missing: &mut HashSet<u64>) {
-        let Ok(entries) = fs::read_dir(folder) else {
-            return;
-        };
-        for entry in entries.flatten() {
+    fn search(&mut self, root: &Path, folder: &Path, missing: &mut HashSet<u64>) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             if missing.is_empty() {
                 return;
             }
@@ -60,19 +56,16 @@ impl CgroupNames {
             let path = entry.path();
             if missing.remove(&entry.ino()) {
                 let below = path.strip_prefix(root).unwrap_or(&path);
-                self.known
-                    .insert(entry.ino(), Some(format!("/{}", below.display())));
+                let name = format!("/{}", below.display());
+                self.known.insert(entry.ino(), Some(name));
             }
-            self.walk(root, &path, missing);
+            self.search(root, &path, missing);
         }
     }
 }
 
 fn mount_point(kernel: &Kernel) -> Option<PathBuf> {
     let own = Process::new_with_root(kernel.proc_root().join("self")).ok()?;
-    let mounts = own.mountinfo().ok()?;
-    mounts
-        .into_iter()
-        .find(|mount| mount.fs_type == "cgroup2")
-        .map(|mount| mount.mount_point)
+    let mut mounts = own.mountinfo().ok()?.into_iter();
+    Some(mounts.find(|mount| mount.fs_type == "cgroup2")?.mount_point)
 }

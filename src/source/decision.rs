@@ -1,12 +1,10 @@
-//! What the two compilers of filters share: a filter as a sequence of tests, each of which leads to
-//! a later test, accepts or rejects.
+//! A filter as a sequence of tests, each of which jumps to a later test, accepts or rejects. Both
+//! filter compilers (sock_diag bytecode and packet filters) start from it.
 
 use crate::model::filter::{self, Filter};
 
-/// Where a test leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// To a test, by its index.
     Test(usize),
     Accept,
     Reject,
@@ -21,7 +19,6 @@ pub struct Ways {
 }
 
 impl Ways {
-    /// The ways out of a whole filter.
     pub const OUT: Self = Ways {
         yes: Target::Accept,
         no: Target::Reject,
@@ -40,24 +37,24 @@ impl Ways {
         }
     }
 
-    /// Where a condition leads that cannot be tested. The filter may then accept too much, but
-    /// rejects nothing that meets it.
+    /// Where a condition leads that cannot be tested: the filter may accept too much, but never
+    /// rejects what matches.
     pub fn unknown(self) -> Target {
         if self.is_negated { self.no } else { self.yes }
     }
 }
 
-/// A test and where it leads.
 pub struct Branch<T> {
     pub test: T,
     pub yes: Target,
     pub no: Target,
 }
 
-/// The tests, the last one first: they are added in that order, so that a test only leads to tests
-/// that are there already. What cannot change the verdict is left out.
+/// Tests are added in reverse order, so that each leads only to tests that exist already. Tests that
+/// cannot change the verdict are left out.
 pub struct Decision<T> {
-    branches: Vec<Branch<T>>,
+    /// In reverse order.
+    pub branches: Vec<Branch<T>>,
 }
 
 impl<T> Decision<T> {
@@ -65,14 +62,8 @@ impl<T> Decision<T> {
         branches: Vec::new(),
     };
 
-    /// Each test with its index, in the order in which they run.
     pub fn in_order(&self) -> impl Iterator<Item = (usize, &Branch<T>)> {
         self.branches.iter().enumerate().rev()
-    }
-
-    /// Each test, the last one first.
-    pub fn backwards(&self) -> impl Iterator<Item = &Branch<T>> {
-        self.branches.iter()
     }
 
     /// Adds a filter and returns where it begins; `lower` adds a single condition.
@@ -103,14 +94,14 @@ impl<T> Decision<T> {
         for part in parts.rev() {
             next = add(self, part, ways.with_yes(next));
             if next == ways.no {
-                // A part that never holds: the parts behind it are not reached.
+                // This part never holds, so the parts behind it are not reached.
                 self.branches.truncate(end);
             }
         }
         next
     }
 
-    /// Adds parts of which at least one must hold: not all of their contraries.
+    /// Adds parts of which at least one must hold: by De Morgan, not all of their negations.
     pub fn any<P>(
         &mut self,
         parts: impl DoubleEndedIterator<Item = P>,
@@ -122,7 +113,6 @@ impl<T> Decision<T> {
         })
     }
 
-    /// Adds one test.
     pub fn test(&mut self, test: T, ways: Ways) -> Target {
         let Ways { yes, no, .. } = ways;
         if yes == no {

@@ -1,6 +1,7 @@
-//! What identifies the host and the boot, and its clocks.
+//! What identifies the host and the boot, its clocks and its network interfaces.
 
 use std::{
+    collections::HashMap,
     fs,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -22,12 +23,11 @@ impl Host {
     /// This host, as uname(2) and /proc describe it.
     pub fn read(kernel: &Kernel) -> Self {
         let system = rustix::system::uname();
-        let boot_id = kernel.proc_root().join("sys/kernel/random/boot_id");
-        let boot_id = fs::read_to_string(boot_id).ok();
+        let boot_id = fs::read_to_string(kernel.proc_root().join("sys/kernel/random/boot_id"));
         Host {
             name: system.nodename().to_string_lossy().into_owned(),
             kernel: system.release().to_string_lossy().into_owned(),
-            boot_id: boot_id.map(|id| id.trim_end().to_owned()),
+            boot_id: boot_id.ok().map(|id| id.trim_end().to_owned()),
         }
     }
 
@@ -48,13 +48,56 @@ impl Host {
 
 /// Time since boot, suspended time included (`CLOCK_BOOTTIME`).
 pub fn since_boot() -> Duration {
-    clock_gettime(ClockId::Boottime)
-        .try_into()
-        .unwrap_or_default()
+    let time = clock_gettime(ClockId::Boottime);
+    time.try_into().unwrap_or_default()
 }
 
 /// CPU time that this process has used on all cores.
 pub fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     time.try_into().unwrap_or_default()
+}
+
+/// Whether a kernel release (`6.18.44-arch1`) is this version or later; `None` when it does not
+/// begin with two numbers.
+pub fn is_at_least(release: &str, version: (u32, u32)) -> Option<bool> {
+    let mut numbers = release
+        .split(|c: char| !c.is_ascii_digit())
+        .map_while(|part| part.parse::<u32>().ok());
+    Some((numbers.next()?, numbers.next()?) >= version)
+}
+
+/// Names of the interfaces in the calling thread's network namespace, by index (man 3 getifaddrs).
+pub fn interfaces() -> HashMap<u32, String> {
+    let interfaces = pnet::datalink::interfaces().into_iter();
+    interfaces
+        .map(|interface| (interface.index, interface.name))
+        .collect()
+}
+
+/// Whether an interface of the calling thread's network namespace is up.
+pub fn any_interface_is_up() -> bool {
+    pnet::datalink::interfaces()
+        .iter()
+        .any(|interface| interface.is_up())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_are_compared_by_their_first_two_numbers() {
+        for (release, expected) in [
+            ("4.18.0-553.el8", Some(true)),
+            ("3.10.0", Some(false)),
+            ("4.9.337", Some(false)),
+            ("6.18.44-fc", Some(true)),
+            ("10.0", Some(true)),
+            ("unknown", None),
+            ("6", None),
+        ] {
+            assert_eq!(is_at_least(release, (4, 18)), expected, "{release}");
+        }
+    }
 }

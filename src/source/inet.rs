@@ -1,8 +1,10 @@
 //! One internet socket in a dump: `struct inet_diag_msg` (72 bytes) and the attributes behind it
 //! (include/uapi/linux/inet_diag.h).
 //!
-//! Attributes have grown with the kernel, so each value is read by its length and what is missing
-//! is `None`.
+//! Newer kernels send more and longer attributes, so each value is read by its length and a missing
+//! one is `None`.
+
+use std::net::IpAddr;
 
 use netlink_packet_core::{NlasIterator, Parseable};
 use netlink_packet_sock_diag::inet::{InetResponseBuffer, InetResponseHeader};
@@ -15,7 +17,7 @@ use crate::model::{
 };
 
 const HEADER: usize = size_of::<InetResponseBuffer>();
-/// Where `idiag_timer` and `idiag_expires` stand.
+/// Offsets of `idiag_timer` and `idiag_expires`.
 const TIMER: usize = 2;
 const EXPIRES: usize = 52;
 /// `idiag_timer` of a timewait socket.
@@ -39,10 +41,10 @@ const CLOSE_WAIT: u8 = 8;
 /// `SK_MEMINFO_RCVBUF` and `SK_MEMINFO_DROPS` (since 4.7), include/uapi/linux/sock_diag.h.
 const RCVBUF: usize = 1;
 const DROPS: usize = 8;
-/// `tcpi_last_data_sent` as a word of `struct tcp_info`; there since 2.6.
+/// `tcpi_last_data_sent` as an index of 32-bit words in `struct tcp_info`; since 2.6.
 const LAST_DATA_SENT: usize = 11;
 
-/// A decoded row, whatever kind of socket it is.
+/// A decoded socket of any kind.
 pub struct Row<'a> {
     header: InetResponseHeader,
     local: Endpoint,
@@ -50,7 +52,7 @@ pub struct Row<'a> {
     attributes: &'a [u8],
 }
 
-/// The peer of a socket that has none is the unspecified address and port 0, as for the kernel.
+/// A socket without a peer has the unspecified address and port 0 as its peer.
 impl View for Row<'_> {
     fn address(&self, end: End) -> Option<Address> {
         let id = &self.header.socket_id;
@@ -63,17 +65,12 @@ impl View for Row<'_> {
 }
 
 impl<'a> Row<'a> {
-    /// Decodes the fixed part. Costs no allocation.
     pub fn decode(payload: &'a [u8]) -> Result<Self, Undecodable> {
         let (fixed, attributes) = payload.split_at_checked(HEADER).ok_or(Undecodable)?;
         let header = InetResponseHeader::parse(fixed).map_err(|_| Undecodable)?;
         let id = &header.socket_id;
         let local = Endpoint {
-            family: if id.source_address.is_ipv4() {
-                Family::V4
-            } else {
-                Family::V6
-            },
+            family: family(id.source_address),
             address: id.source_address,
             port: id.source_port,
             interface: id.interface_id,
@@ -86,29 +83,23 @@ impl<'a> Row<'a> {
         })
     }
 
-    /// The state of a connection; `None` for a socket that is none.
+    /// `None` for a socket that is not a connection.
     pub fn state(&self) -> Option<State> {
         State::from_number(self.header.state)
     }
 
-    /// A TCP socket in LISTEN.
     pub fn listener(&self) -> Listener {
         let queue = Queue::Accept {
             length: self.header.recv_queue,
             limit: self.header.send_queue,
         };
-        let mptcp = self.value(ULP_INFO).is_some_and(is_mptcp);
-        self.socket(
-            if mptcp {
-                Protocol::Mptcp
-            } else {
-                Protocol::Tcp
-            },
-            queue,
-        )
+        match self.value(ULP_INFO).is_some_and(is_mptcp) {
+            true => self.socket(Protocol::Mptcp, queue),
+            false => self.socket(Protocol::Tcp, queue),
+        }
     }
 
-    /// A UDP socket; `None` when it is connected or has no port, so that nobody can send to it.
+    /// `None` when a UDP socket is connected or has no port, so that it receives from no new peer.
     pub fn receiver(&self) -> Option<Listener> {
         let open = self.header.socket_id.destination_port == 0 && self.local.port != 0;
         let queue = Queue::Receive {
@@ -118,15 +109,14 @@ impl<'a> Row<'a> {
         open.then(|| self.socket(Protocol::Udp, queue))
     }
 
-    /// A request socket. `None` when it is a fast-open connection: a whole socket, in SYN_RECV and
-    /// in the accept queue at once, which has attributes that a request has not.
+    /// `None` when a socket in SYN_RECV is a fast-open connection: a full socket, already in the
+    /// accept queue, with attributes that a request socket lacks.
     pub fn request(&self) -> Option<RequestSocket> {
-        self.value(SHUTDOWN)
-            .is_none()
-            .then_some(RequestSocket { local: self.local })
+        let is_request = self.value(SHUTDOWN).is_none();
+        is_request.then_some(RequestSocket { local: self.local })
     }
 
-    /// A connection nobody has accepted: a whole socket without an inode.
+    /// A connection nobody has accepted: a full socket without an inode.
     pub fn waiting(&self) -> Option<Waiting> {
         let is_request = self.header.state == SYN_RECV && self.request().is_some();
         if self.header.inode != 0 || is_request {
@@ -137,14 +127,13 @@ impl<'a> Row<'a> {
             local: self.local,
             cookie: self.cookie(),
             wait_ms: self.word(INFO, LAST_DATA_SENT),
-            // The client's FIN took a sequence number and is counted like a byte.
+            // The client's FIN occupies a sequence number and is counted as a byte.
             bytes: self.header.recv_queue.saturating_sub(hung_up.into()),
             hung_up,
         })
     }
 
-    /// A connection, a request, or a socket that is only bound; `None` for a state that this
-    /// program does not know.
+    /// A connection, a request socket, or a socket that is only bound; `None` in an unknown state.
     pub fn holder(&self) -> Option<Holder> {
         if self.header.state == CLOSE {
             return Some(Holder::Bound {
@@ -166,26 +155,21 @@ impl<'a> Row<'a> {
             left_ms: (self.fixed[TIMER] == TIMEWAIT_TIMER).then(|| self.expires_ms()),
             inode: self.header.inode,
             port_at_connect: self
-                .value(SOCKOPT)
-                .and_then(|options| options.get(1))
-                .map(|options| options & BIND_ADDRESS_NO_PORT != 0),
+                .byte(SOCKOPT, 1)
+                .map(|bits| bits & BIND_ADDRESS_NO_PORT != 0),
         }))
     }
 
-    /// `idiag_expires`, which the crate does not give for timewait sockets.
+    /// `idiag_expires`, which the crate omits for timewait sockets.
     fn expires_ms(&self) -> u32 {
-        let bytes = self.fixed[EXPIRES..].first_chunk();
-        bytes.map_or(0, |bytes| u32::from_ne_bytes(*bytes))
+        number(&self.fixed[EXPIRES..]).unwrap_or_default()
     }
 
     fn socket(&self, protocol: Protocol, queue: Queue) -> Listener {
         Listener {
             protocol,
             local: Local::Inet(self.local),
-            v6only: self
-                .value(SKV6ONLY)
-                .and_then(|v| v.first())
-                .map(|v| *v != 0),
+            v6only: self.byte(SKV6ONLY, 0).map(|v6only| v6only != 0),
             queue,
             drops: self.word(SKMEMINFO, DROPS),
             uid: Some(self.header.uid),
@@ -193,8 +177,7 @@ impl<'a> Row<'a> {
             cookie: self.cookie(),
             cgroup_id: self
                 .value(CGROUP_ID)
-                .and_then(|v| v.first_chunk())
-                .map(|v| u64::from_ne_bytes(*v)),
+                .and_then(|id| Some(u64::from_ne_bytes(*id.first_chunk()?))),
         }
     }
 
@@ -210,17 +193,30 @@ impl<'a> Row<'a> {
         attribute(self.attributes, kind)
     }
 
-    /// One 32-bit word of an attribute, `None` when it is not that long.
+    fn byte(&self, kind: u16, index: usize) -> Option<u8> {
+        self.value(kind)?.get(index).copied()
+    }
+
+    /// A 32-bit word of an attribute; `None` when the attribute is shorter.
     fn word(&self, kind: u16, index: usize) -> Option<u32> {
-        let words = self.value(kind)?;
-        words
-            .get(index * 4..)?
-            .first_chunk()
-            .map(|word| u32::from_ne_bytes(*word))
+        number(self.value(kind)?.get(index * 4..)?)
     }
 }
 
-/// The value of an attribute. A broken one ends the search.
+/// The number at the beginning; `None` when the bytes are fewer.
+pub fn number(bytes: &[u8]) -> Option<u32> {
+    Some(u32::from_ne_bytes(*bytes.first_chunk()?))
+}
+
+/// Of the socket: a dual-stack socket reports IPv4 addresses as v4-mapped.
+pub fn family(address: IpAddr) -> Family {
+    match address {
+        IpAddr::V4(_) => Family::V4,
+        IpAddr::V6(_) => Family::V6,
+    }
+}
+
+/// The value of an attribute; a malformed attribute ends the search.
 pub fn attribute(attributes: &[u8], kind: u16) -> Option<&[u8]> {
     let mut start = 0;
     for nla in NlasIterator::new(attributes) {

@@ -8,7 +8,6 @@ mod decision;
 mod descriptors;
 mod host;
 mod inet;
-mod interfaces;
 mod limit_files;
 mod namespace;
 mod netlink;
@@ -17,7 +16,6 @@ mod owners;
 mod packet;
 mod privilege;
 mod process;
-mod release;
 mod sock_diag;
 mod sockstat;
 mod sysctl;
@@ -33,24 +31,22 @@ pub use capture::Capture;
 pub use capture_file::{CaptureFile, CaptureWriter};
 pub use cgroup::CgroupNames;
 pub use descriptors::{FdQuestion, Found, Relatives};
-pub use host::{Host, cpu_time, since_boot};
-pub use interfaces::{any_interface_is_up, interfaces};
+pub use host::{Host, any_interface_is_up, cpu_time, interfaces, is_at_least, since_boot};
 pub use limit_files::LimitFiles;
 pub use namespace::Namespace;
 pub use owners::{OwnerSearch, Wanted, may_read_all};
 pub use packet::{Cooked, Decoded, LinkType, Packet};
 pub use privilege::drop_privileges;
-pub use release::is_at_least;
 pub use sock_diag::{SockDiag, States, Walk, reports_bound};
 
 use crate::{
     Error, Result,
-    model::{Counters, ListenLimits, PortLimits},
+    model::{CounterId, Counters, ListenLimits, PortLimits},
 };
 
-/// The handle to everything that is read from files: where /proc is.
+/// Reads files of /proc.
 ///
-/// `/proc/net` and `/proc/sys/net` speak of the network namespace of the thread that reads them.
+/// `/proc/net` and `/proc/sys/net` describe the network namespace of the thread that reads them.
 #[derive(Debug, Clone)]
 pub struct Kernel {
     proc_root: PathBuf,
@@ -77,12 +73,11 @@ impl Kernel {
         }
     }
 
-    /// The same, but with counters of the network namespace that process `pid` is in. Any user may
-    /// read those, without entering the namespace.
+    /// Reads the counters of the network namespace that process `pid` is in. Any user may read
+    /// them, without entering the namespace.
     pub fn through_process(&self, pid: u32) -> Self {
-        let net = self.proc_root.join(pid.to_string()).join("net");
         Kernel {
-            net: Some(net),
+            net: Some(self.process_dir(pid).join("net")),
             ..self.clone()
         }
     }
@@ -96,12 +91,11 @@ impl Kernel {
     /// not have (no IPv6) is left out.
     pub fn counters(&self) -> Result<Counters> {
         let net = self.net_dir();
-        let mut text = Vec::with_capacity(LARGEST);
         let mut values = Vec::with_capacity(512);
         for (file, parse) in FILES {
             let path = net.join(file);
-            match read(&path, &mut text) {
-                Ok(()) => parse(&String::from_utf8_lossy(&text), &mut values),
+            match read(&path) {
+                Ok(text) => parse(&text, &mut values),
                 Err(error) if error.kind() == io::ErrorKind::NotFound && file != "netstat" => {}
                 Err(error) => return Err(Error::file(path)(error)),
             }
@@ -112,14 +106,8 @@ impl Kernel {
     /// One value of /proc/net/netstat or snmp, `None` when this kernel does not print it. Cheaper
     /// than [`Kernel::counters`], for a loop.
     pub fn counter(&self, file: &str, table: &str, name: &str) -> Result<Option<i128>> {
-        let path = self.net_dir().join(file);
-        let mut text = Vec::with_capacity(LARGEST);
-        match read(&path, &mut text) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::file(path)(error)),
-        }
-        Ok(netstat::value(&String::from_utf8_lossy(&text), table, name))
+        let text = read_if_present(&self.net_dir().join(file))?;
+        Ok(text.and_then(|text| netstat::value(&text, table, name)))
     }
 
     /// The sysctls that bound listen queues.
@@ -127,7 +115,7 @@ impl Kernel {
         sysctl::listen_limits(&self.proc_root)
     }
 
-    /// The sysctls that bound ephemeral ports and what is kept of closed connections.
+    /// The sysctls that bound ephemeral ports and TIME_WAIT sockets.
     pub fn port_limits(&self) -> Result<PortLimits> {
         sysctl::port_limits(&self.proc_root)
     }
@@ -137,14 +125,18 @@ impl Kernel {
         sysctl::tcp_syncookies(&self.proc_root)
     }
 
-    /// Ids of the processes (thread groups) that may be seen.
+    /// Ids of the visible processes (thread groups).
     pub fn process_ids(&self) -> Vec<u32> {
         process::pids(&self.proc_root)
     }
 
-    /// Whether there is a process of this name or id that may be seen.
+    /// Whether a process of this name or id is visible.
     pub fn has_process(&self, name_or_pid: &str) -> bool {
         process::exists(&self.proc_root, name_or_pid)
+    }
+
+    fn process_dir(&self, pid: u32) -> PathBuf {
+        self.proc_root.join(pid.to_string())
     }
 
     /// `/proc/net` is a link to the namespace of the thread *group leader*; a thread that entered
@@ -159,22 +151,35 @@ impl Kernel {
     }
 }
 
-/// Room for the largest of the files, so that it comes in one piece.
-const LARGEST: usize = 16 * 1024;
-
-/// Reads a file of /proc, which does not tell its size, into a buffer that is large enough.
-fn read(path: &Path, text: &mut Vec<u8>) -> io::Result<()> {
-    text.clear();
-    File::open(path)?.read_to_end(text)?;
-    Ok(())
+/// Reads a file of /proc in one piece: the kernel reports no size for it.
+fn read(path: &Path) -> io::Result<String> {
+    const LARGEST: usize = 16 * 1024;
+    let mut text = Vec::with_capacity(LARGEST);
+    File::open(path)?.read_to_end(&mut text)?;
+    let lossy =
+        |error: std::string::FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into();
+    Ok(String::from_utf8(text).unwrap_or_else(lossy))
 }
 
-type Parse = fn(&str, &mut Vec<(crate::model::CounterId, i128)>);
+/// The text of a file; `None` when there is no such file.
+fn read_if_present(path: &Path) -> Result<Option<String>> {
+    match read(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::file(path)(error)),
+    }
+}
+
+type Parse = fn(&str, &mut Vec<(CounterId, i128)>);
 
 const FILES: [(&str, Parse); 5] = [
     ("netstat", netstat::parse),
     ("snmp", netstat::parse),
     ("snmp6", netstat::parse_list),
-    ("sockstat", sockstat::parse),
-    ("sockstat6", sockstat::parse6),
+    ("sockstat", |text, values| {
+        sockstat::parse("sockstat", text, values)
+    }),
+    ("sockstat6", |text, values| {
+        sockstat::parse("sockstat6", text, values)
+    }),
 ];

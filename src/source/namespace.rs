@@ -1,4 +1,4 @@
-//! Network namespaces: which there are, what they are called, and how to speak from inside one
+//! Network namespaces: which exist, their names, and running code inside one
 //! (man 7 network_namespaces, man 2 setns).
 
 use std::{
@@ -14,68 +14,57 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use super::{Kernel, process};
 use crate::{Error, Result, model::Netns};
 
-/// Where names are kept: by `ip netns` and by container runtimes.
+/// Folders of named namespaces: those of `ip netns` and of container runtimes.
 const NAMED: [&str; 3] = ["/run/netns", "/run/docker/netns", "/run/podman/netns"];
 /// `NSFS_MAGIC`, include/uapi/linux/magic.h.
 const NSFS: u64 = 0x6e73_6673;
 
-/// A network namespace that can be asked.
+/// A network namespace that can be inspected.
 #[derive(Debug)]
 pub struct Namespace {
-    /// Which it is.
+    /// Inode and name.
     pub id: Netns,
     /// A process inside it, when it was found through one.
     pub pid: Option<u32>,
     wanted: String,
     door: Door,
-    /// When that process began, which tells it from a later one of the same id.
+    /// Start time of that process, which distinguishes it from a later one of the same id.
     began: Option<u64>,
 }
 
 #[derive(Debug)]
 enum Door {
-    /// It is the caller's own.
+    /// The caller's own namespace.
     Own,
-    /// Held open, so that it stays the same one.
+    /// An open file keeps the namespace alive.
     Open(File),
-    /// It may not even be looked at.
+    /// Not accessible to this user.
     Shut,
 }
 
 impl Namespace {
-    /// Moves the calling thread, and what it starts from then on, into this namespace for good.
+    /// Moves the calling thread, and threads and processes that it starts later, into this
+    /// namespace for good.
     pub fn move_into(&self) -> Result<()> {
-        let fail = |cause| Error::Namespace {
-            name: self.wanted.clone(),
-            cause,
+        let moved = match &self.door {
+            Door::Own => Ok(()),
+            Door::Open(file) => {
+                let kind = Some(LinkNameSpaceType::Network);
+                move_into_link_name_space(file.as_fd(), kind).map_err(io::Error::from)
+            }
+            Door::Shut => Err(io::ErrorKind::PermissionDenied.into()),
         };
-        let file = match &self.door {
-            Door::Own => return Ok(()),
-            Door::Open(file) => file,
-            Door::Shut => return Err(fail(io::ErrorKind::PermissionDenied.into())),
-        };
-        move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))
-            .map_err(|errno| fail(errno.into()))
+        moved.map_err(failed(&self.wanted))
     }
 
-    /// Runs `ask` as a thread of this namespace; needs CAP_SYS_ADMIN unless it is the caller's own.
+    /// Runs `ask` in a thread of this namespace; needs CAP_SYS_ADMIN unless it is the caller's own.
     pub fn enter<T: Send>(&self, ask: impl FnOnce() -> T + Send) -> Result<T> {
-        let fail = |cause| Error::Namespace {
-            name: self.wanted.clone(),
-            cause,
-        };
-        let file = match &self.door {
-            Door::Own => return Ok(ask()),
-            Door::Open(file) => file,
-            Door::Shut => return Err(fail(io::ErrorKind::PermissionDenied.into())),
-        };
-        let inside = || {
-            let entered = move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network));
-            entered.map(|()| ask())
-        };
+        if let Door::Own = self.door {
+            return Ok(ask());
+        }
+        let inside = || self.move_into().map(|()| ask());
         let result = std::thread::scope(|scope| scope.spawn(inside).join());
-        let result = result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        result.map_err(|errno| fail(errno.into()))
+        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
@@ -85,85 +74,71 @@ impl Kernel {
         let own = fs::metadata(self.proc_root().join("thread-self/ns/net"));
         let inode = own.map(|file| file.ino()).ok();
         let name = inode.and_then(|inode| Some(names().remove(&inode)?.0));
-        let wanted = "own".to_owned();
         Namespace {
             id: Netns { inode, name },
             pid: None,
-            wanted,
+            wanted: "own".to_owned(),
             door: Door::Own,
             began: None,
         }
     }
 
-    /// The namespace that a user means by a process id, a name, a path or its number. That of a process which
-    /// may not be looked at is found, but cannot be entered.
+    /// The namespace that a user names by a process id, a name, a path or its inode. The namespace
+    /// of a process that may not be inspected is found, but cannot be entered.
     pub fn namespace(&self, wanted: &str) -> Result<Namespace> {
-        let fail = |cause| Error::Namespace {
-            name: wanted.to_owned(),
-            cause,
-        };
-        if let Some(known) = self.by_number(wanted) {
+        if let Some(known) = self.by_inode(wanted) {
             return Ok(known);
         }
-        let (pid, path) = self.find(wanted).map_err(fail)?;
-        let own = self.own_namespace();
+        let (pid, path) = self.find(wanted).map_err(failed(wanted))?;
         let (id, door) = match open(&path) {
             Ok(file) => {
-                let inode = file.metadata().map_err(fail)?.ino();
+                let inode = file.metadata().map_err(failed(wanted))?.ino();
                 let name = names().remove(&inode).map(|(name, _)| name);
-                let is_own = own.id.inode == Some(inode);
+                let is_own = self.own_namespace().id.inode == Some(inode);
                 let door = if is_own { Door::Own } else { Door::Open(file) };
-                (
-                    Netns {
-                        inode: Some(inode),
-                        name,
-                    },
-                    door,
-                )
+                let inode = Some(inode);
+                (Netns { inode, name }, door)
             }
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied && pid.is_some() => {
                 (Netns::default(), Door::Shut)
             }
-            Err(error) => return Err(fail(error)),
+            Err(error) => return Err(failed(wanted)(error)),
         };
-        let began = pid.and_then(|pid| process::began(self.proc_root(), pid));
         Ok(Namespace {
             id,
             pid,
             wanted: wanted.to_owned(),
             door,
-            began,
+            began: self.began(pid),
         })
     }
 
     /// Fails with `NotFound` unless the process through which a namespace was read from outside is
-    /// still the one it was, and still in it, as far as may be seen.
+    /// still the same process, and still in that namespace, as far as that is visible.
     pub fn ensure_still_in(&self, pid: u32, namespace: &Namespace) -> Result<()> {
-        let file = fs::metadata(self.process_folder(pid).join("ns/net"));
+        let file = fs::metadata(self.process_dir(pid).join("ns/net"));
         let moved =
             file.is_ok_and(|file| namespace.id.inode.is_some_and(|inode| inode != file.ino()));
-        let same = namespace
-            .began
-            .is_none_or(|began| process::began(self.proc_root(), pid) == Some(began));
-        if same && !moved {
+        let restarted = namespace.began.is_some() && self.began(Some(pid)) != namespace.began;
+        if !moved && !restarted {
             return Ok(());
         }
         let why = format!("process {pid} is no longer in the network namespace it was in");
-        Err(Error::Namespace {
-            name: namespace.wanted.clone(),
-            cause: io::Error::new(io::ErrorKind::NotFound, why),
-        })
+        Err(failed(&namespace.wanted)(io::Error::new(
+            io::ErrorKind::NotFound,
+            why,
+        )))
     }
 
     /// Every namespace that a process is in or that has a name, each once, the caller's own first;
-    /// and the number of processes whose namespace may not be seen.
+    /// and the number of processes whose namespace is not visible.
     pub fn namespaces(&self) -> (Vec<Namespace>, u64) {
         let own = self.own_namespace();
         let mut names = names();
         let mut found: BTreeMap<u64, (Option<u32>, PathBuf)> = BTreeMap::new();
         let mut unseen = 0;
         for pid in process::pids(self.proc_root()) {
-            let path = self.process_folder(pid).join("ns/net");
+            let path = self.process_dir(pid).join("ns/net");
             match fs::metadata(&path) {
                 Ok(file) => {
                     found.entry(file.ino()).or_insert((Some(pid), path));
@@ -178,83 +153,81 @@ impl Kernel {
         let mut namespaces = vec![own];
         for (inode, (pid, path)) in found {
             let file = match open(&path) {
-                Ok(file) => file,
-                // It has ended since.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(_) => {
-                    unseen += 1;
+                // The process id may have been reused since.
+                Ok(file) if file.metadata().is_ok_and(|file| file.ino() == inode) => file,
+                Ok(_) => continue,
+                Err(error) => {
+                    unseen += u64::from(error.kind() != io::ErrorKind::NotFound);
                     continue;
                 }
             };
-            // Its process's id may be another's by now.
-            if file.metadata().is_ok_and(|file| file.ino() == inode) {
-                let name = names.remove(&inode).map(|(name, _)| name);
-                let id = Netns {
-                    inode: Some(inode),
-                    name,
-                };
-                let began = pid.and_then(|pid| process::began(self.proc_root(), pid));
-                let wanted = id.label();
-                namespaces.push(Namespace {
-                    id,
-                    pid,
-                    wanted,
-                    door: Door::Open(file),
-                    began,
-                });
-            }
+            let id = Netns {
+                inode: Some(inode),
+                name: names.remove(&inode).map(|(name, _)| name),
+            };
+            namespaces.push(Namespace {
+                wanted: id.label(),
+                id,
+                pid,
+                door: Door::Open(file),
+                began: self.began(pid),
+            });
         }
         (namespaces, unseen)
     }
 
-    /// By the number that stands for a namespace without a name; process ids are smaller.
-    fn by_number(&self, wanted: &str) -> Option<Namespace> {
-        let inode: u64 = wanted.parse().ok()?;
-        let is_number = inode > u64::from(i32::MAX as u32);
-        let (namespaces, _) = is_number.then(|| self.namespaces())?;
+    /// The inode stands for a namespace without a name; process ids are smaller.
+    fn by_inode(&self, wanted: &str) -> Option<Namespace> {
+        let inode = wanted
+            .parse()
+            .ok()
+            .filter(|inode| *inode > i32::MAX as u64)?;
+        let (namespaces, _) = self.namespaces();
         let mut namespaces = namespaces.into_iter();
         namespaces.find(|namespace| namespace.id.inode == Some(inode))
     }
 
     fn find(&self, wanted: &str) -> io::Result<(Option<u32>, PathBuf)> {
-        let missing = |why| Err(io::Error::new(io::ErrorKind::NotFound, why));
         if wanted.contains('/') {
             return Ok((None, PathBuf::from(wanted)));
         }
-        let pid = wanted
-            .parse()
-            .ok()
-            .filter(|pid| self.process_folder(*pid).is_dir());
-        if let Some(pid) = pid {
-            return Ok((Some(pid), self.process_folder(pid).join("ns/net")));
+        let pid = wanted.parse().ok();
+        if let Some(pid) = pid.filter(|pid| self.process_dir(*pid).is_dir()) {
+            return Ok((Some(pid), self.process_dir(pid).join("ns/net")));
         }
         let named = NAMED.map(|folder| Path::new(folder).join(wanted));
-        match named.into_iter().find(|path| path.exists()) {
-            Some(path) => Ok((None, path)),
-            None if wanted.parse::<u32>().is_ok() => missing("no such process, nor such a name"),
-            None => missing("no such name in /run/netns (`ip netns` lists them)"),
-        }
+        let why = match named.into_iter().find(|path| path.exists()) {
+            Some(path) => return Ok((None, path)),
+            None if pid.is_some() => "no such process, nor such a name",
+            None => "no such name in /run/netns (`ip netns` lists them)",
+        };
+        Err(io::Error::new(io::ErrorKind::NotFound, why))
     }
 
-    fn process_folder(&self, pid: u32) -> PathBuf {
-        self.proc_root().join(pid.to_string())
+    fn began(&self, pid: Option<u32>) -> Option<u64> {
+        process::began(self.proc_root(), pid?)
     }
 }
 
-/// Opens a namespace's file, and nothing else.
+fn failed(wanted: &str) -> impl FnOnce(io::Error) -> Error {
+    |cause| Error::Namespace {
+        name: wanted.to_owned(),
+        cause,
+    }
+}
+
+/// Opens the file of a namespace; fails for any other file.
 fn open(path: &Path) -> io::Result<File> {
     let file = File::open(path)?;
-    match rustix::fs::fstatfs(&file)?.f_type as u64 {
-        NSFS => Ok(file),
-        _ => Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "that is no namespace",
-        )),
+    if rustix::fs::fstatfs(&file)?.f_type as u64 == NSFS {
+        return Ok(file);
     }
+    let why = "not a network namespace";
+    Err(io::Error::new(io::ErrorKind::InvalidInput, why))
 }
 
-/// Name and path of every named namespace, by inode. A name without a namespace mounted on it is a
-/// leftover file and none; one that another folder has, too, is told with its folder.
+/// Name and path of every named namespace, by inode. A file on which no namespace is mounted is a
+/// leftover and skipped; a name that two folders have is shown with its folder.
 fn names() -> BTreeMap<u64, (String, PathBuf)> {
     let mut names: BTreeMap<u64, (String, PathBuf)> = BTreeMap::new();
     for folder in NAMED.map(Path::new) {
@@ -263,19 +236,14 @@ fn names() -> BTreeMap<u64, (String, PathBuf)> {
         };
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            let Ok(file) = fs::metadata(&path) else {
+            let file = fs::metadata(&path);
+            let Some(file) = file.ok().filter(|file| file.dev() != device) else {
                 continue;
             };
-            if file.dev() == device {
-                continue;
+            let mut name = entry.file_name().to_string_lossy().into_owned();
+            if names.values().any(|(known, _)| *known == name) {
+                name = path.display().to_string();
             }
-            let short = entry.file_name().to_string_lossy().into_owned();
-            let is_taken = names.values().any(|(name, _)| *name == short);
-            let name = if is_taken {
-                path.display().to_string()
-            } else {
-                short
-            };
             names.entry(file.ino()).or_insert((name, path));
         }
     }

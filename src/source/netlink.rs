@@ -10,29 +10,28 @@ use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
 use rustix::net::RecvFlags;
 
-/// The kernel fills no more than this into one datagram, whatever is offered.
+/// The kernel puts no more than this into one datagram, however large the buffer is.
 const DATAGRAM: usize = 32 * 1024;
-const HEADER: usize = 16;
 
 /// How a dump ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DumpEnd {
-    /// The kernel said that the table changed under the dump (NLM_F_DUMP_INTR).
+    /// The table changed during the dump (NLM_F_DUMP_INTR).
     pub interrupted: bool,
-    /// The caller wanted no more before the end.
+    /// The caller stopped it before the end.
     pub stopped: bool,
     /// Messages that could not be decoded.
     pub undecodable: u64,
 }
 
-/// What is done with each message's payload. `Err(Undecodable)` counts it and goes on.
+/// Called with the payload of each message; the dump continues after `Err(Undecodable)`.
 pub type Each<'a> = &'a mut dyn FnMut(&[u8]) -> Result<ControlFlow<()>, Undecodable>;
 
-/// A message that is not what its kind promises.
+/// A message that does not match its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Undecodable;
 
-/// A connection to the kernel in the network namespace where it was made.
+/// A netlink socket in the network namespace in which it was opened.
 pub struct Channel {
     socket: Socket,
     buffer: Box<[u8]>,
@@ -40,8 +39,7 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Opens one in the calling thread's namespace. It is connected to the kernel, so no process
-    /// can send us messages.
+    /// The socket is connected to the kernel, so no process can send us messages.
     pub fn open() -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
         socket.bind_auto()?;
@@ -53,24 +51,21 @@ impl Channel {
         })
     }
 
-    /// Sends one request and hands out the payload of every answer.
+    /// Calls `each` with the payload of every reply.
     ///
-    /// After a dump that was stopped early the kernel still has the rest to say, so the connection
-    /// is made anew (in the namespace of the calling thread).
+    /// After a dump that was stopped early the kernel still has the rest to send, so the socket is
+    /// reopened (in the namespace of the calling thread).
     pub fn dump(
         &mut self,
         message: SockDiagMessage,
         attribute: Option<(u16, &[u8])>,
         each: Each<'_>,
     ) -> io::Result<DumpEnd> {
-        self.sequence = self.sequence.wrapping_add(1);
-        let request = request(message, attribute, NLM_F_DUMP, self.sequence);
-        retry(|| self.socket.send(&request, 0))?;
+        self.send(message, attribute, NLM_F_DUMP)?;
         let mut end = DumpEnd::default();
         loop {
             let length = self.receive()?;
-            let datagram = &self.buffer[..length];
-            if walk(datagram, self.sequence, each, &mut end)?.is_break() {
+            if walk(&self.buffer[..length], self.sequence, each, &mut end)?.is_break() {
                 break;
             }
         }
@@ -80,15 +75,13 @@ impl Channel {
         Ok(end)
     }
 
-    /// Asks for one socket and hands out the answer's payload. What is not there is ENOENT.
+    /// Requests one socket; ENOENT when it does not exist.
     pub fn get(
         &mut self,
         message: SockDiagMessage,
         each: &mut dyn FnMut(&[u8]) -> Result<(), Undecodable>,
     ) -> io::Result<()> {
-        self.sequence = self.sequence.wrapping_add(1);
-        let request = request(message, None, 0, self.sequence);
-        retry(|| self.socket.send(&request, 0))?;
+        self.send(message, None, 0)?;
         let mut end = DumpEnd::default();
         while !end.stopped {
             let length = self.receive()?;
@@ -104,8 +97,19 @@ impl Channel {
         Ok(())
     }
 
+    fn send(
+        &mut self,
+        message: SockDiagMessage,
+        attribute: Option<(u16, &[u8])>,
+        flags: u16,
+    ) -> io::Result<()> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let request = request(message, attribute, flags, self.sequence);
+        retry(|| self.socket.send(&request, 0)).map(drop)
+    }
+
     fn receive(&mut self) -> io::Result<usize> {
-        // MSG_TRUNC tells the true length, so that a datagram cut short is seen.
+        // With MSG_TRUNC the true length is returned, so that a truncated datagram is noticed.
         let flags = RecvFlags::TRUNC.bits() as i32;
         let length = retry(|| self.socket.recv(&mut &mut self.buffer[..], flags))?;
         if length > self.buffer.len() {
@@ -115,7 +119,7 @@ impl Channel {
     }
 }
 
-/// Goes through one datagram. `Break` when the dump is over.
+/// Reads the messages of one datagram. `Break` when the dump is over.
 fn walk(
     datagram: &[u8],
     sequence: u32,
@@ -131,7 +135,7 @@ fn walk(
             end.interrupted |= message.flags() & NLM_F_DUMP_INTR != 0;
             match message.message_type() {
                 NLMSG_DONE | NLMSG_ERROR => {
-                    return status(message.payload()).map(|()| ControlFlow::Break(()));
+                    return status(message.payload()).map(ControlFlow::Break);
                 }
                 _ => match each(message.payload()) {
                     Ok(ControlFlow::Continue(())) => {}
@@ -150,17 +154,14 @@ fn walk(
 
 /// Both closing messages begin with a negative errno, or 0.
 fn status(payload: &[u8]) -> io::Result<()> {
-    let Some(code) = payload.first_chunk() else {
-        return Ok(());
-    };
-    match i32::from_ne_bytes(*code) {
-        code if code < 0 => Err(io::Error::from_raw_os_error(code.wrapping_neg())),
+    match payload.first_chunk().map(|code| i32::from_ne_bytes(*code)) {
+        Some(code) if code < 0 => Err(io::Error::from_raw_os_error(code.wrapping_neg())),
         _ => Ok(()),
     }
 }
 
-/// The request's bytes. The crate knows no attributes in requests, so one is appended by hand and
-/// the length put right.
+/// The crate does not support attributes in requests, so one is appended and the length corrected
+/// here.
 fn request(
     message: SockDiagMessage,
     attribute: Option<(u16, &[u8])>,
@@ -183,7 +184,6 @@ fn request(
         let total = u32::try_from(bytes.len()).expect("a few kilobytes");
         bytes[..4].copy_from_slice(&total.to_ne_bytes());
     }
-    debug_assert!(bytes.len() >= HEADER);
     bytes
 }
 
@@ -204,6 +204,8 @@ fn broken(why: &str) -> io::Error {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    const HEADER: usize = 16;
 
     /// A netlink message: length, type, flags, sequence, port, payload.
     fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {

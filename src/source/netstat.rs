@@ -6,8 +6,8 @@
 //! TcpExt: 0 0 4343
 //! ```
 //!
-//! Columns differ between kernels, so values are found by name; names nobody heard of are kept, a
-//! value that is not a number is left out.
+//! Columns differ between kernels, so values are found by name; unknown names are kept, a value
+//! that is not a number is left out.
 
 use std::sync::Arc;
 
@@ -34,7 +34,6 @@ pub fn parse(text: &str, values: &mut Vec<(CounterId, i128)>) {
     }
 }
 
-/// One value, without making anything of the others.
 pub fn value(text: &str, table: &str, name: &str) -> Option<i128> {
     let is_of = |line: &&str| line.split_once(':').is_some_and(|(of, _)| of == table);
     let mut lines = text.lines().filter(is_of);
@@ -45,7 +44,6 @@ pub fn value(text: &str, table: &str, name: &str) -> Option<i128> {
     numbers.split_ascii_whitespace().nth(at)?.parse().ok()
 }
 
-/// Appends the values of a file with one name and value on each line.
 pub fn parse_list(text: &str, values: &mut Vec<(CounterId, i128)>) {
     let table: Arc<str> = "snmp6".into();
     values.extend(text.lines().filter_map(|line| {
@@ -135,7 +133,7 @@ mod tests {
             let mut values = Vec::new();
             parse(&text, &mut values);
             parse_list(&text, &mut values);
-            crate::source::sockstat::parse(&text, &mut values);
+            crate::source::sockstat::parse("sockstat", &text, &mut values);
         }
 
         #[test]

@@ -1,4 +1,4 @@
-//! Gives up what the process may do beyond any other of its user (man 7 capabilities).
+//! Drops capabilities (man 7 capabilities).
 
 use rustix::{
     io::Errno,
@@ -10,19 +10,19 @@ use rustix::{
 
 use crate::{Error, Result};
 
-/// Gives up every capability for good: what is open stays open, and no program that is started may
-/// do more.
+/// Drops every capability for good, also for programs that are started later; open descriptors stay
+/// usable.
 ///
-/// This is the calling thread's alone and that of the threads it makes: call it before there are
-/// others. Root without capabilities still owns root's files.
+/// Applies to the calling thread and threads that it starts later: call it before there are others.
+/// Root without capabilities still owns root's files.
 pub fn drop_privileges() -> Result<()> {
-    give_up().map_err(|errno| Error::Capture {
-        attempt: "giving up capabilities",
+    drop_all().map_err(|errno| Error::Capture {
+        attempt: "dropping capabilities",
         cause: errno.into(),
     })
 }
 
-fn give_up() -> rustix::io::Result<()> {
+fn drop_all() -> rustix::io::Result<()> {
     empty_bounding_set()?;
     clear_ambient_capability_set()?;
     let none = CapabilitySet::empty();
@@ -35,14 +35,13 @@ fn give_up() -> rustix::io::Result<()> {
     set_no_new_privs(true)
 }
 
-/// That takes CAP_SETPCAP; without it the set stays, and no new privileges come of it.
+/// Needs CAP_SETPCAP; without it the set stays, but no_new_privs makes it useless.
 fn empty_bounding_set() -> rustix::io::Result<()> {
     for capability in (0..u64::BITS).map(|bit| CapabilitySet::from_bits_retain(1 << bit)) {
         match remove_capability_from_bounding_set(capability) {
             Ok(()) => {}
-            // This kernel knows no more of them.
-            Err(Errno::INVAL) => break,
-            Err(Errno::PERM) => break,
+            // INVAL: past the last capability of this kernel.
+            Err(Errno::INVAL | Errno::PERM) => break,
             Err(errno) => return Err(errno),
         }
     }

@@ -6,8 +6,7 @@ use procfs::process::Process;
 
 use crate::model::is_process;
 
-/// Ids of the processes (thread groups) that /proc shows. Those that end meanwhile are simply not
-/// found later.
+/// Processes that end meanwhile are not found later.
 pub fn pids(proc_root: &Path) -> Vec<u32> {
     let Ok(entries) = fs::read_dir(proc_root) else {
         return Vec::new();
@@ -18,21 +17,20 @@ pub fn pids(proc_root: &Path) -> Vec<u32> {
         .collect()
 }
 
-/// The name a process gives itself, at most 15 bytes; any bytes but a zero may stand in it.
+/// At most 15 bytes, which the process chooses.
 pub fn name(proc_root: &Path, pid: u32) -> Option<String> {
     let bytes = fs::read(proc_root.join(pid.to_string()).join("comm")).ok()?;
     let name = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
     Some(String::from_utf8_lossy(name).into_owned())
 }
 
-/// The process's cgroup: that of the unified hierarchy, or systemd's own on hosts that mount the
-/// old ones.
+/// The cgroup in the unified hierarchy, or systemd's own on hosts that mount cgroup v1.
 pub fn cgroup(proc_root: &Path, pid: u32) -> Option<String> {
     let text = fs::read(proc_root.join(pid.to_string()).join("cgroup")).ok()?;
     cgroup_in(&String::from_utf8_lossy(&text)).map(str::to_owned)
 }
 
-/// The same in a text of lines `ID:CONTROLLERS:PATH` (man 7 cgroups).
+/// The text has lines `ID:CONTROLLERS:PATH` (man 7 cgroups).
 pub fn cgroup_in(text: &str) -> Option<&str> {
     let (mut unified, mut systemd) = (None, None);
     for line in text.lines() {
@@ -47,13 +45,13 @@ pub fn cgroup_in(text: &str) -> Option<&str> {
     unified.filter(|path| *path != "/").or(systemd).or(unified)
 }
 
-/// When a process began, in clock ticks since boot.
+/// In clock ticks since boot.
 pub fn began(proc_root: &Path, pid: u32) -> Option<u64> {
     let process = Process::new_with_root(proc_root.join(pid.to_string())).ok()?;
     Some(process.stat().ok()?.starttime)
 }
 
-/// A descriptor opened with O_PATH names a socket and does not keep it open (`flags`, in octal, of
+/// A descriptor opened with O_PATH refers to a socket without keeping it open (`flags`, in octal, of
 /// `/proc/PID/fdinfo/FD`).
 pub fn is_path_only(proc_root: &Path, pid: u32, fd: u32) -> bool {
     const O_PATH: u32 = 0o10_000_000;
@@ -64,10 +62,10 @@ pub fn is_path_only(proc_root: &Path, pid: u32, fd: u32) -> bool {
     flags.is_some_and(|flags| flags & O_PATH != 0)
 }
 
-/// /proc is mounted with `hidepid` and hides the processes of other users from this one.
+/// /proc is mounted with `hidepid` and hides the processes of other users.
 pub fn hides_others(proc_root: &Path) -> bool {
-    /// `PROC_USER_INIT_INO`, include/linux/proc_ns.h. Root elsewhere is no root here, and groups
-    /// have other numbers.
+    /// `PROC_USER_INIT_INO`, include/linux/proc_ns.h. Root of another user namespace is not
+    /// root here, and its group ids differ.
     const INITIAL: &str = "user:[4026531837]";
     let user_namespace = fs::read_link(proc_root.join("self/ns/user"));
     let is_initial = user_namespace.is_ok_and(|link| link.as_os_str() == INITIAL);
@@ -78,14 +76,13 @@ pub fn hides_others(proc_root: &Path) -> bool {
     mount_options(proc_root).is_some_and(|options| hides_from(&options, &groups))
 }
 
-/// The groups of this process.
 fn groups() -> Vec<u32> {
     let mut groups = rustix::process::getgroups().unwrap_or_default();
     groups.push(rustix::process::getegid());
     groups.into_iter().map(|group| group.as_raw()).collect()
 }
 
-/// Options of the last file system that was mounted there, which covers those before it.
+/// Options of the last file system mounted there, which covers earlier ones.
 fn mount_options(proc_root: &Path) -> Option<Options> {
     let own = Process::new_with_root(proc_root.join("self")).ok()?;
     let mounts = own.mountinfo().ok()?.into_iter();
@@ -95,21 +92,19 @@ fn mount_options(proc_root: &Path) -> Option<Options> {
 
 type Options = HashMap<String, Option<String>>;
 
-/// Who is in the group `gid=`, root's if it is not set, sees all, but not with
-/// `hidepid=ptraceable` (fs/proc/base.c, `has_pid_permissions`).
+/// Members of the group `gid=` (default: root's) see all, except with `hidepid=ptraceable`
+/// (fs/proc/base.c, `has_pid_permissions`).
 fn hides_from(options: &Options, groups: &[u32]) -> bool {
     let option = |name| options.get(name).and_then(Option::as_deref);
     match option("hidepid") {
         None | Some("0" | "off") => false,
         Some("4" | "ptraceable") => true,
-        Some(_) => {
-            let gid = option("gid").map_or(Ok(0), str::parse);
-            !gid.is_ok_and(|gid| groups.contains(&gid))
-        }
+        Some(_) => !option("gid")
+            .map_or(Ok(0), str::parse)
+            .is_ok_and(|gid| groups.contains(&gid)),
     }
 }
 
-/// Whether a process of this name or id is there.
 pub fn exists(proc_root: &Path, wanted: &str) -> bool {
     let mut pids = pids(proc_root).into_iter();
     pids.any(|pid| is_process(pid, &name(proc_root, pid).unwrap_or_default(), wanted))
@@ -133,8 +128,8 @@ mod tests {
             (&[("hidepid", "4")], &[0], true),
         ] {
             let pair = |(key, value): &(&str, &str)| (key.to_string(), Some(value.to_string()));
-            let told = hides_from(&options.iter().map(pair).collect(), groups);
-            assert_eq!(told, hides, "{options:?} {groups:?}");
+            let hidden = hides_from(&options.iter().map(pair).collect(), groups);
+            assert_eq!(hidden, hides, "{options:?} {groups:?}");
         }
     }
 

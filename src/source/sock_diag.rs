@@ -1,10 +1,10 @@
-//! The questions put to NETLINK_SOCK_DIAG, each asking for no more than is shown.
+//! Requests to NETLINK_SOCK_DIAG, each for no more than is shown.
 //!
 //! LISTEN alone is answered from the listening hash of the namespace in well under a millisecond.
 //! Any other TCP state makes the kernel walk the established hash of the whole host, once for each
-//! family, however few rows come back; such a question says so by its name.
+//! family, however few rows match; the names of those methods begin with `walk`.
 
-use std::{io, net::IpAddr, ops::ControlFlow};
+use std::{io, ops::ControlFlow};
 
 use netlink_packet_sock_diag::{
     SockDiagMessage,
@@ -14,9 +14,9 @@ use netlink_packet_sock_diag::{
 
 use super::{
     bytecode,
-    inet::Row,
+    host::is_at_least,
+    inet::{Row, family},
     netlink::{Channel, DumpEnd},
-    release::is_at_least,
     unix,
 };
 use crate::{
@@ -33,13 +33,14 @@ const TCP: u8 = 6;
 const UDP: u8 = 17;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
-/// `UDIAG_SHOW_UID` (5.3), which the crate does not name. Older kernels ignore it.
+/// `UDIAG_SHOW_UID` (5.3), which the crate lacks. Older kernels ignore it.
 const SHOW_UID: u32 = 0x40;
 
-/// `TCPF_BOUND_INACTIVE` (6.8): bound, and neither listening nor connected. Older kernels ignore it.
+/// `TCPF_BOUND_INACTIVE` (6.8): bound, neither listening nor connected. Older kernels ignore it.
 const BOUND_INACTIVE: u32 = 1 << 13;
 
-/// Whether this kernel reports sockets that are only bound. Backports may, too.
+/// Whether this kernel reports sockets that are only bound (6.8 and later; older kernels with a
+/// backport are not recognised).
 pub fn reports_bound() -> bool {
     let system = rustix::system::uname();
     is_at_least(&system.release().to_string_lossy(), (6, 8)) == Some(true)
@@ -54,27 +55,27 @@ impl States {
     pub const NONE: States = States(0);
     /// Request sockets, and fast-open connections before their last ACK.
     pub const SYN_RECV: States = States(StateFlags::SYN_RECV.bits());
-    /// In TIME_WAIT or FIN_WAIT2, where some are kept by a timer alone.
+    /// TIME_WAIT and FIN_WAIT2, where only a timer may keep a socket.
     pub const CLOSED: States = States(StateFlags::TIME_WAIT.bits() | StateFlags::FIN_WAIT2.bits());
     /// ESTABLISHED.
     pub const ESTABLISHED: States = States(StateFlags::ESTABLISHED.bits());
-    /// All that hold a local port, listeners aside: connections, and sockets that are only bound.
+    /// All that use a local port, except listeners: connections, and sockets that are only bound.
     pub const ALL: States = States(
         (StateFlags::all().bits() & !StateFlags::LISTEN.bits() & !StateFlags::CLOSE.bits())
             | BOUND_INACTIVE,
     );
 
-    /// The states of both.
+    /// Union.
     pub const fn and(self, other: States) -> States {
         States(self.0 | other.0)
     }
 
-    /// Without those of the other.
+    /// Difference.
     pub const fn without(self, other: States) -> States {
         States(self.0 & !other.0)
     }
 
-    /// Whether it has all states of the other.
+    /// Whether this is a superset of `other`.
     pub const fn has(self, other: States) -> bool {
         self.0 & other.0 == other.0
     }
@@ -83,24 +84,22 @@ impl States {
 /// How a dump ended.
 pub type Walk = DumpEnd;
 
-/// A connection to sock_diag in the network namespace of the thread that opened it.
+/// A sock_diag socket in the network namespace of the thread that opened it.
 pub struct SockDiag {
     channel: Channel,
 }
 
 impl SockDiag {
-    /// Opens it. Needs no privilege.
+    /// Needs no privilege.
     pub fn open() -> Result<Self> {
-        let channel = Channel::open().map_err(|cause| Error::Netlink {
-            request: "a socket",
-            cause,
-        })?;
+        let request = "a socket";
+        let channel = Channel::open().map_err(|cause| Error::Netlink { request, cause })?;
         Ok(SockDiag { channel })
     }
 
     /// Every TCP listener of one family, MPTCP ones included and once. No walk.
     pub fn listeners(&mut self, family: Family, found: &mut Vec<Listener>) -> Result<Walk> {
-        // What tells an MPTCP listener from a TCP one comes only along with INFO.
+        // The attribute that identifies an MPTCP listener is sent only with INFO.
         let extensions = ExtensionFlags::SKMEMINFO | ExtensionFlags::INFO;
         let request = request(family, TCP, extensions, StateFlags::LISTEN);
         self.ask("TCP listeners", request, &Filter::ALL, |row| {
@@ -118,19 +117,16 @@ impl SockDiag {
         Ok(found)
     }
 
-    /// The state of the connection between these ends, as one device receives it; `None` when there
-    /// is none. No walk: the kernel looks it up as it does for a packet, and then finds a listener
-    /// where there is no connection (`inet_diag_find_one_icsk`, net/ipv4/inet_diag.c).
+    /// The state of the connection with this 4-tuple on one interface; `None` when there is none. No
+    /// walk: the kernel finds it as it does for a packet, and falls back to a listener
+    /// (`inet_diag_find_one_icsk`, net/ipv4/inet_diag.c).
     pub fn connection(
         &mut self,
         local: &Address,
         peer: &Address,
         interface: u32,
     ) -> Result<Option<State>> {
-        let family = match local.address {
-            IpAddr::V4(_) => Family::V4,
-            IpAddr::V6(_) => Family::V6,
-        };
+        let family = family(local.address);
         let mut request = request(family, TCP, ExtensionFlags::empty(), StateFlags::all());
         request.socket_id = SocketId {
             source_port: local.port,
@@ -152,7 +148,7 @@ impl SockDiag {
         }
     }
 
-    /// Every UDP socket of one family that anyone may send to.
+    /// Every UDP socket of one family that receives from any peer.
     pub fn receivers(&mut self, family: Family, found: &mut Vec<Listener>) -> Result<Walk> {
         let request = request(family, UDP, ExtensionFlags::SKMEMINFO, StateFlags::CLOSE);
         self.ask("UDP sockets", request, &Filter::ALL, |row| {
@@ -161,9 +157,9 @@ impl SockDiag {
         })
     }
 
-    /// Walks the host's sockets of one family for connections on these local ports that nobody has
-    /// accepted, until `each` has enough. `each` is also called, with `None`, for rows of accepted
-    /// ones, so that it can watch the clock.
+    /// Walks the host's sockets of one family for connections on these local ports that no process
+    /// has accepted, until `each` breaks. `each` is also called, with `None`, for accepted
+    /// connections, so that it can check the time.
     pub fn walk_waiting(
         &mut self,
         family: Family,
@@ -178,8 +174,8 @@ impl SockDiag {
         })
     }
 
-    /// Walks the host's sockets of one family for those of this namespace that are in one of these
-    /// states and meet the filter.
+    /// Walks the host's sockets of one family for sockets of this namespace in one of these states
+    /// that match the filter.
     pub fn walk(
         &mut self,
         family: Family,
@@ -190,15 +186,15 @@ impl SockDiag {
         let states = StateFlags::from_bits_retain(states.0);
         let request = request(family, TCP, ExtensionFlags::empty(), states);
         self.ask("connections", request, filter, |row| {
-            row.and_then(|row| row.holder())
-                .into_iter()
-                .for_each(&mut each);
+            if let Some(holder) = row.and_then(|row| row.holder()) {
+                each(holder);
+            }
             ControlFlow::Continue(())
         })
     }
 
-    /// Walks the host's sockets of one family for connections of this namespace that somebody holds
-    /// and whose peer has one of these ports, until `each` has enough.
+    /// Walks the host's sockets of one family for connections of this namespace that a process has
+    /// open and whose peer has one of these ports, until `each` breaks.
     pub fn walk_towards(
         &mut self,
         family: Family,
@@ -222,24 +218,23 @@ impl SockDiag {
 
     /// Every listening unix socket.
     pub fn unix_listeners(&mut self, found: &mut Vec<Listener>) -> Result<Walk> {
-        let show = ShowFlags::NAME | ShowFlags::RQLEN | ShowFlags::from_bits_retain(SHOW_UID);
+        let show_flags = ShowFlags::NAME | ShowFlags::RQLEN | ShowFlags::from_bits_retain(SHOW_UID);
         let message = SockDiagMessage::UnixRequest(UnixRequest {
             state_flags: UnixStates::LISTEN,
             inode: 0,
-            show_flags: show,
+            show_flags,
             cookie: [0xff; 8],
         });
         let mut each = |payload: &[u8]| {
             found.push(unix::listener(payload)?);
             Ok(ControlFlow::Continue(()))
         };
-        self.channel
-            .dump(message, None, &mut each)
-            .map_err(failed("unix listeners"))
+        let dumped = self.channel.dump(message, None, &mut each);
+        dumped.map_err(failed("unix listeners"))
     }
 
-    /// Dumps the sockets that meet the filter. Where its code is too long for a request, the kernel
-    /// sends more, and `each` is called with `None` for a socket that is rejected here.
+    /// Dumps the sockets that match the filter. Where its bytecode is too long for a request, the
+    /// kernel sends every socket, and `each` is called with `None` for a socket rejected here.
     fn ask(
         &mut self,
         what: &'static str,
@@ -247,7 +242,7 @@ impl SockDiag {
         filter: &Filter,
         mut each: impl FnMut(Option<Row<'_>>) -> ControlFlow<()>,
     ) -> Result<Walk> {
-        // The kernel compares these before it runs the code, at half the cost; 0 stands for any.
+        // The kernel compares these before it runs the bytecode, at half the cost; 0 matches any.
         let port = |end| filter.required_port(end).unwrap_or(0);
         request.socket_id.source_port = port(End::Local);
         request.socket_id.destination_port = port(End::Peer);
@@ -261,20 +256,17 @@ impl SockDiag {
             let is_wanted = rest.is_none_or(|filter| filter.accepts(&row));
             Ok(each(is_wanted.then_some(row)))
         };
-        self.channel
-            .dump(message, attribute, &mut decode)
-            .map_err(failed(what))
+        let dumped = self.channel.dump(message, attribute, &mut decode);
+        dumped.map_err(failed(what))
     }
 }
 
-/// The kernel answers ENOENT when it has no module for the protocol and may not load one.
+/// The kernel replies ENOENT when the module for the protocol is missing and may not be loaded.
 fn failed(request: &'static str) -> impl FnOnce(io::Error) -> Error {
     move |cause| {
+        let why = "not supported by this kernel (no tcp_diag, udp_diag or unix_diag module)";
         let cause = match cause.kind() {
-            io::ErrorKind::NotFound => io::Error::new(
-                cause.kind(),
-                "this kernel cannot tell (no tcp_diag, udp_diag or unix_diag module)",
-            ),
+            io::ErrorKind::NotFound => io::Error::new(cause.kind(), why),
             _ => cause,
         };
         Error::Netlink { request, cause }

@@ -11,17 +11,7 @@ use std::sync::Arc;
 
 use crate::model::CounterId;
 
-/// Appends the values of sockstat.
-pub fn parse(text: &str, values: &mut Vec<(CounterId, i128)>) {
-    parse_as("sockstat", text, values);
-}
-
-/// Appends the values of sockstat6.
-pub fn parse6(text: &str, values: &mut Vec<(CounterId, i128)>) {
-    parse_as("sockstat6", text, values);
-}
-
-fn parse_as(file: &str, text: &str, values: &mut Vec<(CounterId, i128)>) {
+pub fn parse(file: &str, text: &str, values: &mut Vec<(CounterId, i128)>) {
     for line in text.lines() {
         let Some((protocol, rest)) = line.split_once(':') else {
             continue;
@@ -43,6 +33,7 @@ mod tests {
     fn each_line_is_a_table() {
         let mut values = Vec::new();
         parse(
+            "sockstat",
             "sockets: used 285\nTCP: inuse 5 orphan 0 tw 2 alloc\nFRAG: inuse x memory 4\n",
             &mut values,
         );

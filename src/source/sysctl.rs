@@ -1,13 +1,13 @@
 //! `/proc/sys/net`: settings of the reading thread's network namespace.
 
-use std::{fs, io, ops::RangeInclusive, path::Path};
+use std::{ops::RangeInclusive, path::Path};
 
+use super::read_if_present;
 use crate::{
-    Error, Result,
+    Result,
     model::{ListenLimits, PortLimits, PortSet},
 };
 
-/// The sysctls that bound listen queues. A setting that this namespace does not show is `None`.
 pub fn listen_limits(proc_root: &Path) -> Result<ListenLimits> {
     Ok(ListenLimits {
         somaxconn: number(proc_root, "net/core/somaxconn")?,
@@ -16,28 +16,21 @@ pub fn listen_limits(proc_root: &Path) -> Result<ListenLimits> {
     })
 }
 
-/// One of them alone.
 pub fn tcp_syncookies(proc_root: &Path) -> Result<Option<u32>> {
     number(proc_root, "net/ipv4/tcp_syncookies")
 }
 
-/// One number; `None` when the file is absent (child namespaces lack host-wide settings, kernels
-/// without SYN cookies lack tcp_syncookies) or holds no number.
+/// `None` when the file is absent (child namespaces lack host-wide settings, kernels without SYN
+/// cookies lack tcp_syncookies) or contains no number.
 fn number(proc_root: &Path, key: &str) -> Result<Option<u32>> {
     let text = text(proc_root, key)?;
     Ok(text.and_then(|text| text.trim().parse().ok()))
 }
 
 fn text(proc_root: &Path, key: &str) -> Result<Option<String>> {
-    let path = proc_root.join("sys").join(key);
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::file(path)(error)),
-    }
+    read_if_present(&proc_root.join("sys").join(key))
 }
 
-/// The sysctls that bound ephemeral ports and TIME_WAIT.
 pub fn port_limits(proc_root: &Path) -> Result<PortLimits> {
     let range = text(proc_root, "net/ipv4/ip_local_port_range")?;
     let reserved = text(proc_root, "net/ipv4/ip_local_reserved_ports")?;
@@ -51,13 +44,13 @@ pub fn port_limits(proc_root: &Path) -> Result<PortLimits> {
     })
 }
 
-/// Two numbers and a tab between them.
+/// `32768\t60999`
 fn parse_range(text: &str) -> Option<RangeInclusive<u16>> {
     let (low, high) = text.trim().split_once(char::is_whitespace)?;
     Some(low.parse().ok()?..=high.trim().parse().ok()?)
 }
 
-/// `80,8000-8100`; what is no port is passed over.
+/// `80,8000-8100`; anything that is not a port is skipped.
 fn parse_ports(text: &str) -> PortSet {
     let mut ports = PortSet::default();
     for part in text.trim().split(',') {

@@ -4,7 +4,10 @@
 use netlink_packet_core::Parseable;
 use netlink_packet_sock_diag::unix::{UnixResponseBuffer, UnixResponseHeader};
 
-use super::{inet::attribute, netlink::Undecodable};
+use super::{
+    inet::{attribute, number},
+    netlink::Undecodable,
+};
 use crate::model::{Listener, Local, Protocol, Queue};
 
 const HEADER: usize = size_of::<UnixResponseBuffer>();
@@ -12,46 +15,34 @@ const NAME: u16 = 0;
 const RQLEN: u16 = 4;
 const UID: u16 = 7;
 
-/// A unix socket in LISTEN. Its queue's two numbers come in one attribute, without which there is
-/// nothing to report.
+/// Queue length and limit come in one attribute, without which there is nothing to report.
 pub fn listener(payload: &[u8]) -> Result<Listener, Undecodable> {
     let (fixed, attributes) = payload.split_at_checked(HEADER).ok_or(Undecodable)?;
     let header = UnixResponseHeader::parse(fixed).map_err(|_| Undecodable)?;
     let (length, limit) = queue(attributes).ok_or(Undecodable)?;
-    let cookie: [u8; 8] = header.cookie;
     Ok(Listener {
         protocol: Protocol::Unix,
         local: Local::Unix(name(attribute(attributes, NAME).unwrap_or_default())),
         v6only: None,
         queue: Queue::Accept { length, limit },
         drops: None,
-        uid: attribute(attributes, UID)
-            .and_then(|v| v.first_chunk())
-            .map(|v| u32::from_ne_bytes(*v)),
+        uid: attribute(attributes, UID).and_then(number),
         inode: header.inode,
-        cookie: u64::from_ne_bytes(cookie),
+        cookie: u64::from_ne_bytes(header.cookie),
         cgroup_id: None,
     })
 }
 
 fn queue(attributes: &[u8]) -> Option<(u32, u32)> {
     let value = attribute(attributes, RQLEN)?;
-    let (length, rest) = value.split_first_chunk()?;
-    Some((
-        u32::from_ne_bytes(*length),
-        u32::from_ne_bytes(*rest.first_chunk()?),
-    ))
+    Some((number(value)?, number(&value[4..])?))
 }
 
-/// A path is a C string; an abstract name begins with a zero byte and may hold others.
+/// A path is a C string; an abstract name begins with a zero byte and may contain more.
 fn name(bytes: &[u8]) -> Vec<u8> {
-    match bytes {
-        [0, ..] => bytes.to_vec(),
-        _ => bytes
-            .split(|byte| *byte == 0)
-            .next()
-            .unwrap_or_default()
-            .to_vec(),
+    match bytes.iter().position(|byte| *byte == 0) {
+        None | Some(0) => bytes.to_vec(),
+        Some(end) => bytes[..end].to_vec(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A packet as the kernel lays it into the ring: `struct tpacket3_hdr`, then `struct sockaddr_ll`,
+//! A packet in the ring: `struct tpacket3_hdr`, then `struct sockaddr_ll`,
 //! then its bytes (include/uapi/linux/if_packet.h).
 
 use std::mem::offset_of;
@@ -8,17 +8,17 @@ use libc::{sockaddr_ll, tpacket_hdr_variant1, tpacket3_hdr};
 use super::filter::{IPV4, IPV6, VLANS};
 use crate::source::packet::{Cooked, LinkType, Packet, direction};
 
-/// Where the address lies: behind the header, at a multiple of 16.
+/// Offset of the address: behind the header, at a multiple of 16.
 const ADDRESS: usize = size_of::<tpacket3_hdr>().next_multiple_of(libc::TPACKET_ALIGNMENT);
 const TAG: usize = offset_of!(tpacket3_hdr, hv1) + offset_of!(tpacket_hdr_variant1, tp_vlan_tci);
 const TAG_BYTES: usize = 4;
 const MOST_TAGS: usize = 2;
 /// The low bits of a tag (IEEE 802.1Q).
 const VLAN_ID: u16 = 0x0fff;
-/// The tag only tells a priority.
+/// The tag only has a priority.
 const NO_VLAN: u16 = 0;
 
-/// When the packet of which the header is here passed, in nanoseconds since 1970.
+/// In nanoseconds since 1970.
 pub fn time(block: &[u8], at: usize) -> Option<u64> {
     let header = block.get(at..)?;
     let seconds = word(header, offset_of!(tpacket3_hdr, tp_sec))?;
@@ -26,13 +26,12 @@ pub fn time(block: &[u8], at: usize) -> Option<u64> {
     Some(u64::from(seconds) * 1_000_000_000 + u64::from(nanoseconds))
 }
 
-/// How far it is to the header of the next one in the block.
+/// Distance to the next packet in the block.
 pub fn next(block: &[u8], at: usize) -> Option<usize> {
     Some(word(block.get(at..)?, offset_of!(tpacket3_hdr, tp_next_offset))? as usize)
 }
 
-/// The packet of which the header is here. Tags of VLANs that stand before its IP header are taken
-/// off. `None` when its lengths make no sense.
+/// VLAN tags before the IP header are removed. `None` when the lengths are inconsistent.
 pub fn packet(block: &[u8], at: usize, number: u64) -> Option<Packet<'_>> {
     let header = block.get(at..)?;
     let field = |offset| word(header, offset);
@@ -44,10 +43,11 @@ pub fn packet(block: &[u8], at: usize, number: u64) -> Option<Packet<'_>> {
     let protocol = u16::from_be(half(address, offset_of!(sockaddr_ll, sll_protocol))?);
     let is_plain = !has_tag && [IPV4, IPV6].contains(&protocol.into());
     let tags = if is_plain { 0 } else { tags(bytes) };
-    let inner = (tags > 0)
-        .then(|| half(bytes, 0).map(u16::from_be))
-        .flatten();
-    let outer = has_tag.then(|| field(TAG).map(|tag| tag as u16)).flatten();
+    let tag = match has_tag {
+        true => Some(field(TAG)? as u16),
+        false if tags > 0 => half(bytes, 0).map(u16::from_be),
+        false => None,
+    };
     let bytes = &bytes[tags * TAG_BYTES..];
     let wire_bytes = field(offset_of!(tpacket3_hdr, tp_len))?;
     Some(Packet {
@@ -59,10 +59,7 @@ pub fn packet(block: &[u8], at: usize, number: u64) -> Option<Packet<'_>> {
             half(address, offset_of!(sockaddr_ll, sll_hatype))?,
             (*address.get(offset_of!(sockaddr_ll, sll_pkttype))?).into(),
         ),
-        vlan: outer
-            .or(inner)
-            .map(|tag| tag & VLAN_ID)
-            .filter(|id| *id != NO_VLAN),
+        vlan: tag.map(|tag| tag & VLAN_ID).filter(|id| *id != NO_VLAN),
         link: LinkType::Raw,
         bytes,
         wire_bytes: wire_bytes.saturating_sub((tags * TAG_BYTES) as u32),
@@ -70,7 +67,7 @@ pub fn packet(block: &[u8], at: usize, number: u64) -> Option<Packet<'_>> {
     })
 }
 
-/// What the address tells; the protocol is that of the bytes, without their tags.
+/// The protocol is that of the bytes, without their tags.
 fn cooked(address: &[u8], bytes: &[u8], protocol: u16) -> Option<Cooked> {
     let from = offset_of!(sockaddr_ll, sll_addr);
     Some(Cooked {
@@ -85,7 +82,7 @@ fn cooked(address: &[u8], bytes: &[u8], protocol: u16) -> Option<Cooked> {
     })
 }
 
-/// How many tags stand before the IP header, found as the filter does.
+/// Number of tags before the IP header, found as the filter does.
 fn tags(bytes: &[u8]) -> usize {
     let version = |at: usize| bytes.get(at).map(|byte| byte >> 4);
     for tags in 0..MOST_TAGS {
@@ -101,7 +98,6 @@ fn tags(bytes: &[u8]) -> usize {
     MOST_TAGS
 }
 
-/// The native-endian number here.
 pub fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
 }

@@ -1,4 +1,4 @@
-//! Captures packets that tell of TCP handshakes, live (man 7 packet).
+//! Live capture of the packets of TCP handshakes (man 7 packet).
 
 mod filter;
 mod frame;
@@ -28,17 +28,17 @@ use crate::{
     model::{Families, Filter},
 };
 
-/// For all rings together: what comes within about a second of 100,000 packets, should the process
-/// have to wait for a processor.
+/// For all rings together: enough for about a second at 100,000 packets per second, while the process
+/// waits for a processor.
 const RING_BYTES: usize = 16 << 20;
-/// How often a device is looked for by its name.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often an interface is looked up by its name.
+const LOOKUP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A live capture, in the network namespace of the thread that opened it.
 ///
-/// Of TCP it holds SYN, FIN, RST, bare ACKs and fragments; of the loopback device every packet
-/// once. The kernel passes over what cannot meet the condition, but not all that does not: which
-/// end is the client no packet tells.
+/// It contains TCP segments with SYN, FIN or RST, bare ACKs and fragments, on the loopback interface
+/// each packet once. The kernel's filter also accepts some packets that do not match: a packet does
+/// not show which end is the client.
 pub struct Capture {
     taps: Vec<Tap>,
     names: Names,
@@ -47,20 +47,20 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Begins to capture on these devices, or on all there are and that come. Needs CAP_NET_RAW.
+    /// Captures on these interfaces, or on all, including interfaces that appear later. Needs
+    /// CAP_NET_RAW.
     ///
-    /// `promiscuous` has the devices that are named receive what is for others as well; for all
-    /// devices it is not done. A name that no device has is [`Error::Interface`].
+    /// `promiscuous` puts the named interfaces into promiscuous mode; without names it has no effect.
+    /// An unknown name is [`Error::Interface`].
     pub fn open(
         interfaces: &[String],
         wanted: &Filter,
         families: Families,
         promiscuous: bool,
     ) -> Result<Self> {
-        let names = interfaces.iter().map(Some);
         let names: Vec<Option<&String>> = match interfaces {
             [] => vec![None],
-            _ => names.collect(),
+            _ => interfaces.iter().map(Some).collect(),
         };
         let mut capture = Capture {
             taps: Vec::new(),
@@ -70,20 +70,17 @@ impl Capture {
         };
         for name in &names {
             let socket = PacketSocket::open(wanted, families)?;
-            let device = name.map(|name| Device::find(&socket, name, promiscuous));
-            let device = device.transpose()?;
-            if !capture.has(device.as_ref()) {
-                capture.taps.push(Tap::open(socket, device, names.len())?);
+            let interface = name.map(|name| Interface::find(&socket, name, promiscuous));
+            let interface = interface.transpose()?;
+            // An interface may be named twice, also by an alternative name.
+            let index = interface.as_ref().map(|interface| interface.index);
+            if !capture.taps.iter().any(|tap| tap.index() == index) {
+                capture
+                    .taps
+                    .push(Tap::open(socket, interface, names.len())?);
             }
         }
         Ok(capture)
-    }
-
-    /// Whether a device is captured on already, by this or another of its names.
-    fn has(&self, device: Option<&Device>) -> bool {
-        let index = device.map(|device| device.index);
-        let mut devices = self.taps.iter().map(|tap| tap.device.as_ref());
-        devices.any(|device| device.map(|device| device.index) == index)
     }
 
     /// The descriptors that become readable when packets are ready.
@@ -91,13 +88,12 @@ impl Capture {
         self.taps.iter().map(|tap| tap.socket.as_fd())
     }
 
-    /// Waits until packets are ready, one of the `others` is readable, a signal came or the time
-    /// is over.
+    /// Waits until packets are ready, one of the `others` is readable, a signal arrives or `longest`
+    /// has passed.
     pub fn wait(&self, others: &[BorrowedFd<'_>], longest: Duration) -> Result<()> {
         let all = self.descriptors().chain(others.iter().copied());
-        let mut all: Vec<_> = all
-            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
-            .collect();
+        let all = all.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+        let mut all: Vec<_> = all.collect();
         let longest = Timespec::try_from(longest).ok();
         match poll(&mut all, longest.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
@@ -105,15 +101,15 @@ impl Capture {
         }
     }
 
-    /// Hands out the packets that are ready when it is called, numbered from 1 on. Those of several
-    /// devices come in order of time; one that is ready only the next time may be older.
+    /// Calls `each` with the packets that are ready, numbered from 1. Packets of several interfaces
+    /// are in order of time; one that becomes ready later may be older.
     ///
-    /// Once a second at least it must be called, also when nothing is ready: it looks after devices
-    /// that were deleted and have come again.
+    /// Must be called at least once a second, even when nothing is ready: it also binds again to
+    /// interfaces that were deleted and created again.
     pub fn each_packet(&mut self, mut each: impl FnMut(&Packet<'_>)) {
         self.names.begin();
         for tap in &mut self.taps {
-            tap.look_after();
+            tap.rebind();
             tap.ring.begin();
         }
         while let Some(ring) = earliest(&mut self.taps) {
@@ -126,7 +122,7 @@ impl Capture {
         }
     }
 
-    /// How many packets the kernel had no room for since the capture began.
+    /// Packets that the kernel dropped for lack of room, since the capture began.
     pub fn lost(&mut self) -> Result<u64> {
         for tap in &self.taps {
             let lost = tap.socket.take_lost();
@@ -135,82 +131,83 @@ impl Capture {
         Ok(self.lost)
     }
 
-    /// What the device of this index is called, or was when it went; `None` when it went before
-    /// this was asked.
+    /// Name of the interface of this index, or its last name if it is gone; `None` when it was gone
+    /// before its name was read.
     pub fn interface_name(&mut self, index: u32) -> Option<&str> {
         self.names.begin();
         self.names.name(index)
     }
 }
 
-/// The ring with the packet that passed first.
+/// The ring with the oldest packet.
 fn earliest(taps: &mut [Tap]) -> Option<&mut Ring> {
     if let [tap] = taps {
         return tap.ring.next_time().map(|_| &mut tap.ring);
     }
     let times = taps.iter_mut().enumerate();
-    let (_, first) = times
-        .filter_map(|(at, tap)| Some((tap.ring.next_time()?, at)))
-        .min()?;
+    let times = times.filter_map(|(at, tap)| Some((tap.ring.next_time()?, at)));
+    let (_, first) = times.min()?;
     Some(&mut taps[first].ring)
 }
 
-/// A socket and its ring, on one device or on all.
+/// A socket and its ring, on one interface or on all.
 struct Tap {
     ring: Ring,
     socket: PacketSocket,
-    device: Option<Device>,
+    interface: Option<Interface>,
 }
 
 impl Tap {
-    fn open(socket: PacketSocket, device: Option<Device>, taps: usize) -> Result<Self> {
+    fn open(socket: PacketSocket, interface: Option<Interface>, taps: usize) -> Result<Self> {
         let ring = Ring::new(&socket, RING_BYTES / taps)?;
-        match &device {
-            Some(device) => {
-                let bound = device.bind(&socket, device.index);
-                bound.map_err(|cause| device.error(cause))?;
+        let bound = match &interface {
+            Some(interface) => {
+                let bound = interface.bind(&socket, interface.index);
+                bound.map_err(|cause| interface.error(cause))
             }
-            None => {
-                let bound = socket.bind(ANY);
-                bound.map_err(|cause| failed("binding a packet socket", cause))?;
-            }
-        }
-        Ok(Tap {
+            None => socket
+                .bind(ANY)
+                .map_err(|cause| failed("binding a packet socket", cause)),
+        };
+        bound.map(|()| Tap {
             ring,
             socket,
-            device,
+            interface,
         })
     }
 
-    /// Takes the socket's error and binds it anew when its device is another one by now.
-    fn look_after(&mut self) {
+    fn index(&self) -> Option<u32> {
+        self.interface.as_ref().map(|interface| interface.index)
+    }
+
+    /// Clears the socket's error, and binds it again when its interface was replaced.
+    fn rebind(&mut self) {
         let has_failed = self.socket.take_error();
-        if let Some(device) = &mut self.device {
-            device.look_after(&self.socket, has_failed);
+        if let Some(interface) = &mut self.interface {
+            interface.rebind(&self.socket, has_failed);
         }
     }
 }
 
-/// A device by its name.
-struct Device {
+struct Interface {
     name: String,
     promiscuous: bool,
-    /// 0 while it is gone.
+    /// 0 while it does not exist.
     index: u32,
-    looked: Instant,
+    looked_up: Instant,
 }
 
-impl Device {
+impl Interface {
     fn find(socket: &PacketSocket, name: &str, promiscuous: bool) -> Result<Self> {
-        let index = name_to_index(socket, name);
-        let mut device = Device {
+        let mut interface = Interface {
             name: name.to_owned(),
             promiscuous,
             index: 0,
-            looked: Instant::now(),
+            looked_up: Instant::now(),
         };
-        device.index = index.map_err(|errno| device.error(errno.into()))?;
-        Ok(device)
+        let index = name_to_index(socket, name);
+        interface.index = index.map_err(|errno| interface.error(errno.into()))?;
+        Ok(interface)
     }
 
     fn error(&self, cause: io::Error) -> Error {
@@ -226,22 +223,22 @@ impl Device {
         }
     }
 
-    /// The kernel itself goes on with a device that went down and comes up again. One that was
-    /// deleted is looked for by its name; the next one of that name has another index, or, where
-    /// it was chosen, the same one, of which only the error tells.
-    fn look_after(&mut self, socket: &PacketSocket, has_failed: bool) {
+    /// The kernel itself resumes on an interface that went down and is up again. A deleted one is
+    /// looked up by its name: a new interface of that name has another index, or, where its creator
+    /// chose so, the same index, and then only the socket's error shows that it is new.
+    fn rebind(&mut self, socket: &PacketSocket, has_failed: bool) {
         if has_failed {
             self.index = 0;
-            // It may be still there, about to be deleted.
-            self.looked = Instant::now();
+            // It may still exist, about to be deleted.
+            self.looked_up = Instant::now();
         }
-        if self.looked.elapsed() < LOOK {
+        if self.looked_up.elapsed() < LOOKUP_INTERVAL {
             return;
         }
-        self.looked = Instant::now();
+        self.looked_up = Instant::now();
         let index = name_to_index(socket, &self.name).unwrap_or(0);
         if index != self.index {
-            // What went wrong is tried again the next time.
+            // After a failure it is tried again next time.
             let is_bound = index != 0 && self.bind(socket, index).is_ok();
             self.index = if is_bound { index } else { 0 };
         }

@@ -1,5 +1,5 @@
-//! What network devices are called (man 7 netdevice). The socket is asked, for it knows its own
-//! network namespace, whichever the calling thread's is.
+//! Names of interfaces (man 7 netdevice), in the network namespace of the socket that is used to ask,
+//! whatever the calling thread's is.
 
 use std::{
     collections::BTreeMap,
@@ -12,13 +12,13 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice::index_to_na
 use super::socket::failed;
 use crate::Result;
 
-/// How long what is known counts as new: devices come, go and are renamed.
-const NEW: Duration = Duration::from_secs(1);
+/// How long a name is used before it is read again: interfaces appear, vanish and are renamed.
+const FRESH: Duration = Duration::from_secs(1);
 
-/// Names of devices by their index, also of those that have gone.
+/// Names of interfaces by index, also of interfaces that are gone.
 pub struct Names {
     socket: OwnedFd,
-    /// Mostly of one device or a few: found sooner than hashed.
+    /// Mostly one interface or a few: a lookup is faster than hashing.
     known: BTreeMap<u32, Known>,
     now: Instant,
 }
@@ -29,14 +29,9 @@ struct Known {
 }
 
 impl Names {
-    /// No names yet, of the calling thread's namespace.
     pub fn new() -> Result<Self> {
-        let socket = socket_with(
-            AddressFamily::UNIX,
-            SocketType::DGRAM,
-            SocketFlags::CLOEXEC,
-            None,
-        );
+        let (family, kind) = (AddressFamily::UNIX, SocketType::DGRAM);
+        let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None);
         Ok(Names {
             socket: socket.map_err(|errno| failed("opening a socket", errno.into()))?,
             known: BTreeMap::new(),
@@ -44,19 +39,20 @@ impl Names {
         })
     }
 
-    /// Looks at the clock, for all packets that are ready.
+    /// Reads the clock, once for all packets that are ready.
     pub fn begin(&mut self) {
         self.now = Instant::now();
     }
 
-    /// A device's name, or the last one it had. `None` when it went before its name was asked for.
+    /// The name, or the last name of an interface that is gone; `None` when it was gone before its
+    /// name was read.
     pub fn name(&mut self, index: u32) -> Option<&str> {
         let asked = self.now;
         let known = self.known.entry(index).or_insert_with(|| Known {
             name: index_to_name(&self.socket, index).ok(),
             asked,
         });
-        if asked.duration_since(known.asked) >= NEW {
+        if asked.duration_since(known.asked) >= FRESH {
             known.asked = asked;
             if let Ok(name) = index_to_name(&self.socket, index) {
                 known.name = Some(name);

@@ -1,7 +1,7 @@
-//! The ring of blocks that a packet socket's kernel side and we share
+//! The ring of blocks that a packet socket shares with the kernel
 //! (Documentation/networking/packet_mmap.rst, `TPACKET_V3`).
 //!
-//! A block is the kernel's until it is full or its time is over, then ours until it is given back.
+//! A block is the kernel's until it is full or its timeout expires, then ours until it is released.
 
 use std::{
     io,
@@ -20,13 +20,13 @@ use super::{
 };
 use crate::{Result, source::packet::Packet};
 
-/// Small, for a slow trickle uses up a block each time one's time is over.
+/// Small, since at a low packet rate every timeout uses up a block.
 const BLOCK_BYTES: usize = 128 * 1024;
-/// A megabyte; less is not worth to begin with.
+/// One megabyte.
 const FEWEST_BLOCKS: usize = 8;
-/// When a block that is not full is handed over: what somebody who watches takes for at once.
+/// When a block that is not full is handed over: immediate to a person who watches.
 const BLOCK_MILLISECONDS: u32 = 20;
-/// The kernel wants one, though packets are laid one behind the other, as long as they are.
+/// The kernel requires a frame size, although it packs packets of any length one behind the other.
 const FRAME_BYTES: usize = 2048;
 
 const STATUS: usize = header(offset_of!(tpacket_hdr_v1, block_status));
@@ -37,14 +37,13 @@ const fn header(offset: usize) -> usize {
     offset_of!(tpacket_block_desc, hdr) + offset
 }
 
-/// A packet socket's ring and the place in it.
 pub struct Ring {
     memory: Mapping,
     /// The block that is read, or will be once it is ours.
     block: usize,
-    /// Where in it the next packet is, once reading it has begun.
+    /// The next packet in it, once reading has begun.
     place: Option<Place>,
-    /// How many more blocks are read before others have their turn.
+    /// Blocks that [`Ring::begin`] found ready and that are not read yet.
     blocks_left: usize,
 }
 
@@ -55,8 +54,7 @@ struct Place {
 }
 
 impl Ring {
-    /// Gives a socket a ring of so many bytes, or of half of that, and so on while the kernel has
-    /// not as much memory.
+    /// Gives a socket a ring of this many bytes, or of half, a quarter, … while memory is short.
     pub fn new(socket: &PacketSocket, bytes: usize) -> Result<Self> {
         let version = libc::tpacket_versions::TPACKET_V3 as u32;
         set_option(socket, libc::SOL_PACKET, libc::PACKET_VERSION, &version)
@@ -69,18 +67,17 @@ impl Ring {
             }
             blocks = FEWEST_BLOCKS.max(blocks / 2);
         }
-        let memory = Mapping::new(socket, blocks)
-            .map_err(|cause| failed("mapping the ring of packets", cause))?;
+        let memory = Mapping::new(socket, blocks);
         Ok(Ring {
-            memory,
+            memory: memory.map_err(|cause| failed("mapping the ring of packets", cause))?,
             block: 0,
             place: None,
             blocks_left: 0,
         })
     }
 
-    /// Lets the blocks be read that are ours already, no more: packets may come faster than they are
-    /// read, and one that comes meanwhile may be older than what was read of another ring.
+    /// Limits reading to the blocks that are ready now: packets may arrive faster than they are read,
+    /// and a later one may be older than a packet already read from another ring.
     pub fn begin(&mut self) {
         let count = self.memory.blocks;
         let blocks = (0..count).map(|ahead| (self.block + ahead) % count);
@@ -89,20 +86,19 @@ impl Ring {
             .count();
     }
 
-    /// When the next packet passed, in nanoseconds since 1970; `None` when none is ready.
+    /// Time of the next packet in nanoseconds since 1970; `None` when none is ready.
     pub fn next_time(&mut self) -> Option<u64> {
         let at = self.seek()?;
-        // Without a header it is passed over at once.
+        // A packet without a whole header is skipped at once.
         Some(frame::time(self.memory.block(self.block), at).unwrap_or_default())
     }
 
-    /// The next packet, if one is ready and makes sense.
+    /// `None` when no packet is ready, or its lengths are inconsistent.
     pub fn packet(&mut self, number: u64) -> Option<Packet<'_>> {
         let at = self.seek()?;
         frame::packet(self.memory.block(self.block), at, number)
     }
 
-    /// Goes on to the packet after it.
     pub fn advance(&mut self) {
         let Some(place) = &mut self.place else { return };
         match frame::next(self.memory.block(self.block), place.at) {
@@ -114,7 +110,7 @@ impl Ring {
         }
     }
 
-    /// Where the next packet is in the block, after giving back those that have been read.
+    /// Offset of the next packet in the block, after releasing blocks that have been read.
     fn seek(&mut self) -> Option<usize> {
         loop {
             match self.place {
@@ -126,13 +122,13 @@ impl Ring {
     }
 
     fn take(&self) -> Option<Place> {
-        let is_ours = self.blocks_left > 0 && self.memory.is_ours(self.block);
-        is_ours.then(|| {
-            let block = self.memory.block(self.block);
-            Place {
-                at: word(block, FIRST).unwrap_or_default() as usize,
-                packets_left: word(block, PACKETS).unwrap_or_default(),
-            }
+        if self.blocks_left == 0 || !self.memory.is_ours(self.block) {
+            return None;
+        }
+        let block = self.memory.block(self.block);
+        Some(Place {
+            at: word(block, FIRST)? as usize,
+            packets_left: word(block, PACKETS)?,
         })
     }
 
@@ -158,7 +154,6 @@ fn ask(socket: &PacketSocket, blocks: usize) -> io::Result<()> {
     set_option(socket, libc::SOL_PACKET, libc::PACKET_RX_RING, &request)
 }
 
-/// The ring's memory.
 struct Mapping {
     address: NonNull<u8>,
     blocks: usize,
@@ -173,49 +168,35 @@ impl Mapping {
     fn new(socket: &PacketSocket, blocks: usize) -> io::Result<Self> {
         let (length, access) = (blocks * BLOCK_BYTES, libc::PROT_READ | libc::PROT_WRITE);
         let fd = socket.as_fd().as_raw_fd();
+        let anywhere = std::ptr::null_mut();
         // SAFETY: a new mapping, which nothing else refers to.
-        let address = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                length,
-                access,
-                libc::MAP_SHARED,
-                fd,
-                0,
-            )
-        };
+        let address = unsafe { libc::mmap(anywhere, length, access, libc::MAP_SHARED, fd, 0) };
         match NonNull::new(address) {
-            Some(address) if address.as_ptr() != libc::MAP_FAILED => {
-                let address = address.cast();
-                Ok(Mapping { address, blocks })
-            }
+            Some(address) if address.as_ptr() != libc::MAP_FAILED => Ok(Mapping {
+                address: address.cast(),
+                blocks,
+            }),
             _ => Err(io::Error::last_os_error()),
         }
     }
 
-    /// What a block holds. Only while it is ours, but for its status.
+    /// To be read only while the block is ours, except for its status.
     #[expect(unsafe_code, reason = "memory shared with the kernel")]
     fn block(&self, block: usize) -> &[u8] {
-        assert!(block < self.blocks);
         // SAFETY: it lies within the mapping, and the kernel does not write to a block that is ours.
-        unsafe {
-            slice::from_raw_parts(self.address.as_ptr().add(block * BLOCK_BYTES), BLOCK_BYTES)
-        }
+        unsafe { slice::from_raw_parts(self.begin(block), BLOCK_BYTES) }
     }
 
     #[expect(unsafe_code, reason = "memory shared with the kernel")]
     fn status(&self, block: usize) -> &AtomicU32 {
-        assert!(block < self.blocks);
         // SAFETY: it lies within the mapping and is aligned as its block is, to a page; the kernel
         // writes it atomically.
-        unsafe {
-            AtomicU32::from_ptr(
-                self.address
-                    .as_ptr()
-                    .add(block * BLOCK_BYTES + STATUS)
-                    .cast(),
-            )
-        }
+        unsafe { AtomicU32::from_ptr(self.begin(block).add(STATUS).cast()) }
+    }
+
+    fn begin(&self, block: usize) -> *mut u8 {
+        assert!(block < self.blocks);
+        self.address.as_ptr().wrapping_add(block * BLOCK_BYTES)
     }
 
     fn is_ours(&self, block: usize) -> bool {
@@ -223,16 +204,15 @@ impl Mapping {
     }
 
     fn give_back(&self, block: usize) {
-        self.status(block)
-            .store(libc::TP_STATUS_KERNEL, Ordering::Release);
+        let status = self.status(block);
+        status.store(libc::TP_STATUS_KERNEL, Ordering::Release);
     }
 }
 
 impl Drop for Mapping {
     #[expect(unsafe_code, reason = "memory shared with the kernel")]
     fn drop(&mut self) {
-        // SAFETY: it was mapped so, and borrows of its blocks have ended. What could fail is an
-        // address or length that is not a mapping's.
+        // SAFETY: `new` mapped this address and length, and borrows of its blocks have ended.
         unsafe { libc::munmap(self.address.as_ptr().cast(), self.blocks * BLOCK_BYTES) };
     }
 }

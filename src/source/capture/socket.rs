@@ -14,14 +14,14 @@ use crate::{
     model::{Families, Filter},
 };
 
-/// Every device.
+/// The index that stands for every interface.
 pub const ANY: u32 = 0;
 
 /// A cooked packet socket with its filter. It receives nothing before it is bound.
 pub struct PacketSocket(OwnedFd);
 
 impl PacketSocket {
-    /// Opens one in the calling thread's network namespace; needs CAP_NET_RAW there.
+    /// Needs CAP_NET_RAW in the calling thread's network namespace.
     pub fn open(wanted: &Filter, families: Families) -> Result<Self> {
         let (family, kind) = (AddressFamily::PACKET, SocketType::DGRAM);
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -34,8 +34,8 @@ impl PacketSocket {
         Ok(PacketSocket(fd))
     }
 
-    /// Receives from one device, or from [`ANY`]; again after it had been deleted, too. A device
-    /// that is down is waited for by the kernel. Needs no privilege.
+    /// Receives from one interface, or from [`ANY`]; can be repeated when the interface was deleted.
+    /// The interface may be down. Needs no privilege.
     pub fn bind(&self, index: u32) -> io::Result<()> {
         let address = libc::sockaddr_ll {
             sll_family: libc::AF_PACKET as u16,
@@ -49,7 +49,7 @@ impl PacketSocket {
         bind(&self.0, &address)
     }
 
-    /// Has a device receive what is not for it as well, as long as this socket is open.
+    /// Puts an interface into promiscuous mode while this socket is open.
     pub fn add_promiscuous(&self, index: u32) -> io::Result<()> {
         let request = libc::packet_mreq {
             mr_ifindex: index as c_int,
@@ -57,21 +57,17 @@ impl PacketSocket {
             mr_alen: 0,
             mr_address: [0; 8],
         };
-        set_option(
-            &self.0,
-            libc::SOL_PACKET,
-            libc::PACKET_ADD_MEMBERSHIP,
-            &request,
-        )
+        let (level, name) = (libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP);
+        set_option(&self.0, level, name, &request)
     }
 
-    /// How many packets the filter accepted and the ring had no room for, since the last call.
+    /// Packets that the filter accepted and that did not fit into the ring, since the last call.
     pub fn take_lost(&self) -> io::Result<u64> {
         Ok(statistics(&self.0)?.tp_drops.into())
     }
 
-    /// Takes the error that the socket is in, so that poll does not report it for ever. `true`
-    /// when there was one: its device went down or was deleted (ENETDOWN).
+    /// Clears the socket's error, so that poll does not report it forever. `true` when there was one:
+    /// the interface went down or was deleted (ENETDOWN).
     pub fn take_error(&self) -> bool {
         !matches!(socket_error(&self.0), Ok(Ok(())))
     }
@@ -87,23 +83,20 @@ pub fn failed(attempt: &'static str, cause: io::Error) -> Error {
     Error::Capture { attempt, cause }
 }
 
-/// With the condition in it, or without where that is more than the kernel takes: then more passes
-/// than is wanted.
+/// Where the compiled filter exceeds the kernel's limits, one that accepts all handshakes is attached.
 fn attach_filter(fd: &OwnedFd, wanted: &Filter, families: Families) -> io::Result<()> {
     let attached = filter::compile(wanted, families).map(|program| attach(fd, &program));
     match attached {
         Some(Ok(())) => Ok(()),
-        // net.core.optmem_max bounds its size, too.
+        // ENOMEM: net.core.optmem_max bounds the size, too.
         Some(Err(error)) if error.raw_os_error() != Some(libc::ENOMEM) => Err(error),
         _ => {
-            let program =
-                filter::compile(&Filter::ALL, families).expect("without a condition it is short");
-            attach(fd, &program)
+            let program = filter::compile(&Filter::ALL, families);
+            attach(fd, &program.expect("without a condition it is short"))
         }
     }
 }
 
-/// Attaches a filter to any kind of socket.
 pub fn attach(fd: &impl AsFd, program: &[sock_filter]) -> io::Result<()> {
     let program = libc::sock_fprog {
         len: program.len().try_into().map_err(io::Error::other)?,
@@ -112,13 +105,13 @@ pub fn attach(fd: &impl AsFd, program: &[sock_filter]) -> io::Result<()> {
     set_option(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
 }
 
-/// Sets an option that is a `T` to the kernel.
+/// `T` must be the type that the kernel expects for the option.
 #[expect(unsafe_code, reason = "rustix does not know these options")]
 pub fn set_option<T>(fd: &impl AsFd, level: c_int, name: c_int, value: &T) -> io::Result<()> {
     let fd = fd.as_fd().as_raw_fd();
     let length = size_of::<T>() as socklen_t;
-    // SAFETY: the kernel reads as many bytes as `value` has, and a filter's instructions, which the
-    // caller borrows as long, by the length beside their address.
+    // SAFETY: the kernel reads `length` bytes of `value`, and the instructions of a filter, which the
+    // caller borrows for as long, by the length beside their address.
     let result = unsafe { libc::setsockopt(fd, level, name, (&raw const *value).cast(), length) };
     checked(result)
 }
@@ -133,7 +126,7 @@ fn statistics(fd: &OwnedFd) -> io::Result<libc::tpacket_stats_v3> {
     let mut length = size_of_val(&statistics) as socklen_t;
     let (level, name) = (libc::SOL_PACKET, libc::PACKET_STATISTICS);
     let value = (&raw mut statistics).cast();
-    // SAFETY: the kernel writes no more than `length` bytes to `statistics`, which are integers.
+    // SAFETY: the kernel writes at most `length` bytes to `statistics`, which consists of integers.
     checked(unsafe { libc::getsockopt(fd.as_raw_fd(), level, name, value, &mut length) })?;
     Ok(statistics)
 }
@@ -141,7 +134,7 @@ fn statistics(fd: &OwnedFd) -> io::Result<libc::tpacket_stats_v3> {
 #[expect(unsafe_code, reason = "rustix does not know packet addresses")]
 fn bind(fd: &OwnedFd, address: &libc::sockaddr_ll) -> io::Result<()> {
     let length = size_of_val(address) as socklen_t;
-    // SAFETY: the kernel reads `length` bytes of `address`, which has as many.
+    // SAFETY: the kernel reads `length` bytes, the size of `address`.
     checked(unsafe { libc::bind(fd.as_raw_fd(), (&raw const *address).cast(), length) })
 }
 

@@ -1,4 +1,4 @@
-//! How many descriptors a process has open.
+//! The folder `/proc/PID/fd`: its size, or its entries.
 
 use std::{ffi::CStr, mem::MaybeUninit};
 
@@ -8,45 +8,42 @@ use rustix::{
     io::{Errno, Result},
 };
 
-/// Whether this is a procfs and no captured tree.
+/// `false` for a captured tree of files.
 pub fn is_procfs(root: BorrowedFd<'_>) -> bool {
     rustix::fs::fstatfs(root).is_ok_and(|fs| fs.f_type == PROC_SUPER_MAGIC)
 }
 
-/// Whether the size of `/proc/PID/fd` is the number of descriptors. A folder of a captured tree has
-/// a size of another meaning; of an older kernel it is 0, even for this process, which has some.
+/// Whether the size of `/proc/PID/fd` is the number of descriptors: not in a captured tree, and not
+/// on kernels where it is 0 even for this process.
 pub fn has_sizes(root: BorrowedFd<'_>) -> bool {
-    // /proc/self is missing where `root` is that of a PID namespace we are not in.
+    // /proc/self does not exist in the procfs of a PID namespace that we are not in.
     let own = size(root, "self/fd").or_else(|_| size(CWD, "/proc/self/fd"));
     is_procfs(root) && own.is_ok_and(|size| size > 0)
 }
 
-/// The size of a folder.
 pub fn size(root: BorrowedFd<'_>, folder: &str) -> Result<u64> {
     let stat = rustix::fs::statx(root, folder, AtFlags::STATX_DONT_SYNC, StatxFlags::SIZE)?;
     Ok(stat.stx_size)
 }
 
-/// Opens a folder to list it.
 pub fn open(root: BorrowedFd<'_>, folder: &str) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::fs::openat(root, folder, flags, Mode::empty())
 }
 
-/// Lists the descriptors in a folder.
-pub fn each(folder: &OwnedFd, mut look: impl FnMut(&CStr)) -> Result<()> {
+pub fn each(folder: &OwnedFd, mut visit: impl FnMut(&CStr)) -> Result<()> {
     let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
     let mut entries = RawDir::new(folder, &mut buffer);
     while let Some(entry) = entries.next() {
         let entry = entry?;
         if entry.file_name().to_bytes().first() != Some(&b'.') {
-            look(entry.file_name());
+            visit(entry.file_name());
         }
     }
     Ok(())
 }
 
-/// Counts the descriptors in a folder; `None` when it may not be listed.
+/// `None` when the folder may not be listed.
 pub fn count(root: BorrowedFd<'_>, folder: &str) -> Result<Option<u64>> {
     let folder = match open(root, folder) {
         Ok(folder) => folder,
@@ -58,7 +55,7 @@ pub fn count(root: BorrowedFd<'_>, folder: &str) -> Result<Option<u64>> {
     Ok(Some(open))
 }
 
-/// Counts the descriptors in a folder whose numbers are below the limit.
+/// How many descriptors in a folder have numbers below the limit.
 pub fn below(root: BorrowedFd<'_>, folder: &str, limit: u64) -> Result<u64> {
     let number = |name: &CStr| name.to_str().ok()?.parse::<u64>().ok();
     let mut below = 0;

@@ -7,18 +7,16 @@
 
 use crate::model::FdLimits;
 
-/// The two limits of descriptors; `None` when they do not stand there.
+/// `None` when the line is missing or malformed.
 pub fn parse(text: &str) -> Option<FdLimits> {
     let (_, rest) = text.split_once("\nMax open files")?;
     let words: Vec<&str> = rest.lines().next()?.split_ascii_whitespace().collect();
-    // Without the unit the number before it may be cut short.
+    // Without the unit the line may be cut within a number.
     let [soft, hard, "files"] = words[..] else {
         return None;
     };
-    Some(FdLimits {
-        soft: number(soft)?,
-        hard: number(hard)?,
-    })
+    let (soft, hard) = (number(soft)?, number(hard)?);
+    Some(FdLimits { soft, hard })
 }
 
 fn number(word: &str) -> Option<u64> {
@@ -52,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_cut_short_tells_nothing() {
+    fn a_truncated_file_has_no_limits() {
         for text in [
             HEAD.to_owned(),
             format!("{HEAD}Max open files            10"),

@@ -1,20 +1,17 @@
-//! `/proc/PID/fd` and `/proc/PID/limits`: how many descriptors each process has open and how many it
-//! may (fs/proc/fd.c, fs/proc/base.c); `/proc/sys/fs` for the host.
+//! `/proc/PID/fd` and `/proc/PID/limits`: how many descriptors each process has open and may open
+//! (fs/proc/fd.c, fs/proc/base.c); `/proc/sys/fs` for the host.
 //!
 //! Since 6.2 the size of `/proc/PID/fd` is the number of open descriptors, which any user may read
-//! without listing them. Older kernels say 0; there they are counted.
+//! without listing them. Older kernels report 0; there the descriptors are counted.
 
 mod count;
 mod limits;
 mod reader;
 mod relatives;
 mod stat;
-mod threads;
 mod types;
 
-use std::{fs, io};
-
-use super::{Kernel, process};
+use super::{Kernel, process, read_if_present};
 use crate::{
     Error, Result,
     model::{ProcessFds, SystemFds},
@@ -22,32 +19,32 @@ use crate::{
 use reader::{Reader, Skipped};
 pub use relatives::Relatives;
 
-/// Which processes are asked, and for what.
+/// Which processes are read.
 #[derive(Debug, Clone, Default)]
 pub struct FdQuestion {
-    /// These only; `None` for all.
+    /// Only these; `None` for all.
     pub pids: Option<Vec<u32>>,
-    /// Those in the network namespace of this inode only.
+    /// Only processes in the network namespace of this inode.
     pub netns: Option<u64>,
-    /// When each began, which only a comparison needs.
+    /// Whether start times are read, which only a comparison needs.
     pub began: bool,
 }
 
-/// What was found.
+/// The processes, and how many could not be read.
 #[derive(Debug, Clone, Default)]
 pub struct Found {
     /// Kernel threads and zombies, which have no descriptors, are left out.
     pub processes: Vec<ProcessFds>,
-    /// Processes that /proc lists and does not let us look at (`hidepid=1`).
+    /// Processes that /proc lists but does not let us read (`hidepid=1`).
     pub refused: u64,
-    /// Processes whose network namespace may not be seen, where one was asked for.
+    /// Processes whose network namespace is not visible, where one was asked for.
     pub unseen: u64,
     /// /proc hides the processes of other users (`hidepid=2`).
     pub hidden: bool,
 }
 
 impl Kernel {
-    /// Counts the open descriptors of each process. A process that ends meanwhile is left out.
+    /// The open descriptors of each process. A process that ends meanwhile is left out.
     pub fn descriptors(&self, question: &FdQuestion) -> Result<Found> {
         let mut reader = self.reader()?;
         let mut found = Found {
@@ -66,7 +63,7 @@ impl Kernel {
         Ok(found)
     }
 
-    /// Reads what the descriptors of these processes are. Returns how many processes refused.
+    /// Fills in the descriptor types of these processes. Returns how many may not be read.
     pub fn read_types<'a>(
         &self,
         processes: impl IntoIterator<Item = &'a mut ProcessFds>,
@@ -81,7 +78,7 @@ impl Kernel {
         Ok(refused)
     }
 
-    /// Looks up ancestors of processes and their limits.
+    /// Finds ancestors of processes and their limits.
     pub fn relatives(&self) -> Result<Relatives> {
         Ok(Relatives::new(self.reader()?))
     }
@@ -92,25 +89,25 @@ impl Kernel {
 
     /// What bounds the descriptors of the host.
     pub fn system_descriptors(&self) -> Result<SystemFds> {
-        let file_nr = self.numbers("sys/fs/file-nr")?;
-        let first = |numbers: Vec<u64>| numbers.first().copied();
+        let file_nr = self.numbers("file-nr")?;
         Ok(SystemFds {
             open: file_nr.first().copied(),
-            limit: first(self.numbers("sys/fs/file-max")?).or(file_nr.get(2).copied()),
-            nr_open: first(self.numbers("sys/fs/nr_open")?),
+            limit: self
+                .numbers("file-max")?
+                .first()
+                .or(file_nr.get(2))
+                .copied(),
+            nr_open: self.numbers("nr_open")?.first().copied(),
         })
     }
 
-    /// None when the file is not there.
+    /// Empty when the file does not exist.
     fn numbers(&self, file: &str) -> Result<Vec<u64>> {
-        let path = self.proc_root().join(file);
-        match fs::read_to_string(&path) {
-            Ok(text) => Ok(text
-                .split_whitespace()
-                .map_while(|word| word.parse().ok())
-                .collect()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(Error::file(path)(error)),
-        }
+        let text = read_if_present(&self.proc_root().join("sys/fs").join(file))?;
+        let text = text.unwrap_or_default();
+        Ok(text
+            .split_whitespace()
+            .map_while(|word| word.parse().ok())
+            .collect())
     }
 }

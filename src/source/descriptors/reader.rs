@@ -1,7 +1,9 @@
-//! One process after the other, with as few system calls and allocations as there may be: a host has
-//! thousands.
+//! Reads one process at a time, with few system calls and allocations: a host has thousands.
+//!
+//! `/proc/PID/fd` and `ns` show the first thread, which has neither once it has ended, though other
+//! threads (`/proc/PID/task`) live on.
 
-use std::{borrow::Cow, fmt::Write, path::Path};
+use std::{fmt::Write, path::Path};
 
 use rustix::{
     fd::{AsFd, OwnedFd},
@@ -19,19 +21,16 @@ use crate::{
     source::process::cgroup_in,
 };
 
-/// Room for the largest of the files, which come in one piece.
+/// Room for the largest of the files, so that each is read in one piece.
 const LARGEST: usize = 16 * 1024;
-/// The folder of a process's descriptors: those of its first thread.
 const OWN: &str = "fd";
 
-/// Why a process is not in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Skipped {
-    /// It ended, has no descriptors by its nature, or is in another network namespace.
+    /// It ended, is a kernel thread, or is in another network namespace.
     Gone,
-    /// Nothing of it may be read.
     Refused,
-    /// Its network namespace may not be seen.
+    /// Its network namespace is not visible.
     Unseen,
 }
 
@@ -44,13 +43,12 @@ impl From<Errno> for Skipped {
     }
 }
 
-/// Reads files below one /proc.
 pub struct Reader {
-    pub(super) root: OwnedFd,
+    root: OwnedFd,
     /// Not a captured tree, in which files may be missing.
     procfs: bool,
     sizes: bool,
-    pub(super) path: String,
+    path: String,
     buffer: Vec<u8>,
 }
 
@@ -67,15 +65,13 @@ impl Reader {
         })
     }
 
-    /// The descriptors of one process.
     pub fn process(&mut self, pid: u32, question: &FdQuestion) -> Result<ProcessFds, Skipped> {
         if let Some(netns) = question.netns
             && self.netns(pid)? != netns
         {
             return Err(Skipped::Gone);
         }
-        let mut folder = Cow::Borrowed(OWN);
-        let mut open = self.open(pid, OWN)?;
+        let (mut folder, mut open) = (OWN.to_owned(), self.open(pid, OWN)?);
         let mut began = None;
         if question.began || open.unwrap_or(0) == 0 {
             let stat = self.stat(pid, "stat")?;
@@ -104,7 +100,7 @@ impl Reader {
         })
     }
 
-    /// A process as an ancestor of others; `None` when it is not to be seen.
+    /// `None` when the process is not visible.
     pub fn relative(&mut self, pid: u32) -> Option<Relative> {
         let stat = self.stat(pid, "stat").ok()??;
         Some(Relative {
@@ -119,29 +115,21 @@ impl Reader {
         })
     }
 
-    /// What the descriptors of a process are. Those of one that is ending vanish while they are
-    /// looked at.
+    /// The descriptors of an ending process vanish while they are read, so its state is checked after.
     pub fn types(&mut self, pid: u32) -> Result<FdTypes, Skipped> {
         let types = self.types_in(pid, OWN);
         match self.stat(pid, "stat")? {
             Some(stat) if stat.is_dead() => Err(Skipped::Gone),
-            Some(stat) if stat.ended => {
-                let (_, types) = self.in_living_thread(pid, OWN, Reader::types_in)?;
-                Ok(types)
-            }
+            Some(stat) if stat.ended => Ok(self.in_living_thread(pid, OWN, Reader::types_in)?.1),
             _ => Ok(types?),
         }
     }
 
-    /// The folder, and how many descriptors are in it. A captured tree need not have it.
-    fn open_in_living_thread(
-        &mut self,
-        pid: u32,
-    ) -> Result<(Cow<'static, str>, Option<u64>), Skipped> {
+    /// The folder and its number of descriptors, which a captured tree may lack.
+    fn open_in_living_thread(&mut self, pid: u32) -> Result<(String, Option<u64>), Skipped> {
         match self.in_living_thread(pid, OWN, Reader::open) {
-            Ok((folder, open)) => Ok((folder.into(), open)),
-            Err(Skipped::Gone) if !self.procfs => Ok((OWN.into(), None)),
-            Err(skipped) => Err(skipped),
+            Err(Skipped::Gone) if !self.procfs => Ok((OWN.to_owned(), None)),
+            found => found,
         }
     }
 
@@ -151,7 +139,7 @@ impl Reader {
     }
 
     fn limits(&mut self, pid: u32) -> Result<Option<FdLimits>, Errno> {
-        // The kernel prints nothing of a process that it is about to remove.
+        // The file is empty when the kernel is about to remove the process.
         let parse = |text: &str| (!text.is_empty()).then(|| limits::parse(text));
         match self.text(pid, "limits", parse)? {
             Some(None) if self.procfs => Err(Errno::SRCH),
@@ -159,7 +147,7 @@ impl Reader {
         }
     }
 
-    /// Kernels may be built without it.
+    /// `None` on kernels built without cgroups.
     fn cgroup(&mut self, pid: u32) -> Result<Option<String>, Errno> {
         let parse = |text: &str| cgroup_in(text).map(str::to_owned);
         match self.text(pid, "cgroup", parse) {
@@ -179,6 +167,36 @@ impl Reader {
         }
     }
 
+    /// Reads a file of another thread than the first, and returns it with its path. The process is
+    /// gone when no thread lives.
+    fn in_living_thread<T>(
+        &mut self,
+        pid: u32,
+        file: &str,
+        read: impl Fn(&mut Self, u32, &str) -> Result<T, Errno>,
+    ) -> Result<(String, T), Skipped> {
+        for thread in self.threads(pid)? {
+            let file = format!("task/{thread}/{file}");
+            let found = read(self, pid, &file);
+            // A thread that lives afterwards had its descriptors all the time.
+            let stat = self.stat(pid, &format!("task/{thread}/stat"));
+            if matches!(stat, Ok(Some(stat)) if !stat.ended) {
+                return Ok((file, found?));
+            }
+        }
+        Err(Skipped::Gone)
+    }
+
+    fn threads(&mut self, pid: u32) -> Result<Vec<u32>, Errno> {
+        self.at(pid, "task");
+        let folder = count::open(self.root.as_fd(), &self.path)?;
+        let mut threads = Vec::new();
+        count::each(&folder, |name| {
+            threads.extend(name.to_str().ok().and_then(|name| name.parse::<u32>().ok()));
+        })?;
+        Ok(threads)
+    }
+
     fn open(&mut self, pid: u32, folder: &str) -> Result<Option<u64>, Errno> {
         self.at(pid, folder);
         match self.sizes {
@@ -196,17 +214,16 @@ impl Reader {
     fn netns(&mut self, pid: u32) -> Result<u64, Skipped> {
         const FILE: &str = "ns/net";
         let found = match self.inode(pid, FILE) {
-            // So it is when the first thread has ended.
-            Err(Errno::NOENT) => self.in_living_thread(pid, FILE, Reader::inode),
-            found => found
-                .map(|inode| (String::new(), inode))
-                .map_err(Skipped::from),
+            // The first thread has ended.
+            Err(Errno::NOENT) => self
+                .in_living_thread(pid, FILE, Reader::inode)
+                .map(|found| found.1),
+            found => found.map_err(Skipped::from),
         };
-        match found {
-            Ok((_, inode)) => Ok(inode),
-            Err(Skipped::Refused) => Err(Skipped::Unseen),
-            Err(skipped) => Err(skipped),
-        }
+        found.map_err(|skipped| match skipped {
+            Skipped::Refused => Skipped::Unseen,
+            other => other,
+        })
     }
 
     fn inode(&mut self, pid: u32, file: &str) -> Result<u64, Errno> {
@@ -215,7 +232,7 @@ impl Reader {
         Ok(stat.st_ino)
     }
 
-    /// The folder belongs to the process's effective user, however dumpable it is.
+    /// `/proc/PID/` belongs to the effective user, even when the process is not dumpable.
     fn uid(&mut self, pid: u32) -> Option<u32> {
         self.at(pid, "");
         let flags = AtFlags::STATX_DONT_SYNC;
@@ -223,7 +240,7 @@ impl Reader {
         stat.ok().map(|stat| stat.stx_uid)
     }
 
-    /// A process without a readable name is one of which nothing can be read.
+    /// Where the name may not be read, nothing else may.
     fn name(&mut self, pid: u32) -> Result<String, Skipped> {
         let read = self.read(pid, "comm")?;
         let bytes = &self.buffer[..read];
@@ -232,12 +249,12 @@ impl Reader {
     }
 
     /// `None` when it may not be read.
-    pub(super) fn stat(&mut self, pid: u32, file: &str) -> Result<Option<Stat>, Errno> {
+    fn stat(&mut self, pid: u32, file: &str) -> Result<Option<Stat>, Errno> {
         Ok(self.text(pid, file, stat::parse)?.flatten())
     }
 
-    /// `None` when it may not be read, or is not there in a captured tree; in a procfs that means
-    /// that the process is gone.
+    /// `None` when the file may not be read, or is missing in a captured tree; in a procfs a missing
+    /// file means that the process is gone.
     fn text<T>(
         &mut self,
         pid: u32,
@@ -259,9 +276,9 @@ impl Reader {
         rustix::io::read(&file, self.buffer.as_mut_slice())
     }
 
-    pub(super) fn at(&mut self, pid: u32, file: &str) {
+    fn at(&mut self, pid: u32, file: &str) {
         self.path.clear();
-        write!(self.path, "{pid}/{file}").expect("a string takes all that is written");
+        write!(self.path, "{pid}/{file}").expect("writing to a string does not fail");
     }
 }
 

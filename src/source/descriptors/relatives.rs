@@ -1,14 +1,14 @@
-//! From a process to its parent, and on to the first.
+//! The ancestors of a process.
 
 use std::collections::HashMap;
 
 use super::reader::Reader;
 use crate::model::Relative;
 
-/// Longer than any sensible line of ancestors.
+/// More ancestors than any sensible process has.
 const LONGEST: usize = 64;
 
-/// Remembers each process, as many have the same ancestors.
+/// Caches each process, as many processes share their ancestors.
 pub struct Relatives {
     reader: Reader,
     known: HashMap<u32, Option<Relative>>,
@@ -22,16 +22,13 @@ impl Relatives {
         }
     }
 
-    /// The process, its parent, and so on, as far as they are to be seen.
+    /// The process, its parent, and so on, as far as they are visible.
     pub fn of(&mut self, pid: u32) -> Vec<Relative> {
         let mut chain: Vec<Relative> = Vec::new();
         let mut next = pid;
         while chain.len() < LONGEST {
-            let reader = &mut self.reader;
-            let known = self
-                .known
-                .entry(next)
-                .or_insert_with(|| reader.relative(next));
+            let known = self.known.entry(next);
+            let known = known.or_insert_with(|| self.reader.relative(next));
             let Some(relative) = known.clone() else { break };
             next = relative.parent;
             chain.push(relative);

@@ -5,29 +5,26 @@ const EXITING: u64 = 0x0000_0004;
 /// `PF_KTHREAD`.
 const KERNEL_THREAD: u64 = 0x0020_0000;
 
-/// What of it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
-    /// It is ending, or a zombie.
+    /// The first thread is exiting, or a zombie.
     pub ended: bool,
-    /// The parent; 0 when it is outside of this /proc.
+    /// Process id; 0 when the parent is outside of this PID namespace.
     pub parent: u32,
-    /// A thread of the kernel's own.
     pub kernel_thread: bool,
-    /// How many threads live.
     pub threads: u64,
     /// In clock ticks since boot.
     pub began: u64,
 }
 
 impl Stat {
-    /// All its threads have ended, not just the one that /proc shows for the process.
+    /// All threads have ended, not only the first.
     pub fn is_dead(&self) -> bool {
         self.ended && self.threads <= 1
     }
 }
 
-/// Reads one line. The name in it may hold anything, also parentheses.
+/// The name may contain any characters, including parentheses.
 pub fn parse(text: &str) -> Option<Stat> {
     let (_, rest) = text.rsplit_once(')')?;
     let words: Vec<&str> = rest.split_ascii_whitespace().take(20).collect();

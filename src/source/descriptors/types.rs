@@ -1,8 +1,8 @@
 //! What the descriptors of a process are: the links of `/proc/PID/fd`.
 //!
 //! ```text
-//! 0 -> /dev/null                    a path: statx(2) tells what is there
-//! 3 -> socket:[308600]              the xattr system.sockprotoname tells its protocol (net/socket.c)
+//! 0 -> /dev/null                    a path; its type is that of statx(2)
+//! 3 -> socket:[308600]              its protocol is the xattr system.sockprotoname (net/socket.c)
 //! 4 -> pipe:[308601]
 //! 5 -> anon_inode:[eventpoll]
 //! ```
@@ -18,7 +18,6 @@ use rustix::{
 use super::count;
 use crate::model::FdTypes;
 
-/// Looks at each descriptor in a folder.
 pub fn of(root: BorrowedFd<'_>, path: &str) -> Result<FdTypes, Errno> {
     let folder = count::open(root, path)?;
     let mut types = FdTypes::default();
@@ -26,7 +25,7 @@ pub fn of(root: BorrowedFd<'_>, path: &str) -> Result<FdTypes, Errno> {
     count::each(&folder, |name| {
         match rustix::fs::readlinkat(&folder, name, Vec::new()) {
             Ok(link) => add(&mut types, &folder, name, &link),
-            // /proc may list what it does not let us follow.
+            // /proc lists links that it does not let us follow.
             Err(errno @ (Errno::ACCESS | Errno::PERM)) => refused = Some(errno),
             // Closed meanwhile.
             Err(_) => {}
@@ -65,7 +64,7 @@ fn anonymous<'a>(types: &'a mut FdTypes, kind: &str) -> &'a mut u64 {
     }
 }
 
-/// A file that has a path, or a file of the kernel's own such as a namespace (`net:[4026531840]`).
+/// A file with a path, or one of an internal file system, as a namespace (`net:[4026531840]`).
 fn by_mode<'a>(types: &'a mut FdTypes, folder: &OwnedFd, name: &CStr, link: &str) -> &'a mut u64 {
     let kernels_own = link.split_once(":[").filter(|_| !link.starts_with('/'));
     if let Some((kind, _)) = kernels_own {
@@ -89,23 +88,18 @@ fn by_mode<'a>(types: &'a mut FdTypes, folder: &OwnedFd, name: &CStr, link: &str
 /// `tcp` for `TCP` and `TCPv6`, `unix` for `UNIX` and `UNIX-STREAM`, `vsock` for `AF_VSOCK`.
 fn protocol(folder: &OwnedFd, name: &CStr) -> String {
     // There is no getxattrat(2) before 6.13.
-    let path = format!(
-        "/proc/self/fd/{}/{}",
-        folder.as_raw_fd(),
-        name.to_string_lossy()
-    );
-    let mut kernels = [0; 64];
-    let read = rustix::fs::getxattr(path, "system.sockprotoname", &mut kernels);
+    let (folder, name) = (folder.as_raw_fd(), name.to_string_lossy());
+    let mut value = [0; 64];
+    let path = format!("/proc/self/fd/{folder}/{name}");
+    let read = rustix::fs::getxattr(path, "system.sockprotoname", &mut value);
     let name = read
         .ok()
-        .and_then(|read| CStr::from_bytes_until_nul(&kernels[..read]).ok());
-    let name = name.map(|name| name.to_string_lossy().to_lowercase());
-    match name.as_deref() {
-        Some("unix-stream") => "unix".to_owned(),
-        Some(name) => {
-            let name = name.strip_prefix("af_").unwrap_or(name);
-            name.strip_suffix("v6").unwrap_or(name).to_owned()
-        }
-        None => "unknown".to_owned(),
+        .and_then(|read| CStr::from_bytes_until_nul(&value[..read]).ok());
+    let name = name.map_or("unknown".to_owned(), |name| {
+        name.to_string_lossy().to_lowercase()
+    });
+    match name.strip_prefix("af_").unwrap_or(&name) {
+        "unix-stream" => "unix".to_owned(),
+        name => name.strip_suffix("v6").unwrap_or(name).to_owned(),
     }
 }

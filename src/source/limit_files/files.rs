@@ -1,4 +1,4 @@
-//! Reading below a folder that stands for `/`, without leaving it through a link.
+//! Reads files below a folder used as `/`, without leaving it through a symbolic link.
 
 use std::{cell::Cell, fs::File, io::Read, os::fd::AsRawFd, path::Path};
 
@@ -8,19 +8,18 @@ use rustix::{
     io::Errno,
 };
 
-/// More than any such file has.
+/// In bytes; more than any such file has.
 const LARGEST: u64 = 256 * 1024;
-/// More files than a folder of settings has.
+/// More files than a folder of settings contains.
 const MOST: usize = 1000;
 
-/// Files below one root.
 pub struct Files {
     root: Option<OwnedFd>,
     refused: Cell<bool>,
 }
 
 impl Files {
-    /// A root that may not be looked at refuses every file.
+    /// Below a root that may not be read, every file counts as refused.
     pub fn new(root: &Path) -> Self {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Files {
@@ -29,20 +28,19 @@ impl Files {
         }
     }
 
-    /// Forgets what was refused.
     pub fn begin(&self) {
         self.refused.set(self.root.is_none());
     }
 
-    /// Whether a file was refused since.
+    /// Whether a file could not be read since [`Files::begin`].
     pub fn were_refused(&self) -> bool {
         self.refused.get()
     }
 
-    /// The text of a regular file, `None` when there is none: a link to /dev/null is none.
+    /// `None` unless it is a regular file: a link to /dev/null masks a unit.
     pub fn text(&self, path: &str) -> Option<String> {
-        // Users may put a link to a device here, of which some do things when they are opened: a
-        // watchdog, a tape.
+        // Users may put a link to a device here, and opening a device may have effects (watchdog,
+        // tape).
         let found = self.open(path, OFlags::PATH)?;
         let kind = FileType::from_raw_mode(rustix::fs::fstat(&found).ok()?.st_mode);
         if kind != FileType::RegularFile {
@@ -52,19 +50,16 @@ impl Files {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let file = self.noted(rustix::fs::open(again, flags, Mode::empty()))?;
         let mut bytes = Vec::new();
-        File::from(file)
-            .take(LARGEST)
-            .read_to_end(&mut bytes)
-            .ok()?;
+        let mut file = File::from(file).take(LARGEST);
+        file.read_to_end(&mut bytes).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Whether there is something of this name, if only a link.
     pub fn exists(&self, path: &str) -> bool {
         self.open(path, OFlags::PATH).is_some()
     }
 
-    /// Names in a folder that end with `.conf`, in the order of their bytes.
+    /// Names in a folder that end with `.conf`, in byte order.
     pub fn configurations(&self, folder: &str) -> Vec<String> {
         let Some(folder) = self.open(folder, OFlags::RDONLY | OFlags::DIRECTORY) else {
             return Vec::new();

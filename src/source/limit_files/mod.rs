@@ -1,6 +1,6 @@
-//! Files that set descriptor limits: systemd's unit files and those of pam_limits.
+//! Files that set descriptor limits: systemd's unit files and the files of pam_limits.
 //!
-//! People, packages and users write them, so none is read beyond a size that none needs.
+//! Users may write some of them, so sizes and numbers of files are bounded.
 
 mod files;
 mod pam;
@@ -14,7 +14,6 @@ use super::Kernel;
 use crate::model::{ConfiguredLimits, FdLimits, Setting, UnitLimits};
 use files::Files;
 use search::Manager;
-use unit_file::Said;
 use users::User;
 
 /// What systemd has built in since version 240 (man systemd-system.conf).
@@ -23,17 +22,17 @@ const BUILT_IN: FdLimits = FdLimits {
     hard: 524_288,
 };
 
-/// A unit and the user it runs as.
+/// A unit, the user whose manager runs it, and the user it runs as.
 type Asked = (Option<String>, Option<u32>, Option<u32>);
 
-/// Looks up limits in files. Each question is answered once, as many processes share it.
+/// Finds configured limits. Answers are cached, as many processes share a unit and user.
 pub struct LimitFiles {
     files: Files,
     answered: HashMap<Asked, ConfiguredLimits>,
 }
 
 impl LimitFiles {
-    /// Looks below this folder, `/` or a copy of it.
+    /// Reads below this folder, `/` or a copy of it.
     pub fn new(root: impl AsRef<Path>) -> Self {
         LimitFiles {
             files: Files::new(root.as_ref()),
@@ -41,7 +40,7 @@ impl LimitFiles {
         }
     }
 
-    /// Looks where the first process of a procfs looks: that of another host or container, or a
+    /// Reads below the root of the first process: a procfs of another host or container, or a
     /// captured one, belongs to other files than ours.
     pub fn of(kernel: &Kernel) -> Self {
         match kernel.proc_root() {
@@ -50,7 +49,7 @@ impl LimitFiles {
         }
     }
 
-    /// What they say of a process in this unit and cgroup that runs as this user.
+    /// The configured limits of a process in this unit and cgroup that runs as this user.
     pub fn configured(
         &mut self,
         unit: Option<&str>,
@@ -70,19 +69,16 @@ impl LimitFiles {
         }
         self.files.begin();
         let user = uid.and_then(|uid| User::find(&self.files, uid));
-        let (soft, hard) = match &user {
-            Some(user) => pam::limits(&self.files, user),
-            None => (None, None),
-        };
-        let (unit, ignored) = match unit {
-            Some(unit) => self.unit(unit, manager),
-            None => (None, None),
-        };
+        let login = user.as_ref().map(|user| pam::limits(&self.files, user));
+        let (login_soft, login_hard) = login.unwrap_or_default();
+        let (unit, ignored) = unit
+            .map(|unit| self.unit(unit, manager))
+            .unwrap_or_default();
         let answer = ConfiguredLimits {
             unit,
             ignored,
-            login_soft: soft,
-            login_hard: hard,
+            login_soft,
+            login_hard,
             user: user.map(|user| user.name),
             unreadable: self.files.were_refused(),
         };
@@ -90,10 +86,10 @@ impl LimitFiles {
         answer
     }
 
-    /// What a unit starts with, and the line that is ignored for it.
+    /// The limits a unit starts with, and a line that is ignored.
     ///
-    /// Scopes (sessions) are not started by systemd and get no limits from it. Nor do a user's own
-    /// units unless a file says so: they have those of that user's manager.
+    /// Scopes (sessions) are not started by systemd and get no limits from it. A user's own units
+    /// inherit the limits of the user's manager unless a file sets them.
     fn unit(&self, name: &str, manager: Option<u32>) -> (Option<UnitLimits>, Option<Setting>) {
         let Some(section) = section(name) else {
             return (None, None);
@@ -106,10 +102,11 @@ impl LimitFiles {
         let paths = manager.unit_files(&self.files, name);
         let own = unit_file::limits(&self.files, &paths, section, "LimitNOFILE");
         let is_default = own.last.is_none();
-        let default = match is_default {
-            true => self.default(&manager),
-            false => Said::default(),
-        };
+        let default = is_default.then(|| {
+            let paths = manager.configuration(&self.files);
+            unit_file::limits(&self.files, &paths, "Manager", "DefaultLimitNOFILE")
+        });
+        let default = default.unwrap_or_default();
         let ignored = own.ignored.or(default.ignored);
         let (limits, setting) = match own.last.or(default.last) {
             Some((limits, setting)) => (limits, Some(setting)),
@@ -126,14 +123,9 @@ impl LimitFiles {
         };
         (Some(unit), ignored)
     }
-
-    fn default(&self, manager: &Manager) -> Said {
-        let files = manager.configuration(&self.files);
-        unit_file::limits(&self.files, &files, "Manager", "DefaultLimitNOFILE")
-    }
 }
 
-/// Where limits stand in the unit's file.
+/// The section of the unit's file that sets limits.
 fn section(unit: &str) -> Option<&'static str> {
     let (_, kind) = unit.rsplit_once('.')?;
     match kind {
@@ -145,7 +137,7 @@ fn section(unit: &str) -> Option<&'static str> {
     }
 }
 
-/// A user's manager lives in a scope of its own, and has the limits of the service around it.
+/// A user's manager runs in `init.scope`, and has the limits of the service around it.
 fn own_unit(unit: &str, cgroup: &str) -> Option<String> {
     let around = cgroup
         .strip_suffix("/init.scope")

@@ -11,28 +11,27 @@ use super::{files::Files, users::User};
 use crate::model::{FdLimits, Setting};
 
 const MAIN: &str = "/etc/security/limits.conf";
-/// Debian and what derives from it spare root what groups and `*` are given; Linux-PAM does not.
+/// Debian and its derivatives exempt root from lines for groups and `*`; Linux-PAM does not.
 const DEBIAN: &str = "/etc/debian_version";
 const FOLDER: &str = "/etc/security/limits.d";
 
-/// A limit and the line that sets it.
 type Set = (u64, Setting);
 
-/// How well a line matches: a lower one overrides a higher, a later one its equal.
+/// How specific a line is: a lower rank overrides a higher, a later line an earlier of equal rank.
 type Rank = u8;
 const ONE: Rank = 0;
 const GROUP: Rank = 1;
 const EVERYONE: Rank = 2;
 
-/// The soft and the hard limit that the files set for a user; `None` where no line does.
+/// The soft and the hard limit of a user, with the lines that set them.
 pub fn limits(files: &Files, user: &User) -> (Option<Set>, Option<Set>) {
     let mut found = Found {
         spared: user.uid == 0 && files.exists(DEBIAN),
         ..Found::default()
     };
     let more = files.configurations(FOLDER).into_iter();
-    let paths = std::iter::once(MAIN.to_owned()).chain(more.map(|name| format!("{FOLDER}/{name}")));
-    for path in paths {
+    let more = more.map(|name| format!("{FOLDER}/{name}"));
+    for path in [MAIN.to_owned()].into_iter().chain(more) {
         let text = files.text(&path).unwrap_or_default();
         found.add(&path, &text, user);
     }
@@ -44,7 +43,7 @@ struct Found {
     soft: Option<(Rank, Set)>,
     hard: Option<(Rank, Set)>,
     exempt: bool,
-    /// Groups and `*` do not concern this user.
+    /// Lines for groups and `*` do not apply to this user.
     spared: bool,
 }
 
@@ -94,20 +93,16 @@ impl Found {
         };
     }
 
-    /// A user or group with a line `NAME -` gets none. A soft limit does not exceed the hard one.
+    /// A line `NAME -` exempts a user or group. A soft limit does not exceed the hard one.
     fn limits(self) -> (Option<Set>, Option<Set>) {
         if self.exempt {
             return (None, None);
         }
-        let without_rank = |found: Option<(Rank, Set)>| found.map(|(_, set)| set);
-        let (soft, hard) = (without_rank(self.soft), without_rank(self.hard));
-        let bounded = match (soft, &hard) {
-            (Some((soft, _)), Some((limit, setting))) if soft > *limit => {
-                Some((*limit, setting.clone()))
-            }
-            (soft, _) => soft,
-        };
-        (bounded, hard)
+        let [soft, hard] = [self.soft, self.hard].map(|found| found.map(|(_, set)| set));
+        match (soft, hard) {
+            (Some(soft), Some(hard)) if soft.0 > hard.0 => (Some(hard.clone()), Some(hard)),
+            limits => limits,
+        }
     }
 }
 
@@ -117,7 +112,7 @@ fn rank(domain: &str, user: &User) -> Option<Rank> {
     }
     if let Some(group) = domain.strip_prefix('@') {
         let in_group = match range(group) {
-            // All groups count for one number, but only the primary one for a range.
+            // A single number matches any group of the user, a range only the primary group.
             Some(Range(None, Some(gid))) => user.groups.iter().any(|group| group.gid == gid),
             Some(range) => range.has(user.gid),
             None => user.groups.iter().any(|known| known.name == group),
@@ -130,7 +125,7 @@ fn rank(domain: &str, user: &User) -> Option<Rank> {
     range(domain)?.has(user.uid).then_some(ONE)
 }
 
-/// `1000:1999`; `1000:` has no end, `:1000` is that one.
+/// `1000:1999`; `1000:` has no end, `:1000` is that id alone.
 struct Range(Option<u32>, Option<u32>);
 
 fn range(text: &str) -> Option<Range> {
@@ -156,7 +151,7 @@ impl Range {
 fn number(value: &str) -> Option<u64> {
     match value {
         "-" | "-1" | "unlimited" | "infinity" => Some(FdLimits::UNLIMITED),
-        // What follows the digits is not looked at (strtoull(3)).
+        // Characters behind the digits are ignored (strtoull(3)).
         number => {
             let end = number.find(|c: char| !c.is_ascii_digit());
             number[..end.unwrap_or(number.len())].parse().ok()

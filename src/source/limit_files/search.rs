@@ -1,4 +1,6 @@
-//! In which files a unit is described, and which of them override which (man systemd.unit).
+//! The files of a unit, in order of precedence (man systemd.unit).
+
+use std::collections::BTreeMap;
 
 use super::{files::Files, users::User};
 
@@ -18,7 +20,7 @@ const SYSTEM: [&str; 13] = [
     "/run/systemd/generator.late",
 ];
 
-/// Where system.conf and user.conf are, and folders of drop-ins beside them.
+/// Folders of system.conf and user.conf, and of their drop-in folders.
 const CONFIGURATION: [&str; 4] = [
     "/etc/systemd",
     "/run/systemd",
@@ -26,11 +28,10 @@ const CONFIGURATION: [&str; 4] = [
     "/usr/lib/systemd",
 ];
 
-/// Who starts a unit.
+/// The systemd that starts a unit.
 pub enum Manager {
-    /// The first process.
     System,
-    /// That of a user, who may be unknown here.
+    /// `None` when /etc/passwd does not list the user.
     User(Option<User>, u32),
 }
 
@@ -39,17 +40,13 @@ impl Manager {
     pub fn unit_files(&self, files: &Files, unit: &str) -> Vec<String> {
         let folders = self.folders();
         let find = |name: &str| {
-            let paths = folders.iter().map(|folder| format!("{folder}/{name}"));
-            paths.into_iter().find(|path| files.exists(path))
+            let mut paths = folders.iter().map(|folder| format!("{folder}/{name}"));
+            paths.find(|path| files.exists(path))
         };
         let template = template(unit);
         let main = find(unit).or_else(|| find(template.as_deref()?));
-        let mut found: Vec<String> = main.into_iter().collect();
-        found.extend(drop_ins(
-            files,
-            &folders_of_drop_ins(&folders, unit, template),
-        ));
-        found
+        let drop_ins = drop_ins(files, &folders_of_drop_ins(&folders, unit, template));
+        main.into_iter().chain(drop_ins).collect()
     }
 
     /// system.conf or user.conf, and its drop-ins.
@@ -104,8 +101,8 @@ fn template(unit: &str) -> Option<String> {
     Some(format!("{prefix}@.{kind}"))
 }
 
-/// The more special before the more general: of the unit, of its template, of the names it begins
-/// with (`web-.service.d` of `web-api.service`), and last of all units of its kind.
+/// The most specific first: of the unit, of its template, of its prefixes (`web-.service.d` of
+/// `web-api.service`), and last of all units of its kind.
 fn folders_of_drop_ins(folders: &[String], unit: &str, template: Option<String>) -> Vec<String> {
     let mut names = vec![unit.to_owned()];
     names.extend(template);
@@ -125,20 +122,16 @@ fn folders_of_drop_ins(folders: &[String], unit: &str, template: Option<String>)
     of_unit.chain(of_kind).collect()
 }
 
-/// All drop-ins by their names, whatever folder they are in; of two of one name the first folder's
-/// counts.
+/// All drop-ins in the order of their names; of two with the same name, the first folder's is used.
 fn drop_ins(files: &Files, folders: &[String]) -> Vec<String> {
-    let mut found: Vec<(String, String)> = Vec::new();
+    let mut found = BTreeMap::new();
     for folder in folders {
         for name in files.configurations(folder) {
-            if !found.iter().any(|(known, _)| *known == name) {
-                let path = format!("{folder}/{name}");
-                found.push((name, path));
-            }
+            let path = format!("{folder}/{name}");
+            found.entry(name).or_insert(path);
         }
     }
-    found.sort_unstable();
-    found.into_iter().map(|(_, path)| path).collect()
+    found.into_values().collect()
 }
 
 #[cfg(test)]

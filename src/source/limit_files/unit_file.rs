@@ -9,44 +9,42 @@
 use super::files::Files;
 use crate::model::{FdLimits, Setting};
 
-/// More of a line that systemd does not understand is not shown.
+/// Characters shown of a line that systemd does not understand.
 const LONGEST: usize = 100;
 
-/// What a line makes of the setting.
+/// What a line assigns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Assigned {
-    /// `LimitNOFILE=` alone: as if nothing had been said before.
+    /// `LimitNOFILE=` alone: clears earlier assignments.
     Nothing,
-    /// These limits.
     Limits(FdLimits),
-    /// Systemd does not understand it: as if it were not there.
+    /// Systemd does not understand the value and ignores the line.
     Ignored,
 }
 
-/// What files say, that override those before them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Said {
-    /// The last that was said.
+pub struct Assignments {
+    /// The one in effect.
     pub last: Option<(FdLimits, Setting)>,
-    /// What was to override it, but is ignored.
+    /// A later line, which systemd ignores.
     pub ignored: Option<Setting>,
 }
 
-/// Looks for limits in files that override those before them.
-pub fn limits(files: &Files, paths: &[String], section: &str, key: &str) -> Said {
-    let mut said = Said::default();
+/// Reads assignments of limits from files, each of which overrides the files before it.
+pub fn limits(files: &Files, paths: &[String], section: &str, key: &str) -> Assignments {
+    let mut found = Assignments::default();
     for file in paths {
         let text = files.text(file).unwrap_or_default();
         for (line, text, value) in values(&text, section, key) {
             let file = file.clone();
-            said.hear(assigned(&value), Setting { file, line, text });
+            found.add(assigned(&value), Setting { file, line, text });
         }
     }
-    said
+    found
 }
 
-impl Said {
-    fn hear(&mut self, assigned: Assigned, setting: Setting) {
+impl Assignments {
+    fn add(&mut self, assigned: Assigned, setting: Setting) {
         let last = match assigned {
             Assigned::Nothing => None,
             Assigned::Limits(limits) => Some((limits, setting)),
@@ -56,24 +54,19 @@ impl Said {
                 return;
             }
         };
-        *self = Said {
-            last,
-            ignored: None,
-        };
+        let ignored = None;
+        *self = Assignments { last, ignored };
     }
 }
 
-/// Whether the last of these files that assigns the key gives it a value.
+/// Whether the last file that assigns the key gives it a value.
 pub fn is_set(files: &Files, paths: &[String], section: &str, key: &str) -> bool {
-    let last_of = |path: &String| {
-        let text = files.text(path).unwrap_or_default();
-        values(&text, section, key).pop()
-    };
+    let last_of = |path: &String| values(&files.text(path)?, section, key).pop();
     let last = paths.iter().rev().find_map(last_of);
     last.is_some_and(|(_, _, value)| !value.is_empty())
 }
 
-/// Lines that assign the key in the section, with their numbers and what they assign.
+/// Lines that assign the key in the section: number, line, value.
 fn values(text: &str, section: &str, key: &str) -> Vec<(u64, String, String)> {
     let mut found = Vec::new();
     let mut inside = false;
@@ -91,7 +84,7 @@ fn values(text: &str, section: &str, key: &str) -> Vec<(u64, String, String)> {
     found
 }
 
-/// Lines without comments, those joined that end with a backslash.
+/// Lines without comments; a line that ends with a backslash is joined with the next.
 fn logical_lines(text: &str) -> Vec<(u64, String)> {
     let mut lines: Vec<(u64, String)> = Vec::new();
     let mut goes_on = false;
@@ -101,7 +94,7 @@ fn logical_lines(text: &str) -> Vec<(u64, String)> {
             continue;
         }
         let (part, more) = match line.strip_suffix('\\') {
-            // Of two the first escapes the second.
+            // Of two backslashes the first escapes the second.
             Some(part) if !ends_with_escape(part) => (part, true),
             _ => (line, false),
         };

@@ -1,33 +1,25 @@
-//! Users and groups by /etc/passwd and /etc/group. Users of a directory service are not found.
+//! Users and groups of /etc/passwd and /etc/group. Users of a directory service are not found.
 
 use super::files::Files;
 
-/// A user that may log in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct User {
-    /// Login name.
     pub name: String,
-    /// User id.
     pub uid: u32,
-    /// Primary group.
+    /// The primary group.
     pub gid: u32,
-    /// Home folder.
     pub home: String,
-    /// All groups that the user is in.
     pub groups: Vec<Group>,
 }
 
-/// A group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Group {
-    /// Its name.
     pub name: String,
-    /// Its number.
     pub gid: u32,
 }
 
 impl User {
-    /// The first of that number.
+    /// The first user of that id.
     pub fn find(files: &Files, uid: u32) -> Option<User> {
         let passwd = files.text("/etc/passwd")?;
         let mut user = passwd.lines().find_map(|line| user(line, uid))?;

@@ -1,9 +1,9 @@
-//! `/proc/PID/fd`: which processes hold a socket (fs/proc/fd.c).
+//! `/proc/PID/fd`: which processes have a socket open (fs/proc/fd.c).
 //!
-//! Looking at a descriptor costs microseconds and a host may have millions, so the search goes in
-//! two rounds. The first looks at the low descriptors of every process, where listeners nearly
-//! always are, and takes milliseconds. The second reads the rest, likely holders first, on all
-//! cores, until everything is read or the time allowed is spent.
+//! Reading a descriptor takes microseconds and a host may have millions, so the search has two
+//! rounds. The first reads the low descriptors of every process, where listeners nearly always are,
+//! and takes milliseconds. The second reads the rest, likely owners first, on all cores, until
+//! everything is read or the time limit is reached.
 
 mod scan;
 
@@ -18,12 +18,12 @@ use super::{Kernel, process};
 use crate::model::{Owner, Owners};
 use scan::{Holder, Scan, Unread, descriptors};
 
-/// The sockets whose holders are wanted.
+/// The sockets whose owners are wanted.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
-    /// Their inodes.
+    /// Inodes of the sockets.
     pub inodes: HashSet<u32>,
-    /// Cgroups whose processes are likely to hold them; only the order of the search follows them.
+    /// Cgroups whose processes are likely owners; they only affect the order of the search.
     pub cgroups: HashSet<String>,
 }
 
@@ -32,12 +32,12 @@ pub struct Wanted {
 pub enum OwnerSearch {
     /// Every descriptor of every process.
     All,
-    /// As far as this time goes; the low descriptors of every process are read even past it.
+    /// Until this time has passed; the low descriptors of every process are always read.
     Within(Duration),
 }
 
 impl Kernel {
-    /// Finds the processes that hold the wanted sockets.
+    /// Finds the processes that have the wanted sockets open.
     pub fn owners(&self, wanted: &Wanted, search: OwnerSearch) -> Owners {
         let started = Instant::now();
         let scan = Scan::new(self.proc_root(), &wanted.inodes);
@@ -65,8 +65,8 @@ impl Kernel {
         }
     }
 
-    /// Holders already found first, then members of the sockets' cgroups, then processes with few
-    /// descriptors, so that the time allowed covers as many processes as it can.
+    /// First owners found so far and members of the sockets' cgroups, and within each group the
+    /// processes with few descriptors, so that the time covers as many processes as possible.
     fn likely_first(&self, pids: &mut [u32], wanted: &Wanted, found: &[Holder]) {
         let holders: HashSet<u32> = found.iter().map(|holder| holder.pid).collect();
         let is_member = |pid| {
@@ -92,18 +92,15 @@ impl Kernel {
                 process::name(self.proc_root(), pid).unwrap_or_default()
             });
             let name = name.clone();
-            owners
-                .by_inode
-                .entry(inode)
-                .or_default()
-                .push(Owner { pid, name, fd });
+            let found = owners.by_inode.entry(inode).or_default();
+            found.push(Owner { pid, name, fd });
         }
         owners
     }
 }
 
-/// Whether this process has what it takes to look at everybody's descriptors. Either capability
-/// alone shows none.
+/// Whether this process may read the descriptors of all users, which takes CAP_SYS_PTRACE together
+/// with CAP_DAC_READ_SEARCH.
 pub fn may_read_all() -> bool {
     let needed = CapabilitySet::SYS_PTRACE | CapabilitySet::DAC_READ_SEARCH;
     capabilities(None).is_ok_and(|own| own.effective.contains(needed))

@@ -16,16 +16,14 @@ use rustix::{
     io::Errno,
 };
 
-/// Descriptors below this are looked at in the first round.
+/// Descriptors below this are read in the first round.
 const LOW: u32 = 64;
-/// getdents fills the whole buffer, and makes an entry for each descriptor: a small one suffices
-/// for the first round.
+/// getdents64(2) fills the whole buffer, at a cost for each entry: the first round needs few.
 const LOW_BUFFER: usize = 2048;
 const FULL_BUFFER: usize = 32 * 1024;
-/// How many descriptors are looked at between two looks at the clock.
+/// How many descriptors are read before the clock is checked again.
 const CLOCK: u32 = 64;
 
-/// A descriptor that is one of the wanted sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Holder {
     pub inode: u32,
@@ -36,11 +34,8 @@ pub struct Holder {
 /// Why a process's descriptors were not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unread {
-    /// It ended.
     Gone,
-    /// We may not.
     Refused,
-    /// The time allowed is spent.
     Late,
 }
 
@@ -53,7 +48,6 @@ impl From<Errno> for Unread {
     }
 }
 
-/// What is looked for, and where.
 pub struct Scan<'a> {
     root: &'a Path,
     inodes: &'a HashSet<u32>,
@@ -69,21 +63,21 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// First round: the low descriptors of one process. `true` when it has no others.
+    /// First round: the low descriptors of one process. `true` when it has no higher ones.
     pub fn low(&self, pid: u32, holders: &mut Vec<Holder>) -> Result<bool, Unread> {
         let mut whole = true;
         let read = self.each(pid, LOW_BUFFER, |folder, name, fd| {
             whole = fd < LOW;
             if whole {
                 holders.extend(
-                    self.look(folder, name)?
+                    self.wanted(folder, name)?
                         .map(|inode| Holder { inode, pid, fd }),
                 );
             }
             Ok(whole)
         });
         match read {
-            // Kernel threads have no descriptors, and nobody's leave to list them.
+            // Kernel threads have no descriptors, and only root may list that.
             Err(Unread::Refused) if has_none(self.root, pid) => Err(Unread::Gone),
             read => read.map(|()| whole),
         }
@@ -106,11 +100,10 @@ impl<'a> Scan<'a> {
             let others: Vec<_> = (1..cores.min(pids.len()))
                 .map(|_| scope.spawn(work))
                 .collect();
-            let mut results = vec![work()];
-            for other in others {
-                results.push(other.join().expect("the search does not panic"));
-            }
-            results.into_iter().fold(true, |in_time, (found, done)| {
+            let own = work();
+            let others = others.into_iter();
+            let results = others.map(|other| other.join().expect("the search does not panic"));
+            results.chain([own]).fold(true, |in_time, (found, done)| {
                 holders.extend(found);
                 in_time && done
             })
@@ -127,7 +120,7 @@ impl<'a> Scan<'a> {
         self.each(pid, FULL_BUFFER, |folder, name, fd| {
             if fd >= LOW {
                 holders.extend(
-                    self.look(folder, name)?
+                    self.wanted(folder, name)?
                         .map(|inode| Holder { inode, pid, fd }),
                 );
             }
@@ -138,7 +131,6 @@ impl<'a> Scan<'a> {
         })
     }
 
-    /// Calls `go_on` with each descriptor, in ascending order, until it says no.
     fn each(
         &self,
         pid: u32,
@@ -164,9 +156,9 @@ impl<'a> Scan<'a> {
     }
 
     /// The inode of a descriptor that is one of the wanted sockets. A descriptor closed meanwhile
-    /// is none; one that we may not look at speaks for its whole process, as /proc may list what it
-    /// does not let us follow.
-    fn look(&self, folder: &OwnedFd, name: &CStr) -> Result<Option<u32>, Unread> {
+    /// is skipped; one that may not be read means that the whole process may not, as /proc lists
+    /// links that it does not let us follow.
+    fn wanted(&self, folder: &OwnedFd, name: &CStr) -> Result<Option<u32>, Unread> {
         let wanted = StatxFlags::INO | StatxFlags::TYPE;
         let stat = match rustix::fs::statx(folder, name, AtFlags::STATX_DONT_SYNC, wanted) {
             Ok(stat) => stat,
@@ -182,20 +174,19 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// How many descriptors a process has, as far as the folder's size tells (6.2 and later, any user).
+/// The folder's size is the number of descriptors since Linux 6.2, for any user; before it is 0.
 pub fn descriptors(root: &Path, pid: u32) -> u64 {
     let folder = root.join(pid.to_string()).join("fd");
     fs::metadata(folder).map_or(0, |folder| folder.len())
 }
 
-/// The process has no descriptor at all, on kernels that tell.
 fn has_none(root: &Path, pid: u32) -> bool {
-    let kernel_tells = descriptors(root, std::process::id()) > 0;
-    kernel_tells && descriptors(root, pid) == 0
+    let has_sizes = descriptors(root, std::process::id()) > 0;
+    has_sizes && descriptors(root, pid) == 0
 }
 
-/// The device of the file system that all sockets live in, so that a socket *file* on a disk, held
-/// by O_PATH, is not taken for one with the same inode.
+/// The device of the kernel's file system of sockets, so that a socket *file* on a disk, opened with
+/// O_PATH, is not taken for a socket with the same inode.
 fn socket_device() -> Option<(u32, u32)> {
     let pair: io::Result<_> = std::os::unix::net::UnixStream::pair();
     let stat = rustix::fs::statx(pair.ok()?.0, c"", AtFlags::EMPTY_PATH, StatxFlags::INO).ok()?;

@@ -1,7 +1,7 @@
-//! The IP header: who sent what to whom, and where TCP begins (RFC 791, RFC 8200).
+//! The IP header: addresses, and where TCP begins (RFC 791, RFC 8200).
 //!
-//! Lengths are taken from the header, since Ethernet pads what is short and a capture may cut what
-//! is long; a length of 0 was left to the device to fill in (segmentation offload).
+//! Lengths are taken from the header, since Ethernet pads short packets and a capture may truncate
+//! long ones; a length of 0 is filled in later by the interface (segmentation offload).
 
 use std::net::IpAddr;
 
@@ -11,12 +11,11 @@ use pnet::packet::{
     ipv6::{ExtensionPacket, FragmentPacket, Ipv6Packet},
 };
 
-/// What an IP packet carries.
 pub(super) enum Carried<'a> {
     Tcp(Transport<'a>),
-    /// A part of a TCP segment, and not its first.
+    /// A fragment of a TCP segment other than the first.
     LaterFragment,
-    /// No TCP, or no telling what.
+    /// Not TCP, or unknown.
     Other,
     /// TCP, but lengths contradict each other.
     Contradictory,
@@ -26,15 +25,14 @@ pub(super) enum Carried<'a> {
 pub(super) struct Transport<'a> {
     pub source: IpAddr,
     pub destination: IpAddr,
-    /// As much of it as was captured.
+    /// The captured part.
     pub bytes: &'a [u8],
-    /// How long it was.
+    /// Original length.
     pub wire_bytes: usize,
-    /// More of it follows in other packets.
+    /// More fragments follow in other packets.
     pub is_fragment: bool,
 }
 
-/// Reads the headers of an IP packet that was `wire_bytes` long.
 pub(super) fn decode(bytes: &[u8], wire_bytes: usize) -> Carried<'_> {
     match bytes.first().map(|first| first >> 4) {
         Some(4) => decode_v4(bytes, wire_bytes),
@@ -70,7 +68,6 @@ fn decode_v4(bytes: &[u8], wire_bytes: usize) -> Carried<'_> {
     })
 }
 
-/// How many extension headers are walked past.
 const MOST_EXTENSIONS: usize = 8;
 
 fn decode_v6(bytes: &[u8], wire_bytes: usize) -> Carried<'_> {
@@ -98,38 +95,29 @@ fn decode_v6(bytes: &[u8], wire_bytes: usize) -> Carried<'_> {
                 }),
             };
         }
-        match extension(next, rest) {
-            Some(found) if found.part == Part::Later => return later_fragment(found.next),
-            Some(found) => {
-                next = found.next;
-                at += found.bytes;
-                is_fragment |= found.part == Part::First;
-            }
-            None => return Carried::Other,
+        let Some(found) = extension(next, rest) else {
+            return Carried::Other;
+        };
+        next = found.next;
+        // A later fragment names only the header that the fragmented part begins with.
+        match found.part {
+            Part::Later if next == IpNextHeaderProtocols::Tcp => return Carried::LaterFragment,
+            Part::Later => return Carried::Other,
+            part => is_fragment |= part == Part::First,
         }
+        at += found.bytes;
     }
     Carried::Other
 }
 
-/// A later fragment tells only what the whole packet's fragmented part begins with.
-fn later_fragment(next: IpNextHeaderProtocol) -> Carried<'static> {
-    if next == IpNextHeaderProtocols::Tcp {
-        Carried::LaterFragment
-    } else {
-        Carried::Other
-    }
-}
-
-/// An extension header of IPv6.
 struct Extension {
-    /// What follows it.
     next: IpNextHeaderProtocol,
-    /// Its own length.
+    /// Length of this header.
     bytes: usize,
     part: Part,
 }
 
-/// Which part of the original packet follows.
+/// The part of the original packet that follows.
 #[derive(PartialEq, Eq)]
 enum Part {
     All,
@@ -137,7 +125,7 @@ enum Part {
     Later,
 }
 
-/// `None` for what is no extension header, or is cut off.
+/// `None` when it is not an extension header, or was not captured.
 fn extension(kind: IpNextHeaderProtocol, bytes: &[u8]) -> Option<Extension> {
     if kind == IpNextHeaderProtocols::Ipv6Frag {
         return fragment(bytes);
@@ -158,8 +146,8 @@ fn extension(kind: IpNextHeaderProtocol, bytes: &[u8]) -> Option<Extension> {
     })
 }
 
-/// Its first 13 bits are the offset in units of 8 bytes, its last tells that more follows. With
-/// neither it is an atomic fragment (RFC 6946), which is whole.
+/// The first 13 bits are the offset in units of 8 bytes, the last bit is set when more follows. With
+/// neither it is an atomic fragment (RFC 6946): a whole packet.
 fn fragment(bytes: &[u8]) -> Option<Extension> {
     let header = FragmentPacket::new(bytes)?;
     let place = header.get_fragment_offset_with_flags();
@@ -174,7 +162,7 @@ fn fragment(bytes: &[u8]) -> Option<Extension> {
     })
 }
 
-/// As much of a range as was captured.
+/// The captured part of a range.
 fn between(bytes: &[u8], from: usize, to: usize) -> &[u8] {
     bytes.get(from..to.min(bytes.len())).unwrap_or_default()
 }

@@ -1,12 +1,11 @@
-//! What stands before the IP header: Ethernet, its tags, and the headers that captures put in the
-//! place of it (www.tcpdump.org/linktypes.html).
+//! The headers before the IP header: Ethernet, its tags, and the headers that captures put in its
+//! place (www.tcpdump.org/linktypes.html).
 
 use pnet::packet::{ethernet::EthernetPacket, sll::SLLPacket, sll2::SLL2Packet, vlan::VlanPacket};
 
 use super::{LinkType, Packet};
 use crate::model::Direction;
 
-/// What is not here cannot be decoded.
 pub(super) const LINKS: [LinkType; 8] = [
     LinkType::BsdNull,
     LinkType::Ethernet,
@@ -17,35 +16,26 @@ pub(super) const LINKS: [LinkType; 8] = [
     LinkType::Ipv6,
     LinkType::CookedV2,
 ];
-/// DLT_RAW of most systems and of OpenBSD, in files of old programs.
+/// DLT_RAW of most systems and of OpenBSD, in files written by old programs.
 const OLD_RAW: [u32; 2] = [12, 14];
 
 impl LinkType {
-    /// The one of that number, unless it is none that can be decoded.
+    /// `None` when packets of that type cannot be decoded.
     pub fn from_number(number: u32) -> Option<LinkType> {
-        let mut links = LINKS.into_iter();
         match OLD_RAW.contains(&number) {
             true => Some(LinkType::Raw),
-            false => links.find(|link| u32::from(link.number()) == number),
+            false => LINKS
+                .into_iter()
+                .find(|link| u32::from(link.number()) == number),
         }
     }
 
-    /// Its number in a capture file (`LINKTYPE_`…).
+    /// `LINKTYPE_`… of capture files.
     pub const fn number(self) -> u16 {
-        match self {
-            LinkType::BsdNull => 0,
-            LinkType::Ethernet => 1,
-            LinkType::Raw => 101,
-            LinkType::BsdLoop => 108,
-            LinkType::CookedV1 => 113,
-            LinkType::Ipv4 => 228,
-            LinkType::Ipv6 => 229,
-            LinkType::CookedV2 => 276,
-        }
+        self as u16
     }
 }
 
-/// An IP packet, and what stood before it.
 pub(super) struct Network<'a> {
     /// From the IP header on.
     pub bytes: &'a [u8],
@@ -54,7 +44,7 @@ pub(super) struct Network<'a> {
     pub direction: Option<Direction>,
 }
 
-/// The IP packet in a captured one; `None` when there is none.
+/// `None` when the packet contains no IP packet.
 pub(super) fn network<'a>(packet: &Packet<'a>) -> Option<Network<'a>> {
     let bytes = packet.bytes;
     match packet.link {
@@ -63,18 +53,16 @@ pub(super) fn network<'a>(packet: &Packet<'a>) -> Option<Network<'a>> {
             inside(frame.get_ethertype().0, &bytes[14..], None)
         }
         LinkType::Raw | LinkType::Ipv4 | LinkType::Ipv6 => {
-            // A tag that the sender wrote itself is still there when the kernel hands it over.
+            // The kernel does not remove a tag that the sender wrote itself.
             let protocol = packet.cooked.map_or(IPV4, |cooked| cooked.protocol);
             inside(protocol, bytes, None)
         }
         LinkType::CookedV1 => {
-            // The view is content with less than a whole header, and then reads beyond its end.
+            // SLLPacket accepts less than a whole header, but reads beyond its end.
             let (header, bytes) = bytes.split_at_checked(16)?;
             let header = SLLPacket::new(header)?;
-            let direction = direction(
-                header.get_link_layer_address_type(),
-                header.get_packet_type(),
-            );
+            let hardware = header.get_link_layer_address_type();
+            let direction = direction(hardware, header.get_packet_type());
             inside(header.get_protocol().0, bytes, direction)
         }
         LinkType::CookedV2 => {
@@ -91,7 +79,7 @@ pub(super) fn network<'a>(packet: &Packet<'a>) -> Option<Network<'a>> {
     }
 }
 
-/// The index of the device, which only the newer of the cooked headers tells.
+/// The index of the interface, which only the newer cooked header contains.
 pub(in crate::source) fn device_index(packet: &Packet<'_>) -> Option<u32> {
     match packet.link {
         LinkType::CookedV2 => Some(SLL2Packet::new(packet.bytes)?.get_interface_index()),
@@ -111,8 +99,8 @@ pub(in crate::source) fn direction(hardware: u16, packet_type: u16) -> Option<Di
     }
 }
 
-/// Whether these are `AF_INET` or one of the systems' `AF_INET6`, in the byte order of the host
-/// that captured, which LINKTYPE_NULL does not tell.
+/// Whether this is `AF_INET` or `AF_INET6` of any system, in the unknown byte order of the host that
+/// captured.
 fn is_internet(family: [u8; 4]) -> bool {
     match family {
         [number, 0, 0, 0] | [0, 0, 0, number] => matches!(number, 2 | 10 | 24 | 28 | 30),
@@ -122,7 +110,7 @@ fn is_internet(family: [u8; 4]) -> bool {
 
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
-/// 802.1Q, 802.1ad, and what was used before that.
+/// 802.1Q, 802.1ad, and the predecessor of 802.1ad.
 const VLAN: u16 = 0x8100;
 const PROVIDER_VLAN: u16 = 0x88a8;
 const OLD_PROVIDER_VLAN: u16 = 0x9100;
@@ -130,10 +118,9 @@ const PPPOE_SESSION: u16 = 0x8864;
 const MPLS: u16 = 0x8847;
 const MPLS_MULTICAST: u16 = 0x8848;
 
-/// How many tags and labels are walked past.
 const MOST_TAGS: usize = 8;
 
-/// Walks past tags, of which `protocol` names the first, to the IP header.
+/// Skips tags, of which `protocol` names the first, up to the IP header.
 fn inside(
     mut protocol: u16,
     mut bytes: &[u8],
@@ -164,7 +151,7 @@ fn inside(
     None
 }
 
-/// Behind the header of a PPPoE session and the number of the PPP protocol (RFC 2516, RFC 1661).
+/// Skips the header of a PPPoE session and the PPP protocol number (RFC 2516, RFC 1661).
 fn in_session(bytes: &[u8]) -> Option<(u16, &[u8])> {
     let (header, bytes) = bytes.split_first_chunk::<8>()?;
     match [header[6], header[7]] {
@@ -174,8 +161,8 @@ fn in_session(bytes: &[u8]) -> Option<(u16, &[u8])> {
     }
 }
 
-/// Behind one entry of an MPLS label stack (RFC 3032). What follows the last is not told; if it is
-/// no IP, its version will show.
+/// Skips one entry of an MPLS label stack (RFC 3032). The protocol behind the last entry is unknown;
+/// the IP version shows whether it is IP.
 fn behind_label(protocol: u16, bytes: &[u8]) -> Option<(u16, &[u8])> {
     let (entry, bytes) = bytes.split_first_chunk::<4>()?;
     let is_last = entry[2] & 1 == 1;

@@ -18,74 +18,74 @@ pub struct Packet<'a> {
     pub number: u64,
     /// Nanoseconds since 1970.
     pub time_ns: u64,
-    /// The device: its index in a live capture, its place in the list of interfaces in a file.
+    /// Index of the interface in a live capture, its place in the list of interfaces in a file.
     pub interface: u32,
-    /// What that device is called, where it has a name.
+    /// Name of the interface, where it has one.
     pub interface_name: Option<&'a str>,
-    /// Which way it went, where that is known without its bytes.
+    /// Where it is known without the bytes.
     pub direction: Option<Direction>,
-    /// The VLAN that the kernel took off the packet.
+    /// The VLAN tag that the kernel removed.
     pub vlan: Option<u16>,
-    /// What the bytes begin with.
+    /// The header that `bytes` begin with.
     pub link: LinkType,
-    /// What was captured.
+    /// The captured part.
     pub bytes: &'a [u8],
-    /// How long the packet was, from where `bytes` begin.
+    /// Original length of the packet, from where `bytes` begin.
     pub wire_bytes: u32,
-    /// What the kernel told of the header that it took off, in a live capture.
+    /// The link layer in a live capture, where the kernel removes its header.
     pub cooked: Option<Cooked>,
 }
 
-/// What a cooked packet socket tells of the link layer (`struct sockaddr_ll`, man 7 packet).
+/// The link layer as a cooked packet socket reports it (`struct sockaddr_ll`, man 7 packet).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cooked {
     /// Ethernet protocol, in host order.
     pub protocol: u16,
-    /// `ARPHRD_`… of the device.
+    /// `ARPHRD_`… of the interface.
     pub hardware: u16,
     /// The sender's address.
     pub address: [u8; 8],
-    /// How many bytes of it count.
+    /// Length of the address.
     pub address_bytes: u8,
 }
 
-/// What a packet's bytes begin with (`LINKTYPE_`…, www.tcpdump.org/linktypes.html).
+/// The header that a packet's bytes begin with, by its number in capture files (`LINKTYPE_`…,
+/// www.tcpdump.org/linktypes.html).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LinkType {
-    /// The family of addresses in the byte order of the host that captured, 0.
-    BsdNull,
-    /// Ethernet, 1.
-    Ethernet,
-    /// An IP header, 101; in a live capture also tags before it, of which `Cooked` names the first.
-    Raw,
-    /// The family of addresses in network byte order, 108.
-    BsdLoop,
-    /// What a cooked packet socket of Linux tells, 113.
-    CookedV1,
-    /// An IPv4 header, 228.
-    Ipv4,
-    /// An IPv6 header, 229.
-    Ipv6,
-    /// What a cooked packet socket of Linux tells, with the device's index, 276.
-    CookedV2,
+    /// The address family, in the byte order of the capturing host.
+    BsdNull = 0,
+    /// Ethernet.
+    Ethernet = 1,
+    /// An IP header; in a live capture also tags before it, of which `Cooked` names the first.
+    Raw = 101,
+    /// The address family in network byte order.
+    BsdLoop = 108,
+    /// The header of libpcap for cooked packet sockets of Linux.
+    CookedV1 = 113,
+    /// An IPv4 header.
+    Ipv4 = 228,
+    /// An IPv6 header.
+    Ipv6 = 229,
+    /// As `CookedV1`, with the index of the interface.
+    CookedV2 = 276,
 }
 
-/// What a packet is to somebody who looks for handshakes.
+/// The TCP segment in a packet, or why there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decoded {
     /// A TCP segment.
     Segment(Segment),
-    /// A part of a fragmented TCP segment without, or not with all of, its header.
+    /// A fragment of a TCP segment without its whole header.
     Fragment,
-    /// No TCP.
+    /// Not TCP.
     Other,
-    /// TCP by its IP header, but lengths contradict each other or the capture cut the header off.
+    /// TCP by its IP header, but lengths contradict each other or the TCP header was not captured.
     Undecodable,
 }
 
 impl Packet<'_> {
-    /// Looks for a TCP segment in it. Checksums are not looked at: devices fill them in after the
-    /// capture.
+    /// Finds the TCP segment. Checksums are ignored: interfaces fill them in after the capture.
     pub fn decode(&self) -> Decoded {
         let Some(network) = link::network(self) else {
             return Decoded::Other;

@@ -1,11 +1,13 @@
 //! The TCP header and its options (RFC 9293, section 3.1).
 
+use std::net::IpAddr;
+
 use pnet::packet::tcp::TcpPacket;
 
 use super::{Decoded, Packet, ip::Transport, link::Network};
 use crate::model::{Address, Flags, Segment, TcpOptions, Timestamps};
 
-/// Reads the header; a fragment without all of it is no segment.
+/// A fragment without the whole header is no segment.
 pub(super) fn decode(
     packet: &Packet<'_>,
     network: &Network<'_>,
@@ -35,67 +37,54 @@ pub(super) fn decode(
         interface: packet.interface,
         direction: packet.direction.or(network.direction),
         vlan: packet.vlan.or(network.vlan),
-        source: Address {
-            address: transport.source,
-            port: header.get_source(),
-        },
-        destination: Address {
-            address: transport.destination,
-            port: header.get_destination(),
-        },
+        source: address(transport.source, header.get_source()),
+        destination: address(transport.destination, header.get_destination()),
         sequence: header.get_sequence(),
         acknowledgement: header.get_acknowledgement(),
         flags: Flags(header.get_flags()),
         window: header.get_window(),
-        // At most the 32 bits that a capture counts a packet's bytes with.
+        // No more than the length of the packet, which captures store in 32 bits.
         payload_bytes: payload_bytes as u32,
         options: options(header.get_options_raw(), is_cut),
     })
 }
 
-/// Reads options up to the end of their list, or to the first that is malformed. The library's
-/// iterator does not tell the two apart.
+fn address(address: IpAddr, port: u16) -> Address {
+    Address { address, port }
+}
+
+/// Reads options up to the end of their list, or to the first malformed one; the iterator of pnet
+/// does not distinguish the two.
 fn options(mut rest: &[u8], is_cut: bool) -> TcpOptions {
     let mut options = TcpOptions::default();
     while let [kind, after @ ..] = rest {
-        match kind {
+        rest = match kind {
             0 => return options,
-            1 => rest = after,
-            _ => {
-                let Some((body, after)) = body(after) else {
-                    return TcpOptions {
-                        cut: true,
-                        ..options
-                    };
-                };
-                if take(&mut options, *kind, body).is_none() {
-                    return TcpOptions {
-                        cut: true,
-                        ..options
-                    };
+            1 => after,
+            _ => match body(after) {
+                Some((body, after)) if add(&mut options, *kind, body).is_some() => after,
+                _ => {
+                    options.cut = true;
+                    return options;
                 }
-                rest = after;
-            }
-        }
+            },
+        };
     }
-    TcpOptions {
-        cut: is_cut,
-        ..options
-    }
+    options.cut = is_cut;
+    options
 }
 
-/// What stands behind an option's kind and length, and what behind the option. The length counts
-/// all three.
+/// The value of an option, and the bytes behind it. The length counts kind, length and value.
 fn body(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, bytes) = bytes.split_first()?;
     bytes.split_at_checked(usize::from(*length).checked_sub(2)?)
 }
 
-/// Experiments share their kinds; this begins those of TCP Fast Open (RFC 6994, RFC 7413).
+/// Identifies TCP Fast Open among the experiments that share a kind (RFC 6994, RFC 7413).
 const FAST_OPEN_EXPERIMENT: [u8; 2] = [0xf9, 0x89];
 
-/// Takes what an option tells; `None` when it is not as long as its kind wants.
-fn take(options: &mut TcpOptions, kind: u8, body: &[u8]) -> Option<()> {
+/// `None` when the length is wrong for the kind.
+fn add(options: &mut TcpOptions, kind: u8, body: &[u8]) -> Option<()> {
     match (kind, body) {
         (2, body) => options.mss = Some(u16::from_be_bytes(body.try_into().ok()?)),
         (3, [shift]) => options.window_scale = Some(*shift),

@@ -58,18 +58,18 @@ impl Checks {
 
     /// Whether ports must be in memory before.
     pub fn need_ports(&self) -> bool {
-        let mut checks = self.decision.backwards();
+        let mut checks = self.decision.branches.iter();
         checks.any(|branch| matches!(branch.test, Check::Port(..)))
     }
 
     /// Whether addresses must be in memory before.
     pub fn need_addresses(&self) -> bool {
-        let mut checks = self.decision.backwards();
+        let mut checks = self.decision.branches.iter();
         checks.any(|branch| matches!(branch.test, Check::Bits(..)))
     }
 
     pub fn write(&self, asm: &mut Assembler, ends: Ends) {
-        let labels: Vec<Label> = self.decision.backwards().map(|_| asm.label()).collect();
+        let labels: Vec<Label> = self.decision.branches.iter().map(|_| asm.label()).collect();
         let label = |target| match target {
             Target::Test(index) => labels[index],
             Target::Accept => ends.accept,
