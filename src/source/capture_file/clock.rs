@@ -1,65 +1,39 @@
-//! What the time stamps of a capture file count.
+//! Resolution and offset of the time stamps of a capture file.
 
-/// Units of a second, and from when.
+const SECOND: u128 = 1_000_000_000;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Clock {
-    unit: Unit,
-    /// Seconds since 1970 at which the count began.
+    /// Nanoseconds of a tick, as a fraction.
+    tick: (u128, u128),
+    /// Seconds from 1970 to tick 0.
     begun_seconds: i64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    /// So many nanoseconds.
-    Nanoseconds(u64),
-    /// So many to a nanosecond.
-    PerNanosecond(u64),
-    /// Two to the power of so many to a second.
-    BinaryPerSecond(u8),
-}
-
 impl Clock {
-    pub const MICROSECONDS: Clock = Clock {
-        unit: Unit::Nanoseconds(1000),
-        begun_seconds: 0,
-    };
-    pub const NANOSECONDS: Clock = Clock {
-        unit: Unit::Nanoseconds(1),
-        begun_seconds: 0,
-    };
+    pub const MICROSECONDS: Clock = Clock::new(6, 0);
+    pub const NANOSECONDS: Clock = Clock::new(9, 0);
 
-    /// By the options `if_tsresol` and `if_tsoffset` of pcapng. A resolution beyond all reason
-    /// makes every time the beginning.
-    pub fn new(resolution: u8, begun_seconds: i64) -> Clock {
-        let power = resolution & 0x7f;
-        let unit = match power {
-            _ if resolution & 0x80 != 0 => Unit::BinaryPerSecond(power),
-            0..=9 => Unit::Nanoseconds(10_u64.pow(9 - u32::from(power))),
-            10..=28 => Unit::PerNanosecond(10_u64.pow(u32::from(power) - 9)),
-            _ => Unit::PerNanosecond(u64::MAX),
+    /// By the options `if_tsresol` and `if_tsoffset` of pcapng: a tick is a second divided by a
+    /// power of 10, or of 2 where the highest bit is set.
+    pub const fn new(resolution: u8, begun_seconds: i64) -> Clock {
+        let power = resolution as u32 & 0x7f;
+        let tick = match power {
+            _ if resolution & 0x80 != 0 => (SECOND, 1 << power),
+            0..=9 => (10_u128.pow(9 - power), 1),
+            _ => (1, 10_u128.saturating_pow(power - 9)),
         };
         Clock {
-            unit,
+            tick,
             begun_seconds,
         }
     }
 
-    /// Nanoseconds since 1970, as near as can be told.
+    /// Nanoseconds since 1970, rounded down.
     pub fn time_ns(self, ticks: u64) -> u64 {
-        let since_begin = match self.unit {
-            Unit::Nanoseconds(each) => ticks.saturating_mul(each),
-            Unit::PerNanosecond(each) => ticks / each,
-            Unit::BinaryPerSecond(power) => {
-                let ns = (u128::from(ticks) * 1_000_000_000) >> power;
-                u64::try_from(ns).unwrap_or(u64::MAX)
-            }
-        };
-        if self.begun_seconds == 0 {
-            return since_begin;
-        }
-        let begun_ns = i128::from(self.begun_seconds) * 1_000_000_000;
-        let time_ns = (begun_ns + i128::from(since_begin)).clamp(0, u64::MAX.into());
-        time_ns as u64
+        let since_begin = u128::from(ticks) * self.tick.0 / self.tick.1;
+        let begun_ns = i128::from(self.begun_seconds) * SECOND as i128;
+        (begun_ns + since_begin as i128).clamp(0, u64::MAX.into()) as u64
     }
 }
 

@@ -1,5 +1,4 @@
-//! Capture files, as tcpdump, dumpcap and others write them: pcap and pcapng, also compressed by
-//! gzip, read as a stream.
+//! Capture files: pcap and pcapng, also compressed with gzip, read as a stream.
 
 mod clock;
 mod interfaces;
@@ -27,7 +26,7 @@ pub use writer::CaptureWriter;
 use super::{LinkType, Packet, packet};
 use crate::{Error, Result, model::Direction};
 
-/// A block or packet that claims more is corrupt.
+/// A longer block or packet is corrupt.
 const LARGEST_BLOCK_BYTES: u32 = 16 * 1024 * 1024;
 
 /// A capture file that is being read.
@@ -36,7 +35,7 @@ pub struct CaptureFile {
     window: Window,
     format: Format,
     interfaces: Interfaces,
-    /// How much of what is at hand the packet before took.
+    /// Length of the last block, which is still in the window.
     taken_bytes: usize,
     packets: u64,
     skipped: u64,
@@ -49,23 +48,21 @@ enum Format {
     Pcapng(Section),
 }
 
-/// What comes next in a file.
 enum Step {
     Packet(Found),
-    /// Something else, that many bytes long.
+    /// Another block.
     Other {
         block_bytes: usize,
-        /// Wireshark gives it a number, as if it were a packet.
+        /// Wireshark numbers it like a packet.
         is_numbered: bool,
     },
-    /// Nothing.
     End,
-    /// A part of something.
+    /// The file ends within a block.
     Cut,
 }
 
 impl Step {
-    /// What there is when even a header is not there.
+    /// Where not even a header is left.
     fn end(window: &Window) -> Step {
         match window.bytes() {
             [] if !window.is_cut() => Step::End,
@@ -74,11 +71,10 @@ impl Step {
     }
 }
 
-/// A packet, by its place within what is at hand.
+/// A packet in the window.
 struct Found {
-    /// Where what follows it begins.
     block_bytes: usize,
-    /// Where it begins itself.
+    /// Offset of the packet in its block.
     at: usize,
     bytes: usize,
     wire_bytes: u32,
@@ -95,37 +91,32 @@ impl CaptureFile {
         CaptureFile::from_reader(path, file)
     }
 
-    /// Reads from anything else; errors will call it `name`.
+    /// Reads from any other source; errors will call it `name`.
     pub fn from_reader(
         name: impl Into<PathBuf>,
         reader: impl Read + Send + 'static,
     ) -> Result<CaptureFile> {
-        let name = name.into();
-        match Window::new(reader) {
-            Ok(window) => CaptureFile::begin(name, window),
-            Err(cause) => Err(Error::file(name)(cause)),
-        }
-    }
-
-    fn begin(path: PathBuf, mut window: Window) -> Result<CaptureFile> {
+        let path = name.into();
         let mut interfaces = Interfaces::default();
-        match recognise(&mut window, &mut interfaces) {
-            Ok(format) => Ok(CaptureFile {
-                path,
-                window,
-                format,
-                interfaces,
-                taken_bytes: 0,
-                packets: 0,
-                skipped: 0,
-                is_truncated: false,
-                has_ended: false,
-            }),
-            Err(cause) => Err(Error::file(path)(cause)),
-        }
+        let begun = Window::new(reader).and_then(|mut window| {
+            let format = recognise(&mut window, &mut interfaces)?;
+            Ok((window, format))
+        });
+        let (window, format) = begun.map_err(Error::file(&path))?;
+        Ok(CaptureFile {
+            path,
+            window,
+            format,
+            interfaces,
+            taken_bytes: 0,
+            packets: 0,
+            skipped: 0,
+            is_truncated: false,
+            has_ended: false,
+        })
     }
 
-    /// The next packet of which the link type is known; `None` at the end. An error is the end, too.
+    /// The next packet with a known link type; `None` at the end and after an error.
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>> {
         let Some((found, link)) = self.find()? else {
             return Ok(None);
@@ -144,29 +135,29 @@ impl CaptureFile {
             cooked: None,
         };
         if let Some(index) = packet::device_index(&packet) {
-            packet.interface = self.interfaces.device(found.interface, index);
+            packet.interface = self.interfaces.by_index(found.interface, index);
         }
         let interface = self.interfaces.find(packet.interface);
         packet.interface_name = interface.and_then(|interface| interface.name.as_deref());
         Ok(Some(packet))
     }
 
-    /// The name of a packet's interface, where the file tells it.
+    /// The name of a packet's interface, where the file contains it.
     pub fn interface_name(&self, interface: u32) -> Option<&str> {
         self.interfaces.find(interface)?.name.as_deref()
     }
 
-    /// How many packets were read, with those that were skipped.
+    /// Number of packets read, including skipped ones.
     pub fn packets(&self) -> u64 {
         self.packets
     }
 
-    /// How many packets were skipped, because their link type is not known.
+    /// Number of packets skipped, because their link type is not known.
     pub fn skipped(&self) -> u64 {
         self.skipped
     }
 
-    /// Whether the file ended in the middle of something, as it does when the capture was killed.
+    /// Whether the file ended within a block, as when the capturing program was killed.
     pub fn is_truncated(&self) -> bool {
         self.is_truncated
     }
@@ -189,7 +180,7 @@ impl CaptureFile {
         Ok(None)
     }
 
-    /// Moves on to what comes next. After an error nothing does.
+    /// An error ends the file.
     fn step(&mut self) -> Result<Step> {
         self.window.consume(std::mem::take(&mut self.taken_bytes));
         let step = match &mut self.format {
@@ -212,7 +203,7 @@ impl CaptureFile {
         refuse_foreign(&self.interfaces).map_err(Error::file(&self.path))
     }
 
-    /// Says where in the file something is wrong. A file that cannot be read is wrong everywhere.
+    /// Adds the place in the file, except to errors of read(2).
     fn located(&self, cause: io::Error) -> io::Error {
         if cause.raw_os_error().is_some() {
             return cause;
@@ -231,7 +222,7 @@ fn recognise(window: &mut Window, interfaces: &mut Interfaces) -> io::Result<For
             refuse_foreign(interfaces)?;
             Ok(Format::Pcap(pcap))
         }
-        _ => Err(corrupt("is no pcap or pcapng file")),
+        _ => Err(corrupt("not a pcap or pcapng file")),
     }
 }
 
@@ -239,6 +230,13 @@ fn refuse_foreign(interfaces: &Interfaces) -> io::Result<()> {
     match interfaces.foreign_link() {
         Some(link) => Err(corrupt(format!("link type {link} is not supported"))),
         None => Ok(()),
+    }
+}
+
+fn number(bytes: [u8; 4], is_big_endian: bool) -> u32 {
+    match is_big_endian {
+        true => u32::from_be_bytes(bytes),
+        false => u32::from_le_bytes(bytes),
     }
 }
 

@@ -1,8 +1,8 @@
-//! The new format of capture files: blocks, in sections (draft-ietf-opsawg-pcapng).
+//! The pcapng format: blocks, in sections (draft-ietf-opsawg-pcapng).
 //!
-//! `pcap_parser` reads what describes sections and interfaces. Packets are read here: it knows no
-//! obsolete packet blocks, makes a list of every packet's options, and takes a length that lies for
-//! data still to come.
+//! `pcap_parser` reads the blocks of sections and interfaces. Packets are read here: it lacks obsolete
+//! packet blocks, allocates a list of every packet's options, and takes a wrong length for data still
+//! to come.
 
 use std::io;
 
@@ -17,6 +17,7 @@ use super::{
     clock::Clock,
     corrupt,
     interfaces::{Interface, Interfaces},
+    number,
     window::Window,
 };
 use crate::model::Direction;
@@ -29,31 +30,30 @@ const INTERFACE: u32 = 1;
 const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
-/// Entries of the systemd journal, and blocks of somebody's own.
+/// Entries of the systemd journal, and custom blocks.
 const NUMBERED: [u32; 3] = [9, 0xbad, 0x4000_0bad];
 
-/// Where data begin in the blocks of packets.
+/// Offsets of the data in packet blocks.
 const DATA: usize = 28;
 const SIMPLE_DATA: usize = 12;
-/// The length of a block, once more at its end.
+/// The length of a block is repeated at its end.
 const TRAILER: usize = 4;
 /// `epb_flags`
 const FLAGS: OptionCode = OptionCode(2);
 /// `if_tsoffset`
 const TIME_OFFSET: OptionCode = OptionCode(14);
 
-/// What blocks before this one told.
 #[derive(Debug, Default)]
 pub(super) struct Section {
     is_big_endian: bool,
-    /// The file's number for each of the section's interfaces.
+    /// Numbers in the file, of the interfaces of the section.
     interfaces: Vec<u32>,
-    /// When the last packet was captured.
+    /// Time of the last packet.
     time_ns: u64,
 }
 
 impl Section {
-    /// Finds the next packet, or reads what stands before it.
+    /// Reads the next block.
     pub fn step(&mut self, window: &mut Window, interfaces: &mut Interfaces) -> io::Result<Step> {
         let (&[kind, length_bytes, magic, ..], _) = window.ask(12)?.as_chunks() else {
             return Ok(Step::end(window));
@@ -105,18 +105,19 @@ impl Section {
             true => parse_interfacedescriptionblock_be,
             false => parse_interfacedescriptionblock_le,
         };
-        let (_, told) = parse(block).map_err(|_| corrupt("a malformed interface description"))?;
-        let clock = Clock::new(told.if_tsresol, self.time_offset(&told));
-        let interface = Interface::new(told.linktype.0 as u32, clock, told.snaplen);
-        let name = value(&told.options, OptionCode::IfName).unwrap_or_default();
+        let (_, described) =
+            parse(block).map_err(|_| corrupt("a malformed interface description"))?;
+        let clock = Clock::new(described.if_tsresol, self.time_offset(&described));
+        let interface = Interface::new(described.linktype.0 as u32, clock, described.snaplen);
+        let name = value(&described.options, OptionCode::IfName).unwrap_or_default();
         let number = interfaces.add(interface.named(name))?;
         self.interfaces.push(number);
         Ok(())
     }
 
-    /// Seconds. The parser takes them for little endian, always.
-    fn time_offset(&self, told: &InterfaceDescriptionBlock<'_>) -> i64 {
-        let bytes = value(&told.options, TIME_OFFSET).and_then(|value| value.try_into().ok());
+    /// In seconds. The parser always reads it as little endian.
+    fn time_offset(&self, described: &InterfaceDescriptionBlock<'_>) -> i64 {
+        let bytes = value(&described.options, TIME_OFFSET).and_then(|value| value.try_into().ok());
         match (bytes, self.is_big_endian) {
             (Some(bytes), true) => i64::from_be_bytes(bytes),
             (Some(bytes), false) => i64::from_le_bytes(bytes),
@@ -137,9 +138,9 @@ impl Section {
         let captured = self.number(captured);
         let rest = block[DATA..block.len() - TRAILER].split_at_checked(captured as usize);
         let Some((_, padded_options)) = rest else {
+            let block_bytes = block.len();
             return Err(corrupt(format!(
-                "{captured} bytes of a packet in a block of {}",
-                block.len()
+                "{captured} bytes of a packet in a block of {block_bytes}"
             )));
         };
         let padding = (captured as usize).next_multiple_of(4) - captured as usize;
@@ -156,7 +157,7 @@ impl Section {
         })
     }
 
-    /// A packet of the first interface, without a time: that of the packet before stands for it.
+    /// A packet of the first interface without a time, for which that of the packet before is used.
     fn simple_packet(&self, block: &[u8], interfaces: &Interfaces) -> io::Result<Found> {
         let (interface, described) = self.interface(0, interfaces)?;
         let (&[_, _, wire, _, ..], _) = block.as_chunks() else {
@@ -185,7 +186,7 @@ impl Section {
             .ok_or_else(|| corrupt(format!("interface {place}, which is not described")))
     }
 
-    /// `epb_flags`: the lowest two bits tell the direction, the next three how it was addressed.
+    /// `epb_flags`: the lowest two bits are the direction, the next three the kind of address.
     fn direction(&self, options: &[u8]) -> Option<Direction> {
         let bytes = self.option(options, FLAGS)?.try_into().ok()?;
         let flags = self.number(bytes);
@@ -197,7 +198,6 @@ impl Section {
         }
     }
 
-    /// The first option of that code.
     fn option<'a>(&self, mut options: &'a [u8], code: OptionCode) -> Option<&'a [u8]> {
         let parse = match self.is_big_endian {
             true => parse_option_be::<PcapError<&[u8]>>,
@@ -214,14 +214,10 @@ impl Section {
     }
 
     fn number(&self, bytes: [u8; 4]) -> u32 {
-        match self.is_big_endian {
-            true => u32::from_be_bytes(bytes),
-            false => u32::from_le_bytes(bytes),
-        }
+        number(bytes, self.is_big_endian)
     }
 }
 
-/// By the magic number in a section's header.
 fn is_big_endian(magic: [u8; 4]) -> io::Result<bool> {
     match magic {
         [0x1a, 0x2b, 0x3c, 0x4d] => Ok(true),
@@ -230,7 +226,6 @@ fn is_big_endian(magic: [u8; 4]) -> io::Result<bool> {
     }
 }
 
-/// What the first option of that code says.
 fn value<'a>(options: &'a [PcapNGOption<'_>], code: OptionCode) -> Option<&'a [u8]> {
     let option = options.iter().find(|option| option.code == code)?;
     option.as_bytes().ok()

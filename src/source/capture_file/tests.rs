@@ -239,7 +239,7 @@ fn after_an_error_the_file_has_ended() {
 #[test]
 fn what_is_no_capture_file_is_refused() {
     for bytes in [&b""[..], b"\x7fELF....", b"12:00 IP a > b", b"\x0a\x0d"] {
-        assert_eq!(complaint(bytes), "is no pcap or pcapng file");
+        assert_eq!(complaint(bytes), "not a pcap or pcapng file");
     }
     assert_eq!(
         complaint(&old(Order::Little, NANOSECONDS)[..20]),

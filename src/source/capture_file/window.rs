@@ -1,38 +1,36 @@
-//! What of a stream is in memory: a stretch that moves forward and is never longer than it must be.
+//! A window on a stream that moves forward and is no longer than necessary.
 
 use std::io::{self, ErrorKind, Read};
 
 use flate2::read::MultiGzDecoder;
 
-/// How much is read at once, and the least that is kept.
+/// Size of a read, and initial size of the buffer.
 const CHUNK_BYTES: usize = 256 * 1024;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// A stream and the stretch of it that is looked at.
 pub(super) struct Window {
     input: Box<dyn Read + Send>,
     buffer: Vec<u8>,
-    /// The stretch within the buffer.
+    /// The window within the buffer.
     start: usize,
     end: usize,
-    /// How many bytes of the stream lie before the stretch.
+    /// Bytes of the stream before the window.
     offset: u64,
     has_ended: bool,
     is_cut: bool,
 }
 
 impl Window {
-    /// Looks at a stream, or into it where it is compressed by gzip.
+    /// Decompresses the stream where it is compressed with gzip.
     pub fn new(mut input: impl Read + Send + 'static) -> io::Result<Window> {
         let mut head = Vec::with_capacity(GZIP_MAGIC.len());
         input.by_ref().take(2).read_to_end(&mut head)?;
         let is_gzip = head == GZIP_MAGIC;
         let whole = io::Cursor::new(head).chain(input);
         Ok(Window {
-            input: if is_gzip {
-                Box::new(MultiGzDecoder::new(whole))
-            } else {
-                Box::new(whole)
+            input: match is_gzip {
+                true => Box::new(MultiGzDecoder::new(whole)),
+                false => Box::new(whole),
             },
             buffer: vec![0; CHUNK_BYTES],
             start: 0,
@@ -43,7 +41,7 @@ impl Window {
         })
     }
 
-    /// All that is at hand, which is at least `bytes` unless the stream ends before.
+    /// The window, with at least `bytes` unless the stream ends before.
     pub fn ask(&mut self, bytes: usize) -> io::Result<&[u8]> {
         while self.end - self.start < bytes && !self.has_ended {
             self.fill()?;
@@ -51,23 +49,20 @@ impl Window {
         Ok(self.bytes())
     }
 
-    /// All that is at hand.
     pub fn bytes(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
-    /// Moves forward past bytes that were at hand.
     pub fn consume(&mut self, bytes: usize) {
         self.start += bytes;
         self.offset += bytes as u64;
     }
 
-    /// How many bytes of the stream lie before those at hand.
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Whether a compressed stream ended too early.
+    /// Whether a compressed stream was truncated.
     pub fn is_cut(&self) -> bool {
         self.is_cut
     }

@@ -1,4 +1,4 @@
-//! Puts classic BPF together (include/uapi/linux/filter.h; Documentation/networking/filter.rst):
+//! Assembles classic BPF (include/uapi/linux/filter.h; Documentation/networking/filter.rst):
 //! instructions in order, with jumps to labels that may be placed later.
 //!
 //! The machine has an accumulator A, an index X and sixteen words of memory. A conditional jump
@@ -6,12 +6,12 @@
 
 use libc::sock_filter;
 
-/// The most instructions that the kernel takes (`BPF_MAXINSNS`).
+/// `BPF_MAXINSNS`.
 pub const MOST: usize = 4096;
 
-/// A = the word that the kernel knows about the packet (`SKF_AD_…`).
-pub const LOAD_KNOWN: u16 = 0x20;
-/// A = the word, half word, byte at X + k, or the packet is refused where it ends before.
+/// A = metadata of the packet (`SKF_AD_…`).
+pub const LOAD_METADATA: u16 = 0x20;
+/// A = the word, half word or byte at X + k; the packet is rejected where it is shorter.
 pub const LOAD_WORD: u16 = 0x40;
 pub const LOAD_HALF: u16 = 0x48;
 pub const LOAD_BYTE: u16 = 0x50;
@@ -45,7 +45,7 @@ pub const AT_LEAST: u16 = 0x35;
 pub const ANY_BIT: u16 = 0x45;
 const GO: u16 = 0x05;
 
-/// A place to jump to.
+/// A jump target.
 #[derive(Debug, Clone, Copy)]
 pub struct Label(usize);
 
@@ -53,27 +53,21 @@ pub struct Label(usize);
 #[derive(Default)]
 pub struct Assembler {
     lines: Vec<Line>,
-    /// Before which line each label stands, once placed.
+    /// The line that each label stands before, once placed.
     labels: Vec<Option<usize>>,
 }
 
 enum Line {
-    Plain { code: u16, k: u32 },
+    Plain(sock_filter),
     Go(Label),
-    Test(Test),
-}
-
-struct Test {
-    code: u16,
-    k: u32,
-    yes: Way,
-    no: Way,
-}
-
-/// Where a test leads, and whether it is too far for the test's own jump.
-struct Way {
-    to: Label,
-    far: bool,
+    /// Where to go when the test holds and when it does not, and which of the two is too far for
+    /// the test's own jump.
+    Test {
+        code: u16,
+        k: u32,
+        ways: [Label; 2],
+        far: [bool; 2],
+    },
 }
 
 impl Assembler {
@@ -83,35 +77,39 @@ impl Assembler {
         Label(self.labels.len() - 1)
     }
 
-    /// The next instruction is what this label means.
+    /// Makes the label refer to the next instruction.
     pub fn place(&mut self, label: Label) {
         self.labels[label.0] = Some(self.lines.len());
     }
 
-    /// An instruction that is no jump.
+    /// Adds an instruction that is not a jump.
     pub fn put(&mut self, code: u16, k: u32) {
-        self.lines.push(Line::Plain { code, k });
+        self.lines.push(Line::Plain(instruction(code, 0, 0, k)));
     }
 
-    /// Goes on somewhere else.
+    /// Adds an unconditional jump.
     pub fn go(&mut self, to: Label) {
         self.lines.push(Line::Go(to));
     }
 
-    /// Compares A and goes one way or the other.
+    /// Compares A with k and jumps to `yes` or `no`.
     pub fn test(&mut self, code: u16, k: u32, yes: Label, no: Label) {
-        let [yes, no] = [yes, no].map(|to| Way { to, far: false });
-        self.lines.push(Line::Test(Test { code, k, yes, no }));
+        self.lines.push(Line::Test {
+            code,
+            k,
+            ways: [yes, no],
+            far: [false; 2],
+        });
     }
 
-    /// Compares A and goes somewhere else when that holds.
+    /// Compares A with k, jumps to `yes` or continues with the next instruction.
     pub fn test_or_on(&mut self, code: u16, k: u32, yes: Label) {
         let on = self.label();
         self.test(code, k, yes, on);
         self.place(on);
     }
 
-    /// The program; `None` when it is longer than the kernel takes.
+    /// The program; `None` when it is longer than the kernel accepts.
     pub fn assemble(mut self) -> Option<Vec<sock_filter>> {
         let places = self.lay_out();
         let mut program = Vec::with_capacity(places.last().copied().unwrap_or_default());
@@ -122,40 +120,33 @@ impl Assembler {
         (program.len() <= MOST).then_some(program)
     }
 
-    /// Where each line begins, and where the program ends. A jump that turns out to be far makes
-    /// its line longer, and with that others far, until nothing changes any more.
+    /// The address of each line, and of the end. A far jump makes its line longer, which may make
+    /// other jumps far, so this is repeated until nothing changes.
     fn lay_out(&mut self) -> Vec<usize> {
         loop {
             let mut places = vec![0];
             for line in &self.lines {
                 places.push(places[places.len() - 1] + line.length());
             }
-            let farther = self.find_far(&places);
-            for (at, yes, no) in &farther {
-                if let Line::Test(test) = &mut self.lines[*at] {
-                    (test.yes.far, test.no.far) = (*yes, *no);
+            let mut is_stable = true;
+            for at in 0..self.lines.len() {
+                let Line::Test { ways, far: was, .. } = &self.lines[at] else {
+                    continue;
+                };
+                let is_far = |way: usize| was[way] || self.distance(&places, at, ways[way]) > 255;
+                let now = [is_far(0), is_far(1)];
+                is_stable &= now == *was;
+                if let Line::Test { far, .. } = &mut self.lines[at] {
+                    *far = now;
                 }
             }
-            if farther.is_empty() {
+            if is_stable {
                 return places;
             }
         }
     }
 
-    /// The tests with a way that turned out to be far.
-    fn find_far(&self, places: &[usize]) -> Vec<(usize, bool, bool)> {
-        let tests = self.lines.iter().enumerate().filter_map(|(at, line)| {
-            let Line::Test(Test { yes, no, .. }) = line else {
-                return None;
-            };
-            let [now_yes, now_no] =
-                [yes, no].map(|way| way.far || self.distance(places, at, way.to) > 255);
-            ((now_yes, now_no) != (yes.far, no.far)).then_some((at, now_yes, now_no))
-        });
-        tests.collect()
-    }
-
-    /// How many instructions lie between the first one of a line and a label.
+    /// Instructions between the first one of a line and a label.
     fn distance(&self, places: &[usize], from: usize, label: Label) -> usize {
         let to = self.labels[label.0].expect("every label that is used is placed");
         let distance = places[to].checked_sub(places[from] + 1);
@@ -166,35 +157,31 @@ impl Assembler {
 impl Line {
     fn length(&self) -> usize {
         match self {
-            Line::Plain { .. } | Line::Go(_) => 1,
-            Line::Test(test) => 1 + usize::from(test.yes.far) + usize::from(test.no.far),
+            Line::Plain(_) | Line::Go(_) => 1,
+            Line::Test { far, .. } => 1 + far.iter().filter(|far| **far).count(),
         }
     }
 
+    /// A test is followed by an unconditional jump for each way that is far.
     fn write(&self, program: &mut Vec<sock_filter>, distance: impl Fn(Label) -> usize) {
         match self {
-            Line::Plain { code, k } => program.push(instruction(*code, 0, 0, *k)),
+            Line::Plain(instruction) => program.push(*instruction),
             Line::Go(to) => program.push(go(distance(*to))),
-            Line::Test(test) => test.write(program, distance),
-        }
-    }
-}
-
-impl Test {
-    /// The test, and after it an unconditional jump for each way that is far.
-    fn write(&self, program: &mut Vec<sock_filter>, distance: impl Fn(Label) -> usize) {
-        let mut jumps = Vec::new();
-        let [yes, no] = [&self.yes, &self.no].map(|way| {
-            let distance = distance(way.to);
-            if way.far {
-                jumps.push(go(distance - 1 - jumps.len()));
-                jumps.len() as u8 - 1
-            } else {
-                u8::try_from(distance).expect("it would be far")
+            Line::Test { code, k, ways, far } => {
+                let mut jumps = Vec::new();
+                let [yes, no] = [0, 1].map(|way| {
+                    let distance = distance(ways[way]);
+                    if far[way] {
+                        jumps.push(go(distance - 1 - jumps.len()));
+                        jumps.len() as u8 - 1
+                    } else {
+                        u8::try_from(distance).expect("it would be far")
+                    }
+                });
+                program.push(instruction(*code, yes, no, *k));
+                program.extend(jumps);
             }
-        });
-        program.push(instruction(self.code, yes, no, self.k));
-        program.extend(jumps);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
-//! A filter on a connection's ends as checks on a packet's addresses and ports.
+//! A filter on the two ends of a connection, as checks of a packet's addresses and ports.
 //!
-//! A packet does not show which of its ends is the client, so both ways are tried.
+//! A packet does not show which of its ends is the client, so both possibilities are tried.
 
 use std::net::IpAddr;
 
@@ -18,51 +18,50 @@ use crate::{
 };
 
 enum Check {
-    /// The port in this memory, compared.
+    /// A comparison of the port in this memory.
     Port(u32, Comparison, u16),
-    /// The first bits of the word in this memory: a mask, and what is left then.
+    /// The word in this memory, a mask, and the expected value of the masked word.
     Bits(u32, u32, u32),
 }
 
-/// What must hold of a packet for its connection to meet the filter.
 pub struct Checks {
     decision: Decision<Check>,
     begin: Target,
 }
 
-/// How a packet is read.
 #[derive(Clone, Copy)]
 struct View {
     family: Family,
     /// Fragments do not show their ports.
     has_ports: bool,
-    /// Which end the source is taken for.
+    /// The end that the source is taken for.
     source: End,
 }
 
 impl Checks {
-    /// The checks for packets of a family. Where ports are not known the packet passes if it could.
+    /// Without ports, a packet passes if some ports would make it match.
     pub fn new(filter: &Filter, family: Family, has_ports: bool) -> Self {
         let mut decision = Decision::EMPTY;
-        let ways = [End::Peer, End::Local].map(|source| View {
-            family,
-            has_ports,
-            source,
-        });
-        let begin = decision.any(ways.into_iter(), Ways::OUT, |decision, view, ways| {
+        let sources = [End::Peer, End::Local].into_iter();
+        let begin = decision.any(sources, Ways::OUT, |decision, source, ways| {
+            let view = View {
+                family,
+                has_ports,
+                source,
+            };
             let lower = |decision: &mut _, test: &_, ways| view.lower(decision, test, ways);
             decision.filter(filter, ways, &lower)
         });
         Checks { decision, begin }
     }
 
-    /// Whether ports must be in memory before.
+    /// Whether the checks read ports from memory.
     pub fn need_ports(&self) -> bool {
         let mut checks = self.decision.branches.iter();
         checks.any(|branch| matches!(branch.test, Check::Port(..)))
     }
 
-    /// Whether addresses must be in memory before.
+    /// Whether the checks read addresses from memory.
     pub fn need_addresses(&self) -> bool {
         let mut checks = self.decision.branches.iter();
         checks.any(|branch| matches!(branch.test, Check::Bits(..)))
@@ -90,21 +89,23 @@ impl View {
         match test {
             Test::Port { .. } if !self.has_ports => ways.unknown(),
             Test::Port { end, is, port } => {
-                let memory = match *end == self.source {
-                    true => memory::SOURCE_PORT,
-                    false => memory::DESTINATION_PORT,
-                };
+                let memory = self.memory(*end, memory::SOURCE_PORT, memory::DESTINATION_PORT);
                 decision.test(Check::Port(memory, *is, *port), ways)
             }
             Test::Within { end, network } => {
-                let memory = match *end == self.source {
-                    true => memory::SOURCE,
-                    false => memory::DESTINATION,
-                };
+                let memory = self.memory(*end, memory::SOURCE, memory::DESTINATION);
                 self.within(decision, memory, *network, ways)
             }
-            // A TCP connection has none.
+            // A TCP connection has no path.
             Test::Path(_) => ways.no,
+        }
+    }
+
+    fn memory(self, end: End, source: u32, destination: u32) -> u32 {
+        if end == self.source {
+            source
+        } else {
+            destination
         }
     }
 
@@ -117,24 +118,29 @@ impl View {
     ) -> Target {
         let bits = network.bits;
         match (self.family, network.address.to_canonical()) {
-            (Family::V4, IpAddr::V4(address)) => {
-                let address = u128::from(address.to_bits()) << 96;
-                prefix(decision, (memory, address, bits), ways)
-            }
+            (Family::V4, IpAddr::V4(address)) => prefix(
+                decision,
+                memory,
+                u128::from(address.to_bits()) << 96,
+                bits,
+                ways,
+            ),
             (Family::V4, IpAddr::V6(_)) => ways.no,
             // A v4-mapped address counts as the IPv4 one.
             (Family::V6, IpAddr::V4(address)) => {
                 let address = MAPPED | u128::from(address.to_bits());
-                prefix(decision, (memory, address, 96 + bits), ways)
+                prefix(decision, memory, address, 96 + bits, ways)
             }
             (Family::V6, IpAddr::V6(address)) => {
                 let yes = match network.spans_mapped() {
-                    true => prefix(decision, (memory, MAPPED, 96), ways.inverted()),
+                    true => prefix(decision, memory, MAPPED, 96, ways.inverted()),
                     false => ways.yes,
                 };
                 prefix(
                     decision,
-                    (memory, address.to_bits(), bits),
+                    memory,
+                    address.to_bits(),
+                    bits,
                     ways.with_yes(yes),
                 )
             }
@@ -142,10 +148,12 @@ impl View {
     }
 }
 
-/// The address that begins in this memory shares its first `bits` with `address`.
+/// Adds checks that the address in this memory shares its first `bits` with `address`.
 fn prefix(
     decision: &mut Decision<Check>,
-    (memory, address, bits): (u32, u128, u8),
+    memory: u32,
+    address: u128,
+    bits: u8,
     ways: Ways,
 ) -> Target {
     let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
@@ -160,7 +168,6 @@ fn prefix(
 }
 
 impl Check {
-    /// Makes the check and goes one way or the other.
     fn write(&self, asm: &mut Assembler, yes: Label, no: Label) {
         match self {
             Check::Port(memory, is, port) => {

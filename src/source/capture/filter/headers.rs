@@ -1,5 +1,5 @@
-//! The part of the filter that walks one family's headers, from X on, to the TCP header and judges
-//! it (RFC 791, RFC 8200, RFC 4302 for the authentication header, RFC 9293).
+//! The part of the filter that skips the headers of one family, from X on, and checks the TCP header
+//! (RFC 791, RFC 8200, RFC 4302 for the authentication header, RFC 9293).
 
 use super::{
     Ends,
@@ -14,21 +14,20 @@ use super::{
 use crate::model::{self, Filter, Flags};
 
 const TCP: u32 = 6;
-/// More fragments follow, or this is not the first one.
+/// More fragments follow, or this is not the first.
 const FRAGMENTED: u32 = 0x3fff;
 /// Extension headers whose length is in units of eight bytes: hop-by-hop options, routing,
 /// destination options.
 const OPTIONS: [u32; 3] = [0, 43, 60];
 const FRAGMENT: u32 = 44;
 const AUTHENTICATION: u32 = 51;
-/// How many extension headers are passed over: more than RFC 8200, section 4.1, names.
+/// More than RFC 8200, section 4.1, names.
 const MOST_EXTENSIONS: usize = 6;
 
-/// What is done with a family's packets.
 pub struct Family {
     family: model::Family,
     segment: Checks,
-    /// A fragment does not show its ports.
+    /// A fragment does not show ports.
     fragment: Checks,
 }
 
@@ -41,7 +40,7 @@ impl Family {
         }
     }
 
-    /// Judges a packet whose IP header begins at X.
+    /// The IP header begins at X.
     pub fn write(&self, asm: &mut Assembler, ends: Ends) {
         match self.family {
             model::Family::V4 => self.write_v4(asm, ends),
@@ -98,7 +97,7 @@ impl Family {
         self.write_segment(asm, ends);
     }
 
-    /// Keeps both addresses, each of so many words from X + k on, where a test asks for them.
+    /// Stores both addresses, each of this many words from X + k on, if a check reads them.
     fn write_addresses(&self, asm: &mut Assembler, words: u32, from: [u32; 2]) {
         if !self.segment.need_addresses() && !self.fragment.need_addresses() {
             return;
@@ -111,7 +110,7 @@ impl Family {
         }
     }
 
-    /// Judges the TCP header at X.
+    /// The TCP header begins at X.
     fn write_segment(&self, asm: &mut Assembler, ends: Ends) {
         let [acknowledges, wanted] = [asm.label(), asm.label()];
         let rare = Flags::SYN.and(Flags::FIN).and(Flags::RST);
@@ -120,8 +119,8 @@ impl Family {
         asm.test_or_on(ANY_BIT, rare.0.into(), wanted);
         asm.test(ANY_BIT, Flags::ACK.0.into(), acknowledges, ends.drop);
         asm.place(acknowledges);
-        // Where its data would begin is where the packet ends. A packet larger than its length can
-        // say has the length 0, and ends before.
+        // A bare ACK ends where its data would begin. A packet too large for its length field has the
+        // length 0, and so ends before.
         asm.put(LOAD_BYTE, 12);
         asm.put(AND, 0xf0);
         asm.put(SHIFT_RIGHT, 2);
@@ -145,7 +144,7 @@ impl Family {
     }
 }
 
-/// Passes over an extension header at X, or goes where its kind leads.
+/// Skips an extension header at X, or jumps to the part for its kind.
 fn write_extension(asm: &mut Assembler, segment: Label, fragment: Label, drop: Label) {
     let [options, authentication, length] = [(); 3].map(|()| asm.label());
     asm.put(LOAD_MEMORY, memory::NEXT);
@@ -168,7 +167,7 @@ fn write_extension(asm: &mut Assembler, segment: Label, fragment: Label, drop: L
     advance(asm);
 }
 
-/// Keeps the protocol of the header after that at X, and loads the length of that at X.
+/// Stores the protocol of the next header, and loads the length of the header at X.
 fn write_next(asm: &mut Assembler) {
     asm.put(LOAD_BYTE, 0);
     asm.put(STORE, memory::NEXT);

@@ -1,11 +1,9 @@
-//! The filter that the kernel runs on every packet before it is copied to us: of TCP it lets SYN,
-//! FIN, RST, bare ACKs and fragments pass that can meet the filter of the command line, and nothing
-//! else.
+//! The filter that the kernel runs on every packet before it is copied to us. It accepts TCP segments
+//! with SYN, FIN or RST, bare ACKs and fragments that may match the user's filter.
 //!
-//! A cooked packet socket's filter sees the packet from its network header on. The Ethernet protocol
-//! shows what the packet begins with. With a VLAN's, a tag of four bytes may precede the IP header
-//! (a second tag, or one that a driver inserted) or not (one that was put before the network header
-//! on the way out).
+//! A cooked packet socket's filter sees the packet from its network header on, whose type is the
+//! Ethernet protocol. With a VLAN protocol, a tag of four bytes may precede the IP header (a second
+//! tag, or one that a driver inserted) or not (one inserted before the network header on transmit).
 
 mod assembler;
 mod checks;
@@ -17,37 +15,38 @@ use libc::sock_filter;
 
 use self::{
     assembler::{
-        Assembler, EQUAL, LOAD_BYTE, LOAD_HALF, LOAD_KNOWN, Label, RETURN, SET_INDEX, SHIFT_RIGHT,
+        Assembler, EQUAL, LOAD_BYTE, LOAD_HALF, LOAD_METADATA, Label, RETURN, SET_INDEX,
+        SHIFT_RIGHT,
     },
     headers::Family,
 };
 use crate::model::{self, Families, Filter};
 
-/// How much of a packet is wanted: two VLAN tags, headers, extension headers and options.
+/// Captured bytes of a packet: two VLAN tags, headers, extension headers and options.
 pub const SNAP_BYTES: u32 = 256;
 
 pub const IPV4: u32 = 0x0800;
 pub const IPV6: u32 = 0x86dd;
 /// IEEE 802.1Q and 802.1ad.
 pub const VLANS: [u32; 2] = [0x8100, 0x88a8];
-/// The protocol of a frame that a program sent without naming one: none, or `ETH_P_ALL`.
+/// The protocol of a frame that a program sent without setting one: 0, or `ETH_P_ALL`.
 const UNNAMED: [u32; 2] = [0, 3];
 const TAG_BYTES: u32 = 4;
 const MOST_TAGS: u32 = 2;
 
-/// `SKF_AD_OFF` and what the kernel knows from there on.
-const KNOWN: u32 = -0x1000i32 as u32;
-const PROTOCOL: u32 = KNOWN;
-const PACKET_TYPE: u32 = KNOWN + 4;
-const HARDWARE: u32 = KNOWN + 28;
+/// `SKF_AD_OFF`, from which on metadata are addressed.
+const METADATA: u32 = -0x1000i32 as u32;
+const PROTOCOL: u32 = METADATA;
+const PACKET_TYPE: u32 = METADATA + 4;
+const HARDWARE: u32 = METADATA + 28;
 
-/// What the program keeps in its sixteen words of memory.
+/// Use of the sixteen words of memory.
 mod memory {
-    /// Where the packet ends, by its IP header.
+    /// End of the packet, by its IP header.
     pub const END: u32 = 0;
-    /// Where the TCP header begins.
+    /// Begin of the TCP header.
     pub const SEGMENT: u32 = 1;
-    /// The protocol of the next header.
+    /// Protocol of the next header.
     pub const NEXT: u32 = 2;
     /// Addresses: four words each, of which IPv4 uses one.
     pub const SOURCE: u32 = 4;
@@ -56,13 +55,11 @@ mod memory {
     pub const DESTINATION_PORT: u32 = 13;
 }
 
-/// The packet filter for a filter on connections; `None` when it would be longer than the kernel takes.
+/// `None` when the program would be longer than the kernel accepts.
 pub fn compile(wanted: &Filter, families: Families) -> Option<Vec<sock_filter>> {
     let mut asm = Assembler::default();
-    let ends = Ends {
-        accept: asm.label(),
-        drop: asm.label(),
-    };
+    let (accept, drop) = (asm.label(), asm.label());
+    let ends = Ends { accept, drop };
     let mut ip =
         |is_wanted: bool, family| is_wanted.then(|| (asm.label(), Family::new(family, wanted)));
     let v4 = ip(families.v4, model::Family::V4);
@@ -80,19 +77,18 @@ pub fn compile(wanted: &Filter, families: Families) -> Option<Vec<sock_filter>> 
     asm.assemble()
 }
 
-/// Where every program ends.
 #[derive(Clone, Copy)]
 struct Ends {
     accept: Label,
     drop: Label,
 }
 
-/// Finds where the IP header begins, sets X to it, and goes to the family's part.
+/// Sets X to the begin of the IP header and jumps to the part of its family.
 fn write_link(asm: &mut Assembler, v4: Label, v6: Label, drop: Label) {
     write_loopback(asm, drop);
     let tagged = asm.label();
     asm.put(SET_INDEX, 0);
-    asm.put(LOAD_KNOWN, PROTOCOL);
+    asm.put(LOAD_METADATA, PROTOCOL);
     asm.test_or_on(EQUAL, IPV4, v4);
     asm.test_or_on(EQUAL, IPV6, v6);
     for protocol in VLANS.into_iter().chain(UNNAMED) {
@@ -105,18 +101,18 @@ fn write_link(asm: &mut Assembler, v4: Label, v6: Label, drop: Label) {
     }
 }
 
-/// The loopback device shows every packet twice; the copy on the way out is dropped.
+/// The loopback interface shows every packet twice; the outgoing copy is dropped.
 fn write_loopback(asm: &mut Assembler, drop: Label) {
-    let [device, on] = [asm.label(), asm.label()];
-    asm.put(LOAD_KNOWN, PACKET_TYPE);
-    asm.test(EQUAL, libc::PACKET_OUTGOING.into(), device, on);
-    asm.place(device);
-    asm.put(LOAD_KNOWN, HARDWARE);
+    let [outgoing, on] = [asm.label(), asm.label()];
+    asm.put(LOAD_METADATA, PACKET_TYPE);
+    asm.test(EQUAL, libc::PACKET_OUTGOING.into(), outgoing, on);
+    asm.place(outgoing);
+    asm.put(LOAD_METADATA, HARDWARE);
     asm.test(EQUAL, libc::ARPHRD_LOOPBACK.into(), drop, on);
     asm.place(on);
 }
 
-/// What follows so many tags: one more if it looks like one, or an IP header.
+/// Handles the header behind this many tags: another tag, or an IP header.
 fn write_tag(asm: &mut Assembler, tags: u32, v4: Label, v6: Label, drop: Label) {
     let [here, next] = [asm.label(), asm.label()];
     asm.put(SET_INDEX, tags * TAG_BYTES);

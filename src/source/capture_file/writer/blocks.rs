@@ -1,24 +1,23 @@
-//! The blocks of a pcapng file, as they are written (draft-ietf-opsawg-pcapng): little endian, with
-//! times in nanoseconds.
+//! Writes the blocks of a pcapng file (draft-ietf-opsawg-pcapng): little endian, with times in
+//! nanoseconds.
 
 use crate::{
     model::Direction,
     source::{LinkType, Packet},
 };
 
-/// What comments there is room for, in bytes of UTF-8.
 const LONGEST_COMMENT_BYTES: usize = 128;
-/// The room for one: an option's code and length, and its text.
+/// Room for a comment: code and length of the option, and its text.
 pub(super) const ROOM_BYTES: usize = 4 + LONGEST_COMMENT_BYTES;
-/// The code of an option that fills what room is left. Codes from here on are everybody's own;
-/// readers skip those that they do not know.
+/// The code of an option that fills the rest of the room. Codes from here on are for local use;
+/// readers skip unknown ones.
 const FILLER: u16 = 0x8000;
 const COMMENT: u16 = 1;
 const ETHERTYPE_VLAN: u16 = 0x8100;
-/// What tcpdump takes for no limit.
+/// tcpdump writes it for "no limit".
 const SNAP_BYTES: u32 = 262_144;
 
-/// Begins the file, and says who wrote it.
+/// Begins the file, with the names of machine, system and program.
 pub(super) fn section(out: &mut Vec<u8>) {
     let system = rustix::system::uname();
     let text = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
@@ -28,7 +27,7 @@ pub(super) fn section(out: &mut Vec<u8>) {
         out.extend(0x1a2b_3c4d_u32.to_le_bytes());
         out.extend(1_u16.to_le_bytes()); // version 1.0
         out.extend(0_u16.to_le_bytes());
-        out.extend((-1_i64).to_le_bytes()); // length of the section: not known
+        out.extend((-1_i64).to_le_bytes()); // length of the section: unknown
         option(out, 2, system.machine().to_bytes());
         option(out, 3, name.as_bytes());
         option(out, 4, program.as_bytes());
@@ -36,7 +35,6 @@ pub(super) fn section(out: &mut Vec<u8>) {
     });
 }
 
-/// The link type that a packet is written with.
 pub(super) fn link(packet: &Packet<'_>) -> LinkType {
     match packet.cooked {
         Some(_) => LinkType::CookedV2,
@@ -44,7 +42,6 @@ pub(super) fn link(packet: &Packet<'_>) -> LinkType {
     }
 }
 
-/// Describes the next interface.
 pub(super) fn interface(out: &mut Vec<u8>, link: LinkType, name: Option<&str>) {
     block(out, 1, |out| {
         out.extend(link.number().to_le_bytes());
@@ -58,8 +55,8 @@ pub(super) fn interface(out: &mut Vec<u8>, link: LinkType, name: Option<&str>) {
     });
 }
 
-/// A packet of an interface that was described before. Where the room for a comment begins, if
-/// there is to be one.
+/// Writes a packet of an interface that was described before. Returns where the room for a comment
+/// begins, if it has room.
 pub(super) fn packet(
     out: &mut Vec<u8>,
     interface: u32,
@@ -90,7 +87,7 @@ pub(super) fn packet(
     room
 }
 
-/// What fills the room: as much of a comment as it is long enough for, and a filler.
+/// Fills the room: with a comment, truncated where it is too long, and a filler.
 pub(super) fn comment(text: &str) -> Vec<u8> {
     let length = (0..=LONGEST_COMMENT_BYTES.min(text.len()))
         .rev()
@@ -113,8 +110,8 @@ fn flags(direction: Direction) -> u32 {
     }
 }
 
-/// What libpcap puts before a packet of a cooked socket (LINKTYPE_LINUX_SLL2), with the VLAN tag
-/// that the kernel took off; nothing for a packet from a file, which begins with its own.
+/// The header of libpcap for packets of a cooked socket (LINKTYPE_LINUX_SLL2), with the VLAN tag that
+/// the kernel removed; nothing for a packet from a file, which begins with its own header.
 fn cooked_header(packet: &Packet<'_>) -> Vec<u8> {
     let Some(cooked) = packet.cooked else {
         return Vec::new();
@@ -143,7 +140,7 @@ fn packet_type(direction: Option<Direction>) -> u8 {
     }
 }
 
-/// Appends a block: its kind, its length, what `write` appends, and its length again.
+/// Appends a block: its kind and length, the content that `write` appends, and the length again.
 fn block(out: &mut Vec<u8>, kind: u32, write: impl FnOnce(&mut Vec<u8>)) {
     let begin = out.len();
     out.extend(kind.to_le_bytes());
@@ -154,7 +151,7 @@ fn block(out: &mut Vec<u8>, kind: u32, write: impl FnOnce(&mut Vec<u8>)) {
     out.extend(length);
 }
 
-/// Appends as much of an option as its length can tell.
+/// A value longer than its 16-bit length can express is truncated.
 fn option(out: &mut Vec<u8>, code: u16, value: &[u8]) {
     let length = u16::try_from(value.len()).unwrap_or(u16::MAX);
     out.extend(code.to_le_bytes());
@@ -163,7 +160,7 @@ fn option(out: &mut Vec<u8>, code: u16, value: &[u8]) {
     pad(out);
 }
 
-/// Every block and option is whole words long, and each block begins at one.
+/// Blocks and options are padded to whole words.
 fn pad(out: &mut Vec<u8>) {
     out.resize(out.len().next_multiple_of(4), 0);
 }

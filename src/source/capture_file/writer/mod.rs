@@ -1,48 +1,43 @@
-//! Writes packets to a pcapng file, and comments on them once more is known.
+//! Writes packets to a pcapng file, and adds comments to them later.
 //!
-//! A comment belongs into its packet's block, which was written long ago. So packets that may get
-//! one are written with an option that only takes up room, and the comment is put in its place.
+//! A comment belongs into its packet's block, which is written long before. So packets that may get a
+//! comment are written with an option that reserves room, which the comment later replaces.
 
 mod blocks;
-mod rooms;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     fs::File,
     io::{self, Seek, Write},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
-use rooms::Rooms;
-
 use crate::{
     Error, Result,
     source::{LinkType, Packet},
 };
 
-/// How much is kept before it is written.
 const PENDING_BYTES: usize = 256 * 1024;
 
-/// A capture file that is being written. What was not flushed or finished is lost.
+/// A capture file that is being written. Data that were not flushed or finished are lost.
 pub struct CaptureWriter {
     path: PathBuf,
     file: File,
-    /// Whole blocks that are not written yet.
+    /// Whole blocks, not yet written.
     pending: Vec<u8>,
-    /// How much was written.
     written_bytes: u64,
-    /// Numbers of interfaces that were described, by those of their packets and by link type.
+    /// Numbers of the interfaces described so far, by the number in their packets and link type.
     interfaces: HashMap<(u32, LinkType), u32>,
-    /// `None` when it is too late to change anything: the output is a pipe.
+    /// `None` when the output is a pipe, which cannot be changed later.
     rooms: Option<Rooms>,
     uncommented: u64,
 }
 
 impl CaptureWriter {
-    /// Creates the file, or empties it. It is a valid capture file at once.
+    /// Creates or truncates the file, which is a valid capture file at once.
     pub fn create(path: impl Into<PathBuf>) -> Result<CaptureWriter> {
         let path = path.into();
         let mut file = File::create(&path).map_err(failed(&path))?;
@@ -61,8 +56,8 @@ impl CaptureWriter {
         Ok(writer)
     }
 
-    /// Appends a packet, with room for a comment if it may get one. Live ones get the header that a
-    /// cooked capture of libpcap would have.
+    /// Appends a packet, with room for a comment if it may get one. Live packets get the header of
+    /// libpcap for cooked captures.
     pub fn write(&mut self, packet: &Packet<'_>, with_room: bool) -> Result<()> {
         let interface = self.interface(packet);
         let has_room = self.rooms.is_some() && with_room;
@@ -76,8 +71,8 @@ impl CaptureWriter {
         Ok(())
     }
 
-    /// Comments on the packet of that number, in place of what was said of it before, and with no
-    /// more than there is room for. Where that is not possible it is counted.
+    /// Sets the comment of the packet of that number, truncated to the room for it. Where that is not
+    /// possible, the comment is counted as lost.
     pub fn comment(&mut self, packet_number: u64, text: &str) -> Result<()> {
         let rooms = self.rooms.as_ref();
         let Some(place) = rooms.and_then(|rooms| rooms.find(packet_number)) else {
@@ -87,23 +82,22 @@ impl CaptureWriter {
         let comment = blocks::comment(text);
         match place.checked_sub(self.written_bytes) {
             Some(at) => {
-                let at = at as usize;
-                self.pending[at..at + comment.len()].copy_from_slice(&comment);
+                self.pending[at as usize..][..comment.len()].copy_from_slice(&comment);
                 Ok(())
             }
-            None => {
-                let written = self.file.write_all_at(&comment, place);
-                written.map_err(failed(&self.path))
-            }
+            None => self
+                .file
+                .write_all_at(&comment, place)
+                .map_err(failed(&self.path)),
         }
     }
 
-    /// How many comments found no room: too long ago, or written to a pipe.
+    /// Number of lost comments: the packet is too old, or the output is a pipe.
     pub fn uncommented(&self) -> u64 {
         self.uncommented
     }
 
-    /// Writes what is pending.
+    /// Writes pending data.
     pub fn flush(&mut self) -> Result<()> {
         let written = self.file.write_all(&self.pending);
         self.written_bytes += self.pending.len() as u64;
@@ -111,12 +105,12 @@ impl CaptureWriter {
         written.map_err(failed(&self.path))
     }
 
-    /// Writes what is pending, as the last thing.
+    /// Writes pending data and closes the file.
     pub fn finish(mut self) -> Result<()> {
         self.flush()
     }
 
-    /// The number of a packet's interface, which is described before its first packet.
+    /// Describes the interface before its first packet.
     fn interface(&mut self, packet: &Packet<'_>) -> u32 {
         let name = packet.interface_name;
         let next = self.interfaces.len() as u32;
@@ -132,5 +126,30 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> Error {
     |cause| Error::Write {
         path: path.to_owned(),
         cause,
+    }
+}
+
+/// Places of the latest packets with room for a comment, by packet number, which only grows.
+#[derive(Debug, Default)]
+struct Rooms {
+    latest: VecDeque<(u64, u64)>,
+}
+
+impl Rooms {
+    /// At 16 bytes each.
+    const MOST: usize = 1 << 20;
+
+    fn add(&mut self, packet_number: u64, place: u64) {
+        if self.latest.len() == Self::MOST {
+            self.latest.pop_front();
+        }
+        self.latest.push_back((packet_number, place));
+    }
+
+    fn find(&self, packet_number: u64) -> Option<u64> {
+        let found = self
+            .latest
+            .binary_search_by_key(&packet_number, |(number, _)| *number);
+        found.ok().map(|at| self.latest[at].1)
     }
 }

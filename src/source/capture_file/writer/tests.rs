@@ -286,3 +286,16 @@ proptest! {
         prop_assert!(read.next_packet().unwrap().is_none() && !read.is_truncated());
     }
 }
+
+#[test]
+fn only_the_latest_are_remembered() {
+    let most = Rooms::MOST as u64;
+    let mut rooms = Rooms::default();
+    for number in 1..=most + 2 {
+        rooms.add(number * 2, number * 100);
+    }
+    assert_eq!(rooms.find(4), None);
+    assert_eq!(rooms.find(6), Some(300));
+    assert_eq!(rooms.find(7), None);
+    assert_eq!(rooms.find(most * 2), Some(most * 100));
+}
