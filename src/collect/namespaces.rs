@@ -94,7 +94,7 @@ fn allow_many_files() {
 /// The process through which a namespace was read has ended: ENOENT or ESRCH.
 fn has_ended(error: &Error) -> bool {
     const ESRCH: i32 = rustix::io::Errno::SRCH.raw_os_error();
-    let (Error::File { cause, .. } | Error::Namespace { cause, .. }) = error else {
+    let (Error::File(_, cause) | Error::Namespace(_, cause)) = error else {
         return false;
     };
     cause.kind() == io::ErrorKind::NotFound || cause.raw_os_error() == Some(ESRCH)

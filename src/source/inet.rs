@@ -44,7 +44,6 @@ const DROPS: usize = 8;
 /// `tcpi_last_data_sent` as an index of 32-bit words in `struct tcp_info`; since 2.6.
 const LAST_DATA_SENT: usize = 11;
 
-/// A decoded socket of any kind.
 pub struct Row<'a> {
     header: InetResponseHeader,
     local: Endpoint,
@@ -216,7 +215,6 @@ pub fn family(address: IpAddr) -> Family {
     }
 }
 
-/// The value of an attribute; a malformed attribute ends the search.
 pub fn attribute(attributes: &[u8], kind: u16) -> Option<&[u8]> {
     let mut start = 0;
     for nla in NlasIterator::new(attributes) {

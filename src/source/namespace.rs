@@ -210,10 +210,7 @@ impl Kernel {
 }
 
 fn failed(wanted: &str) -> impl FnOnce(io::Error) -> Error {
-    |cause| Error::Namespace {
-        name: wanted.to_owned(),
-        cause,
-    }
+    |cause| Error::Namespace(wanted.to_owned(), cause)
 }
 
 /// Opens the file of a namespace; fails for any other file.

@@ -27,7 +27,6 @@ pub struct DumpEnd {
 /// Called with the payload of each message; the dump continues after `Err(Undecodable)`.
 pub type Each<'a> = &'a mut dyn FnMut(&[u8]) -> Result<ControlFlow<()>, Undecodable>;
 
-/// A message that does not match its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Undecodable;
 
@@ -119,7 +118,6 @@ impl Channel {
     }
 }
 
-/// Reads the messages of one datagram. `Break` when the dump is over.
 fn walk(
     datagram: &[u8],
     sequence: u32,

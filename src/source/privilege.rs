@@ -16,10 +16,7 @@ use crate::{Error, Result};
 /// Applies to the calling thread and threads that it starts later: call it before there are others.
 /// Root without capabilities still owns root's files.
 pub fn drop_privileges() -> Result<()> {
-    drop_all().map_err(|errno| Error::Capture {
-        attempt: "dropping capabilities",
-        cause: errno.into(),
-    })
+    drop_all().map_err(|errno| Error::Capture("dropping capabilities", errno.into()))
 }
 
 fn drop_all() -> rustix::io::Result<()> {

@@ -92,8 +92,7 @@ pub struct SockDiag {
 impl SockDiag {
     /// Needs no privilege.
     pub fn open() -> Result<Self> {
-        let request = "a socket";
-        let channel = Channel::open().map_err(|cause| Error::Netlink { request, cause })?;
+        let channel = Channel::open().map_err(|cause| Error::Netlink("a socket", cause))?;
         Ok(SockDiag { channel })
     }
 
@@ -141,8 +140,7 @@ impl SockDiag {
         let message = SockDiagMessage::InetRequest(request);
         match self.channel.get(message, &mut decode) {
             Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
-                let request = "a connection";
-                Err(Error::Netlink { request, cause })
+                Err(Error::Netlink("a connection", cause))
             }
             Ok(()) | Err(_) => Ok(state),
         }
@@ -269,7 +267,7 @@ fn failed(request: &'static str) -> impl FnOnce(io::Error) -> Error {
             io::ErrorKind::NotFound => io::Error::new(cause.kind(), why),
             _ => cause,
         };
-        Error::Netlink { request, cause }
+        Error::Netlink(request, cause)
     }
 }
 

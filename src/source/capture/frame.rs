@@ -26,7 +26,6 @@ pub fn time(block: &[u8], at: usize) -> Option<u64> {
     Some(u64::from(seconds) * 1_000_000_000 + u64::from(nanoseconds))
 }
 
-/// Distance to the next packet in the block.
 pub fn next(block: &[u8], at: usize) -> Option<usize> {
     Some(word(block.get(at..)?, offset_of!(tpacket3_hdr, tp_next_offset))? as usize)
 }

@@ -139,7 +139,6 @@ impl Capture {
     }
 }
 
-/// The ring with the oldest packet.
 fn earliest(taps: &mut [Tap]) -> Option<&mut Ring> {
     if let [tap] = taps {
         return tap.ring.next_time().map(|_| &mut tap.ring);
@@ -150,7 +149,6 @@ fn earliest(taps: &mut [Tap]) -> Option<&mut Ring> {
     Some(&mut taps[first].ring)
 }
 
-/// A socket and its ring, on one interface or on all.
 struct Tap {
     ring: Ring,
     socket: PacketSocket,
@@ -211,8 +209,7 @@ impl Interface {
     }
 
     fn error(&self, cause: io::Error) -> Error {
-        let name = self.name.clone();
-        Error::Interface { name, cause }
+        Error::Interface(self.name.clone(), cause)
     }
 
     fn bind(&self, socket: &PacketSocket, index: u32) -> io::Result<()> {

@@ -80,7 +80,7 @@ impl AsFd for PacketSocket {
 }
 
 pub fn failed(attempt: &'static str, cause: io::Error) -> Error {
-    Error::Capture { attempt, cause }
+    Error::Capture(attempt, cause)
 }
 
 /// Where the compiled filter exceeds the kernel's limits, one that accepts all handshakes is attached.

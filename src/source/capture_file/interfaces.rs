@@ -54,7 +54,6 @@ pub(super) struct Interfaces {
 }
 
 impl Interfaces {
-    /// Returns its number.
     pub fn add(&mut self, interface: Interface) -> io::Result<u32> {
         if self.list.len() >= MOST_INTERFACES {
             return Err(corrupt("more than 65536 interfaces"));

@@ -55,7 +55,6 @@ pub fn count(root: BorrowedFd<'_>, folder: &str) -> Result<Option<u64>> {
     Ok(Some(open))
 }
 
-/// How many descriptors in a folder have numbers below the limit.
 pub fn below(root: BorrowedFd<'_>, folder: &str, limit: u64) -> Result<u64> {
     let number = |name: &CStr| name.to_str().ok()?.parse::<u64>().ok();
     let mut below = 0;

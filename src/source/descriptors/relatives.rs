@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::reader::Reader;
 use crate::model::Relative;
 
-/// More ancestors than any sensible process has.
 const LONGEST: usize = 64;
 
 /// Caches each process, as many processes share their ancestors.

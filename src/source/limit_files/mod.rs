@@ -125,7 +125,6 @@ impl LimitFiles {
     }
 }
 
-/// The section of the unit's file that sets limits.
 fn section(unit: &str) -> Option<&'static str> {
     let (_, kind) = unit.rsplit_once('.')?;
     match kind {

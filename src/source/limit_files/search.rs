@@ -28,7 +28,6 @@ const CONFIGURATION: [&str; 4] = [
     "/usr/lib/systemd",
 ];
 
-/// The systemd that starts a unit.
 pub enum Manager {
     System,
     /// `None` when /etc/passwd does not list the user.

@@ -12,7 +12,6 @@ use crate::model::{FdLimits, Setting};
 /// Characters shown of a line that systemd does not understand.
 const LONGEST: usize = 100;
 
-/// What a line assigns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Assigned {
     /// `LimitNOFILE=` alone: clears earlier assignments.
@@ -24,7 +23,6 @@ enum Assigned {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Assignments {
-    /// The one in effect.
     pub last: Option<(FdLimits, Setting)>,
     /// A later line, which systemd ignores.
     pub ignored: Option<Setting>,

@@ -21,7 +21,6 @@ const LOW: u32 = 64;
 /// getdents64(2) fills the whole buffer, at a cost for each entry: the first round needs few.
 const LOW_BUFFER: usize = 2048;
 const FULL_BUFFER: usize = 32 * 1024;
-/// How many descriptors are read before the clock is checked again.
 const CLOCK: u32 = 64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,7 +30,6 @@ pub struct Holder {
     pub fd: u32,
 }
 
-/// Why a process's descriptors were not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unread {
     Gone,

@@ -162,7 +162,6 @@ fn fragment(bytes: &[u8]) -> Option<Extension> {
     })
 }
 
-/// The captured part of a range.
 fn between(bytes: &[u8], from: usize, to: usize) -> &[u8] {
     bytes.get(from..to.min(bytes.len())).unwrap_or_default()
 }

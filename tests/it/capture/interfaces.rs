@@ -29,7 +29,7 @@ fn a_name_that_no_device_has_is_told() {
     in_netns(|| {
         let names = ["lo", "nosuch0"].map(str::to_owned);
         let error = Capture::open(&names, &EVERYTHING, BOTH, false).err();
-        let Some(Error::Interface { name, cause }) = error else {
+        let Some(Error::Interface(name, cause)) = error else {
             panic!("{error:?}");
         };
         assert_eq!(name, "nosuch0");

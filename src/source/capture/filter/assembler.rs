@@ -49,7 +49,6 @@ const GO: u16 = 0x05;
 #[derive(Debug, Clone, Copy)]
 pub struct Label(usize);
 
-/// A program under construction.
 #[derive(Default)]
 pub struct Assembler {
     lines: Vec<Line>,
@@ -82,12 +81,10 @@ impl Assembler {
         self.labels[label.0] = Some(self.lines.len());
     }
 
-    /// Adds an instruction that is not a jump.
     pub fn put(&mut self, code: u16, k: u32) {
         self.lines.push(Line::Plain(instruction(code, 0, 0, k)));
     }
 
-    /// Adds an unconditional jump.
     pub fn go(&mut self, to: Label) {
         self.lines.push(Line::Go(to));
     }

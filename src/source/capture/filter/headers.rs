@@ -40,7 +40,6 @@ impl Family {
         }
     }
 
-    /// The IP header begins at X.
     pub fn write(&self, asm: &mut Assembler, ends: Ends) {
         match self.family {
             model::Family::V4 => self.write_v4(asm, ends),
@@ -174,7 +173,6 @@ fn write_next(asm: &mut Assembler) {
     asm.put(LOAD_BYTE, 1);
 }
 
-/// X += A.
 fn advance(asm: &mut Assembler) {
     asm.put(ADD_INDEX, 0);
     asm.put(INDEX_FROM_A, 0);

@@ -46,7 +46,6 @@ mod memory {
     pub const END: u32 = 0;
     /// Begin of the TCP header.
     pub const SEGMENT: u32 = 1;
-    /// Protocol of the next header.
     pub const NEXT: u32 = 2;
     /// Addresses: four words each, of which IPv4 uses one.
     pub const SOURCE: u32 = 4;
@@ -83,7 +82,6 @@ struct Ends {
     drop: Label,
 }
 
-/// Sets X to the begin of the IP header and jumps to the part of its family.
 fn write_link(asm: &mut Assembler, v4: Label, v6: Label, drop: Label) {
     write_loopback(asm, drop);
     let tagged = asm.label();

@@ -101,7 +101,6 @@ pub(super) fn comment(text: &str) -> Vec<u8> {
     out
 }
 
-/// `epb_flags`
 fn flags(direction: Direction) -> u32 {
     match direction {
         Direction::Incoming | Direction::Internal => 1,

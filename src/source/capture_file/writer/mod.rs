@@ -123,10 +123,7 @@ impl CaptureWriter {
 }
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> Error {
-    |cause| Error::Write {
-        path: path.to_owned(),
-        cause,
-    }
+    |cause| Error::Write(path.to_owned(), cause)
 }
 
 /// Places of the latest packets with room for a comment, by packet number, which only grows.
