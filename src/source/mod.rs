@@ -17,7 +17,6 @@ mod packet;
 mod privilege;
 mod process;
 mod sock_diag;
-mod sockstat;
 mod sysctl;
 mod unix;
 
@@ -41,7 +40,7 @@ pub use sock_diag::{SockDiag, States, Walk, reports_bound};
 
 use crate::{
     Error, Result,
-    model::{CounterId, Counters, ListenLimits, PortLimits},
+    model::{CounterId, Counters},
 };
 
 /// Reads files of /proc.
@@ -110,29 +109,9 @@ impl Kernel {
         Ok(text.and_then(|text| netstat::value(&text, table, name)))
     }
 
-    /// The sysctls that bound listen queues.
-    pub fn listen_limits(&self) -> Result<ListenLimits> {
-        sysctl::listen_limits(&self.proc_root)
-    }
-
-    /// The sysctls that bound ephemeral ports and TIME_WAIT sockets.
-    pub fn port_limits(&self) -> Result<PortLimits> {
-        sysctl::port_limits(&self.proc_root)
-    }
-
-    /// `net.ipv4.tcp_syncookies`; `None` where this namespace does not show it.
-    pub fn tcp_syncookies(&self) -> Result<Option<u32>> {
-        sysctl::tcp_syncookies(&self.proc_root)
-    }
-
     /// Ids of the visible processes (thread groups).
     pub fn process_ids(&self) -> Vec<u32> {
         process::pids(&self.proc_root)
-    }
-
-    /// Whether a process of this name or id is visible.
-    pub fn has_process(&self, name_or_pid: &str) -> bool {
-        process::exists(&self.proc_root, name_or_pid)
     }
 
     fn process_dir(&self, pid: u32) -> PathBuf {
@@ -177,9 +156,9 @@ const FILES: [(&str, Parse); 5] = [
     ("snmp", netstat::parse),
     ("snmp6", netstat::parse_list),
     ("sockstat", |text, values| {
-        sockstat::parse("sockstat", text, values)
+        netstat::parse_sockstat("sockstat", text, values)
     }),
     ("sockstat6", |text, values| {
-        sockstat::parse("sockstat6", text, values)
+        netstat::parse_sockstat("sockstat6", text, values)
     }),
 ];

@@ -4,6 +4,7 @@ use std::{collections::HashMap, fs, path::Path};
 
 use procfs::process::Process;
 
+use super::Kernel;
 use crate::model::is_process;
 
 /// Processes that end meanwhile are not found later.
@@ -105,9 +106,15 @@ fn hides_from(options: &Options, groups: &[u32]) -> bool {
     }
 }
 
-pub fn exists(proc_root: &Path, wanted: &str) -> bool {
-    let mut pids = pids(proc_root).into_iter();
-    pids.any(|pid| is_process(pid, &name(proc_root, pid).unwrap_or_default(), wanted))
+impl Kernel {
+    /// Whether a process of this name or id is visible.
+    pub fn has_process(&self, name_or_pid: &str) -> bool {
+        let root = self.proc_root();
+        let name = |pid| name(root, pid).unwrap_or_default();
+        pids(root)
+            .into_iter()
+            .any(|pid| is_process(pid, &name(pid), name_or_pid))
+    }
 }
 
 #[cfg(test)]

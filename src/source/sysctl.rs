@@ -1,47 +1,52 @@
 //! `/proc/sys/net`: settings of the reading thread's network namespace.
 
-use std::{ops::RangeInclusive, path::Path};
+use std::ops::RangeInclusive;
 
-use super::read_if_present;
+use super::{Kernel, read_if_present};
 use crate::{
     Result,
     model::{ListenLimits, PortLimits, PortSet},
 };
 
-pub fn listen_limits(proc_root: &Path) -> Result<ListenLimits> {
-    Ok(ListenLimits {
-        somaxconn: number(proc_root, "net/core/somaxconn")?,
-        tcp_max_syn_backlog: number(proc_root, "net/ipv4/tcp_max_syn_backlog")?,
-        tcp_syncookies: tcp_syncookies(proc_root)?,
-    })
-}
+impl Kernel {
+    /// The sysctls that bound listen queues.
+    pub fn listen_limits(&self) -> Result<ListenLimits> {
+        Ok(ListenLimits {
+            somaxconn: self.sysctl("core/somaxconn")?,
+            tcp_max_syn_backlog: self.sysctl("ipv4/tcp_max_syn_backlog")?,
+            tcp_syncookies: self.tcp_syncookies()?,
+        })
+    }
 
-pub fn tcp_syncookies(proc_root: &Path) -> Result<Option<u32>> {
-    number(proc_root, "net/ipv4/tcp_syncookies")
-}
+    /// `net.ipv4.tcp_syncookies`; `None` where this namespace does not show it.
+    pub fn tcp_syncookies(&self) -> Result<Option<u32>> {
+        self.sysctl("ipv4/tcp_syncookies")
+    }
 
-/// `None` when the file is absent (child namespaces lack host-wide settings, kernels without SYN
-/// cookies lack tcp_syncookies) or contains no number.
-fn number(proc_root: &Path, key: &str) -> Result<Option<u32>> {
-    let text = text(proc_root, key)?;
-    Ok(text.and_then(|text| text.trim().parse().ok()))
-}
+    /// The sysctls that bound ephemeral ports and TIME_WAIT sockets.
+    pub fn port_limits(&self) -> Result<PortLimits> {
+        let range = self.sysctl_text("ipv4/ip_local_port_range")?;
+        let reserved = self.sysctl_text("ipv4/ip_local_reserved_ports")?;
+        Ok(PortLimits {
+            range: range.as_deref().and_then(parse_range),
+            reserved: reserved.as_deref().map(parse_ports).unwrap_or_default(),
+            tcp_tw_reuse: self.sysctl("ipv4/tcp_tw_reuse")?,
+            tcp_tw_reuse_delay_ms: self.sysctl("ipv4/tcp_tw_reuse_delay")?,
+            tcp_timestamps: self.sysctl("ipv4/tcp_timestamps")?,
+            tcp_max_tw_buckets: self.sysctl("ipv4/tcp_max_tw_buckets")?,
+        })
+    }
 
-fn text(proc_root: &Path, key: &str) -> Result<Option<String>> {
-    read_if_present(&proc_root.join("sys").join(key))
-}
+    /// `None` when the file is absent (child namespaces lack host-wide settings, kernels without SYN
+    /// cookies lack tcp_syncookies) or contains no number.
+    fn sysctl(&self, key: &str) -> Result<Option<u32>> {
+        let text = self.sysctl_text(key)?;
+        Ok(text.and_then(|text| text.trim().parse().ok()))
+    }
 
-pub fn port_limits(proc_root: &Path) -> Result<PortLimits> {
-    let range = text(proc_root, "net/ipv4/ip_local_port_range")?;
-    let reserved = text(proc_root, "net/ipv4/ip_local_reserved_ports")?;
-    Ok(PortLimits {
-        range: range.as_deref().and_then(parse_range),
-        reserved: reserved.as_deref().map(parse_ports).unwrap_or_default(),
-        tcp_tw_reuse: number(proc_root, "net/ipv4/tcp_tw_reuse")?,
-        tcp_tw_reuse_delay_ms: number(proc_root, "net/ipv4/tcp_tw_reuse_delay")?,
-        tcp_timestamps: number(proc_root, "net/ipv4/tcp_timestamps")?,
-        tcp_max_tw_buckets: number(proc_root, "net/ipv4/tcp_max_tw_buckets")?,
-    })
+    fn sysctl_text(&self, key: &str) -> Result<Option<String>> {
+        read_if_present(&self.proc_root.join("sys/net").join(key))
+    }
 }
 
 /// `32768\t60999`

@@ -7,17 +7,19 @@
 mod count;
 mod limits;
 mod reader;
-mod relatives;
 mod stat;
 mod types;
+
+use std::collections::HashMap;
 
 use super::{Kernel, process, read_if_present};
 use crate::{
     Error, Result,
-    model::{ProcessFds, SystemFds},
+    model::{ProcessFds, Relative, SystemFds},
 };
 use reader::{Reader, Skipped};
-pub use relatives::Relatives;
+
+const MOST_ANCESTORS: usize = 64;
 
 /// Which processes are read.
 #[derive(Debug, Clone, Default)]
@@ -80,7 +82,10 @@ impl Kernel {
 
     /// Finds ancestors of processes and their limits.
     pub fn relatives(&self) -> Result<Relatives> {
-        Ok(Relatives::new(self.reader()?))
+        Ok(Relatives {
+            reader: self.reader()?,
+            known: HashMap::new(),
+        })
     }
 
     fn reader(&self) -> Result<Reader> {
@@ -109,5 +114,27 @@ impl Kernel {
             .split_whitespace()
             .map_while(|word| word.parse().ok())
             .collect())
+    }
+}
+
+/// Finds ancestors. Caches each process, as many processes share their ancestors.
+pub struct Relatives {
+    reader: Reader,
+    known: HashMap<u32, Option<Relative>>,
+}
+
+impl Relatives {
+    /// The process, its parent, and so on, as far as they are visible.
+    pub fn of(&mut self, pid: u32) -> Vec<Relative> {
+        let mut chain: Vec<Relative> = Vec::new();
+        let mut next = pid;
+        while chain.len() < MOST_ANCESTORS {
+            let known = self.known.entry(next);
+            let known = known.or_insert_with(|| self.reader.relative(next));
+            let Some(relative) = known.clone() else { break };
+            next = relative.parent;
+            chain.push(relative);
+        }
+        chain
     }
 }
