@@ -106,7 +106,6 @@ fn write(decision: &Decision<Op>) -> Option<Vec<u8>> {
     Some(code)
 }
 
-/// How many bytes before the end each test begins.
 fn lay_out(decision: &Decision<Op>) -> Vec<usize> {
     let mut starts = Vec::new();
     for branch in &decision.branches {

@@ -82,7 +82,6 @@ impl<T> Decision<T> {
         }
     }
 
-    /// Adds parts that must all hold.
     pub fn all<P>(
         &mut self,
         parts: impl DoubleEndedIterator<Item = P>,

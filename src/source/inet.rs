@@ -202,7 +202,6 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The number at the beginning; `None` when the bytes are fewer.
 pub fn number(bytes: &[u8]) -> Option<u32> {
     Some(u32::from_ne_bytes(*bytes.first_chunk()?))
 }

@@ -30,7 +30,6 @@ pub type Each<'a> = &'a mut dyn FnMut(&[u8]) -> Result<ControlFlow<()>, Undecoda
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Undecodable;
 
-/// A netlink socket in the network namespace in which it was opened.
 pub struct Channel {
     socket: Socket,
     buffer: Box<[u8]>,

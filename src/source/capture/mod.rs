@@ -31,7 +31,6 @@ use crate::{
 /// For all rings together: enough for about a second at 100,000 packets per second, while the process
 /// waits for a processor.
 const RING_BYTES: usize = 16 << 20;
-/// How often an interface is looked up by its name.
 const LOOKUP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A live capture, in the network namespace of the thread that opened it.

@@ -22,7 +22,6 @@ use crate::{Result, source::packet::Packet};
 
 /// Small, since at a low packet rate every timeout uses up a block.
 const BLOCK_BYTES: usize = 128 * 1024;
-/// One megabyte.
 const FEWEST_BLOCKS: usize = 8;
 /// When a block that is not full is handed over: immediate to a person who watches.
 const BLOCK_MILLISECONDS: u32 = 20;

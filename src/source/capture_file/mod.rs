@@ -50,7 +50,6 @@ enum Format {
 
 enum Step {
     Packet(Found),
-    /// Another block.
     Other {
         block_bytes: usize,
         /// Wireshark numbers it like a packet.
@@ -62,7 +61,6 @@ enum Step {
 }
 
 impl Step {
-    /// Where not even a header is left.
     fn end(window: &Window) -> Step {
         match window.bytes() {
             [] if !window.is_cut() => Step::End,
@@ -71,7 +69,6 @@ impl Step {
     }
 }
 
-/// A packet in the window.
 struct Found {
     block_bytes: usize,
     /// Offset of the packet in its block.
@@ -180,7 +177,6 @@ impl CaptureFile {
         Ok(None)
     }
 
-    /// An error ends the file.
     fn step(&mut self) -> Result<Step> {
         self.window.consume(std::mem::take(&mut self.taken_bytes));
         let step = match &mut self.format {

@@ -48,12 +48,10 @@ pub(super) struct Section {
     is_big_endian: bool,
     /// Numbers in the file, of the interfaces of the section.
     interfaces: Vec<u32>,
-    /// Time of the last packet.
     time_ns: u64,
 }
 
 impl Section {
-    /// Reads the next block.
     pub fn step(&mut self, window: &mut Window, interfaces: &mut Interfaces) -> io::Result<Step> {
         let (&[kind, length_bytes, magic, ..], _) = window.ask(12)?.as_chunks() else {
             return Ok(Step::end(window));

@@ -62,7 +62,6 @@ impl Window {
         self.offset
     }
 
-    /// Whether a compressed stream was truncated.
     pub fn is_cut(&self) -> bool {
         self.is_cut
     }

@@ -100,7 +100,6 @@ impl Reader {
         })
     }
 
-    /// `None` when the process is not visible.
     pub fn relative(&mut self, pid: u32) -> Option<Relative> {
         let stat = self.stat(pid, "stat").ok()??;
         Some(Relative {

@@ -18,7 +18,6 @@ pub struct Stat {
 }
 
 impl Stat {
-    /// All threads have ended, not only the first.
     pub fn is_dead(&self) -> bool {
         self.ended && self.threads <= 1
     }

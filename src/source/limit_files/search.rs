@@ -48,7 +48,6 @@ impl Manager {
         main.into_iter().chain(drop_ins).collect()
     }
 
-    /// system.conf or user.conf, and its drop-ins.
     pub fn configuration(&self, files: &Files) -> Vec<String> {
         let (name, home) = match self {
             Manager::System => ("system.conf", None),

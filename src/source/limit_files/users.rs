@@ -19,7 +19,6 @@ pub struct Group {
 }
 
 impl User {
-    /// The first user of that id.
     pub fn find(files: &Files, uid: u32) -> Option<User> {
         let passwd = files.text("/etc/passwd")?;
         let mut user = passwd.lines().find_map(|line| user(line, uid))?;

@@ -15,13 +15,10 @@ pub(super) enum Carried<'a> {
     Tcp(Transport<'a>),
     /// A fragment of a TCP segment other than the first.
     LaterFragment,
-    /// Not TCP, or unknown.
     Other,
-    /// TCP, but lengths contradict each other.
     Contradictory,
 }
 
-/// A TCP segment, or the first fragment of one.
 pub(super) struct Transport<'a> {
     pub source: IpAddr,
     pub destination: IpAddr,
@@ -112,7 +109,6 @@ fn decode_v6(bytes: &[u8], wire_bytes: usize) -> Carried<'_> {
 
 struct Extension {
     next: IpNextHeaderProtocol,
-    /// Length of this header.
     bytes: usize,
     part: Part,
 }

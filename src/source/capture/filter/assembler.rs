@@ -1,7 +1,8 @@
 //! Assembles classic BPF (include/uapi/linux/filter.h; Documentation/networking/filter.rst):
 //! instructions in order, with jumps to labels that may be placed later.
 //!
-//! The machine has an accumulator A, an index X and sixteen words of memory. A conditional jump
+//! The machine has an accumulator A, an index X and sixteen words of memory, addressed by the operand
+//! k of an instruction. A conditional jump
 //! reaches 255 instructions forward, an unconditional one any distance forward.
 
 use libc::sock_filter;
@@ -15,19 +16,12 @@ pub const LOAD_METADATA: u16 = 0x20;
 pub const LOAD_WORD: u16 = 0x40;
 pub const LOAD_HALF: u16 = 0x48;
 pub const LOAD_BYTE: u16 = 0x50;
-/// A = memory k.
 pub const LOAD_MEMORY: u16 = 0x60;
-/// Memory k = A.
 pub const STORE: u16 = 0x02;
-/// X = k.
 pub const SET_INDEX: u16 = 0x01;
-/// X = memory k.
 pub const INDEX_FROM_MEMORY: u16 = 0x61;
-/// Memory k = X.
 pub const STORE_INDEX: u16 = 0x03;
-/// X = A.
 pub const INDEX_FROM_A: u16 = 0x07;
-/// A = X.
 pub const A_FROM_INDEX: u16 = 0x87;
 pub const ADD: u16 = 0x04;
 pub const ADD_INDEX: u16 = 0x0c;
@@ -45,7 +39,6 @@ pub const AT_LEAST: u16 = 0x35;
 pub const ANY_BIT: u16 = 0x45;
 const GO: u16 = 0x05;
 
-/// A jump target.
 #[derive(Debug, Clone, Copy)]
 pub struct Label(usize);
 
@@ -70,13 +63,11 @@ enum Line {
 }
 
 impl Assembler {
-    /// A label that is not yet placed.
     pub fn label(&mut self) -> Label {
         self.labels.push(None);
         Label(self.labels.len() - 1)
     }
 
-    /// Makes the label refer to the next instruction.
     pub fn place(&mut self, label: Label) {
         self.labels[label.0] = Some(self.lines.len());
     }
@@ -99,7 +90,6 @@ impl Assembler {
         });
     }
 
-    /// Compares A with k, jumps to `yes` or continues with the next instruction.
     pub fn test_or_on(&mut self, code: u16, k: u32, yes: Label) {
         let on = self.label();
         self.test(code, k, yes, on);

@@ -32,7 +32,6 @@ pub struct Checks {
 #[derive(Clone, Copy)]
 struct View {
     family: Family,
-    /// Fragments do not show their ports.
     has_ports: bool,
     /// The end that the source is taken for.
     source: End,
@@ -55,13 +54,11 @@ impl Checks {
         Checks { decision, begin }
     }
 
-    /// Whether the checks read ports from memory.
     pub fn need_ports(&self) -> bool {
         let mut checks = self.decision.branches.iter();
         checks.any(|branch| matches!(branch.test, Check::Port(..)))
     }
 
-    /// Whether the checks read addresses from memory.
     pub fn need_addresses(&self) -> bool {
         let mut checks = self.decision.branches.iter();
         checks.any(|branch| matches!(branch.test, Check::Bits(..)))

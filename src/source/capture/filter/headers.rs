@@ -27,7 +27,6 @@ const MOST_EXTENSIONS: usize = 6;
 pub struct Family {
     family: model::Family,
     segment: Checks,
-    /// A fragment does not show ports.
     fragment: Checks,
 }
 
@@ -109,7 +108,6 @@ impl Family {
         }
     }
 
-    /// The TCP header begins at X.
     fn write_segment(&self, asm: &mut Assembler, ends: Ends) {
         let [acknowledges, wanted] = [asm.label(), asm.label()];
         let rare = Flags::SYN.and(Flags::FIN).and(Flags::RST);

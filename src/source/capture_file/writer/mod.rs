@@ -110,7 +110,6 @@ impl CaptureWriter {
         self.flush()
     }
 
-    /// Describes the interface before its first packet.
     fn interface(&mut self, packet: &Packet<'_>) -> u32 {
         let name = packet.interface_name;
         let next = self.interfaces.len() as u32;
