@@ -50,8 +50,8 @@ pub struct Branch<T> {
     pub no: Target,
 }
 
-/// Tests are added in reverse order, so that each leads only to tests that exist already. Tests that
-/// cannot change the verdict are left out.
+/// Tests are added in reverse order, so that each leads only to tests that exist already. Tests
+/// that cannot change the verdict are left out.
 pub struct Decision<T> {
     /// In reverse order.
     pub branches: Vec<Branch<T>>,

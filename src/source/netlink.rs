@@ -1,4 +1,5 @@
-//! NETLINK_SOCK_DIAG dumps: one request, many datagrams of many messages (man 7 netlink, sock_diag).
+//! NETLINK_SOCK_DIAG dumps: one request, many datagrams of many messages (man 7 netlink,
+//! sock_diag).
 
 use std::{io, ops::ControlFlow};
 

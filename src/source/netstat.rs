@@ -57,8 +57,8 @@ fn pair(table: &Arc<str>, name: &str, number: &str) -> Option<(CounterId, i128)>
     Some((CounterId::new(table.clone(), name), value))
 }
 
-/// `/proc/net/sockstat` and `sockstat6`: `TCP: inuse 5 orphan 0 tw 0 alloc 7 mem 1`. `orphan`, `alloc`
-/// and `mem` are host-wide, the rest belongs to the network namespace.
+/// `/proc/net/sockstat` and `sockstat6`: `TCP: inuse 5 orphan 0 tw 0 alloc 7 mem 1`. `orphan`,
+/// `alloc` and `mem` are host-wide, the rest belongs to the network namespace.
 pub fn parse_sockstat(file: &str, text: &str, values: &mut Vec<(CounterId, i128)>) {
     for line in text.lines() {
         let Some((protocol, rest)) = line.split_once(':') else {

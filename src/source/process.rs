@@ -52,8 +52,8 @@ pub fn began(proc_root: &Path, pid: u32) -> Option<u64> {
     Some(process.stat().ok()?.starttime)
 }
 
-/// A descriptor opened with O_PATH refers to a socket without keeping it open (`flags`, in octal, of
-/// `/proc/PID/fdinfo/FD`).
+/// A descriptor opened with O_PATH refers to a socket without keeping it open (`flags`, in octal,
+/// of `/proc/PID/fdinfo/FD`).
 pub fn is_path_only(proc_root: &Path, pid: u32, fd: u32) -> bool {
     const O_PATH: u32 = 0o10_000_000;
     let path = proc_root.join(format!("{pid}/fdinfo/{fd}"));
@@ -73,14 +73,13 @@ pub fn hides_others(proc_root: &Path) -> bool {
     if is_initial && rustix::process::geteuid().is_root() {
         return false;
     }
-    let groups = if is_initial { groups() } else { Vec::new() };
+    let mut groups = Vec::new();
+    if is_initial {
+        groups = rustix::process::getgroups().unwrap_or_default();
+        groups.push(rustix::process::getegid());
+    }
+    let groups: Vec<u32> = groups.into_iter().map(|group| group.as_raw()).collect();
     mount_options(proc_root).is_some_and(|options| hides_from(&options, &groups))
-}
-
-fn groups() -> Vec<u32> {
-    let mut groups = rustix::process::getgroups().unwrap_or_default();
-    groups.push(rustix::process::getegid());
-    groups.into_iter().map(|group| group.as_raw()).collect()
 }
 
 /// Options of the last file system mounted there, which covers earlier ones.

@@ -116,8 +116,8 @@ impl SockDiag {
         Ok(found)
     }
 
-    /// The state of the connection with this 4-tuple on one interface; `None` when there is none. No
-    /// walk: the kernel finds it as it does for a packet, and falls back to a listener
+    /// The state of the connection with this 4-tuple on one interface; `None` when there is none.
+    /// No walk: the kernel finds it as it does for a packet, and falls back to a listener
     /// (`inet_diag_find_one_icsk`, net/ipv4/inet_diag.c).
     pub fn connection(
         &mut self,

@@ -28,16 +28,16 @@ use crate::{
     model::{Families, Filter},
 };
 
-/// For all rings together: enough for about a second at 100,000 packets per second, while the process
-/// waits for a processor.
+/// For all rings together: enough for about a second at 100,000 packets per second, while the
+/// process waits for a processor.
 const RING_BYTES: usize = 16 << 20;
 const LOOKUP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A live capture, in the network namespace of the thread that opened it.
 ///
-/// It contains TCP segments with SYN, FIN or RST, bare ACKs and fragments, on the loopback interface
-/// each packet once. The kernel's filter also accepts some packets that do not match: a packet does
-/// not show which end is the client.
+/// It contains TCP segments with SYN, FIN or RST, bare ACKs and fragments, on the loopback
+/// interface each packet once. The kernel's filter also accepts some packets that do not match: a
+/// packet does not show which end is the client.
 pub struct Capture {
     taps: Vec<Tap>,
     names: Names,
@@ -49,8 +49,8 @@ impl Capture {
     /// Captures on these interfaces, or on all, including interfaces that appear later. Needs
     /// CAP_NET_RAW.
     ///
-    /// `promiscuous` puts the named interfaces into promiscuous mode; without names it has no effect.
-    /// An unknown name is [`Error::Interface`].
+    /// `promiscuous` puts the named interfaces into promiscuous mode; without names it has no
+    /// effect. An unknown name is [`Error::Interface`].
     pub fn open(
         interfaces: &[String],
         wanted: &Filter,
@@ -87,8 +87,8 @@ impl Capture {
         self.taps.iter().map(|tap| tap.socket.as_fd())
     }
 
-    /// Waits until packets are ready, one of the `others` is readable, a signal arrives or `longest`
-    /// has passed.
+    /// Waits until packets are ready, one of the `others` is readable, a signal arrives or
+    /// `longest` has passed.
     pub fn wait(&self, others: &[BorrowedFd<'_>], longest: Duration) -> Result<()> {
         let all = self.descriptors().chain(others.iter().copied());
         let all = all.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));

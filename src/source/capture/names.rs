@@ -1,5 +1,5 @@
-//! Names of interfaces (man 7 netdevice), in the network namespace of the socket that is used to ask,
-//! whatever the calling thread's is.
+//! Names of interfaces (man 7 netdevice), in the network namespace of the socket that is used to
+//! ask, whatever the calling thread's is.
 
 use std::{
     collections::BTreeMap,

@@ -75,8 +75,8 @@ impl Ring {
         })
     }
 
-    /// Limits reading to the blocks that are ready now: packets may arrive faster than they are read,
-    /// and a later one may be older than a packet already read from another ring.
+    /// Limits reading to the blocks that are ready now: packets may arrive faster than they are
+    /// read, and a later one may be older than a packet already read from another ring.
     pub fn begin(&mut self) {
         let count = self.memory.blocks;
         let blocks = (0..count).map(|ahead| (self.block + ahead) % count);
@@ -182,7 +182,8 @@ impl Mapping {
     /// To be read only while the block is ours, except for its status.
     #[expect(unsafe_code, reason = "memory shared with the kernel")]
     fn block(&self, block: usize) -> &[u8] {
-        // SAFETY: it lies within the mapping, and the kernel does not write to a block that is ours.
+        // SAFETY: it lies within the mapping, and the kernel does not write to a block that is
+        // ours.
         unsafe { slice::from_raw_parts(self.begin(block), BLOCK_BYTES) }
     }
 

@@ -34,8 +34,8 @@ impl PacketSocket {
         Ok(PacketSocket(fd))
     }
 
-    /// Receives from one interface, or from [`ANY`]; can be repeated when the interface was deleted.
-    /// The interface may be down. Needs no privilege.
+    /// Receives from one interface, or from [`ANY`]; can be repeated when the interface was
+    /// deleted. The interface may be down. Needs no privilege.
     pub fn bind(&self, index: u32) -> io::Result<()> {
         let address = libc::sockaddr_ll {
             sll_family: libc::AF_PACKET as u16,
@@ -66,8 +66,8 @@ impl PacketSocket {
         Ok(statistics(&self.0)?.tp_drops.into())
     }
 
-    /// Clears the socket's error, so that poll does not report it forever. `true` when there was one:
-    /// the interface went down or was deleted (ENETDOWN).
+    /// Clears the socket's error, so that poll does not report it forever. `true` when there was
+    /// one: the interface went down or was deleted (ENETDOWN).
     pub fn take_error(&self) -> bool {
         !matches!(socket_error(&self.0), Ok(Ok(())))
     }
@@ -83,7 +83,8 @@ pub fn failed(attempt: &'static str, cause: io::Error) -> Error {
     Error::Capture(attempt, cause)
 }
 
-/// Where the compiled filter exceeds the kernel's limits, one that accepts all handshakes is attached.
+/// Where the compiled filter exceeds the kernel's limits, one that accepts all handshakes is
+/// attached.
 fn attach_filter(fd: &OwnedFd, wanted: &Filter, families: Families) -> io::Result<()> {
     let attached = filter::compile(wanted, families).map(|program| attach(fd, &program));
     match attached {
@@ -110,8 +111,8 @@ pub fn attach(fd: &impl AsFd, program: &[sock_filter]) -> io::Result<()> {
 pub fn set_option<T>(fd: &impl AsFd, level: c_int, name: c_int, value: &T) -> io::Result<()> {
     let fd = fd.as_fd().as_raw_fd();
     let length = size_of::<T>() as socklen_t;
-    // SAFETY: the kernel reads `length` bytes of `value`, and the instructions of a filter, which the
-    // caller borrows for as long, by the length beside their address.
+    // SAFETY: the kernel reads `length` bytes of `value`, and the instructions of a filter, which
+    // the caller borrows for as long, by the length beside their address.
     let result = unsafe { libc::setsockopt(fd, level, name, (&raw const *value).cast(), length) };
     checked(result)
 }

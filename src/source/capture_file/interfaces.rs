@@ -73,8 +73,8 @@ impl Interfaces {
         all_foreign.then_some(first.link_number)
     }
 
-    /// The number for one interface of an interface that stands for all. The first to appear has the
-    /// number of the latter; so does each one beyond the limit.
+    /// The number for one interface of an interface that stands for all. The first to appear has
+    /// the number of the latter; so does each one beyond the limit.
     pub fn by_index(&mut self, number: u32, index: u32) -> u32 {
         let Some(any) = self.list.get_mut(number as usize) else {
             return number;

@@ -1,8 +1,8 @@
 //! The pcapng format: blocks, in sections (draft-ietf-opsawg-pcapng).
 //!
-//! `pcap_parser` reads the blocks of sections and interfaces. Packets are read here: it lacks obsolete
-//! packet blocks, allocates a list of every packet's options, and takes a wrong length for data still
-//! to come.
+//! `pcap_parser` reads the blocks of sections and interfaces. Packets are read here: it lacks
+//! obsolete packet blocks, allocates a list of every packet's options, and takes a wrong length for
+//! data still to come.
 
 use std::io;
 

@@ -114,7 +114,8 @@ impl Reader {
         })
     }
 
-    /// The descriptors of an ending process vanish while they are read, so its state is checked after.
+    /// The descriptors of an ending process vanish while they are read, so its state is checked
+    /// after.
     pub fn types(&mut self, pid: u32) -> Result<FdTypes, Skipped> {
         let types = self.types_in(pid, OWN);
         match self.stat(pid, "stat")? {
@@ -252,8 +253,8 @@ impl Reader {
         Ok(self.text(pid, file, stat::parse)?.flatten())
     }
 
-    /// `None` when the file may not be read, or is missing in a captured tree; in a procfs a missing
-    /// file means that the process is gone.
+    /// `None` when the file may not be read, or is missing in a captured tree; in a procfs a
+    /// missing file means that the process is gone.
     fn text<T>(
         &mut self,
         pid: u32,

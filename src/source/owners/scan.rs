@@ -183,8 +183,8 @@ fn has_none(root: &Path, pid: u32) -> bool {
     has_sizes && descriptors(root, pid) == 0
 }
 
-/// The device of the kernel's file system of sockets, so that a socket *file* on a disk, opened with
-/// O_PATH, is not taken for a socket with the same inode.
+/// The device of the kernel's file system of sockets, so that a socket *file* on a disk, opened
+/// with O_PATH, is not taken for a socket with the same inode.
 fn socket_device() -> Option<(u32, u32)> {
     let pair: io::Result<_> = std::os::unix::net::UnixStream::pair();
     let stat = rustix::fs::statx(pair.ok()?.0, c"", AtFlags::EMPTY_PATH, StatxFlags::INO).ok()?;

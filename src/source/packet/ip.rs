@@ -142,8 +142,8 @@ fn extension(kind: IpNextHeaderProtocol, bytes: &[u8]) -> Option<Extension> {
     })
 }
 
-/// The first 13 bits are the offset in units of 8 bytes, the last bit is set when more follows. With
-/// neither it is an atomic fragment (RFC 6946): a whole packet.
+/// The first 13 bits are the offset in units of 8 bytes, the last bit is set when more follows.
+/// With neither it is an atomic fragment (RFC 6946): a whole packet.
 fn fragment(bytes: &[u8]) -> Option<Extension> {
     let header = FragmentPacket::new(bytes)?;
     let place = header.get_fragment_offset_with_flags();

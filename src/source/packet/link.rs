@@ -99,8 +99,8 @@ pub(in crate::source) fn direction(hardware: u16, packet_type: u16) -> Option<Di
     }
 }
 
-/// Whether this is `AF_INET` or `AF_INET6` of any system, in the unknown byte order of the host that
-/// captured.
+/// Whether this is `AF_INET` or `AF_INET6` of any system, in the unknown byte order of the host
+/// that captured.
 fn is_internet(family: [u8; 4]) -> bool {
     match family {
         [number, 0, 0, 0] | [0, 0, 0, number] => matches!(number, 2 | 10 | 24 | 28 | 30),
@@ -161,8 +161,8 @@ fn in_session(bytes: &[u8]) -> Option<(u16, &[u8])> {
     }
 }
 
-/// Skips one entry of an MPLS label stack (RFC 3032). The protocol behind the last entry is unknown;
-/// the IP version shows whether it is IP.
+/// Skips one entry of an MPLS label stack (RFC 3032). The protocol behind the last entry is
+/// unknown; the IP version shows whether it is IP.
 fn behind_label(protocol: u16, bytes: &[u8]) -> Option<(u16, &[u8])> {
     let (entry, bytes) = bytes.split_first_chunk::<4>()?;
     let is_last = entry[2] & 1 == 1;

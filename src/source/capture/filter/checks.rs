@@ -4,11 +4,7 @@
 
 use std::net::IpAddr;
 
-use super::{
-    Ends,
-    assembler::{AND, AT_LEAST, Assembler, EQUAL, GREATER, LOAD_MEMORY, Label},
-    memory,
-};
+use super::{Ends, assembler::*, memory};
 use crate::{
     model::{
         Family, Filter,

@@ -1,16 +1,7 @@
-//! The part of the filter that skips the headers of one family, from X on, and checks the TCP header
-//! (RFC 791, RFC 8200, RFC 4302 for the authentication header, RFC 9293).
+//! The part of the filter that skips the headers of one family, from X on, and checks the TCP
+//! header (RFC 791, RFC 8200, RFC 4302 for the authentication header, RFC 9293).
 
-use super::{
-    Ends,
-    assembler::{
-        A_FROM_INDEX, ADD, ADD_INDEX, AND, ANY_BIT, Assembler, EQUAL, EQUAL_INDEX, INDEX_FROM_A,
-        INDEX_FROM_MEMORY, LOAD_BYTE, LOAD_HALF, LOAD_MEMORY, LOAD_WORD, Label, SHIFT_LEFT,
-        SHIFT_RIGHT, STORE, STORE_INDEX,
-    },
-    checks::Checks,
-    memory,
-};
+use super::{Ends, assembler::*, checks::Checks, memory};
 use crate::model::{self, Filter, Flags};
 
 const TCP: u32 = 6;
@@ -116,8 +107,8 @@ impl Family {
         asm.test_or_on(ANY_BIT, rare.0.into(), wanted);
         asm.test(ANY_BIT, Flags::ACK.0.into(), acknowledges, ends.drop);
         asm.place(acknowledges);
-        // A bare ACK ends where its data would begin. A packet too large for its length field has the
-        // length 0, and so ends before.
+        // A bare ACK ends where its data would begin. A packet too large for its length field has
+        // the length 0, and so ends before.
         asm.put(LOAD_BYTE, 12);
         asm.put(AND, 0xf0);
         asm.put(SHIFT_RIGHT, 2);

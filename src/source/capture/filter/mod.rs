@@ -1,5 +1,5 @@
-//! The filter that the kernel runs on every packet before it is copied to us. It accepts TCP segments
-//! with SYN, FIN or RST, bare ACKs and fragments that may match the user's filter.
+//! The filter that the kernel runs on every packet before it is copied to us. It accepts TCP
+//! segments with SYN, FIN or RST, bare ACKs and fragments that may match the user's filter.
 //!
 //! A cooked packet socket's filter sees the packet from its network header on, whose type is the
 //! Ethernet protocol. With a VLAN protocol, a tag of four bytes may precede the IP header (a second
@@ -13,13 +13,7 @@ mod tests;
 
 use libc::sock_filter;
 
-use self::{
-    assembler::{
-        Assembler, EQUAL, LOAD_BYTE, LOAD_HALF, LOAD_METADATA, Label, RETURN, SET_INDEX,
-        SHIFT_RIGHT,
-    },
-    headers::Family,
-};
+use self::{assembler::*, headers::Family};
 use crate::model::{self, Families, Filter};
 
 /// Captured bytes of a packet: two VLAN tags, headers, extension headers and options.

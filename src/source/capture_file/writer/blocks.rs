@@ -109,8 +109,8 @@ fn flags(direction: Direction) -> u32 {
     }
 }
 
-/// The header of libpcap for packets of a cooked socket (LINKTYPE_LINUX_SLL2), with the VLAN tag that
-/// the kernel removed; nothing for a packet from a file, which begins with its own header.
+/// The header of libpcap for packets of a cooked socket (LINKTYPE_LINUX_SLL2), with the VLAN tag
+/// that the kernel removed; nothing for a packet from a file, which begins with its own header.
 fn cooked_header(packet: &Packet<'_>) -> Vec<u8> {
     let Some(cooked) = packet.cooked else {
         return Vec::new();

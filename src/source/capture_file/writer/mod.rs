@@ -1,7 +1,7 @@
 //! Writes packets to a pcapng file, and adds comments to them later.
 //!
-//! A comment belongs into its packet's block, which is written long before. So packets that may get a
-//! comment are written with an option that reserves room, which the comment later replaces.
+//! A comment belongs into its packet's block, which is written long before. So packets that may get
+//! a comment are written with an option that reserves room, which the comment later replaces.
 
 mod blocks;
 #[cfg(test)]
@@ -71,8 +71,8 @@ impl CaptureWriter {
         Ok(())
     }
 
-    /// Sets the comment of the packet of that number, truncated to the room for it. Where that is not
-    /// possible, the comment is counted as lost.
+    /// Sets the comment of the packet of that number, truncated to the room for it. Where that is
+    /// not possible, the comment is counted as lost.
     pub fn comment(&mut self, packet_number: u64, text: &str) -> Result<()> {
         let rooms = self.rooms.as_ref();
         let Some(place) = rooms.and_then(|rooms| rooms.find(packet_number)) else {
