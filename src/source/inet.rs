@@ -115,7 +115,7 @@ impl<'a> Row<'a> {
         is_request.then_some(RequestSocket { local: self.local })
     }
 
-    /// A connection nobody has accepted: a full socket without an inode.
+    /// A connection that no process has accepted: a full socket without an inode.
     pub fn waiting(&self) -> Option<Waiting> {
         let is_request = self.header.state == SYN_RECV && self.request().is_some();
         if self.header.inode != 0 || is_request {

@@ -124,10 +124,8 @@ impl Kernel {
             return Ok(());
         }
         let why = format!("process {pid} is no longer in the network namespace it was in");
-        Err(failed(&namespace.wanted)(io::Error::new(
-            io::ErrorKind::NotFound,
-            why,
-        )))
+        let cause = io::Error::new(io::ErrorKind::NotFound, why);
+        Err(failed(&namespace.wanted)(cause))
     }
 
     /// Every namespace that a process is in or that has a name, each once, the caller's own first;

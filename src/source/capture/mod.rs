@@ -74,9 +74,8 @@ impl Capture {
             // An interface may be named twice, also by an alternative name.
             let index = interface.as_ref().map(|interface| interface.index);
             if !capture.taps.iter().any(|tap| tap.index() == index) {
-                capture
-                    .taps
-                    .push(Tap::open(socket, interface, names.len())?);
+                let tap = Tap::open(socket, interface, names.len())?;
+                capture.taps.push(tap);
             }
         }
         Ok(capture)

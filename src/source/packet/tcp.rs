@@ -7,7 +7,7 @@ use pnet::packet::tcp::TcpPacket;
 use super::{Decoded, Packet, ip::Transport, link::Network};
 use crate::model::{Address, Flags, Segment, TcpOptions, Timestamps};
 
-/// A fragment without the whole header is no segment.
+/// A fragment without the whole header is not a segment.
 pub(super) fn decode(
     packet: &Packet<'_>,
     network: &Network<'_>,

@@ -2,8 +2,8 @@
 //! instructions in order, with jumps to labels that may be placed later.
 //!
 //! The machine has an accumulator A, an index X and sixteen words of memory, addressed by the
-//! operand k of an instruction. A conditional jump
-//! reaches 255 instructions forward, an unconditional one any distance forward.
+//! operand k of an instruction. A conditional jump reaches 255 instructions forward, an
+//! unconditional one any distance forward.
 
 use libc::sock_filter;
 
