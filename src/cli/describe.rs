@@ -22,7 +22,7 @@ pub struct CompletionsArgs {
 #[derive(Debug, Args)]
 pub struct ManArgs {
     /// Subcommand to describe (default: sockdiag itself)
-    #[arg(value_name = "CMD", value_parser = one_of(&REGISTRY))]
+    #[arg(value_name = "CMD", value_parser = one_of(REGISTRY))]
     command: Option<String>,
 }
 

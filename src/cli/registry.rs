@@ -10,7 +10,7 @@ use crate::command::{
 };
 
 /// In the order of `--help`.
-pub static REGISTRY: [Entry; 9] = [
+pub static REGISTRY: &[Entry] = &[
     Entry::of::<QueuesArgs>(),
     Entry::of::<CountersArgs>(),
     Entry::of::<PortsArgs>(),

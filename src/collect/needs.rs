@@ -129,14 +129,6 @@ impl Needs {
         }
     }
 
-    /// What the report on descriptors is made from.
-    pub fn descriptors() -> Self {
-        Needs {
-            processes: Some(FdQuestion::default()),
-            ..Needs::default()
-        }
-    }
-
     /// Every part.
     pub fn everything() -> Self {
         Needs {

@@ -136,15 +136,17 @@ impl<R: Listed> Session<R> {
         let waiter = Waiter::new(self.sink.screen().is_some());
         let mut waiter = waiter.context("watching for signals")?;
         // What is compared may have been read less often than once per interval.
-        let (mut before, mut last): (Option<Snapshot>, Option<Snapshot>) = (None, None);
+        let (mut before, mut last): (Option<(Snapshot, Instant)>, Option<_>) = (None, None);
+        let mut renewed = Instant::now();
         for reading in 1.. {
             let taken = Instant::now();
             let now = read(Purpose::Report)?;
-            if last.as_ref().is_some_and(|last| now.renews(last)) {
+            if last.as_ref().is_none_or(|(last, _)| now.renews(last)) {
                 before = last.take();
+                renewed = taken;
             }
             let earlier = before.as_ref();
-            let earlier = earlier.map(|before| (before, now.elapsed_since(before)));
+            let earlier = earlier.map(|(before, then)| (before, renewed - *then));
             let elapsed = earlier.map(|(_, elapsed)| elapsed);
             let head = self.head(interval, reading);
             self.write(report(&now, earlier), elapsed, &head)?;
@@ -155,7 +157,7 @@ impl<R: Listed> Session<R> {
             if !self.wait(&mut waiter, taken + interval, redraw)? {
                 break;
             }
-            last = last.or(Some(now));
+            last = last.or(Some((now, taken)));
         }
         self.sink.close_screen().context("closing the screen")
     }

@@ -90,20 +90,6 @@ impl Snapshot {
         namespaces.find(|other| other.netns.inode == netns.inode)
     }
 
-    /// Time from an earlier reading to this one. Parts that are read less often than the rest
-    /// count by the time at which they were read.
-    pub fn elapsed_since(&self, earlier: &Snapshot) -> Duration {
-        let walked = |snapshot: &Snapshot| {
-            let mut namespaces = snapshot.namespaces.iter();
-            namespaces.find_map(NetnsSnapshot::walked_at)
-        };
-        let (now, then) = match (walked(self), walked(earlier)) {
-            (Some(now), Some(then)) => (now, then),
-            _ => (self.at, earlier.at),
-        };
-        now.saturating_sub(then)
-    }
-
     /// Whether every part that changes are computed from was read again since.
     pub fn renews(&self, earlier: &Snapshot) -> bool {
         self.namespaces.iter().all(|now| {

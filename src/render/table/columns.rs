@@ -97,6 +97,12 @@ pub fn several<R>(rows: &[R], differ: fn(&R, &R) -> bool) -> bool {
     rows.windows(2).any(|pair| differ(&pair[0], &pair[1]))
 }
 
+/// Says how old a part is that was not read again for this report, once that matters.
+pub fn age_note(what: &str, age_ms: Option<u64>) -> Option<String> {
+    let age = age_ms.filter(|age| *age >= 1000)?;
+    Some(format!("{what} {} ago", text::duration(age)))
+}
+
 /// The text of `--columns help`: each key, its header and its meaning.
 pub fn column_help<R>(columns: &[Column<R>]) -> String {
     let widest = |of: fn(&Column<R>) -> &str| columns.iter().map(of).map(text::width).max();

@@ -19,7 +19,8 @@ mod who;
 
 pub use cell::{Cell, Value};
 pub use columns::{
-    Align, Column, NoSuchColumn, Rising, column, column_help, columns, keys, named, several,
+    Align, Column, NoSuchColumn, Rising, age_note, column, column_help, columns, keys, named,
+    several,
 };
 pub use draw::lay_out;
 pub use growing::Growing;

@@ -10,7 +10,7 @@ use std::io;
 
 use sockdiag::analysis::ports::{By, PortsReport, States, TupleReport};
 
-use super::{Column, Listed, Narrower, Tabular, View, keys, several};
+use super::{Column, Listed, Narrower, Tabular, View, age_note, keys, several};
 use columns::COLUMNS;
 
 impl Tabular for PortsReport {
@@ -23,6 +23,12 @@ impl Tabular for PortsReport {
         Narrower::Drop("time_wait used per_second interface netns source full_in"),
         Narrower::LastResort("owner use state"),
     ];
+
+    fn notes(&self, _: &View) -> Vec<String> {
+        age_note("sockets were read", Some(self.age_ms))
+            .into_iter()
+            .collect()
+    }
 
     fn write_metrics(&self, out: &mut dyn io::Write) -> io::Result<()> {
         metrics::write(self, out)

@@ -265,6 +265,19 @@ fn only_namespaces_with_a_line_have_a_heading_and_a_column() {
 }
 
 #[test]
+fn the_age_of_an_earlier_reading_is_told() {
+    let notes = |age_ms| {
+        let report = PortsReport {
+            age_ms,
+            ..PortsReport::default()
+        };
+        report.notes(&View::default())
+    };
+    assert!(notes(999).is_empty(), "as fresh as the rest");
+    assert_eq!(notes(12_300), ["sockets were read 12s ago"]);
+}
+
+#[test]
 fn colours_show_how_many_ports_are_left() {
     let of = |state| {
         let row = TupleReport {

@@ -7,8 +7,8 @@ use std::io;
 
 use sockdiag::analysis::queues::{ListenerReport, QueueReport};
 
-use super::{Column, Listed, Narrower, Tabular, View, keys, several};
-use crate::render::{prom, text};
+use super::{Column, Listed, Narrower, Tabular, View, age_note, keys, several};
+use crate::render::prom;
 use columns::COLUMNS;
 
 impl Tabular for QueueReport {
@@ -24,9 +24,9 @@ impl Tabular for QueueReport {
     ];
 
     fn notes(&self, _: &View) -> Vec<String> {
-        let age = self.syn_age_ms.filter(|age| *age >= 1000);
-        let counted = |age| format!("SYN was counted {} ago", text::duration(age));
-        age.map(counted).into_iter().collect()
+        age_note("SYN was counted", self.syn_age_ms)
+            .into_iter()
+            .collect()
     }
 
     fn write_metrics(&self, out: &mut dyn io::Write) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use sockdiag::analysis::timewait::{Bar, NamespaceReport, TimewaitReport};
 
-use crate::render::{View, text};
+use crate::render::{View, table::age_note, text};
 
 /// Width of the largest bar.
 const BAR: u64 = 8;
@@ -86,8 +86,9 @@ pub fn notes(report: &TimewaitReport) -> Vec<String> {
     let several = report.namespaces.len() > 1;
     let namespaces = report.namespaces.iter();
     let namespaces = namespaces.filter(|namespace| several && namespace.count > 0);
-    fin_wait
+    age_note("sockets were read", Some(report.age_ms))
         .into_iter()
+        .chain(fin_wait)
         .chain(namespaces.map(buckets))
         .collect()
 }
