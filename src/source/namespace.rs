@@ -14,7 +14,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use super::{Kernel, process};
 use crate::{Error, Result, model::Netns};
 
-/// Folders of named namespaces: those of `ip netns` and of container runtimes.
+/// Directories of named namespaces: those of `ip netns` and of container runtimes.
 const NAMED: [&str; 3] = ["/run/netns", "/run/docker/netns", "/run/podman/netns"];
 /// `NSFS_MAGIC`, include/uapi/linux/magic.h.
 const NSFS: u64 = 0x6e73_6673;

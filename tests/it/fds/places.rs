@@ -60,7 +60,7 @@ fn an_ordinary_user_sees_how_many_but_not_what() {
         );
         assert_eq!(found["uid"], 0);
         assert!(found["types"].is_null());
-        assert_eq!(missing(&report, "types").expect("it is told")["count"], 1);
+        assert_eq!(missing(&report, "types").expect("reported")["count"], 1);
         assert_eq!(missing(&report, "open"), None);
 
         // A namespace of another user's process may not be looked at.
@@ -88,7 +88,7 @@ fn what_an_old_kernel_does_not_tell_an_ordinary_user_is_null() {
         let api = find(&report, 811).expect("it is seen");
         assert!(api["open"].is_null() && api["used_ratio"].is_null() && api["state"].is_null());
         assert_eq!(api["soft_limit"], 8);
-        assert_eq!(missing(&report, "open").expect("it is told")["count"], 2);
+        assert_eq!(missing(&report, "open").expect("reported")["count"], 2);
         assert_eq!(find(&report, 812).expect("it is seen")["open"], 4);
         assert_eq!(
             processes(&report).last().expect("five")["open"],
@@ -105,7 +105,7 @@ fn hidden_processes_are_told_of() {
             let first = format!("mount -t proc -o hidepid={hide} proc /proc && ");
             let report = report_of(&as_nobody(&first, &["fds", "--json"]));
             assert!(find(&report, me).is_none());
-            let told = missing(&report, "processes").expect("it is told");
+            let told = missing(&report, "processes").expect("reported");
             let counted = report["incomplete"].as_array().expect("a list");
             let counted = counted.iter().any(|missing| missing["count"].is_u64());
             assert_eq!(counted, listed, "{told}");

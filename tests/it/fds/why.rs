@@ -282,7 +282,7 @@ fn unknown_limits_are_null_and_counted() {
     assert!(report["system"]["open"].is_null());
     let missing = report["incomplete"].as_array().expect("a list");
     let limits = missing.iter().find(|missing| missing["what"] == "limits");
-    assert_eq!(limits.expect("it is told")["count"], 1);
+    assert_eq!(limits.expect("reported")["count"], 1);
 }
 
 #[test]

@@ -156,7 +156,7 @@ fn ports_left_to_connect_are_not_judged_bound_first() {
             let found = tuple(&report, destination);
             assert!(
                 found["bound_first"].as_u64().unwrap_or(0) == 0,
-                "0 or not told"
+                "0 or not reported"
             );
             assert_eq!(found["free"], free);
             assert_eq!(found["free_likely"], free);

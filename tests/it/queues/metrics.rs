@@ -1,4 +1,4 @@
-//! `sockdiag queues -o prom`: what a scraper is told, above all of sockets that share an address.
+//! `sockdiag queues -o prom`: what is exported, above all for sockets that share an address.
 
 use std::net::{TcpStream, UdpSocket};
 

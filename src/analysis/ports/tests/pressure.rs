@@ -1,4 +1,4 @@
-//! How near to running out, and in which order it is told.
+//! How near to running out, and in which order rows are listed.
 
 use super::*;
 

@@ -1,5 +1,5 @@
-//! Lines above and below the table of `fds`: the host's limits, and where those of processes come
-//! from.
+//! Lines above and below the table of `fds`: the limits of the host, and the origin of each
+//! process's limit.
 
 use sockdiag::{
     analysis::{
