@@ -21,7 +21,6 @@ pub enum Error {
     Namespace(String, io::Error),
 }
 
-/// The library's result.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {

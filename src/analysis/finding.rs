@@ -191,13 +191,11 @@ impl Finding {
         }
     }
 
-    /// Adds an instruction.
     pub fn remedy(mut self, instruction: impl Into<String>) -> Self {
         self.remedy.push(instruction.into());
         self
     }
 
-    /// Adds a command to run next.
     pub fn next(mut self, command: impl Into<String>) -> Self {
         self.next.push(command.into());
         self

@@ -1,5 +1,22 @@
 //! Pure functions, one module per question: snapshots in, a report with its findings out. No I/O.
 
+/// Implements [`Report`] by the fields `incomplete` and `findings`.
+macro_rules! is_report {
+    ($report:ty, $schema:literal) => {
+        impl $crate::analysis::Report for $report {
+            const SCHEMA: &'static str = $schema;
+
+            fn incomplete(&self) -> &[$crate::model::Incomplete] {
+                &self.incomplete
+            }
+
+            fn findings(&self) -> &[$crate::analysis::Finding] {
+                &self.findings
+            }
+        }
+    };
+}
+
 pub mod counters;
 pub mod fds;
 pub mod finding;
@@ -36,7 +53,6 @@ pub trait Report: serde::Serialize + schemars::JsonSchema {
     /// Name and version in `schema` of the published JSON: `queues/v1`.
     const SCHEMA: &'static str;
 
-    /// What the report lacks.
     fn incomplete(&self) -> &[Incomplete];
 
     /// What the report concludes, the worst first.

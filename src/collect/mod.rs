@@ -36,7 +36,6 @@ const WALK_BUDGET: Duration = Duration::from_secs(2);
 /// ordinary host nothing costs that much.
 const ALLOWANCE: Duration = Duration::from_millis(250);
 
-/// Takes snapshots, one after the other.
 pub struct Collector {
     kernel: Kernel,
     needs: Needs,

@@ -49,7 +49,6 @@ impl Default for Memory {
     }
 }
 
-/// What is asked at this reading.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     pub needs: &'a Needs,

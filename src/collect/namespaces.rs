@@ -10,7 +10,6 @@ use crate::{
     source::{Kernel, Namespace, may_read_all},
 };
 
-/// Which namespaces are asked.
 #[derive(Debug)]
 pub enum Namespaces {
     /// These, found once.

@@ -33,14 +33,11 @@ pub struct Needs {
     pub unthrottled: bool,
 }
 
-/// Which listeners are read.
 #[derive(Debug, Clone, Default)]
 pub struct ListenerNeeds {
     /// The families of internet sockets.
     pub families: Families,
-    /// Unix stream listeners too.
     pub unix: bool,
-    /// UDP sockets too.
     pub udp: bool,
     /// The listeners whose request sockets, waiting connections, cgroups and owners are wanted.
     pub closer: Closer,
@@ -82,7 +79,6 @@ pub enum PortDepth {
 /// How far to search for the processes that hold a socket.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OwnerNeeds {
-    /// Not at all.
     #[default]
     None,
     /// The low descriptors of every process, and of the rest as many as 250 ms allow.
@@ -129,7 +125,6 @@ impl Needs {
         }
     }
 
-    /// Every part.
     pub fn everything() -> Self {
         Needs {
             listeners: Some(ListenerNeeds {

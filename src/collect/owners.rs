@@ -19,7 +19,6 @@ const BUDGET: Duration = Duration::from_millis(250);
 /// … and how much of it is for the search at least.
 const BUDGET_LEAST: Duration = Duration::from_millis(50);
 
-/// Searches, and remembers what was found.
 pub struct Search {
     found: Option<Owners>,
     inodes: HashSet<u32>,

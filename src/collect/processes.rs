@@ -6,7 +6,6 @@ use crate::{
     source::{FdQuestion, Found, Kernel, LimitFiles, may_read_all},
 };
 
-/// What to read of some processes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Closely {
     /// What their descriptors are.
@@ -49,7 +48,6 @@ fn unseen(found: &Found) -> Vec<Incomplete> {
     missing
 }
 
-/// Reads more of these processes.
 pub fn examine(
     kernel: &Kernel,
     snapshot: &mut Snapshot,

@@ -28,7 +28,6 @@ impl Throttle {
         Throttle { allowance, ..self }
     }
 
-    /// Whether it may be done.
     pub fn is_due(&self) -> bool {
         self.debt() <= self.allowance
     }

@@ -44,7 +44,6 @@ struct Dump {
     filter: Filter,
 }
 
-/// What the walk counted.
 pub struct Tallies<'a> {
     pub half_open: HashMap<Endpoint, u32>,
     pub ports: Option<PortTally<'a>>,
@@ -52,7 +51,6 @@ pub struct Tallies<'a> {
     pub connections: Option<ConnectionTally>,
 }
 
-/// A finished walk.
 pub struct Walked<'a> {
     pub tallies: Tallies<'a>,
     pub missing: Vec<Incomplete>,

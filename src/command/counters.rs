@@ -5,11 +5,11 @@ use std::time::Duration;
 use clap::{Args, ValueHint, builder::NonEmptyStringValueParser};
 use sockdiag::{
     analysis::counters::{CountersReport, Samples, Selection, Unknown, groups, report},
-    collect::{Collector, Needs},
+    collect::Needs,
     model::{CounterId, Snapshot},
 };
 
-use super::{Described, Outcome, ReportArgs, Session, Subcommand, collect, usage};
+use super::{Described, Outcome, Purpose, Reader, ReportArgs, Session, Subcommand, usage};
 use crate::render::View;
 
 /// Bursts last milliseconds, and a sample is cheap.
@@ -48,20 +48,16 @@ impl Subcommand for CountersArgs {
 
     fn run(self) -> anyhow::Result<Outcome> {
         let mut session = Session::new(&self.report, SAMPLE_EVERY, View::default())?;
-        let kernel = self.report.place.kernel();
-        let namespaces = self.report.place.namespaces(&kernel)?;
-        let needs = Needs::counters();
-        let mut collector = Collector::new(kernel, needs.clone()).within(namespaces);
-        let mut read = || collect(&mut collector, &needs, "reading counters");
-        let selection = self.selection(&mut read)?;
+        let (needs, place) = (Needs::counters(), &self.report.place);
+        let mut reader = Reader::within(place, needs.clone(), needs, "reading counters")?;
+        let selection = self.selection(|| reader.read(Purpose::Report))?;
         session.each_report_on(
-            |_| read(),
+            |purpose| reader.read(purpose),
             |now, before| report(now, before, &selection, self.why),
             Samples::default(),
             Samples::add,
             |samples, _, report| samples.fill(report),
-        )?;
-        Ok(Outcome::Answered)
+        )
     }
 }
 

@@ -12,7 +12,7 @@ use sockdiag::{
 };
 
 use super::{
-    Described, Outcome, OwnedByArgs, Purpose, ReportArgs, Session, Subcommand, collect,
+    Described, Outcome, OwnedByArgs, Purpose, Reader, ReportArgs, Session, Subcommand,
     options::Timing,
 };
 use crate::render::View;
@@ -71,19 +71,19 @@ impl Subcommand for FdsArgs {
         let output = self.report.output.settings()?;
         let top = output.top.filter(|_| output.sort.is_none());
         let most = top.unwrap_or(usize::MAX);
-        let mut collector = Collector::new(kernel, needs.clone());
+        let collector = Collector::new(kernel, needs.clone());
+        let mut reader = Reader::new(collector, needs.clone(), needs, "reading processes");
         session.each_report(
             |purpose| {
-                let mut snapshot = collect(&mut collector, &needs, "reading processes")?;
+                let mut snapshot = reader.read(purpose)?;
                 if purpose == Purpose::Report {
-                    self.examine(&collector, &mut snapshot, &selection, most)?;
+                    self.examine(reader.collector(), &mut snapshot, &selection, most)?;
                 }
                 Ok(snapshot)
             },
             |now, before| report(now, before, &selection),
             Samples::default(),
-        )?;
-        Ok(Outcome::Answered)
+        )
     }
 }
 

@@ -6,6 +6,7 @@ pub mod fds;
 mod options;
 pub mod ports;
 pub mod queues;
+mod reader;
 mod session;
 mod subcommand;
 pub mod timewait;
@@ -16,16 +17,14 @@ pub use options::{
     FamilyArgs, FormatArgs, NameArgs, OwnedByArgs, OwnerArgs, PlaceArgs, ReportArgs, duration,
     wants_columns,
 };
+pub use reader::Reader;
 pub use session::{Purpose, Session, this_host};
 pub use subcommand::{Described, Outcome, Subcommand};
 
 use std::{fmt, io};
 
 use anyhow::anyhow;
-use sockdiag::{
-    collect::{Collector, Needs},
-    model::{NetnsSnapshot, Snapshot},
-};
+use sockdiag::model::{NetnsSnapshot, Snapshot};
 
 use crate::render::NoSuchColumn;
 
@@ -48,16 +47,6 @@ pub fn usage(message: impl Into<String>) -> anyhow::Error {
 /// Usage error for an unknown `--columns` or `--sort` key.
 pub fn no_such_column(NoSuchColumn(key): NoSuchColumn) -> anyhow::Error {
     usage(format!("no column {key:?}; --columns help lists them"))
-}
-
-/// Takes a snapshot. `doing` begins the text of an error.
-pub fn collect(
-    collector: &mut Collector,
-    needs: &Needs,
-    doing: &'static str,
-) -> anyhow::Result<Snapshot> {
-    let snapshot = collector.collect_only(needs);
-    snapshot.map_err(|error| with_way_in(anyhow::Error::from(error).context(doing)))
 }
 
 /// Fails if a part of the report could not be read in any namespace, so that it is

@@ -5,11 +5,11 @@ use std::time::Duration;
 use clap::Args;
 use sockdiag::{
     analysis::ports::{By, PortsReport, Samples, Selection, report},
-    collect::{Collector, Needs, OwnerNeeds, PortDepth},
+    collect::{Needs, OwnerNeeds, PortDepth},
 };
 
 use super::{
-    Described, FamilyArgs, NameArgs, Outcome, OwnerArgs, ReportArgs, Session, Subcommand, collect,
+    Described, FamilyArgs, NameArgs, Outcome, OwnerArgs, Reader, ReportArgs, Session, Subcommand,
     ensure_read,
     options::{Choices, one_of},
     usage,
@@ -76,27 +76,17 @@ impl Subcommand for PortsArgs {
             ..View::default()
         };
         let mut session = Session::new(&self.report, SAMPLE_EVERY, view)?;
-        let kernel = self.report.place.kernel();
-        let namespaces = self.report.place.namespaces(&kernel)?;
         let selection = Selection {
             by: self.by,
             families: self.family.families(),
         };
         let (needs, samples) = self.needs();
-        let mut collector = Collector::new(kernel, needs.clone()).within(namespaces);
+        let mut reader = Reader::within(&self.report.place, needs, samples, "counting ports")?;
         session.each_report(
-            |purpose| {
-                let snapshot = collect(
-                    &mut collector,
-                    purpose.pick(&needs, &samples),
-                    "counting ports",
-                )?;
-                ensure_read(snapshot, |namespace| namespace.port_holders.is_some())
-            },
+            |purpose| ensure_read(reader.read(purpose)?, |part| part.port_holders.is_some()),
             |now, before| report(now, before, selection),
             Samples::default(),
-        )?;
-        Ok(Outcome::Answered)
+        )
     }
 }
 

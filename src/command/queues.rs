@@ -5,13 +5,13 @@ use std::time::Duration;
 use clap::{Args, ValueHint};
 use sockdiag::{
     analysis::queues::{QueueReport, Samples, Selection, report},
-    collect::{Closer, Collector, ListenerNeeds, Needs, OwnerNeeds},
+    collect::{Closer, ListenerNeeds, Needs, OwnerNeeds},
     model::{Filter, Incomplete, Listener, NetnsSnapshot, Snapshot},
 };
 
 use super::{
-    Described, FamilyArgs, NameArgs, Outcome, OwnedByArgs, OwnerArgs, ReportArgs, Session,
-    Subcommand, collect, usage,
+    Described, FamilyArgs, NameArgs, Outcome, OwnedByArgs, OwnerArgs, Reader, ReportArgs, Session,
+    Subcommand, usage,
 };
 use crate::render::View;
 
@@ -74,20 +74,15 @@ impl Subcommand for QueuesArgs {
             ..View::default()
         };
         let mut session = Session::new(&self.report, SAMPLE_EVERY, view)?;
-        let kernel = self.report.place.kernel();
-        self.owned_by.check(&kernel)?;
-        let namespaces = self.report.place.namespaces(&kernel)?;
+        self.owned_by.check(&self.report.place.kernel())?;
         let needs = self.needs(&selection);
         let samples = Needs {
             listeners: needs.listeners.clone(),
             ..Needs::default()
         };
-        let mut collector = Collector::new(kernel, needs.clone()).within(namespaces);
+        let mut reader = Reader::within(&self.report.place, needs, samples, "reading listeners")?;
         session.each_report_on(
-            |purpose| {
-                let needs = purpose.pick(&needs, &samples);
-                collect(&mut collector, needs, "reading listeners")
-            },
+            |purpose| reader.read(purpose),
             |now, before| {
                 let mut report = report(now, before, &selection);
                 if self.fold {
@@ -101,8 +96,7 @@ impl Subcommand for QueuesArgs {
                 samples.fill(report);
                 count_closed(samples, last, &selection, report);
             },
-        )?;
-        Ok(Outcome::Answered)
+        )
     }
 }
 

@@ -9,7 +9,7 @@ use anyhow::Context;
 use sockdiag::{analysis::Sampling, model::Snapshot, source::is_at_least};
 
 use super::{
-    no_such_column,
+    Outcome, no_such_column,
     options::{ReportArgs, Timing},
     usage,
     wait::{Waiter, Woken, suspend},
@@ -22,15 +22,6 @@ pub enum Purpose {
     Report,
     /// Only the numbers that are sampled.
     Sample,
-}
-
-impl Purpose {
-    pub fn pick<T>(self, report: T, sample: T) -> T {
-        match self {
-            Purpose::Report => report,
-            Purpose::Sample => sample,
-        }
-    }
 }
 
 /// A snapshot to compare with, and the time since then.
@@ -88,7 +79,7 @@ impl<R: Listed> Session<R> {
         read: impl FnMut(Purpose) -> anyhow::Result<Snapshot>,
         report: impl Fn(&Snapshot, Option<Earlier>) -> R,
         samples: S,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Outcome> {
         let add = |samples: &mut S, now: Snapshot, _| samples.add(&report(&now, None));
         let fill = |samples: &mut S, _: &Snapshot, last: &mut R| samples.fill(last);
         self.each_report_on(read, &report, samples, add, fill)
@@ -103,26 +94,28 @@ impl<R: Listed> Session<R> {
         mut samples: S,
         add: impl Fn(&mut S, Snapshot, Duration),
         fill: impl FnOnce(&mut S, &Snapshot, &mut R),
-    ) -> anyhow::Result<()> {
-        let (total, every) = match self.timing {
-            Timing::Sample { total, every } => (total, every),
-            Timing::Watch { interval, count } => return self.watch(read, report, interval, count),
+    ) -> anyhow::Result<Outcome> {
+        match self.timing {
             Timing::Once => {
                 let now = read(Purpose::Report)?;
-                return self.write(report(&now, None), None, "");
+                self.write(report(&now, None), None, "")?;
             }
-        };
-        let begun = Instant::now();
-        let first = read(Purpose::Sample)?;
-        sample(total, every, |since| {
-            add(&mut samples, read(Purpose::Sample)?, since);
-            Ok(())
-        })?;
-        let elapsed = begun.elapsed();
-        let last = read(Purpose::Report)?;
-        let mut report = report(&last, Some((&first, elapsed)));
-        fill(&mut samples, &last, &mut report);
-        self.write(report, Some(elapsed), "")
+            Timing::Watch { interval, count } => self.watch(read, report, interval, count)?,
+            Timing::Sample { total, every } => {
+                let begun = Instant::now();
+                let first = read(Purpose::Sample)?;
+                sample(total, every, |since| {
+                    add(&mut samples, read(Purpose::Sample)?, since);
+                    Ok(())
+                })?;
+                let elapsed = begun.elapsed();
+                let last = read(Purpose::Report)?;
+                let mut report = report(&last, Some((&first, elapsed)));
+                fill(&mut samples, &last, &mut report);
+                self.write(report, Some(elapsed), "")?;
+            }
+        }
+        Ok(Outcome::Answered)
     }
 
     fn watch(

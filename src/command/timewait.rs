@@ -5,11 +5,11 @@ use std::time::Duration;
 use clap::Args;
 use sockdiag::{
     analysis::timewait::{By, Samples, Selection, TimewaitReport, report},
-    collect::{Collector, Needs, OwnerNeeds},
+    collect::{Needs, OwnerNeeds},
 };
 
 use super::{
-    Described, FamilyArgs, Outcome, OwnerArgs, ReportArgs, Session, Subcommand, collect,
+    Described, FamilyArgs, Outcome, OwnerArgs, Reader, ReportArgs, Session, Subcommand,
     ensure_read,
     options::{Choices, one_of},
 };
@@ -73,8 +73,6 @@ impl Subcommand for TimewaitArgs {
 
     fn run(self) -> anyhow::Result<Outcome> {
         let mut session = Session::new(&self.report, SAMPLE_EVERY, View::default())?;
-        let kernel = self.report.place.kernel();
-        let namespaces = self.report.place.namespaces(&kernel)?;
         let selection = Selection {
             by: self.by,
             families: self.family.families(),
@@ -88,16 +86,12 @@ impl Subcommand for TimewaitArgs {
             unthrottled: true,
             ..Needs::timewait()
         };
-        let mut collector = Collector::new(kernel, needs.clone()).within(namespaces);
+        let place = &self.report.place;
+        let mut reader = Reader::within(place, needs, samples, "counting TIME_WAITs")?;
         session.each_report(
-            |purpose| {
-                let doing = "counting TIME_WAITs";
-                let snapshot = collect(&mut collector, purpose.pick(&needs, &samples), doing)?;
-                ensure_read(snapshot, |namespace| namespace.time_waits.is_some())
-            },
+            |purpose| ensure_read(reader.read(purpose)?, |part| part.time_waits.is_some()),
             |now, before| report(now, before, selection),
             Samples::default(),
-        )?;
-        Ok(Outcome::Answered)
+        )
     }
 }

@@ -37,11 +37,9 @@ pub struct ConfiguredLimits {
 /// What systemd starts a unit with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnitLimits {
-    /// The unit.
     pub name: String,
     /// It belongs to a user's own manager (`systemctl --user`).
     pub of_user: bool,
-    /// The limits.
     pub limits: FdLimits,
     /// Where they stand: LimitNOFILE= of a unit file or a drop-in, or DefaultLimitNOFILE= of
     /// system.conf. `None` when they are those built into systemd.
@@ -68,19 +66,15 @@ pub enum Login {
 /// A process on the way from one to the first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Relative {
-    /// Process id.
     pub pid: u32,
     /// Its name for itself.
     pub name: String,
     /// The parent's process id; 0 when there is none.
     pub parent: u32,
-    /// Its limits.
     pub limits: Option<FdLimits>,
     /// Effective user id.
     pub uid: Option<u32>,
-    /// Its cgroup.
     pub cgroup: Option<String>,
-    /// The login that it comes from.
     pub login: Login,
     /// What the files say.
     pub configured: ConfiguredLimits,

@@ -35,7 +35,6 @@ pub enum State {
 }
 
 impl State {
-    /// All of them.
     pub const ALL: [State; 9] = [
         State::Established,
         State::SynSent,
@@ -65,9 +64,7 @@ impl State {
 pub struct Connection {
     /// The local end, in the socket's family.
     pub local: Endpoint,
-    /// The peer's address.
     pub peer: IpAddr,
-    /// The peer's port.
     pub peer_port: u16,
     /// Its state. A socket in FIN_WAIT2 that nobody holds any more is kept like one in TIME_WAIT.
     pub state: State,
@@ -84,16 +81,13 @@ pub struct Connection {
 /// A socket with a local port that is no listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holder {
-    /// A connection.
     Connection(Connection),
     /// A request socket, which has its listener's port.
     Request(RequestSocket),
     /// A socket that bind(2) gave the port and that neither listens nor is connected
     /// (`TCP_BOUND_INACTIVE`, since 6.8).
     Bound {
-        /// Where.
         local: Endpoint,
-        /// Socket inode.
         inode: u32,
     },
 }

@@ -60,7 +60,6 @@ impl Countdown {
         self.add_second(second as usize, 1);
     }
 
-    /// Adds another countdown.
     pub fn merge(&mut self, other: &Countdown) {
         for (second, count) in other.each() {
             self.add_second(second, count);
@@ -105,7 +104,6 @@ impl Countdown {
         )
     }
 
-    /// How many there are.
     pub fn count(&self) -> u64 {
         self.each().map(|(_, count)| u64::from(count)).sum()
     }

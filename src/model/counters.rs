@@ -17,7 +17,6 @@ pub struct CounterId {
 }
 
 impl CounterId {
-    /// That name in that table.
     pub fn new(table: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
         CounterId {
             table: table.into(),

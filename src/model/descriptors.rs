@@ -38,7 +38,6 @@ pub struct SystemFds {
     pub nr_open: Option<u64>,
 }
 
-/// The descriptors of one process.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessFds {
     /// Process id (thread group).

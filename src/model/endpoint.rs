@@ -17,11 +17,9 @@ pub enum Family {
 /// A local address and port. Listeners that share one through SO_REUSEPORT are equal here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Endpoint {
-    /// Family of the socket.
     pub family: Family,
     /// Local address; unspecified is the wildcard.
     pub address: IpAddr,
-    /// Local port.
     pub port: u16,
     /// Index of the interface that the socket is bound to (SO_BINDTODEVICE), 0 for none.
     pub interface: u32,
@@ -37,7 +35,6 @@ pub struct Families {
 }
 
 impl Families {
-    /// AF_INET and AF_INET6.
     pub const BOTH: Families = Families { v4: true, v6: true };
 
     /// The wanted families, IPv4 first.

@@ -34,7 +34,6 @@ impl ListenAddresses {
         ListenAddresses { by_port }
     }
 
-    /// The ports of all.
     pub fn ports(&self) -> impl Iterator<Item = u16> {
         self.by_port.keys().copied()
     }
@@ -81,7 +80,6 @@ impl ListenAddress {
         })
     }
 
-    /// Its address.
     pub fn endpoint(&self) -> Endpoint {
         self.endpoint
     }

@@ -41,7 +41,6 @@ impl PortSet {
         }
     }
 
-    /// Whether it is in.
     pub fn contains(&self, port: u16) -> bool {
         match &self.0 {
             Ports::Few(ports) => ports.binary_search(&port).is_ok(),
@@ -49,7 +48,6 @@ impl PortSet {
         }
     }
 
-    /// How many there are.
     pub fn len(&self) -> usize {
         match &self.0 {
             Ports::Few(ports) => ports.len(),
@@ -57,7 +55,6 @@ impl PortSet {
         }
     }
 
-    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -76,12 +73,10 @@ impl PortSet {
         few.iter().copied().chain(many)
     }
 
-    /// Those within a range.
     pub fn within(&self, range: &RangeInclusive<u16>) -> PortSet {
         self.iter().filter(|port| range.contains(port)).collect()
     }
 
-    /// How many are not in another.
     pub fn count_outside(&self, other: &PortSet) -> usize {
         self.iter().filter(|port| !other.contains(*port)).count()
     }

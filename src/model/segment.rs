@@ -15,21 +15,16 @@ pub struct Segment {
     pub direction: Option<Direction>,
     /// The outermost VLAN's id.
     pub vlan: Option<u16>,
-    /// Who sent it.
     pub source: Address,
-    /// Whom it was sent to.
     pub destination: Address,
-    /// Sequence number.
     pub sequence: u32,
     /// Acknowledgement number; means nothing without the flag ACK.
     pub acknowledgement: u32,
-    /// Flags.
     pub flags: Flags,
     /// Window, unscaled.
     pub window: u16,
     /// Bytes of data, by the lengths in the headers: the capture may have cut them off.
     pub payload_bytes: u32,
-    /// Options.
     pub options: TcpOptions,
 }
 
@@ -46,24 +41,17 @@ pub enum Direction {
     Internal,
 }
 
-/// The flags of a TCP header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Flags(pub u8);
 
 impl Flags {
-    /// No more data from the sender.
     pub const FIN: Flags = Flags(0x01);
-    /// Synchronise sequence numbers.
     pub const SYN: Flags = Flags(0x02);
-    /// Reset.
     pub const RST: Flags = Flags(0x04);
-    /// Push.
     pub const PSH: Flags = Flags(0x08);
-    /// The acknowledgement number counts.
     pub const ACK: Flags = Flags(0x10);
     /// ECN echo; in a SYN, ECN is offered together with CWR (RFC 3168).
     pub const ECE: Flags = Flags(0x40);
-    /// Congestion window reduced.
     pub const CWR: Flags = Flags(0x80);
 
     /// Whether all of these are set.
@@ -71,13 +59,11 @@ impl Flags {
         self.0 & flags.0 == flags.0
     }
 
-    /// These and those.
     pub const fn and(self, flags: Flags) -> Flags {
         Flags(self.0 | flags.0)
     }
 }
 
-/// The options that a handshake negotiates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TcpOptions {
     /// Largest segment that the sender takes, in bytes.
@@ -96,7 +82,6 @@ pub struct TcpOptions {
     pub cut: bool,
 }
 
-/// The option of that name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timestamps {
     /// The sender's clock.

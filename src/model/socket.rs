@@ -21,10 +21,8 @@ pub enum Protocol {
     Udp,
 }
 
-/// Where a listener is found.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Local {
-    /// An internet address and port.
     Inet(Endpoint),
     /// A unix socket's name as the kernel keeps it: a path, or an abstract name that begins with a
     /// zero byte; empty when the socket is not bound.
@@ -54,13 +52,11 @@ pub enum Queue {
 /// A socket in LISTEN, or a UDP socket that receives from anyone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listener {
-    /// What it speaks.
     pub protocol: Protocol,
     /// Where it is bound.
     pub local: Local,
     /// IPV6_V6ONLY, for an IPv6 socket; `None` for others and on kernels that do not send it.
     pub v6only: Option<bool>,
-    /// Its queue.
     pub queue: Queue,
     /// Packets that this socket dropped since it was made (`sk_drops`, 32 bits, wraps). For a TCP
     /// listener this counts more than overflows, and some overflows twice. `None` for unix sockets
@@ -89,7 +85,6 @@ pub struct RequestSocket {
 pub struct Waiting {
     /// The concrete local end, in the listener's family.
     pub local: Endpoint,
-    /// Names this socket.
     pub cookie: u64,
     /// How long it has waited, in milliseconds: the time since it was made, as a socket that nobody
     /// holds has sent no data (`tcpi_last_data_sent`). `None` when `tcp_info` was not sent.

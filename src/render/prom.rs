@@ -76,7 +76,6 @@ pub fn no_labels<R>(_: &R) -> Labels {
     Labels::new()
 }
 
-/// Writes the series that have samples.
 pub fn write<'a, R>(
     out: &mut dyn Write,
     series: &[Series<R>],

@@ -5,7 +5,6 @@ use std::io::{IsTerminal, stdout};
 use clap::ValueEnum;
 use crossterm::style::Color;
 
-/// When to use colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Colour {
     /// On a terminal, unless NO_COLOR is set

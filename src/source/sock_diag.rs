@@ -51,13 +51,11 @@ pub fn reports_bound() -> bool {
 pub struct States(u32);
 
 impl States {
-    /// No state.
     pub const NONE: States = States(0);
     /// Request sockets, and fast-open connections before their last ACK.
     pub const SYN_RECV: States = States(StateFlags::SYN_RECV.bits());
     /// TIME_WAIT and FIN_WAIT2, where only a timer may keep a socket.
     pub const CLOSED: States = States(StateFlags::TIME_WAIT.bits() | StateFlags::FIN_WAIT2.bits());
-    /// ESTABLISHED.
     pub const ESTABLISHED: States = States(StateFlags::ESTABLISHED.bits());
     /// All that use a local port, except listeners: connections, and sockets that are only bound.
     pub const ALL: States = States(
@@ -214,7 +212,6 @@ impl SockDiag {
         })
     }
 
-    /// Every listening unix socket.
     pub fn unix_listeners(&mut self, found: &mut Vec<Listener>) -> Result<Walk> {
         let show_flags = ShowFlags::NAME | ShowFlags::RQLEN | ShowFlags::from_bits_retain(SHOW_UID);
         let message = SockDiagMessage::UnixRequest(UnixRequest {

@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use super::lines::{self, field};
 
-/// One line of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     /// Position in the catalogue, which is the order of reports.
@@ -19,9 +18,7 @@ pub struct Entry {
     pub group: &'static str,
     /// A value above zero points to a problem.
     pub trouble: bool,
-    /// Whether it can fall.
     pub kind: Kind,
-    /// Where it is counted.
     pub scope: Scope,
     /// What `netstat -s` prints, with `{}` for a number that is not at the start; may be empty.
     pub phrase: &'static str,

@@ -7,9 +7,7 @@ use serde::Serialize;
 
 use super::{Entry, Kind, Scope, Selection, Why, catalogue, findings::findings, why::why};
 use crate::{
-    analysis::{
-        Finding, Previous, Report, Spread, change, incomplete::counted, of_netns, per_second,
-    },
+    analysis::{Finding, Previous, Spread, change, incomplete::counted, of_netns, per_second},
     model::{CounterId, Incomplete, Netns, NetnsSnapshot, Snapshot, kernel_name},
 };
 
@@ -28,17 +26,7 @@ pub struct CountersReport {
     pub why: Vec<Why>,
 }
 
-impl Report for CountersReport {
-    const SCHEMA: &'static str = "counters/v1";
-
-    fn incomplete(&self) -> &[Incomplete] {
-        &self.incomplete
-    }
-
-    fn findings(&self) -> &[Finding] {
-        &self.findings
-    }
-}
+is_report!(CountersReport, "counters/v1");
 
 /// A counter or gauge of the kernel.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]

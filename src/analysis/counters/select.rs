@@ -5,7 +5,6 @@ use std::{collections::HashSet, sync::Arc};
 use super::{catalogue, entries};
 use crate::model::{CounterId, glob::matches};
 
-/// Which counters are reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
     /// Counters that point to a problem and are not zero.

@@ -7,9 +7,7 @@ use serde::Serialize;
 
 use super::{Selection, Why, findings::findings, why::why};
 use crate::{
-    analysis::{
-        Finding, Previous, Report, Spread, incomplete::counted, per_second, rules::NEAR_LIMIT,
-    },
+    analysis::{Finding, Previous, Spread, incomplete::counted, per_second, rules::NEAR_LIMIT},
     model::{
         FdLimits, FdTypes, Incomplete, ProcessFds, Snapshot, SystemFds, snapshot::Processes,
         unit_of,
@@ -34,17 +32,7 @@ pub struct FdsReport {
     pub processes: Vec<ProcessReport>,
 }
 
-impl Report for FdsReport {
-    const SCHEMA: &'static str = "fds/v1";
-
-    fn incomplete(&self) -> &[Incomplete] {
-        &self.incomplete
-    }
-
-    fn findings(&self) -> &[Finding] {
-        &self.findings
-    }
-}
+is_report!(FdsReport, "fds/v1");
 
 /// The open files of the whole host, in all namespaces.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]

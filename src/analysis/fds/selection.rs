@@ -10,7 +10,6 @@ use crate::{
 pub struct Selection {
     /// Process id or name.
     pub process: Option<String>,
-    /// Systemd unit, container or pod.
     pub unit: Option<String>,
     /// Effective user id.
     pub uid: Option<u32>,

@@ -75,14 +75,12 @@ pub struct Finished {
     began: Option<u64>,
     client_sequence: Option<u32>,
     server_sequence: Option<u32>,
-    /// Its handshake led to a connection.
     is_connection: bool,
     /// When its handshake ended.
     since: u64,
     /// Its SYN-ACK was retransmitted after that.
     is_contradicted: bool,
     first_fin: Option<Fin>,
-    /// When the connection ended.
     pub ended: Option<u64>,
 }
 
@@ -123,7 +121,6 @@ impl Hash for FlowKey {
     }
 }
 
-/// What could not be tracked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shortcomings {
     /// Unfinished handshakes that were forgotten for lack of room.

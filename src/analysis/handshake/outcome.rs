@@ -34,7 +34,6 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Every outcome.
     pub const ALL: [Outcome; 10] = [
         Outcome::Established,
         Outcome::Refused,

@@ -4,10 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{findings::findings, history::Close, row::Handshake, summary::Summary};
-use crate::{
-    analysis::{Finding, Report},
-    model::Incomplete,
-};
+use crate::{analysis::Finding, model::Incomplete};
 
 /// One line of a trace.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -48,14 +45,4 @@ impl TraceReport {
     }
 }
 
-impl Report for TraceReport {
-    const SCHEMA: &'static str = "trace/v1";
-
-    fn incomplete(&self) -> &[Incomplete] {
-        &self.incomplete
-    }
-
-    fn findings(&self) -> &[Finding] {
-        &self.findings
-    }
-}
+is_report!(TraceReport, "trace/v1");

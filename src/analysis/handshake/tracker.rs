@@ -25,7 +25,6 @@ const WAITING_NS: u64 = 1_000_000_000;
 /// Handshakes whose SYN has had no answer for more than a second.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Waiting {
-    /// Number of handshakes.
     pub count: u64,
     /// The longest wait: its server, and nanoseconds.
     pub longest: Option<(Address, u64)>,

@@ -25,6 +25,10 @@ pub enum Transition {
 
 use Transition::{Decided, Ignored, Noted, Superseded};
 
+fn noted_if(is_new: bool) -> Transition {
+    if is_new { Noted } else { Ignored }
+}
+
 impl Attempt {
     pub fn apply(&mut self, segment: &Segment, at: u64) -> Transition {
         let flags = segment.flags;
@@ -51,13 +55,7 @@ impl Attempt {
         }
         let answered = self.syn_ack.as_ref();
         match &mut self.syn {
-            Some(syn) if syn.sequence() == segment.sequence => {
-                if syn.add(segment, at) {
-                    Noted
-                } else {
-                    Ignored
-                }
-            }
+            Some(syn) if syn.sequence() == segment.sequence => noted_if(syn.add(segment, at)),
             Some(_) => Superseded,
             // Interfaces are read one after the other, so the answer may be read first.
             None if answered.is_some_and(|answer| acknowledges(&answer.segment, segment)) => {
@@ -76,11 +74,7 @@ impl Attempt {
         }
         match &mut self.crossing {
             Some(crossing) if crossing.sequence() == segment.sequence => {
-                if crossing.add(segment, at) {
-                    Noted
-                } else {
-                    Ignored
-                }
+                noted_if(crossing.add(segment, at))
             }
             _ => {
                 self.crossing = Some(Box::new(Transmissions::new(segment, at)));

@@ -14,7 +14,7 @@ use super::{
     process::by_process,
 };
 use crate::{
-    analysis::{Finding, Previous, Report, change, per_second},
+    analysis::{Finding, Previous, change, per_second},
     model::{Address, Families, Incomplete, Netns, NetnsSnapshot, Owner, Owners, Snapshot},
 };
 
@@ -87,22 +87,10 @@ pub struct NamespaceReport {
     pub active_opens_per_second: Option<f64>,
 }
 
-impl Report for PortsReport {
-    const SCHEMA: &'static str = "ports/v1";
+is_report!(PortsReport, "ports/v1");
 
-    fn incomplete(&self) -> &[Incomplete] {
-        &self.incomplete
-    }
-
-    fn findings(&self) -> &[Finding] {
-        &self.findings
-    }
-}
-
-/// What is reported.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Selection {
-    /// What a row stands for.
     pub by: By,
     /// Address families of the destinations.
     pub families: Families,

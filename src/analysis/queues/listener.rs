@@ -4,7 +4,10 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::LocalReport;
-use crate::model::{Netns, Owner, Protocol};
+use crate::{
+    analysis::Spread,
+    model::{Netns, Owner, Protocol},
+};
 
 /// A socket in LISTEN, or an unconnected UDP socket.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -143,16 +146,8 @@ impl LimitSetBy {
 /// A queue's length over many samples.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Sampled {
-    /// Number of samples.
-    pub samples: u64,
-    /// The smallest sample.
-    pub minimum: u64,
-    /// The arithmetic mean.
-    pub mean: f64,
-    /// 95 of 100 samples do not exceed this.
-    pub p95: u64,
-    /// The largest sample.
-    pub maximum: u64,
+    #[serde(flatten)]
+    pub spread: Spread,
     /// The share of samples in which the queue was full.
     pub full_ratio: f64,
 }

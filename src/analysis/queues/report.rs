@@ -10,7 +10,7 @@ use super::{
     join::Join,
 };
 use crate::{
-    analysis::{Finding, Previous, Report, incomplete::unfound, of_netns},
+    analysis::{Finding, Previous, incomplete::unfound, of_netns},
     model::{Incomplete, Snapshot},
 };
 
@@ -32,17 +32,7 @@ pub struct QueueReport {
     pub listeners: Vec<ListenerReport>,
 }
 
-impl Report for QueueReport {
-    const SCHEMA: &'static str = "queues/v1";
-
-    fn incomplete(&self) -> &[Incomplete] {
-        &self.incomplete
-    }
-
-    fn findings(&self) -> &[Finding] {
-        &self.findings
-    }
-}
+is_report!(QueueReport, "queues/v1");
 
 /// Compares listeners with their limits and, for changes, with the previous reading.
 pub fn report(now: &Snapshot, before: Previous<'_>, selection: &Selection) -> QueueReport {

@@ -53,13 +53,9 @@ impl Samples {
 }
 
 fn sampled(seen: &Seen) -> Option<Sampled> {
-    let length = seen.lengths.spread()?;
+    let spread = seen.lengths.spread()?;
     Some(Sampled {
-        samples: length.samples,
-        minimum: length.minimum,
-        mean: length.mean,
-        p95: length.p95,
-        maximum: length.maximum,
-        full_ratio: seen.full as f64 / length.samples as f64,
+        full_ratio: seen.full as f64 / spread.samples as f64,
+        spread,
     })
 }

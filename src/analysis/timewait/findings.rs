@@ -20,13 +20,13 @@ pub fn findings(report: &TimewaitReport) -> Vec<Finding> {
 
 /// Without a previous reading, losses count only while the limit is reached.
 fn overflow(report: &NamespaceReport) -> Option<Finding> {
-    let limit = report.limit.map(u64::from);
-    let is_full = limit.is_some_and(|limit| report.count >= limit);
-    let message = match report.overflows_delta {
+    let limit = report.totals.limit.map(u64::from);
+    let is_full = limit.is_some_and(|limit| report.totals.count >= limit);
+    let message = match report.totals.overflows_delta {
         Some(lost @ 1..) => {
             format!("{lost} connections lost their TIME_WAIT since the previous reading")
         }
-        None if report.overflows > Some(0) && is_full => {
+        None if report.totals.overflows > Some(0) && is_full => {
             "the limit is reached: connections are closed without a TIME_WAIT".to_owned()
         }
         _ => return None,
@@ -42,20 +42,32 @@ fn overflow(report: &NamespaceReport) -> Option<Finding> {
 }
 
 fn near(report: &NamespaceReport) -> Option<Finding> {
-    report.fill_ratio.filter(|ratio| *ratio >= NEAR_LIMIT)?;
-    let (count, limit) = (report.count, report.limit?);
+    report
+        .totals
+        .fill_ratio
+        .filter(|ratio| *ratio >= NEAR_LIMIT)?;
+    let (count, limit) = (report.totals.count, report.totals.limit?);
     let message = format!("{count} of {limit} buckets used (net.ipv4.tcp_max_tw_buckets)");
     let finding = TIMEWAIT_NEAR_LIMIT.of_netns(Warning, &report.netns, message);
     Some(about(finding, report))
 }
 
 fn about(finding: Finding, report: &NamespaceReport) -> Finding {
-    let more = report.limit.unwrap_or(0).saturating_mul(2).max(16_384);
+    let more = report
+        .totals
+        .limit
+        .unwrap_or(0)
+        .saturating_mul(2)
+        .max(16_384);
     finding
-        .count("count", report.count, "connections")
-        .count_known("limit", report.limit, "connections")
-        .count_known("overflows", report.overflows, "connections")
-        .count_known("overflows_delta", report.overflows_delta, "connections")
+        .count("count", report.totals.count, "connections")
+        .count_known("limit", report.totals.limit, "connections")
+        .count_known("overflows", report.totals.overflows, "connections")
+        .count_known(
+            "overflows_delta",
+            report.totals.overflows_delta,
+            "connections",
+        )
         .remedy(format!("sysctl -w net.ipv4.tcp_max_tw_buckets={more}"))
         .remedy("let the peers close first: the end that closes first keeps the TIME_WAIT")
         .next_in_netns("sockdiag timewait --by service -w")
@@ -78,12 +90,11 @@ fn ports(tuple: &Fullest) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::Totals, *};
     use crate::model::{Address, Netns};
 
     fn found(count: u64, overflows: i128, overflows_delta: Option<i128>) -> Option<Finding> {
-        let namespace = NamespaceReport {
-            netns: Netns::default(),
+        let totals = Totals {
             count,
             fin_wait_2: 0,
             limit: Some(100),
@@ -91,6 +102,8 @@ mod tests {
             overflows: Some(overflows),
             overflows_delta,
         };
+        let netns = Netns::default();
+        let namespace = NamespaceReport { netns, totals };
         let report = TimewaitReport {
             namespaces: vec![namespace],
             ..TimewaitReport::default()

@@ -15,7 +15,7 @@ mod sides;
 mod tests;
 
 pub use key::By;
-pub use report::{Fullest, NamespaceReport, Selection, TimewaitReport, report};
+pub use report::{Fullest, NamespaceReport, Selection, TimewaitReport, Totals, report};
 pub use row::{Bar, GroupReport, InferredFrom};
 pub use samples::Samples;
 

@@ -11,7 +11,7 @@ use super::{
     group::{Holders, Name, groups, row, size},
 };
 use crate::{
-    analysis::{Finding, Previous, Report, Spread, change, incomplete::unfound},
+    analysis::{Finding, Previous, Spread, change, incomplete::unfound},
     model::{Address, Families, Incomplete, Netns, NetnsSnapshot, Owners, Snapshot},
 };
 
@@ -33,19 +33,9 @@ pub struct TimewaitReport {
     pub age_ms: u64,
     /// What the groups have in common.
     pub by: By,
-    /// Timewait sockets: in TIME_WAIT, or in FIN_WAIT2 without an owner (sockstat `tw`).
-    pub count: u64,
-    /// Timewait sockets in FIN_WAIT2.
-    pub fin_wait_2: u64,
-    /// `tcp_max_tw_buckets`. This and the next three are `null` for several namespaces.
-    pub limit: Option<u32>,
-    /// count ÷ limit.
-    pub fill_ratio: Option<f64>,
-    /// Connections closed without a TIME_WAIT since the namespace was created, for lack of a bucket or
-    /// of memory (`TCPTimeWaitOverflow`).
-    pub overflows: Option<i128>,
-    /// Change of `overflows` since the previous reading.
-    pub overflows_delta: Option<i128>,
+    /// Of all namespaces; what concerns the limit is `null` for several.
+    #[serde(flatten)]
+    pub totals: Totals,
     /// Change of `count` since the previous reading.
     pub delta: Option<i64>,
     /// Sockets that end per second by their timers, averaged over ten seconds from the next one on.
@@ -68,15 +58,23 @@ pub struct TimewaitReport {
 pub struct NamespaceReport {
     /// The network namespace.
     pub netns: Netns,
-    /// Timewait sockets.
+    #[serde(flatten)]
+    pub totals: Totals,
+}
+
+/// How many there are, and how many there may be.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct Totals {
+    /// Timewait sockets: in TIME_WAIT, or in FIN_WAIT2 without an owner (sockstat `tw`).
     pub count: u64,
     /// Timewait sockets in FIN_WAIT2.
     pub fin_wait_2: u64,
-    /// `tcp_max_tw_buckets`.
+    /// `tcp_max_tw_buckets`; this and the next three are `null` for several namespaces together.
     pub limit: Option<u32>,
     /// count ÷ limit.
     pub fill_ratio: Option<f64>,
-    /// `TCPTimeWaitOverflow`.
+    /// Connections closed without a TIME_WAIT since the namespace was created, for lack of a bucket
+    /// or of memory (`TCPTimeWaitOverflow`).
     pub overflows: Option<i128>,
     /// Change of `overflows` since the previous reading.
     pub overflows_delta: Option<i128>,
@@ -104,22 +102,10 @@ impl Fullest {
     }
 }
 
-impl Report for TimewaitReport {
-    const SCHEMA: &'static str = "timewait/v1";
+is_report!(TimewaitReport, "timewait/v1");
 
-    fn incomplete(&self) -> &[Incomplete] {
-        &self.incomplete
-    }
-
-    fn findings(&self) -> &[Finding] {
-        &self.findings
-    }
-}
-
-/// What is reported.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Selection {
-    /// What the groups have in common.
     pub by: By,
     /// Address families of the groups. Sums cover both, as the limit does.
     pub families: Families,
@@ -152,9 +138,10 @@ pub fn report(now: &Snapshot, before: Previous<'_>, selection: Selection) -> Tim
         let fuller = report.fullest.into_iter().chain(fullest(&namespace));
         report.fullest = fuller.max_by(|a, b| a.ratio().total_cmp(&b.ratio()));
     }
-    report.count = all.left.count();
-    report.fin_wait_2 = all.fin_wait_2;
-    report.delta = before.map(|(earlier, _)| report.count as i64 - count(earlier) as i64);
+    let kept = all.left.count();
+    report.totals.count = kept;
+    report.totals.fin_wait_2 = all.fin_wait_2;
+    report.delta = before.map(|(earlier, _)| kept as i64 - count(earlier) as i64);
     let soon = all.left.between(LATE_SECONDS, LATE_SECONDS + TEN_SECONDS);
     report.drain_per_second = soon as f64 / TEN_SECONDS as f64;
     report.left = bars(&all);
@@ -168,13 +155,10 @@ impl TimewaitReport {
     /// Fills in what follows from the rest.
     fn complete(&mut self) {
         if let [only] = &self.namespaces[..] {
-            self.limit = only.limit;
-            self.fill_ratio = only.fill_ratio;
-            self.overflows = only.overflows;
-            self.overflows_delta = only.overflows_delta;
+            self.totals = only.totals.clone();
         }
         for group in &mut self.groups {
-            group.share_ratio = group.count as f64 / self.count as f64;
+            group.share_ratio = group.count as f64 / self.totals.count as f64;
         }
         self.groups.sort_by_cached_key(size);
     }
@@ -202,15 +186,16 @@ fn summary(now: &NetnsSnapshot, kept: &Kept, before: Option<&Namespace<'_>>) -> 
     let buckets = limit.filter(|limit| *limit > 0);
     let lost = |part: &NetnsSnapshot| part.counters.value("TcpExt", "TCPTimeWaitOverflow");
     let overflows = lost(now).zip(before.and_then(|before| lost(before.snapshot)));
-    NamespaceReport {
-        netns: now.netns.clone(),
+    let totals = Totals {
         count,
         fin_wait_2: kept.fin_wait_2,
         limit,
         fill_ratio: buckets.map(|limit| count as f64 / f64::from(limit)),
         overflows: lost(now),
         overflows_delta: overflows.and_then(|(now, before)| change(before, now)),
-    }
+    };
+    let netns = now.netns.clone();
+    NamespaceReport { netns, totals }
 }
 
 fn rows(

@@ -14,7 +14,7 @@ pub struct Samples {
 
 impl Sampling<TimewaitReport> for Samples {
     fn add(&mut self, report: &TimewaitReport) {
-        self.all.add(report.count);
+        self.all.add(report.totals.count);
         let counts = report.groups.iter().map(|group| (key(group), group.count));
         self.groups.add(counts);
     }

@@ -171,7 +171,11 @@ fn a_single_one_between_two_ephemeral_ports_is_of_neither_side() {
 fn totals_bars_and_the_drain_follow_the_timers() {
     let report = report(&mixed(), None, by(By::Service));
     assert_eq!(
-        (report.count, report.limit, report.fill_ratio),
+        (
+            report.totals.count,
+            report.totals.limit,
+            report.totals.fill_ratio
+        ),
         (5, Some(100), Some(0.05))
     );
     let bars: Vec<u64> = report.left.iter().map(|bar| bar.count).collect();
@@ -193,7 +197,7 @@ fn what_is_kept_in_fin_wait_2_counts_and_is_told() {
         ..kept("10.0.0.5:40000", "10.0.0.9:5432", 5)
     };
     let report = report(&reading(Vec::new(), &[waiting]), None, by(By::Service));
-    assert_eq!((report.count, report.fin_wait_2), (1, 1));
+    assert_eq!((report.totals.count, report.totals.fin_wait_2), (1, 1));
 }
 
 #[test]
@@ -202,7 +206,11 @@ fn changes_are_null_without_a_reading_before() {
     set_overflows(&mut now.namespaces[0], 10);
     let first = report(&now, None, by(By::Service));
     assert_eq!(
-        (first.delta, first.overflows_delta, first.groups[0].delta),
+        (
+            first.delta,
+            first.totals.overflows_delta,
+            first.groups[0].delta
+        ),
         (None, None, None)
     );
     let second = report(
@@ -210,7 +218,10 @@ fn changes_are_null_without_a_reading_before() {
         Some((&before, Duration::from_secs(1))),
         by(By::Service),
     );
-    assert_eq!((second.delta, second.overflows_delta), (Some(0), Some(7)));
+    assert_eq!(
+        (second.delta, second.totals.overflows_delta),
+        (Some(0), Some(7))
+    );
     assert_eq!(second.groups[0].delta, Some(0));
 }
 
@@ -241,7 +252,7 @@ fn likely_owners_are_those_of_the_listener_or_of_a_live_connection() {
 fn an_empty_namespace_has_no_shares() {
     let report = report(&reading(Vec::new(), &[]), None, by(By::Service));
     assert_eq!(
-        (report.count, report.groups.len(), report.fullest),
+        (report.totals.count, report.groups.len(), report.fullest),
         (0, 0, None)
     );
     assert_eq!(report.drain_per_second, 0.0);
@@ -268,7 +279,7 @@ fn lines_are_of_the_wanted_family_and_sums_of_both() {
             },
         );
         let keys: Vec<_> = report.groups.iter().map(|one| one.key.as_deref()).collect();
-        assert_eq!((keys, report.count), (vec![Some(key)], 2));
+        assert_eq!((keys, report.totals.count), (vec![Some(key)], 2));
         assert_eq!(report.groups[0].share_ratio, 0.5);
     }
 }
@@ -329,7 +340,7 @@ fn each_namespace_is_compared_with_itself_and_the_sum_with_the_sum() {
     let (before, now) = (both(2, 5), both(3, 9));
     let since = Some((&before, Duration::from_secs(1)));
     let report = report(&now, since, by(By::Service));
-    assert_eq!((report.count, report.delta), (12, Some(5)));
+    assert_eq!((report.totals.count, report.delta), (12, Some(5)));
     let mut deltas: Vec<_> = report.groups.iter().map(|group| group.delta).collect();
     deltas.sort_unstable();
     assert_eq!(deltas, [Some(1), Some(4)]);
@@ -354,7 +365,10 @@ fn a_limit_of_none_has_no_share_and_reserved_ports_are_not_usable() {
     limits.tcp_max_tw_buckets = Some(0);
     limits.reserved = [80, 32768, 32769].into_iter().collect();
     let report = report(&reading, None, by(By::Service));
-    assert_eq!((report.limit, report.fill_ratio), (Some(0), None));
+    assert_eq!(
+        (report.totals.limit, report.totals.fill_ratio),
+        (Some(0), None)
+    );
     assert_eq!(report.fullest.unwrap().usable, 28_230);
 }
 
@@ -367,7 +381,10 @@ fn a_namespace_tells_its_own_fin_wait_2() {
     let two = [waiting, kept("10.0.0.5:40001", "10.0.0.9:5432", 5)];
     let report = report(&reading(Vec::new(), &two), None, by(By::Service));
     let namespace = &report.namespaces[0];
-    assert_eq!((namespace.count, namespace.fin_wait_2), (2, 1));
+    assert_eq!(
+        (namespace.totals.count, namespace.totals.fin_wait_2),
+        (2, 1)
+    );
 }
 
 #[test]

@@ -31,9 +31,7 @@ pub enum Filter {
     Any(Vec<Filter>),
     /// All of these; with none, it accepts everything.
     All(Vec<Filter>),
-    /// `not`
     Not(Box<Filter>),
-    /// A single condition.
     Test(Test),
 }
 
@@ -42,20 +40,13 @@ pub enum Filter {
 pub enum Test {
     /// A port compared: `sport >= :1024`.
     Port {
-        /// Whose port.
         end: End,
         /// The comparison, with the socket's port on the left.
         is: Comparison,
-        /// The port on the right.
         port: u16,
     },
     /// An address within a network: `dst 10.0.0.0/8`.
-    Within {
-        /// Whose address.
-        end: End,
-        /// The network.
-        network: Network,
-    },
+    Within { end: End, network: Network },
     /// The name of a unix socket, as a pattern with `*`; `@` begins an abstract name.
     Path(String),
 }
@@ -132,7 +123,6 @@ impl Filter {
         parse::filter(text, parse::Subject::Connection)
     }
 
-    /// A port compared.
     pub const fn port(end: End, is: Comparison, port: u16) -> Self {
         Filter::Test(Test::Port { end, is, port })
     }
@@ -142,13 +132,11 @@ impl Filter {
         Filter::Test(Test::Within { end, network })
     }
 
-    /// One of these ports.
     pub fn port_is_one_of(end: End, ports: &[u16]) -> Self {
         let is_port = |port: &u16| Self::port(end, Comparison::Equal, *port);
         Self::any(ports.iter().map(is_port).collect())
     }
 
-    /// A port of this range.
     pub fn port_is_within(end: End, ports: &RangeInclusive<u16>) -> Self {
         Filter::All(vec![
             Self::port(end, Comparison::GreaterOrEqual, *ports.start()),
@@ -222,20 +210,13 @@ impl Test {
     }
 }
 
-/// How two ports are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
-    /// `=`
     Equal,
-    /// `!=`
     NotEqual,
-    /// `<`
     Less,
-    /// `<=`
     LessOrEqual,
-    /// `>`
     Greater,
-    /// `>=`
     GreaterOrEqual,
 }
 

@@ -15,18 +15,15 @@ pub struct ConnectionTally {
 }
 
 impl ConnectionTally {
-    /// Counts one more.
     pub fn add(&mut self, state: State) {
         self.counts[state.place()] += 1;
     }
 
-    /// Adds what another dump counted.
     pub fn merge(&mut self, other: &ConnectionTally) {
         let counts = self.counts.iter_mut().zip(other.counts);
         counts.for_each(|(mine, theirs)| *mine += theirs);
     }
 
-    /// How many are in this state.
     pub fn count(&self, state: State) -> u64 {
         self.counts[state.place()]
     }

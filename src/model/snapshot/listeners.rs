@@ -41,7 +41,6 @@ pub struct HalfOpen {
     pub by_endpoint: Vec<(Endpoint, u32)>,
 }
 
-/// Connections in accept queues.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitingConnections {
     /// As many as were found.
@@ -69,17 +68,13 @@ impl LimitHistory {
     }
 }
 
-/// The accept-queue limits of one reading.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// `net.core.somaxconn`.
     pub somaxconn: Option<u32>,
-    /// Limits by socket cookie.
     pub by_cookie: BTreeMap<u64, u32>,
 }
 
 impl Limits {
-    /// Those of these sockets.
     pub fn of(listeners: &[Listener], somaxconn: Option<u32>) -> Self {
         let limit = |listener: &Listener| match listener.queue {
             Queue::Accept { limit, .. } => Some((listener.cookie, limit)),

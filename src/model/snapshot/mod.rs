@@ -31,30 +31,23 @@ pub struct Snapshot {
     pub at: Duration,
     /// `/proc/sys/kernel/random/boot_id`: `at` and the counters compare only within one boot.
     pub boot_id: Option<String>,
-    /// Host name.
     pub host: String,
-    /// Kernel release.
     pub kernel: String,
     /// Each network namespace that was asked.
     pub namespaces: Vec<NetnsSnapshot>,
-    /// Processes and their descriptors.
     pub processes: Option<Processes>,
     /// The processes that hold the sockets of all namespaces.
     pub owners: Option<Owners>,
     /// Paths of the listeners' cgroups by id, as far as they are known.
     pub cgroups: BTreeMap<u64, String>,
-    /// What could not be read.
     pub incomplete: Vec<Incomplete>,
 }
 
-/// One network namespace.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct NetnsSnapshot {
-    /// Which it is.
     pub netns: Netns,
     /// Time since boot when it was read; namespaces are read one after the other.
     pub at: Duration,
-    /// Its sysctls.
     pub settings: Settings,
     /// Its counters: all, or those that the other parts need.
     pub counters: Counters,
@@ -66,25 +59,19 @@ pub struct NetnsSnapshot {
     pub half_open: Option<HalfOpen>,
     /// Connections that nobody has accepted; `None` also when the time for it ran out.
     pub waiting: Option<WaitingConnections>,
-    /// Sockets that hold ephemeral ports.
     pub port_holders: Option<Arc<PortHolders>>,
     /// What the kernel keeps of closed connections.
     pub time_waits: Option<Arc<TimeWaits>>,
-    /// Connections counted by state.
     pub connections: Option<ConnectionTally>,
 }
 
-/// The sysctls of one network namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// What bounds listen queues.
     pub listen: ListenLimits,
-    /// What bounds ephemeral ports and TIME_WAIT.
     pub ports: PortLimits,
 }
 
 impl Snapshot {
-    /// The reading of the same namespace.
     pub fn namespace(&self, netns: &Netns) -> Option<&NetnsSnapshot> {
         let mut namespaces = self.namespaces.iter();
         namespaces.find(|other| other.netns.inode == netns.inode)
@@ -110,7 +97,6 @@ impl Snapshot {
 }
 
 impl NetnsSnapshot {
-    /// Every listener that was read.
     pub fn sockets(&self) -> &[Listener] {
         match &self.listeners {
             Some(listeners) => &listeners.sockets,

@@ -39,18 +39,14 @@ pub struct PortHolders {
 pub struct TupleKey {
     /// Local address. IPv4 addresses are IPv4 here, whatever the socket's family is.
     pub source: IpAddr,
-    /// Remote address.
     pub destination: IpAddr,
-    /// Remote port.
     pub port: u16,
     /// Index of the interface that the sockets are bound to, 0 when to none.
     pub interface: u32,
 }
 
-/// The connections of one tuple.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tuple {
-    /// Distinct local ports.
     pub ports: PortSet,
     /// How many are in each state, in the order of [`State::ALL`].
     pub states: [u32; State::ALL.len()],
@@ -60,7 +56,6 @@ pub struct Tuple {
     pub at_connect: PortSet,
     /// The sockets that a process holds.
     pub sockets: Oldest,
-    /// When its TIME_WAITs expire.
     pub left: Countdown,
 }
 
@@ -69,9 +64,7 @@ pub struct Tuple {
 pub struct HeldSocket {
     /// Index into [`PortHolders::tuples`].
     pub tuple: u32,
-    /// Socket inode.
     pub inode: u32,
-    /// Its state.
     pub state: State,
 }
 
@@ -84,7 +77,6 @@ pub struct Oldest {
 }
 
 impl Oldest {
-    /// Counts one.
     pub fn add(&mut self, inode: u32) {
         let known = self.known();
         let place = self.inodes[..known].partition_point(|older| *older < inode);
@@ -96,7 +88,6 @@ impl Oldest {
         self.count += 1;
     }
 
-    /// Adds another selection.
     pub fn merge(&mut self, other: Oldest) {
         let count = self.count + other.count;
         other.inodes().iter().for_each(|inode| self.add(*inode));
@@ -112,14 +103,12 @@ impl Oldest {
         &self.inodes[..self.known()]
     }
 
-    /// Whether none was left out.
     pub fn are_all(&self) -> bool {
         self.count as usize <= self.inodes.len()
     }
 }
 
 impl PortHolders {
-    /// One tuple.
     pub fn get(&self, key: &TupleKey) -> Option<&Tuple> {
         let at = self
             .tuples
@@ -161,12 +150,10 @@ impl Tuple {
         self.left.merge(&other.left);
     }
 
-    /// How many local ports it holds.
     pub fn used(&self) -> u64 {
         self.ports.len() as u64
     }
 
-    /// How many are in this state.
     pub fn in_state(&self, state: State) -> u32 {
         self.states[state.place()]
     }
@@ -250,7 +237,6 @@ impl<'a> PortTally<'a> {
         }
     }
 
-    /// Adds what another dump counted.
     pub fn merge(&mut self, other: Self) {
         let mut numbers = Vec::with_capacity(other.tuples.len());
         for (key, tuple) in other.tuples {

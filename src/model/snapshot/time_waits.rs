@@ -27,11 +27,9 @@ pub struct Flow {
     /// Which end this host was; `None` where neither listeners nor ports show it. Both ports are
     /// known then.
     pub side: Option<Side>,
-    /// Local address.
     pub local: IpAddr,
     /// Local port, unless it was a client's.
     pub local_port: Option<u16>,
-    /// The peer's address.
     pub peer: IpAddr,
     /// The peer's port, unless it was a client's.
     pub peer_port: Option<u16>,
@@ -108,17 +106,14 @@ impl Flow {
     }
 }
 
-/// What is kept of a flow.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
-    /// When they expire.
     pub left: Countdown,
     /// How many of them are in FIN_WAIT2.
     pub fin_wait_2: u64,
 }
 
 impl Kept {
-    /// Adds another flow's.
     pub fn merge(&mut self, other: &Kept) {
         self.left.merge(&other.left);
         self.fin_wait_2 += other.fin_wait_2;
@@ -143,7 +138,6 @@ impl<'a> FlowTally<'a> {
         }
     }
 
-    /// Counts one.
     pub fn add(&mut self, connection: &Connection, left_ms: u32) {
         let flow = Flow::of(connection, self.listening, &self.ephemeral);
         let kept = self.flows.entry(flow).or_default();
@@ -151,7 +145,6 @@ impl<'a> FlowTally<'a> {
         kept.fin_wait_2 += u64::from(connection.state == State::FinWait2);
     }
 
-    /// Adds what another dump counted.
     pub fn merge(&mut self, other: Self) {
         for (flow, kept) in other.flows {
             self.flows.entry(flow).or_default().merge(&kept);
@@ -174,7 +167,6 @@ impl<'a> FlowTally<'a> {
         services.into_iter().map(|(service, _)| service).collect()
     }
 
-    /// What was counted.
     pub fn finish(self, at: Duration, live: Vec<(Address, u32)>) -> TimeWaits {
         TimeWaits {
             at,

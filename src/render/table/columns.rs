@@ -12,11 +12,9 @@ pub enum Align {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rising {
-    /// A problem.
     Bad,
     /// The number itself is a change or rate of something bad: anything but 0 is a problem.
     Flow,
-    /// Neither good nor bad.
     Neutral,
 }
 

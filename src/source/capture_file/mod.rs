@@ -81,7 +81,6 @@ struct Found {
 }
 
 impl CaptureFile {
-    /// Opens a file.
     pub fn open(path: impl AsRef<Path>) -> Result<CaptureFile> {
         let path = path.as_ref();
         let file = File::open(path).map_err(Error::file(path))?;

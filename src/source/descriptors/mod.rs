@@ -21,7 +21,6 @@ use reader::{Reader, Skipped};
 
 const MOST_ANCESTORS: usize = 64;
 
-/// Which processes are read.
 #[derive(Debug, Clone, Default)]
 pub struct FdQuestion {
     /// Only these; `None` for all.

@@ -21,7 +21,6 @@ use scan::{Holder, Scan, Unread, descriptors};
 /// The sockets whose owners are wanted.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
-    /// Inodes of the sockets.
     pub inodes: HashSet<u32>,
     /// Cgroups whose processes are likely owners; they only affect the order of the search.
     pub cgroups: HashSet<String>,

@@ -55,7 +55,6 @@ pub struct Cooked {
 pub enum LinkType {
     /// The address family, in the byte order of the capturing host.
     BsdNull = 0,
-    /// Ethernet.
     Ethernet = 1,
     /// An IP header; in a live capture also tags before it, of which `Cooked` names the first.
     Raw = 101,
@@ -63,9 +62,7 @@ pub enum LinkType {
     BsdLoop = 108,
     /// The header of libpcap for cooked packet sockets of Linux.
     CookedV1 = 113,
-    /// An IPv4 header.
     Ipv4 = 228,
-    /// An IPv6 header.
     Ipv6 = 229,
     /// As `CookedV1`, with the index of the interface.
     CookedV2 = 276,
@@ -74,7 +71,6 @@ pub enum LinkType {
 /// The TCP segment in a packet, or why there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decoded {
-    /// A TCP segment.
     Segment(Segment),
     /// A fragment of a TCP segment without its whole header.
     Fragment,

@@ -234,9 +234,9 @@ fn a_spread_is_that_of_the_samples_of_one_socket() {
         queue.expect("a TCP listener").sampled.clone()
     };
     let sampled = spread(1).expect("it was sampled");
-    assert_eq!(sampled.samples, 20);
-    assert_eq!((sampled.minimum, sampled.maximum), (1, 20));
-    assert_eq!((sampled.mean, sampled.p95), (10.5, 19));
+    assert_eq!(sampled.spread.samples, 20);
+    assert_eq!((sampled.spread.minimum, sampled.spread.maximum), (1, 20));
+    assert_eq!((sampled.spread.mean, sampled.spread.p95), (10.5, 19));
     // 17, 18, 19 and 20 are more than the limit.
     assert_eq!(sampled.full_ratio, 0.2);
     assert_eq!(spread(3), None);

@@ -41,7 +41,6 @@ impl Search<'_> {
         found.unwrap_or_else(|| Origin::new(SetBy::Unknown, &self.chain[0], None))
     }
 
-    /// A file sets exactly this limit.
     fn configured(&self, at: usize) -> Option<Origin> {
         let relative = &self.chain[at];
         let unit = relative.configured.unit.as_ref();

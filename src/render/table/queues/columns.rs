@@ -32,12 +32,12 @@ pub static COLUMNS: [Column<ListenerReport>; 31] = [
     Column::new("drops", "DROPS", Right, Bad, drops, "packets this socket has dropped since it was created, for any reason; an overflow at the final ACK counts twice"),
     Column::new("delta", "Δ", Right, Flow, |l, _| Cell::known(l.drops_delta, Value::change), "drops since the previous reading"),
     Column::new("per_second", "/s", Right, Flow, |l, _| Cell::known(l.drops_per_second, Value::Decimal), "drops per second since the previous reading"),
-    Column::new("minimum", "ACCEPT MIN", Right, Neutral, |l, _| sampled(l, |s| Value::count(s.minimum)), "shortest queue of all samples"),
-    Column::new("mean", "MEAN", Right, Neutral, |l, _| sampled(l, |s| Value::Decimal(s.mean)), "mean length of the queue"),
-    Column::new("p95", "P95", Right, Neutral, |l, _| sampled(l, |s| Value::count(s.p95)), "95 of 100 samples do not exceed this"),
+    Column::new("minimum", "ACCEPT MIN", Right, Neutral, |l, _| sampled(l, |s| Value::count(s.spread.minimum)), "shortest queue of all samples"),
+    Column::new("mean", "MEAN", Right, Neutral, |l, _| sampled(l, |s| Value::Decimal(s.spread.mean)), "mean length of the queue"),
+    Column::new("p95", "P95", Right, Neutral, |l, _| sampled(l, |s| Value::count(s.spread.p95)), "95 of 100 samples do not exceed this"),
     Column::new("maximum", "MAX", Right, Neutral, maximum, "longest queue of all samples"),
     Column::new("time_full", "TIME FULL", Right, Neutral, time_full, "share of the samples in which the queue was full"),
-    Column::new("samples", "SAMPLES", Right, Neutral, |l, _| sampled(l, |s| Value::count(s.samples)), "number of samples"),
+    Column::new("samples", "SAMPLES", Right, Neutral, |l, _| sampled(l, |s| Value::count(s.spread.samples)), "number of samples"),
     Column::new("limit_set_by", "LIMIT BY", Left, Neutral, |l, _| of_queue(l, |q| Some(Value::Word(q.limit_set_by?.word()))), "who set the limit: application, somaxconn, or stale (an earlier somaxconn)"),
     Column::new("members", "MEMBERS", Right, Neutral, |l, _| Cell::count(Some(l.reuseport_members)), "sockets that share the address (SO_REUSEPORT)"),
     Column::new("fullest", "FULLEST", Right, Bad, fullest, "the fullest socket of the group: waiting / limit"),
@@ -137,9 +137,9 @@ fn sampled(listener: &ListenerReport, value: fn(&Sampled) -> Value) -> Cell {
 fn maximum(listener: &ListenerReport, _: &View) -> Cell {
     let was_full = listener.accept_queue.as_ref().is_some_and(|queue| {
         let sampled = queue.sampled.as_ref();
-        sampled.is_some_and(|sampled| sampled.maximum > queue.limit.into())
+        sampled.is_some_and(|sampled| sampled.spread.maximum > queue.limit.into())
     });
-    sampled(listener, |sampled| Value::count(sampled.maximum)).tone_if(was_full, Tone::Bad)
+    sampled(listener, |sampled| Value::count(sampled.spread.maximum)).tone_if(was_full, Tone::Bad)
 }
 
 fn time_full(listener: &ListenerReport, _: &View) -> Cell {

@@ -8,9 +8,9 @@ use crate::render::prom::{self, Labels, Series};
 
 #[rustfmt::skip]
 static NAMESPACES: [Series<NamespaceReport>; 3] = [
-    Series::gauge("sockdiag_timewait_sockets", "Sockets in TIME_WAIT, or in FIN_WAIT2 without an owner.", netns, |namespace| Some(namespace.count as f64)),
-    Series::gauge("sockdiag_timewait_limit", "Limit of these sockets (tcp_max_tw_buckets).", netns, |namespace| namespace.limit.map(f64::from)),
-    Series::counter("sockdiag_timewait_overflows_total", "Connections closed without TIME_WAIT because buckets or memory ran out.", netns, |namespace| namespace.overflows.map(|lost| lost as f64)),
+    Series::gauge("sockdiag_timewait_sockets", "Sockets in TIME_WAIT, or in FIN_WAIT2 without an owner.", netns, |namespace| Some(namespace.totals.count as f64)),
+    Series::gauge("sockdiag_timewait_limit", "Limit of these sockets (tcp_max_tw_buckets).", netns, |namespace| namespace.totals.limit.map(f64::from)),
+    Series::counter("sockdiag_timewait_overflows_total", "Connections closed without TIME_WAIT because buckets or memory ran out.", netns, |namespace| namespace.totals.overflows.map(|lost| lost as f64)),
 ];
 
 #[rustfmt::skip]

@@ -9,14 +9,14 @@ const BAR: u64 = 8;
 
 /// The count, the limit, and a small chart of when the sockets expire.
 pub fn heading(report: &TimewaitReport, view: &View) -> Vec<String> {
-    if report.count == 0 {
+    if report.totals.count == 0 {
         return Vec::new();
     }
     let (count, drain) = (
-        text::grouped(report.count),
+        text::grouped(report.totals.count),
         text::decimal(report.drain_per_second),
     );
-    let head = match (report.limit, report.fill_ratio) {
+    let head = match (report.totals.limit, report.totals.fill_ratio) {
         (Some(limit), Some(ratio)) => {
             let (limit, share) = (text::grouped(limit.into()), text::percent(ratio));
             format!("{count} of {limit} buckets ({share})")
@@ -35,15 +35,15 @@ pub fn heading(report: &TimewaitReport, view: &View) -> Vec<String> {
 
 fn buckets(namespace: &NamespaceReport) -> String {
     let name = text::escape(&namespace.netns.label());
-    let count = text::grouped(namespace.count);
-    match namespace.limit {
+    let count = text::grouped(namespace.totals.count);
+    match namespace.totals.limit {
         Some(limit) => format!("{name}: {count} of {} buckets", text::grouped(limit.into())),
         None => format!("{name}: {count} of ? buckets"),
     }
 }
 
 fn overflow_words(report: &TimewaitReport) -> String {
-    match (report.overflows, report.overflows_delta) {
+    match (report.totals.overflows, report.totals.overflows_delta) {
         (Some(0), _) => ", none lost".to_owned(),
         (Some(all), Some(new)) => format!(", {} lost ({})", grouped(all), text::signed(new)),
         (Some(all), None) => format!(", {} lost since the namespace was created", grouped(all)),
@@ -79,13 +79,13 @@ fn chart(bars: &[Bar], width: Option<usize>) -> Vec<String> {
 }
 
 pub fn notes(report: &TimewaitReport) -> Vec<String> {
-    let fin_wait = Some(report.fin_wait_2).filter(|count| *count > 0);
+    let fin_wait = Some(report.totals.fin_wait_2).filter(|count| *count > 0);
     let fin_wait = fin_wait.map(|count| {
         format!("{count} in FIN_WAIT2: closed here, not by the peer, and owned by no process")
     });
     let several = report.namespaces.len() > 1;
     let namespaces = report.namespaces.iter();
-    let namespaces = namespaces.filter(|namespace| several && namespace.count > 0);
+    let namespaces = namespaces.filter(|namespace| several && namespace.totals.count > 0);
     age_note("sockets were read", Some(report.age_ms))
         .into_iter()
         .chain(fin_wait)

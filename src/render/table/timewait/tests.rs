@@ -4,7 +4,7 @@ use sockdiag::{
     analysis::{
         Severity, Spread,
         finding::RULES,
-        timewait::{Bar, NamespaceReport},
+        timewait::{Bar, NamespaceReport, Totals},
     },
     model::Netns,
 };
@@ -58,23 +58,23 @@ fn each_column_has_its_own_number() {
 }
 
 fn namespace(count: u64, limit: u32, overflows: i128, delta: Option<i128>) -> NamespaceReport {
-    NamespaceReport {
-        netns: Netns::default(),
+    let totals = Totals {
         count,
         fin_wait_2: 0,
         limit: Some(limit),
         fill_ratio: Some(count as f64 / f64::from(limit)),
         overflows: Some(overflows),
         overflows_delta: delta,
-    }
+    };
+    let netns = Netns::default();
+    NamespaceReport { netns, totals }
 }
 
 fn report(namespaces: Vec<NamespaceReport>) -> TimewaitReport {
-    TimewaitReport {
-        count: namespaces.iter().map(|one| one.count).sum(),
-        namespaces,
-        ..TimewaitReport::default()
-    }
+    let mut report = TimewaitReport::default();
+    report.totals.count = namespaces.iter().map(|one| one.totals.count).sum();
+    report.namespaces = namespaces;
+    report
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn what_is_kept_is_harmless_unless_something_was_found() {
     assert!(is_harmless(&report));
     report.findings = vec![RULES[0].finding(Severity::Info, "", "")];
     assert!(!is_harmless(&report));
-    report.count = 0;
+    report.totals.count = 0;
     assert!(report.heading(&View::default()).is_empty());
 }
 
@@ -125,7 +125,7 @@ fn several_namespaces_have_a_line_each_unless_empty() {
     assert_eq!(lines(vec![full.clone(), empty]), 1);
     assert_eq!(lines(vec![full.clone(), full]), 2);
     let mut waiting = report(Vec::new());
-    waiting.fin_wait_2 = 1;
+    waiting.totals.fin_wait_2 = 1;
     assert!(waiting.notes(&View::default())[0].starts_with("1 in FIN_WAIT2"));
 }
 

@@ -97,7 +97,6 @@ impl CaptureWriter {
         self.uncommented
     }
 
-    /// Writes pending data.
     pub fn flush(&mut self) -> Result<()> {
         let written = self.file.write_all(&self.pending);
         self.written_bytes += self.pending.len() as u64;
