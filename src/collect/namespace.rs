@@ -1,7 +1,7 @@
 //! One network namespace's part of a snapshot, asked for from inside it.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -81,9 +81,9 @@ pub fn ask(
     }
     asker.settings()?;
     asker.counters()?;
-    let slow = asker.walk()?;
+    let is_slow = asker.walk()? > waiting::BUDGET;
     if needs.waiting {
-        asker.waiting(&slow)?;
+        asker.waiting(is_slow)?;
     }
     asker.interfaces();
     Ok(asker.part)
@@ -108,10 +108,8 @@ impl Asker<'_> {
         };
         let mut diag = SockDiag::open()?;
         let mut sockets = Vec::new();
-        for family in families.each() {
-            let walk = diag.listeners(family, &mut sockets)?;
-            self.missing.extend(flaws("listeners", walk));
-        }
+        let walk = diag.listeners(families, &mut sockets)?;
+        self.missing.extend(flaws("listeners", walk));
         if wanted.udp {
             for family in wanted.families.each() {
                 let walk = diag.receivers(family, &mut sockets)?;
@@ -183,11 +181,11 @@ impl Asker<'_> {
     }
 
     /// Walks where that is due, and takes the parts that it feeds from an earlier reading where it
-    /// is not. Returns the families that took too long to walk them once more.
-    fn walk(&mut self) -> Result<HashSet<Family>> {
+    /// is not. Returns how long the walk took.
+    fn walk(&mut self) -> Result<Duration> {
         let needs = self.question.needs;
         if !needs.walks() {
-            return Ok(HashSet::new());
+            return Ok(Duration::ZERO);
         }
         let is_known = self.memory.parts.at != Duration::ZERO;
         let is_due = match needs.compared() {
@@ -195,10 +193,10 @@ impl Asker<'_> {
             true => self.question.compared_is_due || !is_known,
             false => self.question.in_time && self.memory.walk.is_due(),
         };
-        let mut slow = HashSet::new();
+        let mut took = Duration::ZERO;
         if is_due {
             let began = Instant::now();
-            slow = self.walk_now()?;
+            took = self.walk_now()?;
             self.memory.walk.spent(began.elapsed());
         }
         let known = &self.memory.parts;
@@ -206,10 +204,10 @@ impl Asker<'_> {
         self.part.port_holders = known.port_holders.clone();
         self.part.time_waits = known.time_waits.clone();
         self.part.connections = known.connections;
-        Ok(slow)
+        Ok(took)
     }
 
-    fn walk_now(&mut self) -> Result<HashSet<Family>> {
+    fn walk_now(&mut self) -> Result<Duration> {
         let needs = self.question.needs;
         let is_tcp = |socket: &&Listener| matches!(socket.queue, Queue::Accept { .. });
         let listening = ListenAddresses::of(self.part.sockets().iter().filter(is_tcp));
@@ -234,8 +232,8 @@ impl Asker<'_> {
         let Walked {
             tallies,
             missing,
-            slow,
-        } = walk::walk(self.families(), needs, &context, waiting::BUDGET)?;
+            took,
+        } = walk::walk(self.families(), needs, &context)?;
         self.missing.extend(missing);
         let time_waits = match tallies.time_waits {
             Some(tally) if needs.port_holders.is_none() && needs.owners != OwnerNeeds::None => {
@@ -265,7 +263,7 @@ impl Asker<'_> {
             connections,
             ..NetnsSnapshot::default()
         };
-        Ok(slow)
+        Ok(took)
     }
 
     /// Request sockets are of their listener's family, so a family without a wanted listener need
@@ -297,13 +295,13 @@ impl Asker<'_> {
         u64::try_from(count).ok()
     }
 
-    fn waiting(&mut self, slow: &HashSet<Family>) -> Result<()> {
+    fn waiting(&mut self, is_slow: bool) -> Result<()> {
         let wanted = self.question.needs.listeners.clone().unwrap_or_default();
         let is_due = self.question.needs.unthrottled || self.memory.waiting.is_due();
         if self.question.in_time && is_due {
             let began = Instant::now();
             let sockets = self.part.sockets();
-            let found = waiting::read(self.kernel, &wanted, sockets, slow, self.missing)?;
+            let found = waiting::read(self.kernel, &wanted, sockets, is_slow, self.missing)?;
             self.part.waiting = found;
             self.memory.waiting.spent(began.elapsed());
         } else if self.question.in_time

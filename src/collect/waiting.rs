@@ -9,7 +9,7 @@ use std::{
 use crate::{
     Result,
     model::{
-        Endpoint, Family, Incomplete, Listener, Local, Protocol, Queue,
+        Endpoint, Families, Family, Incomplete, Listener, Local, Protocol, Queue,
         snapshot::WaitingConnections,
     },
     source::{Kernel, SockDiag},
@@ -26,7 +26,7 @@ pub fn read(
     kernel: &Kernel,
     needs: &ListenerNeeds,
     listeners: &[Listener],
-    slow: &HashSet<Family>,
+    is_slow: bool,
     missing: &mut Vec<Incomplete>,
 ) -> Result<Option<WaitingConnections>> {
     let mut reader = Reader {
@@ -43,18 +43,10 @@ pub fn read(
     }
     let opens = passive_opens(kernel)?;
     let begun = lengths(&reader.again()?);
-    for family in needs.families.each() {
-        let here: HashSet<u16> = queued
-            .iter()
-            .filter(|at| at.family == family)
-            .map(|at| at.port)
-            .collect();
-        let whole = here.is_empty() || (!slow.contains(&family) && reader.walk(family, &here)?);
-        if !whole {
-            let why = "reading the connections in accept queues took longer than 250 ms";
-            reader.missing.push(Incomplete::new("waiting", why));
-            return Ok(None);
-        }
+    if is_slow || !reader.walk(&queued)? {
+        let why = "reading the connections in accept queues took longer than 250 ms";
+        reader.missing.push(Incomplete::new("waiting", why));
+        return Ok(None);
     }
     let ended = lengths(&reader.again()?);
     reader.found.settled = lengths(listeners) == begun
@@ -75,27 +67,30 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Where the wanted listeners are whose queue is not empty.
-    fn queued(&self) -> Vec<Endpoint> {
+    fn queued(&self) -> HashSet<(Family, u16)> {
         let wanted = self.listeners.iter();
         let wanted = wanted.filter(|listener| self.needs.closer.has(listener));
-        endpoints(wanted)
-            .filter(|(_, length)| *length > 0)
-            .map(|(endpoint, _)| endpoint)
-            .collect()
+        let queued = endpoints(wanted).filter(|(_, length)| *length > 0);
+        queued.map(|(at, _)| (at.family, at.port)).collect()
     }
 
     /// `false` when time ran out before as many were found as the queues of these ports are long,
     /// whoever listens there.
-    fn walk(&mut self, family: Family, ports: &HashSet<u16>) -> Result<bool> {
-        let here = endpoints(self.listeners)
-            .filter(|(at, _)| at.family == family && ports.contains(&at.port));
+    fn walk(&mut self, queued: &HashSet<(Family, u16)>) -> Result<bool> {
+        let is_queued = |at: &Endpoint| queued.contains(&(at.family, at.port));
+        let here = endpoints(self.listeners).filter(|(at, _)| is_queued(at));
         let wanted: u64 = here.map(|(_, length)| u64::from(length)).sum();
-        let ports: Vec<u16> = ports.iter().copied().collect();
+        let has = |family| queued.iter().any(|(other, _)| *other == family);
+        let families = Families {
+            v4: has(Family::V4),
+            v6: has(Family::V6),
+        };
+        let ports: Vec<u16> = queued.iter().map(|(_, port)| *port).collect();
         let (mut found, mut late) = (0u64, false);
         let sockets = &mut self.found.sockets;
-        let walk = self.diag.walk_waiting(family, &ports, |waiting| {
+        let walk = self.diag.walk_waiting(families, &ports, |waiting| {
             if let Some(waiting) = waiting
-                && ports.contains(&waiting.local.port)
+                && is_queued(&waiting.local)
             {
                 sockets.push(waiting);
                 found += 1;
@@ -113,9 +108,7 @@ impl Reader<'_> {
 
     fn again(&mut self) -> Result<Vec<Listener>> {
         let mut found = Vec::new();
-        for family in self.needs.families.each() {
-            self.diag.listeners(family, &mut found)?;
-        }
+        self.diag.listeners(self.needs.families, &mut found)?;
         Ok(found)
     }
 }

@@ -1,8 +1,8 @@
-//! The walk over the established hash of the host: one for each family, side by side, feeding
-//! every tally that was asked for.
+//! The walk over the established hash of the host: one for both families, feeding every tally that
+//! was asked for.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     ops::{ControlFlow, RangeInclusive},
     time::{Duration, Instant},
 };
@@ -10,7 +10,7 @@ use std::{
 use crate::{
     Result,
     model::{
-        Address, Endpoint, Families, Family, Filter, Holder, Incomplete, ListenAddresses, State,
+        Address, Endpoint, Families, Filter, Holder, Incomplete, ListenAddresses, State,
         filter::End,
         snapshot::{ConnectionTally, FlowTally, PortTally},
     },
@@ -54,12 +54,11 @@ pub struct Tallies<'a> {
 pub struct Walked<'a> {
     pub tallies: Tallies<'a>,
     pub missing: Vec<Incomplete>,
-    /// Families whose part took longer than `slow_after`.
-    pub slow: HashSet<Family>,
+    pub took: Duration,
 }
 
-/// The requests for each family. The kernel evaluates no filter on states, so one request reads
-/// all of them for the widest part, unless that would read many connections which no part wants.
+/// The requests. The kernel evaluates no filter on states, so one request reads all of them for the
+/// widest part, unless that would read many connections which no part wants.
 fn dumps(needs: &Needs, context: &Context<'_>) -> Vec<Dump> {
     let mut everywhere = States::NONE;
     for (wanted, states) in [
@@ -93,40 +92,33 @@ fn dumps(needs: &Needs, context: &Context<'_>) -> Vec<Dump> {
 }
 
 /// Walks, in the calling thread's network namespace.
-pub fn walk<'a>(
-    families: Families,
-    needs: &Needs,
-    context: &Context<'a>,
-    slow_after: Duration,
-) -> Result<Walked<'a>> {
-    let dumps = dumps(needs, context);
-    let jobs: Vec<(Family, &Dump)> = families
-        .each()
-        .flat_map(|family| dumps.iter().map(move |dump| (family, dump)))
-        .collect();
-    let one = |(family, dump): &(Family, &Dump)| {
-        let began = Instant::now();
+pub fn walk<'a>(families: Families, needs: &Needs, context: &Context<'a>) -> Result<Walked<'a>> {
+    let began = Instant::now();
+    let one = |dump: &Dump| {
         let mut tallies = Tallies::new(needs, context);
-        let filter = &dump.filter;
-        let walk = SockDiag::open()?.walk(*family, dump.states, filter, |holder| {
-            tallies.add(holder);
-        })?;
-        Ok((*family, tallies, walk, began.elapsed()))
+        let add = |holder| tallies.add(holder);
+        let walk = SockDiag::open()?.walk(families, dump.states, &dump.filter, add)?;
+        Ok((tallies, walk))
     };
-    let mut walked = Walked {
-        tallies: Tallies::new(needs, context),
-        missing: Vec::new(),
-        slow: HashSet::new(),
+    let mut all: Option<Tallies> = None;
+    let mut missing = Vec::new();
+    let dumps = match families.each().next() {
+        Some(_) => dumps(needs, context),
+        None => Vec::new(),
     };
-    for done in side_by_side(&jobs, one) {
-        let (family, tallies, walk, took) = done?;
-        walked.tallies.merge(tallies);
-        for part in parts(needs) {
-            walked.missing.extend(flaws(part, walk));
+    for done in side_by_side(&dumps, one) {
+        let (tallies, walk) = done?;
+        missing.extend(parts(needs).flat_map(|part| flaws(part, walk)));
+        match &mut all {
+            Some(all) => all.merge(tallies),
+            None => all = Some(tallies),
         }
-        walked.slow.extend((took > slow_after).then_some(family));
     }
-    Ok(walked)
+    Ok(Walked {
+        tallies: all.unwrap_or_else(|| Tallies::new(needs, context)),
+        missing,
+        took: began.elapsed(),
+    })
 }
 
 /// The parts that a walk feeds, as `incomplete` calls them.
@@ -245,31 +237,22 @@ pub fn live(
     ports.sort_unstable();
     ports.dedup();
     let deadline = Instant::now() + LONGER;
-    let families: Vec<Family> = Families::BOTH.each().collect();
-    let walked = side_by_side(&families, |family| {
-        let mut found: HashMap<Address, u32> = HashMap::new();
-        let walk = SockDiag::open()?.walk_towards(*family, &ports, |connection| {
-            let to = Address {
-                address: connection.peer.to_canonical(),
-                port: connection.peer_port,
-            };
-            if destinations.contains(&to) {
-                let oldest = found.entry(to).or_insert(connection.inode);
-                *oldest = connection.inode.min(*oldest);
-            }
-            match found.len() == destinations.len() && Instant::now() > deadline {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            }
-        })?;
-        Ok((found, walk))
-    });
     let mut found: HashMap<Address, u32> = HashMap::new();
-    for one in walked {
-        let (part, walk) = one?;
-        missing.extend(flaws("likely_owners", walk));
-        found.extend(part);
-    }
+    let walk = SockDiag::open()?.walk_towards(&ports, |connection| {
+        let to = Address {
+            address: connection.peer.to_canonical(),
+            port: connection.peer_port,
+        };
+        if destinations.contains(&to) {
+            let oldest = found.entry(to).or_insert(connection.inode);
+            *oldest = connection.inode.min(*oldest);
+        }
+        match found.len() == destinations.len() && Instant::now() > deadline {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    })?;
+    missing.extend(flaws("likely_owners", walk));
     Ok(found.into_iter().collect())
 }
 

@@ -1,6 +1,6 @@
 //! A set of ports that costs little when it is small and is bounded when it is large.
 
-use std::{fmt, ops::RangeInclusive};
+use std::{fmt, iter::successors, ops::RangeInclusive};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -67,8 +67,9 @@ impl PortSet {
         };
         let many = (0..=u16::MAX).step_by(64).zip(words);
         let many = many.flat_map(|(first, word)| {
-            let is_in = move |bit: &u16| word & 1 << bit != 0;
-            (0..64).filter(is_in).map(move |bit| first + bit)
+            let rest = successors(Some(*word), |word| Some(word & word.wrapping_sub(1)));
+            let rest = rest.take_while(|word| *word != 0);
+            rest.map(move |word| first + word.trailing_zeros() as u16)
         });
         few.iter().copied().chain(many)
     }
@@ -78,6 +79,10 @@ impl PortSet {
     }
 
     pub fn count_outside(&self, other: &PortSet) -> usize {
+        if let (Ports::Many(words), Ports::Many(others)) = (&self.0, &other.0) {
+            let words = words.iter().zip(&**others);
+            return words.map(|(a, b)| (a & !b).count_ones() as usize).sum();
+        }
         self.iter().filter(|port| !other.contains(*port)).count()
     }
 }
@@ -175,5 +180,9 @@ mod tests {
         let set: PortSet = [1, 2, 3, 4].into_iter().collect();
         assert_eq!(set.count_outside(&[2, 3, 9].into_iter().collect()), 2);
         assert_eq!(set.within(&(2..=3)).len(), 2);
+        let (many, others): (PortSet, PortSet) = ((0..2000).collect(), (1500..9000).collect());
+        assert_eq!(many.count_outside(&others), 1500);
+        assert_eq!(many.count_outside(&set), 1996);
+        assert_eq!(set.count_outside(&many), 0);
     }
 }

@@ -5,9 +5,8 @@ use std::{io, ops::ControlFlow};
 
 use netlink_packet_core::{
     NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer,
-    NetlinkHeader, NetlinkMessage,
+    NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable,
 };
-use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
 use rustix::net::RecvFlags;
 
@@ -56,7 +55,7 @@ impl Channel {
     /// reopened (in the namespace of the calling thread).
     pub fn dump(
         &mut self,
-        message: SockDiagMessage,
+        message: impl NetlinkSerializable,
         attribute: Option<(u16, &[u8])>,
         each: Each<'_>,
     ) -> io::Result<DumpEnd> {
@@ -77,7 +76,7 @@ impl Channel {
     /// Requests one socket; ENOENT when it does not exist.
     pub fn get(
         &mut self,
-        message: SockDiagMessage,
+        message: impl NetlinkSerializable,
         each: &mut dyn FnMut(&[u8]) -> Result<(), Undecodable>,
     ) -> io::Result<()> {
         self.send(message, None, 0)?;
@@ -98,7 +97,7 @@ impl Channel {
 
     fn send(
         &mut self,
-        message: SockDiagMessage,
+        message: impl NetlinkSerializable,
         attribute: Option<(u16, &[u8])>,
         flags: u16,
     ) -> io::Result<()> {
@@ -161,7 +160,7 @@ fn status(payload: &[u8]) -> io::Result<()> {
 /// The crate does not support attributes in requests, so one is appended and the length corrected
 /// here.
 fn request(
-    message: SockDiagMessage,
+    message: impl NetlinkSerializable,
     attribute: Option<(u16, &[u8])>,
     flags: u16,
     sequence: u32,
@@ -169,7 +168,7 @@ fn request(
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST | flags;
     header.sequence_number = sequence;
-    let mut message = NetlinkMessage::new(header, message.into());
+    let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(message));
     message.finalize();
     let mut bytes = vec![0; message.buffer_len()];
     message.serialize(&mut bytes);

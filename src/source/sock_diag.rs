@@ -1,11 +1,13 @@
 //! Requests to NETLINK_SOCK_DIAG, each for no more than is shown.
 //!
 //! LISTEN alone is answered from the listening hash of the namespace in well under a millisecond.
-//! Any other TCP state makes the kernel walk the established hash of the whole host, once for each
-//! family, however few rows match; the names of those methods begin with `walk`.
+//! Any other TCP state makes the kernel walk the established hash of the whole host, however few
+//! rows match; the names of those methods begin with `walk`. One walk serves both families, where
+//! both are asked for.
 
 use std::{io, ops::ControlFlow};
 
+use netlink_packet_core::{Emitable, NetlinkSerializable};
 use netlink_packet_sock_diag::{
     SockDiagMessage,
     inet::{ExtensionFlags, InetRequest, SocketId, StateFlags},
@@ -31,6 +33,7 @@ use crate::{
 const BYTECODE: u16 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
+const AF_UNSPEC: u8 = 0;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 /// `UDIAG_SHOW_UID` (5.3), which the crate lacks. Older kernels ignore it.
@@ -79,6 +82,37 @@ impl States {
     }
 }
 
+/// The older request for a dump, `struct inet_diag_req` (include/uapi/linux/inet_diag.h), which
+/// the crate lacks. It is of TCP only, and dumps both families: the kernel ignores `idiag_family`,
+/// which is AF_INET here as in what ss sends (`inet_diag_dump_compat`, net/ipv4/inet_diag.c).
+struct OfBothFamilies(InetRequest);
+
+impl OfBothFamilies {
+    const TYPE: u16 = 18; // TCPDIAG_GETSOCK
+    const BYTES: usize = 60;
+}
+
+impl NetlinkSerializable for OfBothFamilies {
+    fn message_type(&self) -> u16 {
+        Self::TYPE
+    }
+
+    fn buffer_len(&self) -> usize {
+        Self::BYTES
+    }
+
+    fn serialize(&self, buffer: &mut [u8]) {
+        let mut newer = [0; 56];
+        self.0.emit(&mut newer);
+        let [extensions, states, socket_id] = [2..3, 4..8, 8..56].map(|part| &newer[part]);
+        buffer.fill(0);
+        buffer[0] = AF_INET;
+        buffer[3..4].copy_from_slice(extensions);
+        buffer[4..52].copy_from_slice(socket_id);
+        buffer[52..56].copy_from_slice(states);
+    }
+}
+
 /// How a dump ended.
 pub type Walk = DumpEnd;
 
@@ -94,24 +128,15 @@ impl SockDiag {
         Ok(SockDiag { channel })
     }
 
-    /// Every TCP listener of one family, MPTCP ones included and once. No walk.
-    pub fn listeners(&mut self, family: Family, found: &mut Vec<Listener>) -> Result<Walk> {
+    /// Every TCP listener, MPTCP ones included and once. No walk.
+    pub fn listeners(&mut self, families: Families, found: &mut Vec<Listener>) -> Result<Walk> {
         // The attribute that identifies an MPTCP listener is sent only with INFO.
         let extensions = ExtensionFlags::SKMEMINFO | ExtensionFlags::INFO;
-        let request = request(family, TCP, extensions, StateFlags::LISTEN);
+        let request = tcp_request(families, extensions, StateFlags::LISTEN);
         self.ask("TCP listeners", request, &Filter::ALL, |row| {
             found.extend(row.map(|row| row.listener()));
             ControlFlow::Continue(())
         })
-    }
-
-    /// Every TCP listener of both families. No walk.
-    pub fn tcp_listeners(&mut self) -> Result<Vec<Listener>> {
-        let mut found = Vec::new();
-        for family in Families::BOTH.each() {
-            self.listeners(family, &mut found)?;
-        }
-        Ok(found)
     }
 
     /// The state of the connection with this 4-tuple on one interface; `None` when there is none.
@@ -153,34 +178,34 @@ impl SockDiag {
         })
     }
 
-    /// Walks the host's sockets of one family for connections on these local ports that no process
-    /// has accepted, until `each` breaks. `each` is also called, with `None`, for accepted
-    /// connections, so that it can check the time.
+    /// Walks the host's sockets for connections on these local ports that no process has accepted,
+    /// until `each` breaks. `each` is also called, with `None`, for accepted connections, so that
+    /// it can check the time.
     pub fn walk_waiting(
         &mut self,
-        family: Family,
+        families: Families,
         ports: &[u16],
         mut each: impl FnMut(Option<Waiting>) -> ControlFlow<()>,
     ) -> Result<Walk> {
         let states = StateFlags::ESTABLISHED | StateFlags::CLOSE_WAIT | StateFlags::SYN_RECV;
-        let request = request(family, TCP, ExtensionFlags::INFO, states);
+        let request = tcp_request(families, ExtensionFlags::INFO, states);
         let filter = Filter::port_is_one_of(End::Local, ports);
         self.ask("connections waiting for accept", request, &filter, |row| {
             each(row.and_then(|row| row.waiting()))
         })
     }
 
-    /// Walks the host's sockets of one family for sockets of this namespace in one of these states
-    /// that match the filter.
+    /// Walks the host's sockets for sockets of this namespace in one of these states that match the
+    /// filter.
     pub fn walk(
         &mut self,
-        family: Family,
+        families: Families,
         states: States,
         filter: &Filter,
         mut each: impl FnMut(Holder),
     ) -> Result<Walk> {
         let states = StateFlags::from_bits_retain(states.0);
-        let request = request(family, TCP, ExtensionFlags::empty(), states);
+        let request = tcp_request(families, ExtensionFlags::empty(), states);
         self.ask("connections", request, filter, |row| {
             if let Some(holder) = row.and_then(|row| row.holder()) {
                 each(holder);
@@ -189,11 +214,10 @@ impl SockDiag {
         })
     }
 
-    /// Walks the host's sockets of one family for connections of this namespace that a process has
-    /// open and whose peer has one of these ports, until `each` breaks.
+    /// Walks the host's sockets for connections of this namespace that a process has open and whose
+    /// peer has one of these ports, until `each` breaks.
     pub fn walk_towards(
         &mut self,
-        family: Family,
         ports: &[u16],
         mut each: impl FnMut(Connection) -> ControlFlow<()>,
     ) -> Result<Walk> {
@@ -202,7 +226,7 @@ impl SockDiag {
             | StateFlags::CLOSE_WAIT
             | StateFlags::FIN_WAIT1
             | StateFlags::FIN_WAIT2;
-        let request = request(family, TCP, ExtensionFlags::empty(), states);
+        let request = tcp_request(Families::BOTH, ExtensionFlags::empty(), states);
         let filter = Filter::port_is_one_of(End::Peer, ports);
         self.ask("connections to a port", request, &filter, |row| {
             match row.and_then(|row| row.holder()) {
@@ -245,13 +269,21 @@ impl SockDiag {
         let rest = code.is_none().then_some(filter);
         let attribute = code.as_deref().filter(|code| !code.is_empty());
         let attribute = attribute.map(|code| (BYTECODE, code));
-        let message = SockDiagMessage::InetRequest(request);
         let mut decode = |payload: &[u8]| {
             let row = Row::decode(payload)?;
             let is_wanted = rest.is_none_or(|filter| filter.accepts(&row));
             Ok(each(is_wanted.then_some(row)))
         };
-        let dumped = self.channel.dump(message, attribute, &mut decode);
+        let dumped = match request.family {
+            AF_UNSPEC => {
+                let message = OfBothFamilies(request);
+                self.channel.dump(message, attribute, &mut decode)
+            }
+            _ => {
+                let message = SockDiagMessage::InetRequest(request);
+                self.channel.dump(message, attribute, &mut decode)
+            }
+        };
         dumped.map_err(failed(what))
     }
 }
@@ -266,6 +298,16 @@ fn failed(request: &'static str) -> impl FnOnce(io::Error) -> Error {
         };
         Error::Netlink(request, cause)
     }
+}
+
+/// A request for one family, or with `AF_UNSPEC` for both.
+fn tcp_request(families: Families, extensions: ExtensionFlags, states: StateFlags) -> InetRequest {
+    let family = if families.v6 { Family::V6 } else { Family::V4 };
+    let mut request = request(family, TCP, extensions, states);
+    if families == Families::BOTH {
+        request.family = AF_UNSPEC;
+    }
+    request
 }
 
 fn request(

@@ -17,7 +17,7 @@ use crate::{
     Error, Result,
     analysis::handshake::{KernelAnswer, Listeners, Waiting, counter_deltas},
     collect::Throttle,
-    model::{Counters, Incomplete},
+    model::{Counters, Families, Incomplete},
     source::{Capture, Kernel, SockDiag, any_interface_is_up},
 };
 
@@ -100,9 +100,11 @@ impl Live {
     }
 
     pub fn sample_listeners(&mut self, pipeline: &mut Pipeline) {
-        match self.sampling.run(|| self.diag.tcp_listeners()) {
-            Some(Ok(listeners)) => {
-                let listeners = Listeners::new(&listeners, self.clocks.packets_ns);
+        let (diag, mut found) = (&mut self.diag, Vec::new());
+        let sampled = || diag.listeners(Families::BOTH, &mut found);
+        match self.sampling.run(sampled) {
+            Some(Ok(_)) => {
+                let listeners = Listeners::new(&found, self.clocks.packets_ns);
                 pipeline.tracker.set_listeners(listeners);
             }
             Some(Err(error)) => self.unseen = Some(in_full(&error)),
