@@ -9,7 +9,6 @@ use std::{fmt, io, path::PathBuf};
 pub enum Error {
     /// A file of `/proc`, `/sys` or `/run`, or a capture file, could not be read.
     File(PathBuf, io::Error),
-    /// A file could not be written.
     Write(PathBuf, io::Error),
     /// A `NETLINK_SOCK_DIAG` request for these sockets failed.
     Netlink(&'static str, io::Error),

@@ -35,7 +35,6 @@ pub struct Needs {
 
 #[derive(Debug, Clone, Default)]
 pub struct ListenerNeeds {
-    /// The families of internet sockets.
     pub families: Families,
     pub unix: bool,
     pub udp: bool,

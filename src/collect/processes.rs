@@ -14,7 +14,6 @@ pub struct Closely {
     pub limits: bool,
 }
 
-/// Counts the descriptors of every process.
 pub fn read(kernel: &Kernel, question: &FdQuestion, snapshot: &mut Snapshot) -> Result<()> {
     let system = kernel.system_descriptors().unwrap_or_else(|error| {
         let missing = Incomplete::new("system", error.to_string());

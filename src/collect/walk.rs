@@ -27,7 +27,6 @@ const LONGER: Duration = Duration::from_millis(100);
 
 /// What tallies need to know of the namespace.
 pub struct Context<'a> {
-    /// Every TCP listener.
     pub listening: &'a ListenAddresses,
     /// `ip_local_port_range`.
     pub range: Option<RangeInclusive<u16>>,

@@ -71,13 +71,17 @@ impl Subcommand for FdsArgs {
         let output = self.report.output.settings()?;
         let top = output.top.filter(|_| output.sort.is_none());
         let most = top.unwrap_or(usize::MAX);
-        let collector = Collector::new(kernel, needs.clone());
-        let mut reader = Reader::new(collector, needs.clone(), needs, "reading processes");
+        let mut reader = Reader {
+            collector: Collector::new(kernel, needs.clone()),
+            report: needs.clone(),
+            sample: needs,
+            doing: "reading processes",
+        };
         session.each_report(
             |purpose| {
                 let mut snapshot = reader.read(purpose)?;
                 if purpose == Purpose::Report {
-                    self.examine(reader.collector(), &mut snapshot, &selection, most)?;
+                    self.examine(&reader.collector, &mut snapshot, &selection, most)?;
                 }
                 Ok(snapshot)
             },

@@ -9,23 +9,14 @@ use super::{PlaceArgs, Purpose, with_way_in};
 
 /// Takes the snapshots of one subcommand.
 pub struct Reader {
-    collector: Collector,
-    report: Needs,
-    sample: Needs,
-    doing: &'static str,
+    pub collector: Collector,
+    pub report: Needs,
+    pub sample: Needs,
+    /// Begins the text of an error.
+    pub doing: &'static str,
 }
 
 impl Reader {
-    /// With the needs of a report and of a sample; `doing` begins the text of an error.
-    pub fn new(collector: Collector, report: Needs, sample: Needs, doing: &'static str) -> Self {
-        Reader {
-            collector,
-            report,
-            sample,
-            doing,
-        }
-    }
-
     /// In the network namespaces that were chosen.
     pub fn within(
         place: &PlaceArgs,
@@ -36,11 +27,12 @@ impl Reader {
         let kernel = place.kernel();
         let namespaces = place.namespaces(&kernel)?;
         let collector = Collector::new(kernel, report.clone()).within(namespaces);
-        Ok(Reader::new(collector, report, sample, doing))
-    }
-
-    pub fn collector(&self) -> &Collector {
-        &self.collector
+        Ok(Reader {
+            collector,
+            report,
+            sample,
+            doing,
+        })
     }
 
     pub fn read(&mut self, purpose: Purpose) -> anyhow::Result<Snapshot> {

@@ -76,6 +76,5 @@ pub struct Relative {
     pub uid: Option<u32>,
     pub cgroup: Option<String>,
     pub login: Login,
-    /// What the files say.
     pub configured: ConfiguredLimits,
 }

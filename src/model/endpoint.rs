@@ -28,7 +28,6 @@ pub struct Endpoint {
 /// Which internet families are asked for; both by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Families {
-    /// AF_INET sockets.
     pub v4: bool,
     /// AF_INET6 sockets, which serve IPv4 clients too unless they are v6only.
     pub v6: bool,

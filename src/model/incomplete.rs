@@ -25,7 +25,6 @@ impl Incomplete {
         }
     }
 
-    /// A number of missing parts.
     pub fn counted(what: &str, why: impl Into<String>, count: u64) -> Self {
         Incomplete {
             count: Some(count),

@@ -13,7 +13,6 @@ pub struct Segment {
     pub interface: u32,
     /// Which way it went, seen from the host that captured it; `None` where the file does not tell.
     pub direction: Option<Direction>,
-    /// The outermost VLAN's id.
     pub vlan: Option<u16>,
     pub source: Address,
     pub destination: Address,

@@ -19,7 +19,6 @@ impl<T: Tabular> Writer<T> for Prom {
     }
 }
 
-/// Names, which must be identifiers, and values.
 pub type Labels = Vec<(&'static str, String)>;
 
 /// A metric of rows of one type: an entry of a static table, like a column.

@@ -31,7 +31,6 @@ impl Format {
 pub struct Settings {
     pub format: Format,
     pub colour: Colour,
-    /// Write the names of the columns.
     pub header: bool,
     /// 1 omits what could not be read, 2 everything but the table.
     pub quiet: u8,

@@ -34,7 +34,6 @@ pub struct Namespace {
 
 #[derive(Debug)]
 enum Door {
-    /// The caller's own namespace.
     Own,
     /// An open file keeps the namespace alive.
     Open(File),

@@ -87,18 +87,13 @@ impl States {
 /// which is AF_INET here as in what ss sends (`inet_diag_dump_compat`, net/ipv4/inet_diag.c).
 struct OfBothFamilies(InetRequest);
 
-impl OfBothFamilies {
-    const TYPE: u16 = 18; // TCPDIAG_GETSOCK
-    const BYTES: usize = 60;
-}
-
 impl NetlinkSerializable for OfBothFamilies {
     fn message_type(&self) -> u16 {
-        Self::TYPE
+        18 // TCPDIAG_GETSOCK
     }
 
     fn buffer_len(&self) -> usize {
-        Self::BYTES
+        60
     }
 
     fn serialize(&self, buffer: &mut [u8]) {

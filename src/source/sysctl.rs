@@ -9,7 +9,6 @@ use crate::{
 };
 
 impl Kernel {
-    /// The sysctls that bound listen queues.
     pub fn listen_limits(&self) -> Result<ListenLimits> {
         Ok(ListenLimits {
             somaxconn: self.sysctl("core/somaxconn")?,

@@ -15,15 +15,11 @@ use crate::{
 pub struct Options {
     /// Connections that do not meet this are neither reported nor counted.
     pub filter: Filter,
-    /// Address families of the connections.
     pub families: Families,
-    /// Report also how connections end.
     pub closes: bool,
-    /// Report only handshakes that failed.
     pub failed: bool,
     /// Report only handshakes that took at least this long; with `failed`, also the failed ones.
     pub slow: Option<Duration>,
-    /// Stop after this many reported handshakes.
     pub count: Option<u64>,
     /// Save the packets as pcapng, with outcome and reason as comments.
     pub write: Option<PathBuf>,
@@ -53,14 +49,11 @@ pub struct LiveOptions {
     pub interfaces: Vec<String>,
     /// Put the named interfaces into promiscuous mode.
     pub promiscuous: bool,
-    /// Stop after this long.
     pub limit: Option<Duration>,
-    /// Where kernel counters are read.
     pub kernel: Kernel,
 }
 
 impl Options {
-    /// A connection is traced.
     pub(super) fn covers(&self, client: &Address, server: &Address) -> bool {
         self.families.has(server.address) && self.is_between(server, client)
     }

@@ -22,7 +22,6 @@ pub struct Entry {
     pub scope: Scope,
     /// What `netstat -s` prints, with `{}` for a number that is not at the start; may be empty.
     pub phrase: &'static str,
-    /// What it counts, in one line.
     pub meaning: &'static str,
 }
 
@@ -48,7 +47,6 @@ pub enum Scope {
     Host,
 }
 
-/// The whole catalogue, in order.
 pub fn entries() -> impl Iterator<Item = Entry> {
     (0..lines::COUNT).map(at)
 }

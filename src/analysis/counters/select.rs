@@ -11,7 +11,6 @@ pub enum Selection {
     Trouble,
     /// Every one.
     All,
-    /// Counters that were named.
     Named {
         /// The kernel names of all of them.
         all: HashSet<String>,

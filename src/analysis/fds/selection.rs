@@ -11,7 +11,6 @@ pub struct Selection {
     /// Process id or name.
     pub process: Option<String>,
     pub unit: Option<String>,
-    /// Effective user id.
     pub uid: Option<u32>,
 }
 

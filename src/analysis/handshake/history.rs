@@ -65,7 +65,6 @@ pub enum How {
     Reset,
 }
 
-/// A connection whose handshake has ended.
 #[derive(Debug, Clone)]
 pub struct Finished {
     client: Address,

@@ -54,7 +54,6 @@ impl Listening {
     }
 }
 
-/// All listeners of this network namespace.
 #[derive(Debug, Default)]
 pub struct Listeners {
     taken_ns: u64,

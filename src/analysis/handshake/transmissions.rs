@@ -9,7 +9,6 @@ const MAX_TIMES: usize = 32;
 
 #[derive(Debug, Clone)]
 pub struct Transmissions {
-    /// The first transmission.
     pub segment: Segment,
     /// When the first one passed, on the clock that does not step.
     pub first: u64,

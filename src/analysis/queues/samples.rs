@@ -22,7 +22,6 @@ struct Seen {
 }
 
 impl Samples {
-    /// Adds one sample of every listener.
     pub fn add<'a>(&mut self, listeners: impl IntoIterator<Item = &'a Listener>) {
         for listener in listeners {
             if let Queue::Accept { length, limit } = listener.queue {

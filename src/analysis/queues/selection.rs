@@ -10,7 +10,6 @@ pub struct Selection {
     pub filter: Option<Filter>,
     /// Address family of TCP and UDP sockets.
     pub family: Option<Family>,
-    /// User id of the creator.
     pub uid: Option<u32>,
     /// Id or name of an owner.
     pub process: Option<String>,

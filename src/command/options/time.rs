@@ -44,7 +44,6 @@ pub enum Timing {
 }
 
 impl Timing {
-    /// Refuses flags that contradict each other.
     pub fn check(self, output: &Settings) -> anyhow::Result<()> {
         match self {
             Timing::Watch { .. } if output.format == Format::Prom => Err(usage(

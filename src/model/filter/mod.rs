@@ -160,7 +160,6 @@ impl Filter {
         }
     }
 
-    /// Whether a socket meets the conditions.
     pub fn accepts(&self, socket: &impl View) -> bool {
         match self {
             Filter::Any(parts) => parts.iter().any(|part| part.accepts(socket)),

@@ -33,7 +33,6 @@ pub struct Snapshot {
     pub boot_id: Option<String>,
     pub host: String,
     pub kernel: String,
-    /// Each network namespace that was asked.
     pub namespaces: Vec<NetnsSnapshot>,
     pub processes: Option<Processes>,
     /// The processes that hold the sockets of all namespaces.

@@ -31,7 +31,6 @@ use std::io;
 use serde::Serialize;
 use sockdiag::analysis::Report;
 
-/// What a table is drawn for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct View {
     /// There is, or will be, a previous reading to compare with.
@@ -108,6 +107,5 @@ pub trait Streamed: Tabular {
     /// The last column, which is written below the line where it does not fit.
     fn note() -> Option<&'static str>;
 
-    /// What `-v` shows below a line.
     fn details(row: &Self::Row) -> Vec<String>;
 }

@@ -18,7 +18,6 @@ use super::{Kernel, process};
 use crate::model::{Owner, Owners};
 use scan::{Holder, Scan, Unread, descriptors};
 
-/// The sockets whose owners are wanted.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     pub inodes: HashSet<u32>,
@@ -29,7 +28,6 @@ pub struct Wanted {
 /// How far to search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnerSearch {
-    /// Every descriptor of every process.
     All,
     /// Until this time has passed; the low descriptors of every process are always read.
     Within(Duration),

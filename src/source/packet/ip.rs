@@ -24,7 +24,6 @@ pub(super) struct Transport<'a> {
     pub destination: IpAddr,
     /// The captured part.
     pub bytes: &'a [u8],
-    /// Original length.
     pub wire_bytes: usize,
     /// More fragments follow in other packets.
     pub is_fragment: bool,

@@ -43,9 +43,7 @@ pub struct Cooked {
     pub protocol: u16,
     /// `ARPHRD_`… of the interface.
     pub hardware: u16,
-    /// The sender's address.
     pub address: [u8; 8],
-    /// Length of the address.
     pub address_bytes: u8,
 }
 

@@ -1,7 +1,8 @@
 //! `sockdiag fds` for machines and terminals: schema, CSV, Prometheus text, widths, wrong usage.
 
 use crate::support::netns::in_sealed_netns;
-use crate::support::program::{command, finding, finish, json, reports, sockdiag, stderr, text};
+use crate::support::program::{command, finding, finish, json, sockdiag, stderr, text};
+use crate::support::schema::{assert_refused, assert_valid};
 use crate::support::screen::Screen;
 use crate::support::terminal::Terminal;
 use crate::support::tools::assert_promtool_accepts;
@@ -20,33 +21,23 @@ fn of_fixture(args: &[&str]) -> String {
 #[test]
 fn real_output_is_valid_by_the_published_schema() {
     in_sealed_netns(|| {
-        let schema: Value = serde_json::from_str(&text(&["schema", "fds"])).expect("JSON");
-        let schema = jsonschema::validator_for(&schema).expect("a schema that can be used");
-        for args in [
+        let commands = [
             &["fds"][..],
             &["fds", "--types", "--why"],
             &["fds", "--watch=0.05", "--count", "2"],
             &["fds", "--for", "60ms", "--every", "10ms"],
             &["fds", "--user", "4294967294"],
-        ] {
-            for report in reports(args) {
-                if let Err(error) = schema.validate(&report) {
-                    panic!("{args:?}: {error} at {}", error.instance_path());
-                }
-            }
-        }
+        ];
+        assert_valid("fds", &commands);
         let report = json(&["fds"]);
         assert_eq!(report["schema"], "sockdiag/fds/v1");
-        for (pointer, wrong) in [
+        let wrong = [
             ("/processes", object!(null)),
             ("/processes/0/state", object!("melting")),
             ("/processes/0/pid", object!("one")),
             ("/system", object!([])),
-        ] {
-            let mut report = report.clone();
-            *report.pointer_mut(pointer).expect("it is there") = wrong;
-            assert!(!schema.is_valid(&report), "{pointer} may be anything");
-        }
+        ];
+        assert_refused("fds", &report, &wrong);
     });
 }
 

@@ -15,6 +15,7 @@ pub mod processes;
 pub mod program;
 pub mod queue_readings;
 pub mod scenes;
+pub mod schema;
 pub mod screen;
 pub mod skipped;
 pub mod sockets;

@@ -6,7 +6,8 @@ use std::os::unix::fs::MetadataExt as _;
 use crate::support::clients::clients;
 use crate::support::helper_process::{ListenerSetup, spawn_listener};
 use crate::support::netns::{in_netns, in_netns_of_root, in_sealed_netns, sysctl};
-use crate::support::program::{json, number, reports, sockdiag, stderr, text};
+use crate::support::program::{json, number, sockdiag, stderr, text};
+use crate::support::schema::{assert_refused, assert_valid};
 use crate::support::sockets::listen;
 use crate::support::time_waits::{client_fin_wait_2s, client_time_waits, connected_pair};
 use crate::support::tools::{assert_promtool_accepts, tcp_ext};
@@ -32,9 +33,7 @@ fn a_bit_of_everything() -> impl Sized {
 fn real_output_is_valid_by_the_published_schema() {
     in_sealed_netns(|| {
         let _scene = a_bit_of_everything();
-        let schema: Value = serde_json::from_str(&text(&["schema", "timewait"])).expect("JSON");
-        let schema = jsonschema::validator_for(&schema).expect("a schema that can be used");
-        for args in [
+        let commands = [
             &["timewait"][..],
             &["timewait", "--no-owners"],
             &["timewait", "-4"],
@@ -46,26 +45,17 @@ fn real_output_is_valid_by_the_published_schema() {
             &["timewait", "--watch=0.05", "--count", "3"],
             &["timewait", "--for", "50ms", "--every", "10ms"],
             &["timewait", "--netns", "all"],
-        ] {
-            for report in reports(args) {
-                if let Err(error) = schema.validate(&report) {
-                    panic!("{args:?}: {error} at {}", error.instance_path());
-                }
-            }
-        }
+        ];
+        assert_valid("timewait", &commands);
         let report = json(&["timewait"]);
-        for (pointer, wrong) in [
+        let wrong = [
             ("/groups", object!(null)),
             ("/groups/0/side", object!("both")),
             ("/groups/0/count", object!("many")),
             ("/left/0/count", object!(-1)),
             ("/by", object!("colour")),
-        ] {
-            let mut report = report.clone();
-            let place = report.pointer_mut(pointer);
-            *place.unwrap_or_else(|| panic!("no {pointer}")) = wrong;
-            assert!(!schema.is_valid(&report), "{pointer} may be anything");
-        }
+        ];
+        assert_refused("timewait", &report, &wrong);
     });
 }
 
