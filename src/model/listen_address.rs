@@ -66,6 +66,20 @@ impl ListenAddresses {
             .max_by_key(|(score, _)| *score)
             .map(|(_, address)| address)
     }
+
+    /// Whether a listener that is bound to an interface would have such a connection, if it came in
+    /// by that interface.
+    pub fn may_serve(&self, local: &Endpoint) -> bool {
+        let there = self.by_port.get(&local.port).into_iter().flatten();
+        there.into_iter().any(|address| {
+            let interface = address.endpoint.interface;
+            let local = Endpoint {
+                interface,
+                ..*local
+            };
+            interface != 0 && address.score(&local).is_some()
+        })
+    }
 }
 
 impl ListenAddress {

@@ -14,6 +14,8 @@ pub struct Segment {
     /// Which way it went, seen from the host that captured it; `None` where the file does not tell.
     pub direction: Option<Direction>,
     pub vlan: Option<u16>,
+    /// Identification of the IPv4 header; `None` for IPv6.
+    pub ip_id: Option<u16>,
     pub source: Address,
     pub destination: Address,
     pub sequence: u32,

@@ -71,7 +71,9 @@ mod timewait {
 mod trace {
     mod bad_files;
     mod closes;
+    mod copies;
     mod files;
+    mod firewall;
     mod formats;
     mod headers;
     mod interfaces;

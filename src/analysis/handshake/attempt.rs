@@ -1,7 +1,7 @@
 //! A handshake in progress: what was captured of it so far.
 
 use super::{
-    listeners::{Listeners, Listening},
+    listeners::{Listeners, Listening, QueueSample},
     outcome::{CapturedOn, ResetReport},
     transmissions::Transmissions,
 };
@@ -48,6 +48,8 @@ pub struct Attempt {
     pub reused_after: Option<u64>,
     /// At the server's address; `None` where that is not known.
     pub listening: Option<Listening>,
+    /// What the listener had dropped before; `None` where that is not known.
+    pub drops_before: Option<u32>,
     /// The packet that decides the outcome so far.
     pub packet: u64,
 }
@@ -85,6 +87,7 @@ impl Attempt {
             sequence_changed: false,
             reused_after: None,
             listening: None,
+            drops_before: None,
             packet: segment.number,
         }
     }
@@ -153,10 +156,19 @@ impl Attempt {
     /// Samples the listener at the server's address, if that is on this host. A sample of a full
     /// queue is not replaced: it explains more.
     pub fn observe(&mut self, listeners: &Listeners, packet: &Segment) {
-        let was_full = matches!(self.listening, Some(Listening::There(queue)) if queue.is_full());
-        if !was_full && self.server_is_here() {
-            let seen = listeners.listening(&self.server, packet);
-            self.listening = seen.or(self.listening);
+        if !self.server_is_here() {
+            return;
         }
+        if packet.time_ns == self.began_ns {
+            self.drops_before = listeners.drops_before(&self.server, packet);
+        }
+        let seen = listeners.listening(&self.server, packet, self.drops_before);
+        self.listening = match (self.listening, seen) {
+            (Some(Listening::There(full)), Some(Listening::There(now))) if full.is_full() => {
+                let dropped = now.dropped;
+                Some(Listening::There(QueueSample { dropped, ..full }))
+            }
+            (before, now) => now.or(before),
+        };
     }
 }

@@ -32,28 +32,59 @@ const fn reason(basis: Basis, text: &'static str) -> Reason {
     Reason { text, basis }
 }
 
+/// What the listener's accept queue may have done to a handshake.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Unknown,
+    /// Nothing: the listener dropped no packet meanwhile.
+    DroppedNothing,
+    HadRoom,
+    /// Some sockets of a SO_REUSEPORT group were full, and which one was chosen is not known.
+    PartlyFull,
+    Full,
+}
+
+fn part(attempt: &Attempt) -> Part {
+    let Some(Listening::There(queue)) = attempt.listening else {
+        return Part::Unknown;
+    };
+    match queue.full_members {
+        _ if queue.dropped == Some(0) => Part::DroppedNothing,
+        _ if queue.is_full() => Part::Full,
+        1.. => Part::PartlyFull,
+        0 => Part::HadRoom,
+    }
+}
+
 /// Why a handshake failed or was delayed; `None` where it was not. Durations are only compared if
 /// `is_timed`.
 pub fn reason_for(outcome: Outcome, attempt: &Attempt, is_timed: bool) -> Option<Reason> {
-    let queue = attempt.listening.and_then(Listening::queue);
-    let is_full = queue.map(|queue| queue.is_full());
+    let part = part(attempt);
     let basis = match (outcome, attempt.listening) {
-        (Established | NoReply | AckDropped, _) if is_full == Some(true) => FullQueue,
+        (Established, _) if attempt.challenge_ack => Evidence,
+        (Established | NoReply | AckDropped, _) if part == Part::Full => FullQueue,
+        (NoReply | AckDropped, _) if part == Part::DroppedNothing => NotTheListener,
         (Refused, Some(Listening::Elsewhere | Listening::Nowhere)) => Evidence,
         _ => Inference,
     };
     let text = match outcome {
-        Established if is_timed => delay(attempt, is_full)?,
+        Established if is_timed => delay(attempt, part)?,
         Refused => refusal(attempt),
-        NoReply => silence(attempt, is_full),
+        NoReply => silence(attempt, part),
         SynAckUnanswered => match attempt.captured_on() {
             Some(CapturedOn::Client) => "this host did not answer: its own firewall",
             _ => "it did not reach the client (no route back), or the SYN was spoofed",
         },
-        AckDropped => match is_full {
-            Some(true) => "the accept queue was full",
-            Some(false) => "the accept queue was full before, or TCP_DEFER_ACCEPT waits for data",
-            None => "accept queue full, ACK lost, or TCP_DEFER_ACCEPT waits for data",
+        AckDropped => match part {
+            Part::Full => "the accept queue was full",
+            Part::PartlyFull => {
+                "perhaps a full accept queue: a socket of the SO_REUSEPORT group has one"
+            }
+            Part::HadRoom => "the accept queue was full before, or TCP_DEFER_ACCEPT waits for data",
+            Part::DroppedNothing => {
+                "a firewall of this host, or TCP_DEFER_ACCEPT waits for data; the listener dropped nothing"
+            }
+            Part::Unknown => "accept queue full, ACK lost, or TCP_DEFER_ACCEPT waits for data",
         },
         ResetByServer | ResetByClient => reset(attempt)?,
         Established | SimultaneousOpen | SelfConnect | Incomplete => return None,
@@ -61,13 +92,22 @@ pub fn reason_for(outcome: Outcome, attempt: &Attempt, is_timed: bool) -> Option
     Some(reason(basis, text))
 }
 
-fn delay(attempt: &Attempt, queue_is_full: Option<bool>) -> Option<&'static str> {
+fn delay(attempt: &Attempt, part: Part) -> Option<&'static str> {
     let (syn, answer) = (attempt.syn.as_ref()?, attempt.syn_ack.as_ref()?);
     let retransmitted = syn.first + syn.retransmitted_after.first()?;
-    let text = match (queue_is_full, attempt.server_is_here()) {
-        (Some(true), _) => "late: the accept queue was full",
-        (_, true) => "late: an earlier SYN got no answer, as with a full accept queue",
-        (_, false) => "late: an earlier SYN, or its answer, was lost",
+    let text = match part {
+        _ if attempt.challenge_ack => "late: the server still had an old connection of these ports",
+        Part::Full => "late: the accept queue was full",
+        Part::PartlyFull => {
+            "late: perhaps a full accept queue: a socket of the SO_REUSEPORT group has one"
+        }
+        Part::DroppedNothing => {
+            "late: a firewall, rp_filter or a bad checksum; the listener dropped nothing"
+        }
+        _ if attempt.server_is_here() => {
+            "late: an earlier SYN got no answer, as with a full accept queue"
+        }
+        _ => "late: an earlier SYN, or its answer, was lost",
     };
     (answer.first >= retransmitted).then_some(text)
 }
@@ -81,17 +121,25 @@ fn refusal(attempt: &Attempt) -> &'static str {
     }
 }
 
-fn silence(attempt: &Attempt, queue_is_full: Option<bool>) -> &'static str {
-    match (attempt.listening, queue_is_full) {
-        (_, Some(true)) => "the accept queue was full",
-        (_, Some(false)) => {
+fn silence(attempt: &Attempt, part: Part) -> &'static str {
+    match (attempt.listening, part) {
+        (_, Part::Full) => "the accept queue was full",
+        (_, Part::PartlyFull) => {
+            "a firewall, or a full accept queue: a socket of the SO_REUSEPORT group has one"
+        }
+        (_, Part::HadRoom) => {
             "a firewall, full SYN queue or no route back; the accept queue had room"
         }
-        (Some(_), None) => "a firewall: nobody listens there, and no reset was sent",
-        (None, None) if attempt.server_is_here() => {
+        (_, Part::DroppedNothing) => {
+            "a firewall, rp_filter or a bad checksum; the listener dropped nothing"
+        }
+        (Some(_), Part::Unknown) => "a firewall: nobody listens there, and no reset was sent",
+        (None, Part::Unknown) if attempt.server_is_here() => {
             "a firewall, a full accept queue or SYN queue, or no route back"
         }
-        (None, None) => "lost on the way, a firewall, or a full accept queue of the server",
+        (None, Part::Unknown) => {
+            "lost on the way, a firewall, or a full accept queue of the server"
+        }
     }
 }
 
@@ -125,11 +173,13 @@ pub fn findings(summary: &Summary) -> Vec<Finding> {
 fn finding(server: &ListenerSummary, failure: &Failure, syn_drops: u64) -> Option<Finding> {
     let (symptom, name, event) = symptom(failure.outcome)?;
     let (count, all) = (failure.count, server.handshakes);
-    let may_be_syn_queue = failure.outcome == NoReply && server.queue_max.is_some();
+    let may_be_syn_queue = failure.outcome == NoReply
+        && failure.reason.basis == Inference
+        && server.queue_max.is_some();
     let rule = match failure.reason.basis {
         FullQueue => &ACCEPT_QUEUE_OVERFLOW,
         _ if may_be_syn_queue && syn_drops > 0 => &SYN_QUEUE_FULL,
-        Evidence | Inference => symptom,
+        Evidence | NotTheListener | Inference => symptom,
     };
     let severity = match rule == symptom {
         false => Severity::Critical,
@@ -153,7 +203,7 @@ fn finding(server: &ListenerSummary, failure: &Failure, syn_drops: u64) -> Optio
         })
         .because(cause);
     let finding = Finding {
-        inferred: failure.reason.basis == Inference,
+        inferred: matches!(failure.reason.basis, NotTheListener | Inference),
         ..finding
     };
     Some(advise(finding, rule, server, syn_drops))

@@ -18,14 +18,19 @@ pub struct QueueSample {
     pub limit: u32,
     /// Sockets that share the address through SO_REUSEPORT; the sample is of the fullest.
     pub members: u32,
+    /// How many of them are full. The kernel spreads connections by hash.
+    pub full_members: u32,
+    /// Packets that these sockets dropped between a sample before the handshake and this one; `null`
+    /// when there is no sample from before.
+    pub dropped: Option<u32>,
     /// Milliseconds from the packet of the handshake to the sample; negative when sampled before.
     pub sampled_after_ms: f64,
 }
 
 impl QueueSample {
-    /// The kernel drops further connections.
+    /// The kernel drops further connections, whichever socket they hash to.
     pub fn is_full(&self) -> bool {
-        self.room() < 0
+        self.full_members == self.members
     }
 
     /// Connections until the limit; -1 when full.
@@ -37,7 +42,6 @@ impl QueueSample {
 /// Whether a socket listens at a server's address and port.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Listening {
-    /// One does, with this accept queue.
     There(QueueSample),
     /// One listens at that port, but not for that address.
     Elsewhere,
@@ -59,12 +63,19 @@ pub struct Listeners {
     taken_ns: u64,
     addresses: ListenAddresses,
     samples: HashMap<ListenAddress, QueueSample>,
+    drops: Drops,
+    /// Of the dump before, with its time.
+    earlier: (u64, Drops),
 }
+
+/// Packets that all sockets of an address dropped since they were made; 32 bits, which wrap.
+type Drops = HashMap<ListenAddress, u32>;
 
 impl Listeners {
     /// From a dump of listeners and its time, in nanoseconds since 1970.
     pub fn new(listeners: &[Listener], taken_ns: u64) -> Self {
         let mut samples: HashMap<ListenAddress, QueueSample> = HashMap::new();
+        let mut drops = Drops::new();
         for listener in listeners {
             let (Some(address), Queue::Accept { length, limit }) =
                 (ListenAddress::of(listener), listener.queue)
@@ -74,55 +85,118 @@ impl Listeners {
             let own = QueueSample {
                 length,
                 limit,
-                members: samples.get(&address).map_or(0, |known| known.members) + 1,
+                members: 1,
+                full_members: u32::from(length > limit),
+                dropped: None,
                 sampled_after_ms: 0.0,
             };
-            let fullest = samples.entry(address).or_insert(own);
-            if own.room() < fullest.room() {
-                *fullest = own;
+            if let Some(dropped) = listener.drops {
+                let all = drops.entry(address).or_default();
+                *all = all.wrapping_add(dropped);
             }
-            fullest.members = own.members;
+            let fullest = samples.entry(address);
+            let join = |known: &mut QueueSample| *known = known.with(own);
+            fullest.and_modify(join).or_insert(own);
         }
         Listeners {
             taken_ns,
             addresses: ListenAddresses::of(listeners),
             samples,
+            drops,
+            earlier: (0, Drops::new()),
         }
+    }
+
+    /// Remembers the dump before this one.
+    pub(super) fn after(self, earlier: Listeners) -> Self {
+        Listeners {
+            earlier: (earlier.taken_ns, earlier.drops),
+            ..self
+        }
+    }
+
+    /// What the sockets at a server's address had dropped before this time, by the last dump
+    /// before; `None` when that is not known any more.
+    pub(super) fn drops_before(&self, server: &Address, packet: &Segment) -> Option<u32> {
+        let address = self.address(server, packet)?;
+        let (earlier_ns, earlier) = &self.earlier;
+        let dumps = [(self.taken_ns, &self.drops), (*earlier_ns, earlier)];
+        let mut before = dumps
+            .into_iter()
+            .filter(|(taken, _)| *taken <= packet.time_ns);
+        before.next()?.1.get(&address).copied()
     }
 
     /// Whether a socket listens at a server's address, which a packet went to or came from; `None`
-    /// before the first dump.
-    pub fn listening(&self, server: &Address, packet: &Segment) -> Option<Listening> {
+    /// before the first dump, and where that depends on an interface that the packet has not shown:
+    /// it may have come in by a port of a bridge, or be for an own address, which passes `lo`.
+    /// `before` is what [`Listeners::drops_before`] was at the first packet.
+    pub(super) fn listening(
+        &self,
+        server: &Address,
+        packet: &Segment,
+        before: Option<u32>,
+    ) -> Option<Listening> {
         if self.taken_ns == 0 {
             return None;
         }
-        Some(match self.serving(server, packet) {
-            Some(sample) => Listening::There(sample),
-            None if self.addresses.has_port(server.port) => Listening::Elsewhere,
-            None => Listening::Nowhere,
-        })
+        let Some(address) = self.address(server, packet) else {
+            let mut ends = ends(server, packet).into_iter().flatten();
+            return match self.addresses.has_port(server.port) {
+                _ if ends.any(|end| self.addresses.may_serve(&end)) => None,
+                true => Some(Listening::Elsewhere),
+                false => Some(Listening::Nowhere),
+            };
+        };
+        let after_ns = i128::from(self.taken_ns) - i128::from(packet.time_ns);
+        // A drop of the packet itself must be counted already.
+        let drops = self
+            .drops
+            .get(&address)
+            .zip(before)
+            .filter(|_| after_ns >= 0);
+        let queue = QueueSample {
+            sampled_after_ms: (after_ns / 1000) as f64 / 1000.0,
+            dropped: drops.map(|(now, before)| now.wrapping_sub(before)),
+            ..*self.samples.get(&address)?
+        };
+        Some(Listening::There(queue))
     }
 
-    fn serving(&self, server: &Address, packet: &Segment) -> Option<QueueSample> {
-        let local = |family, address| Endpoint {
-            family,
-            address,
-            port: server.port,
-            interface: packet.interface,
+    fn address(&self, server: &Address, packet: &Segment) -> Option<ListenAddress> {
+        let mut ends = ends(server, packet).into_iter().flatten();
+        ends.find_map(|end| self.addresses.serving(&end))
+    }
+}
+
+impl QueueSample {
+    /// The fuller of two sockets of one address, for both.
+    fn with(self, other: QueueSample) -> Self {
+        let fuller = match other.room() < self.room() {
+            true => other,
+            false => self,
         };
-        let address = match server.address {
-            IpAddr::V6(_) => self.addresses.serving(&local(Family::V6, server.address)),
-            IpAddr::V4(v4) => {
-                let own = self.addresses.serving(&local(Family::V4, server.address));
-                let mapped = || local(Family::V6, v4.to_ipv6_mapped().into());
-                own.or_else(|| self.addresses.serving(&mapped()))
-            }
-        };
-        let sample = *self.samples.get(&address?)?;
-        let after_ns = i128::from(self.taken_ns) - i128::from(packet.time_ns);
-        Some(QueueSample {
-            sampled_after_ms: (after_ns / 1000) as f64 / 1000.0,
-            ..sample
-        })
+        QueueSample {
+            members: self.members + other.members,
+            full_members: self.full_members + other.full_members,
+            ..fuller
+        }
+    }
+}
+
+/// The server's end as sockets of each family have it.
+fn ends(server: &Address, packet: &Segment) -> [Option<Endpoint>; 2] {
+    let end = |family, address| Endpoint {
+        family,
+        address,
+        port: server.port,
+        interface: packet.interface,
+    };
+    match server.address {
+        IpAddr::V6(_) => [Some(end(Family::V6, server.address)), None],
+        IpAddr::V4(v4) => {
+            let mapped = end(Family::V6, v4.to_ipv6_mapped().into());
+            [Some(end(Family::V4, server.address)), Some(mapped)]
+        }
     }
 }

@@ -92,6 +92,8 @@ pub enum Basis {
     FullQueue,
     /// The evidence excludes other causes.
     Evidence,
+    /// Several causes are possible, but not the listener: it dropped nothing.
+    NotTheListener,
     /// Several causes are possible.
     Inference,
 }

@@ -117,7 +117,8 @@ impl Tracker {
 
     /// Replaces the listeners that handshakes are attributed to.
     pub fn set_listeners(&mut self, listeners: Listeners) {
-        self.listeners = listeners;
+        let earlier = std::mem::take(&mut self.listeners);
+        self.listeners = listeners.after(earlier);
     }
 
     /// Ends every handshake: the capture ends.

@@ -265,10 +265,11 @@ fn unseen(answer: &Segment, at: u64) -> Transmissions {
     Transmissions::new(&syn, at)
 }
 
-/// The answer acknowledges the SYN, with all or part of its data.
+/// The answer acknowledges the SYN, with all or part of its data, and a FIN in it.
 fn acknowledges(answer: &Segment, syn: &Segment) -> bool {
     let data = syn.sequence.wrapping_add(1);
-    answer.acknowledgement.wrapping_sub(data) <= syn.payload_bytes
+    let fin = u32::from(syn.flags.has(Flags::FIN));
+    answer.acknowledgement.wrapping_sub(data) <= syn.payload_bytes.saturating_add(fin)
 }
 
 /// The sender has sent nothing but its SYN and the SYN's data.

@@ -1,9 +1,16 @@
 //! The transmissions of a SYN or SYN-ACK: the first one and its retransmissions.
+//!
+//! A packet may be captured more than once: on each interface that it passes, and on one interface by
+//! a mirror port, by `tcpdump -i any`, or in merged files. A retransmission is a new packet: a stack
+//! gives it a new IPv4 identification or timestamp, or sends it after a timeout.
 
 use crate::model::{Direction, Segment};
 
 /// The same segment on another interface within this time is the same packet, forwarded.
 const COPY_NS: u64 = 100_000_000;
+/// No stack retransmits a SYN or SYN-ACK sooner without a mark that tells the two packets apart
+/// (`TCP_RTO_MIN`, include/net/tcp.h).
+const SHORTEST_TIMEOUT_NS: u64 = 200_000_000;
 /// Beyond this many retransmissions only their number is kept.
 const MAX_TIMES: usize = 32;
 
@@ -19,7 +26,17 @@ pub struct Transmissions {
     pub count: u32,
     /// Nanoseconds from the first to each retransmission.
     pub retransmitted_after: Vec<u64>,
+    /// Of the last one.
+    marks: Marks,
     forwarded: bool,
+}
+
+/// What a stack changes from one transmission to the next: identification and timestamp.
+type Marks = (Option<u16>, Option<u32>);
+
+fn marks(segment: &Segment) -> Marks {
+    let timestamps = segment.options.timestamps;
+    (segment.ip_id, timestamps.map(|option| option.value))
 }
 
 impl Transmissions {
@@ -31,17 +48,18 @@ impl Transmissions {
             spacing: 0,
             count: 1,
             retransmitted_after: Vec::new(),
+            marks: marks(segment),
             forwarded: false,
         }
     }
 
-    /// Adds a retransmission. Returns `false` for the same packet on another interface.
+    /// Adds a retransmission. Returns `false` for a packet that was captured before.
     pub fn add(&mut self, segment: &Segment, at: u64) -> bool {
-        let place = |segment: &Segment| (segment.interface, segment.vlan);
-        if place(segment) != place(&self.segment) && at.saturating_sub(self.last) < COPY_NS {
+        if self.is_copy(segment, at) {
             self.forward(segment.direction);
             return false;
         }
+        self.marks = marks(segment);
         self.spacing = at.saturating_sub(self.last);
         self.last = at;
         self.count = self.count.saturating_add(1);
@@ -49,6 +67,14 @@ impl Transmissions {
             self.retransmitted_after.push(at.saturating_sub(self.first));
         }
         true
+    }
+
+    fn is_copy(&self, segment: &Segment, at: u64) -> bool {
+        let place = |segment: &Segment| (segment.interface, segment.vlan);
+        let is_elsewhere = place(segment) != place(&self.segment);
+        let since = at.saturating_sub(self.last);
+        let is_same = marks(segment) == self.marks && segment.sequence == self.sequence();
+        (is_elsewhere && since < COPY_NS) || (is_same && since < SHORTEST_TIMEOUT_NS)
     }
 
     /// A segment is for this host if one interface reports that: the port of a bridge reports what is

@@ -22,6 +22,8 @@ pub(super) enum Carried<'a> {
 pub(super) struct Transport<'a> {
     pub source: IpAddr,
     pub destination: IpAddr,
+    /// IPv4's identification.
+    pub id: Option<u16>,
     /// The captured part.
     pub bytes: &'a [u8],
     pub wire_bytes: usize,
@@ -58,6 +60,7 @@ fn decode_v4(bytes: &[u8], wire_bytes: usize) -> Carried<'_> {
     Carried::Tcp(Transport {
         source: header.get_source().into(),
         destination: header.get_destination().into(),
+        id: Some(header.get_identification()),
         bytes: between(bytes, header_bytes, total_bytes),
         wire_bytes: total_bytes - header_bytes,
         is_fragment: header.get_flags() & Ipv4Flags::MoreFragments != 0,
@@ -85,6 +88,7 @@ fn decode_v6(bytes: &[u8], wire_bytes: usize) -> Carried<'_> {
                 Some(wire_bytes) => Carried::Tcp(Transport {
                     source: header.get_source().into(),
                     destination: header.get_destination().into(),
+                    id: None,
                     bytes: rest,
                     wire_bytes,
                     is_fragment,

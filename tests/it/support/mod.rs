@@ -5,6 +5,7 @@ pub mod capture;
 pub mod capture_file;
 pub mod clients;
 pub mod compared_trace;
+pub mod firewall;
 pub mod forged;
 pub mod handshakes;
 pub mod helper_process;

@@ -30,6 +30,11 @@ impl Tcpdump {
     /// Starts one on a device, or on `any`, and waits until it misses nothing; `None`, loudly, where
     /// tcpdump is not installed or may not run.
     pub fn start(device: &str) -> Option<Tcpdump> {
+        Self::start_with(device, &[])
+    }
+
+    /// As [`Tcpdump::start`], with more options.
+    pub fn start_with(device: &str, options: &[&str]) -> Option<Tcpdump> {
         let folder = Tree::new();
         let file = format!("{}/tcpdump.pcap", folder.path());
         let started = Command::new("tcpdump")
@@ -37,6 +42,7 @@ impl Tcpdump {
             // Of packets longer than that its ring for the immediate mode would hold eight.
             .args(["--immediate-mode", "-s", "256"])
             .args(["-w", &file])
+            .args(options)
             .stderr(Stdio::piped())
             .spawn();
         let mut tcpdump = match started {

@@ -1,5 +1,7 @@
 //! `sockdiag trace`: handshakes that are no client's with a server, or not the first between the two.
 
+use std::time::Duration;
+
 use crate::support::compared_trace::ComparedTrace;
 use crate::support::forged::Forged;
 use crate::support::handshakes::{assert_has, started_ms};
@@ -113,6 +115,8 @@ fn a_syn_that_comes_twice_is_one_handshake() {
         let syn = Forged::syn("10.7.0.9:5001", SERVER);
         link.there.run(|| {
             syn.send();
+            // Sooner, it might be one packet that was captured twice.
+            std::thread::sleep(Duration::from_millis(250));
             syn.send();
         });
         wait_until("both have arrived", || segments_in() >= 2);

@@ -1,10 +1,7 @@
 //! What the reasons of a trace lead to.
 
 use super::*;
-use crate::{
-    analysis::{Finding, Severity},
-    model::{Endpoint, Family, Listener, Queue},
-};
+use crate::analysis::{Finding, Severity};
 
 /// The findings on some handshakes and increases of counters.
 fn findings(handshakes: &[Handshake], counters: &[(&str, u64)]) -> Vec<Finding> {
@@ -28,19 +25,7 @@ fn ids(findings: &[Finding]) -> Vec<(&'static str, Severity)> {
 /// A SYN to this host that gets no reply, where the listener's accept queue is so long.
 fn unanswered(length: u32) -> Handshake {
     let mut script = Script::new();
-    let local = Endpoint {
-        family: Family::V4,
-        address: script.server.address,
-        port: script.server.port,
-        interface: 0,
-    };
-    let listener = Listener {
-        queue: Queue::Accept { length, limit: 8 },
-        ..Listener::idle(local, 1)
-    };
-    script
-        .tracker
-        .set_listeners(Listeners::new(&[listener], START_NS));
+    script.listeners(100.0, &[listener(length, 0)]);
     script.on(2, Some(Direction::Incoming)).at(0.0);
     script.client("S", C, 0).one_by(4000.0)
 }

@@ -1,8 +1,10 @@
 //! Handshakes scripted segment by segment.
 
 mod close;
+mod copies;
 mod findings;
 mod flood;
+mod listener;
 mod odd;
 mod outcomes;
 mod syncookie_check;
@@ -10,7 +12,9 @@ mod syncookie_check;
 use std::net::IpAddr;
 
 use super::*;
-use crate::model::{Address, Direction, Flags, Segment, TcpOptions};
+use crate::model::{
+    Address, Direction, Endpoint, Family, Flags, Listener, Queue, Segment, TcpOptions,
+};
 
 const START_NS: u64 = 1_700_000_000_000_000_000;
 const CLIENT: &str = "10.0.0.1";
@@ -55,6 +59,7 @@ impl Script {
                 interface: 2,
                 direction: None,
                 vlan: None,
+                ip_id: None,
                 source: client,
                 destination: server,
                 sequence: 0,
@@ -75,6 +80,14 @@ impl Script {
 
     fn on(&mut self, interface: u32, direction: Option<Direction>) -> &mut Self {
         (self.like.interface, self.like.direction) = (interface, direction);
+        self
+    }
+
+    /// A dump of listeners at this time.
+    fn listeners(&mut self, milliseconds: f64, listeners: &[Listener]) -> &mut Self {
+        let taken_ns = START_NS.saturating_add_signed((milliseconds * 1e6) as i64);
+        let listeners = Listeners::new(listeners, taken_ns);
+        self.tracker.set_listeners(listeners);
         self
     }
 
@@ -150,6 +163,21 @@ impl Script {
     fn pass(&mut self, milliseconds: f64) -> &mut Self {
         self.tracker.pass(START_NS + (milliseconds * 1e6) as u64);
         self
+    }
+}
+
+/// A listener at the server's address, on any interface, with a limit of 8.
+fn listener(length: u32, drops: u32) -> Listener {
+    let local = Endpoint {
+        family: Family::V4,
+        address: SERVER.parse().unwrap(),
+        port: 80,
+        interface: 0,
+    };
+    Listener {
+        queue: Queue::Accept { length, limit: 8 },
+        drops: Some(drops),
+        ..Listener::idle(local, 1)
     }
 }
 

@@ -1,21 +1,12 @@
 //! What only the server's kernel can confirm.
 
 use super::*;
-use crate::model::{Endpoint, Family, Listener, State};
+use crate::model::State;
 
 /// Established by the wire, at a listener here; what the kernel makes of it.
 fn judged(state: Option<State>, has_overflowed: bool) -> Handshake {
     let mut script = Script::new();
-    let local = Endpoint {
-        family: Family::V4,
-        address: script.server.address,
-        port: script.server.port,
-        interface: 0,
-    };
-    let listener = Listener::idle(local, 1);
-    script
-        .tracker
-        .set_listeners(Listeners::new(&[listener], START_NS));
+    script.listeners(0.0, &[listener(0, 0)]);
     script.on(2, Some(Direction::Incoming));
     script.opened(0.0).pass(2000.0);
     for evidence in script.tracker.questions() {

@@ -208,7 +208,8 @@ fn notes(summary: &Summary) -> Vec<String> {
     let rose: Vec<String> = rose
         .map(|(name, rise)| format!("{name} +{}", grouped(*rise)))
         .collect();
-    let rose = (!rose.is_empty()).then(|| format!("kernel counters: {}", rose.join(", ")));
+    let rose =
+        (!rose.is_empty()).then(|| format!("the whole network namespace: {}", rose.join(", ")));
     let fragments = some_of([(summary.fragments, "IP fragments were not reassembled")]);
     let undecodable = some_of([(summary.undecodable, "packets could not be decoded")]);
     let notes: Vec<String> = [rose, fragments, undecodable]
