@@ -54,6 +54,7 @@ rules! {
     UDP_RECEIVE_OVERFLOW "udp_receive_overflow";
     HANDSHAKES_REFUSED "handshakes_refused";
     HANDSHAKES_UNANSWERED "handshakes_unanswered";
+    HANDSHAKES_UNREACHABLE "handshakes_unreachable";
     HANDSHAKES_ACK_DROPPED "handshakes_ack_dropped";
     HANDSHAKES_RESET "handshakes_reset";
     HANDSHAKES_SLOW "handshakes_slow";

@@ -60,6 +60,7 @@ impl Pipeline {
                 }
                 may_decide = self.tracker.segment(&segment);
             }
+            Decoded::IcmpError(error) => may_decide = self.tracker.icmp_error(&error),
             Decoded::Fragment => self.counted.fragments += 1,
             Decoded::Undecodable => self.counted.undecodable += 1,
             Decoded::Other => {}

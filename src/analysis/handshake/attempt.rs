@@ -2,7 +2,7 @@
 
 use super::{
     listeners::{Listeners, Listening, QueueSample},
-    outcome::{CapturedOn, ResetReport},
+    outcome::{CapturedOn, ResetReport, Unreachable},
     transmissions::Transmissions,
 };
 use crate::model::{Address, Direction, Flags, Segment};
@@ -38,6 +38,8 @@ pub struct Attempt {
     /// The server received the acknowledgement.
     pub confirmed: bool,
     pub reset: Option<ResetReport>,
+    /// The last ICMP error, and when it passed.
+    pub unreachable: Option<(Unreachable, u64)>,
     /// The first FIN, and when it passed.
     pub fin: Option<Box<(Segment, u64)>>,
     /// The server answered the SYN with an ACK of a connection that it still has.
@@ -82,6 +84,7 @@ impl Attempt {
             opened: false,
             confirmed: false,
             reset: None,
+            unreachable: None,
             fin: None,
             challenge_ack: false,
             sequence_changed: false,

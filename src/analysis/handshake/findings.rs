@@ -65,6 +65,7 @@ pub fn reason_for(outcome: Outcome, attempt: &Attempt, is_timed: bool) -> Option
         (Established | NoReply | AckDropped, _) if part == Part::Full => FullQueue,
         (NoReply | AckDropped, _) if part == Part::DroppedNothing => NotTheListener,
         (Refused, Some(Listening::Elsewhere | Listening::Nowhere)) => Evidence,
+        (Unreachable, _) => return rejection(attempt),
         _ => Inference,
     };
     let text = match outcome {
@@ -87,7 +88,7 @@ pub fn reason_for(outcome: Outcome, attempt: &Attempt, is_timed: bool) -> Option
             Part::Unknown => "accept queue full, ACK lost, or TCP_DEFER_ACCEPT waits for data",
         },
         ResetByServer | ResetByClient => reset(attempt)?,
-        Established | SimultaneousOpen | SelfConnect | Incomplete => return None,
+        Unreachable | Established | SimultaneousOpen | SelfConnect | Incomplete => return None,
     };
     Some(reason(basis, text))
 }
@@ -141,6 +142,45 @@ fn silence(attempt: &Attempt, part: Part) -> &'static str {
             "lost on the way, a firewall, or a full accept queue of the server"
         }
     }
+}
+
+/// What an ICMP error means for TCP (RFC 1122, section 3.2.2; RFC 4443, section 3). A host answers a
+/// closed TCP port with a reset, so port unreachable is a firewall's.
+fn rejection(attempt: &Attempt) -> Option<Reason> {
+    let (error, _) = attempt.unreachable?;
+    let is_v4 = attempt.server.address.is_ipv4();
+    let (basis, text) = match (is_v4, error.icmp_type, error.icmp_code) {
+        (true, 3, 3) | (false, 1, 4) => (
+            Evidence,
+            "a firewall or a load balancer rejected it (port unreachable)",
+        ),
+        (true, 3, 9 | 10 | 13) | (false, 1, 1) => (
+            Inference,
+            "a firewall or a prohibit route rejected it (administratively prohibited)",
+        ),
+        (true, 3, 1 | 7 | 12) | (false, 1, 3) => (
+            Inference,
+            "no host has that address, or a firewall rejected it (host unreachable)",
+        ),
+        (true, 3, 0 | 6 | 11) | (false, 1, 0) => (
+            Inference,
+            "a router has no route to it, or a firewall rejected it (no route)",
+        ),
+        (true, 3, 2) => (
+            Inference,
+            "a firewall rejected it, or the host has no TCP (protocol unreachable)",
+        ),
+        (false, 1, 5 | 6) => (Inference, "a route or a policy rejects it"),
+        (true, 11, _) | (false, 3, _) => (
+            Inference,
+            "its hop limit ran out on the way, as in a routing loop",
+        ),
+        _ => (
+            Inference,
+            "a firewall or a router rejected it with an ICMP error",
+        ),
+    };
+    Some(reason(basis, text))
 }
 
 fn reset(attempt: &Attempt) -> Option<&'static str> {
@@ -219,6 +259,11 @@ fn symptom(outcome: Outcome) -> Option<(&'static Rule, &'static str, &'static st
         ),
         Refused => (&HANDSHAKES_REFUSED, "refused", "refused {}"),
         NoReply => (&HANDSHAKES_UNANSWERED, "no_reply", "left {} unanswered"),
+        Unreachable => (
+            &HANDSHAKES_UNREACHABLE,
+            "unreachable",
+            "was unreachable for {}",
+        ),
         SynAckUnanswered => (
             &HANDSHAKES_UNANSWERED,
             "syn_ack_unanswered",

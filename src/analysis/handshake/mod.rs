@@ -24,7 +24,7 @@ pub(crate) use collector::Collector;
 pub use history::{Close, How, Shortcomings};
 pub use latency::{Bar, Percentiles};
 pub use listeners::{Listeners, Listening, QueueSample};
-pub use outcome::{Basis, CapturedOn, Outcome, Reason, Remark, ResetReport, Side};
+pub use outcome::{Basis, CapturedOn, Outcome, Reason, Remark, ResetReport, Side, Unreachable};
 pub use report::{Event, TraceReport};
 pub use row::{FastOpen, Handshake, Offer, Options, Sequence};
 pub(crate) use summary::counter_deltas;

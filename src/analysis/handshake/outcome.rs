@@ -1,5 +1,7 @@
 //! How handshakes end, why, and how certain that is.
 
+use std::net::IpAddr;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -16,6 +18,8 @@ pub enum Outcome {
     Refused,
     /// Neither a SYN-ACK nor a reset answered the SYN.
     NoReply,
+    /// An ICMP error says that the SYN or the SYN-ACK could not be delivered.
+    Unreachable,
     /// The SYN-ACK was not acknowledged.
     SynAckUnanswered,
     /// The SYN-ACK was retransmitted after its acknowledgement: the accept queue was full, the ACK
@@ -34,10 +38,11 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub const ALL: [Outcome; 10] = [
+    pub const ALL: [Outcome; 11] = [
         Outcome::Established,
         Outcome::Refused,
         Outcome::NoReply,
+        Outcome::Unreachable,
         Outcome::SynAckUnanswered,
         Outcome::AckDropped,
         Outcome::ResetByClient,
@@ -62,6 +67,7 @@ impl Outcome {
             Outcome::Established => "established",
             Outcome::Refused => "refused",
             Outcome::NoReply => "no reply",
+            Outcome::Unreachable => "unreachable",
             Outcome::SynAckUnanswered => "SYN-ACK unanswered",
             Outcome::AckDropped => "ACK dropped",
             Outcome::ResetByClient => "reset by client",
@@ -151,6 +157,19 @@ pub struct ResetReport {
     pub with_ack: bool,
     /// The client's acknowledgement was seen before.
     pub after_ack: bool,
+}
+
+/// An ICMP error about a SYN or a SYN-ACK.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Unreachable {
+    /// The host that could not deliver it, or that rejected it.
+    pub by: IpAddr,
+    /// Type of the message, of ICMP or ICMPv6 by the family of the connection.
+    pub icmp_type: u8,
+    /// Code of the message.
+    pub icmp_code: u8,
+    /// The sender of what could not be delivered: the client of a SYN.
+    pub sent_by: Side,
 }
 
 /// What limits the certainty of an outcome, or is unusual about a handshake.

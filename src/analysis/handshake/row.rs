@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{
     attempt::Attempt,
     listeners::{Listening, QueueSample},
-    outcome::{CapturedOn, Outcome, Reason, Remark, ResetReport},
+    outcome::{CapturedOn, Outcome, Reason, Remark, ResetReport, Unreachable},
     transmissions::Transmissions,
     verdict::Evidence,
 };
@@ -70,6 +70,8 @@ pub struct Handshake {
     pub listener_queue: Option<QueueSample>,
     /// The reset that ended it; `null` when none did.
     pub reset: Option<ResetReport>,
+    /// The last ICMP error about its SYN or SYN-ACK; `null` without one.
+    pub unreachable: Option<Unreachable>,
     /// Milliseconds since the previous connection with the same 4-tuple ended; `null` when no such
     /// end was captured.
     pub reused_after_ms: Option<f64>,
@@ -185,6 +187,7 @@ impl Handshake {
             },
             listener_queue: attempt.listening.and_then(Listening::queue),
             reset: attempt.reset,
+            unreachable: attempt.unreachable.map(|(error, _)| error),
             reused_after_ms: attempt.reused_after.map(milliseconds),
             packet: attempt.packet,
             remarks: evidence.remarks(),

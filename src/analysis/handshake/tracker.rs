@@ -16,7 +16,7 @@ use super::{
     transitions::Transition,
     verdict::{Ending, Evidence, deadline},
 };
-use crate::model::{Address, Flags, Segment};
+use crate::model::{Address, Flags, IcmpError, Segment};
 
 /// At most this many handshakes are unfinished at once.
 const MAX_ATTEMPTS: usize = 65_536;
@@ -97,6 +97,22 @@ impl Tracker {
             Transition::Noted | Transition::Ignored => {}
         }
         true
+    }
+
+    /// Applies an ICMP error. Returns whether it may decide the outcome of a handshake.
+    pub fn icmp_error(&mut self, error: &IcmpError) -> bool {
+        let at = self.clock.at(error.time_ns);
+        self.end_overdue();
+        let key = FlowKey::between(error.source, error.destination);
+        let Some(attempt) = self.attempts.get_mut(&key) else {
+            return false;
+        };
+        let is_noted = attempt.apply_error(error, at);
+        if is_noted {
+            let due = (deadline(attempt), attempt.serial, key);
+            self.deadlines.push(Reverse(due));
+        }
+        is_noted
     }
 
     /// Advances the clock of the capture without a packet.

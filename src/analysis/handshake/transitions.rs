@@ -2,10 +2,10 @@
 
 use super::{
     attempt::Attempt,
-    outcome::{ResetReport, Side},
+    outcome::{ResetReport, Side, Unreachable},
     transmissions::Transmissions,
 };
-use crate::model::{Flags, Segment};
+use crate::model::{Flags, IcmpError, Segment};
 
 /// No more data than this is sent before a bare acknowledgement: a sequence number further ahead
 /// belongs to an old connection, or is forged.
@@ -47,6 +47,27 @@ impl Attempt {
             self.packet = segment.number;
         }
         transition
+    }
+
+    /// Notes an ICMP error; `false` where it is about another segment. Linux gives up at once, other
+    /// systems may go on trying.
+    pub fn apply_error(&mut self, error: &IcmpError, at: u64) -> bool {
+        let (sent_by, own) = match error.source == self.client {
+            true => (Side::Client, self.client_sequence()),
+            false => (Side::Server, self.server_sequence()),
+        };
+        if own != Some(error.sequence) {
+            return false;
+        }
+        let unreachable = Unreachable {
+            by: error.sender,
+            icmp_type: error.kind,
+            icmp_code: error.code,
+            sent_by,
+        };
+        self.unreachable = Some((unreachable, at));
+        self.packet = error.number;
+        true
     }
 
     fn apply_syn(&mut self, segment: &Segment, at: u64) -> Transition {

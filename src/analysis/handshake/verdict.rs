@@ -14,6 +14,7 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// Systems wait at most three seconds before the first retransmission (RFC 1122), Linux one (RFC
 /// 6298, section 2.1).
 const FIRST_WAIT_NS: u64 = 3_500_000_000;
+/// A Linux client gives up at an ICMP error; one that does not retransmits its SYN after a second.
 /// A Linux server that dropped the ACK retransmits its SYN-ACK after one second (`TCP_TIMEOUT_INIT`,
 /// include/net/tcp.h).
 const HOLD_NS: u64 = 1_500_000_000;
@@ -63,6 +64,12 @@ pub fn deadline(attempt: &Attempt) -> u64 {
         )
     };
     let syn_ack = attempt.syn_ack.as_ref();
+    let last = syn_ack.or(attempt.syn.as_ref()).map_or(0, |sent| sent.last);
+    if let Some((_, at)) = attempt.unreachable.filter(|(_, at)| *at >= last)
+        && !attempt.is_open()
+    {
+        return at.saturating_add(HOLD_NS);
+    }
     match (attempt.is_open(), syn_ack, attempt.ack) {
         (true, Some(answer), _) if answer.count == 1 => after(answer, HOLD_NS),
         (true, Some(answer), _) => after(answer, twice(answer).saturating_add(SECOND_NS / 2)),
@@ -139,6 +146,7 @@ impl Evidence {
             _ if attempt.crossing.is_some() && is_open => Outcome::SimultaneousOpen,
             _ if unexplained_repeats(attempt) > 0 => Outcome::AckDropped,
             _ if is_open => Outcome::Established,
+            _ if attempt.unreachable.is_some() => Outcome::Unreachable,
             // An answer could still have come.
             _ if !waited && self.ending != Ending::TimedOut => Outcome::Incomplete,
             Some(_) => Outcome::SynAckUnanswered,

@@ -13,6 +13,8 @@ use pnet::packet::{
 
 pub(super) enum Carried<'a> {
     Tcp(Transport<'a>),
+    /// An ICMP or ICMPv6 message: its sender, and the captured part from its header on.
+    Icmp(IpAddr, &'a [u8]),
     /// A fragment of a TCP segment other than the first.
     LaterFragment,
     Other,
@@ -43,11 +45,16 @@ fn decode_v4(bytes: &[u8], wire_bytes: usize) -> Carried<'_> {
     let Some(header) = Ipv4Packet::new(bytes) else {
         return Carried::Other;
     };
-    if header.get_next_level_protocol() != IpNextHeaderProtocols::Tcp {
+    let protocol = header.get_next_level_protocol();
+    let is_icmp = protocol == IpNextHeaderProtocols::Icmp;
+    if protocol != IpNextHeaderProtocols::Tcp && !is_icmp {
         return Carried::Other;
     }
     if header.get_fragment_offset() > 0 {
-        return Carried::LaterFragment;
+        return match is_icmp {
+            true => Carried::Other,
+            false => Carried::LaterFragment,
+        };
     }
     let header_bytes = usize::from(header.get_header_length()) * 4;
     let total_bytes = match header.get_total_length() {
@@ -56,6 +63,10 @@ fn decode_v4(bytes: &[u8], wire_bytes: usize) -> Carried<'_> {
     };
     if header_bytes < Ipv4Packet::minimum_packet_size() || header_bytes > total_bytes {
         return Carried::Contradictory;
+    }
+    if is_icmp {
+        let message = between(bytes, header_bytes, total_bytes);
+        return Carried::Icmp(header.get_source().into(), message);
     }
     Carried::Tcp(Transport {
         source: header.get_source().into(),
@@ -94,6 +105,9 @@ fn decode_v6(bytes: &[u8], wire_bytes: usize) -> Carried<'_> {
                     is_fragment,
                 }),
             };
+        }
+        if next == IpNextHeaderProtocols::Icmpv6 {
+            return Carried::Icmp(header.get_source().into(), rest);
         }
         let Some(found) = extension(next, rest) else {
             return Carried::Other;

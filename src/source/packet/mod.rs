@@ -1,5 +1,6 @@
 //! Packets as they were captured, live or from a file, and the TCP segment in each.
 
+pub(super) mod icmp;
 mod ip;
 mod link;
 #[cfg(test)]
@@ -9,7 +10,7 @@ mod tcp;
 use ip::Carried;
 pub(super) use link::{device_index, direction};
 
-use crate::model::{Direction, Segment};
+use crate::model::{Direction, IcmpError, Segment};
 
 /// A packet, or as much of it as was captured.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +71,8 @@ pub enum LinkType {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decoded {
     Segment(Segment),
+    /// An ICMP error about a TCP segment.
+    IcmpError(IcmpError),
     /// A fragment of a TCP segment without its whole header.
     Fragment,
     /// Not TCP.
@@ -88,6 +91,7 @@ impl Packet<'_> {
         let wire_bytes = (self.wire_bytes as usize).saturating_sub(skipped);
         match ip::decode(network.bytes, wire_bytes) {
             Carried::Tcp(transport) => tcp::decode(self, &network, &transport),
+            Carried::Icmp(sender, bytes) => icmp::decode(self, sender, bytes),
             Carried::LaterFragment => Decoded::Fragment,
             Carried::Other => Decoded::Other,
             Carried::Contradictory => Decoded::Undecodable,

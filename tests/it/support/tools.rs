@@ -71,7 +71,7 @@ pub fn segments_in() -> u64 {
 }
 
 #[track_caller]
-fn kernel_counter(file: &str, table: &str, name: &str) -> u64 {
+pub fn kernel_counter(file: &str, table: &str, name: &str) -> u64 {
     let text =
         fs::read_to_string(format!("/proc/thread-self/net/{file}")).expect("a file of /proc/net");
     let mut lines = text

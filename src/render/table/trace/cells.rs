@@ -121,9 +121,13 @@ pub fn queue(row: &Event, _: &View) -> Cell {
 /// `12/128`, `129/128 full`.
 pub fn filled(sample: QueueSample) -> Cell {
     let raw = format!("{}/{}", sample.length, sample.limit);
-    match sample.is_full() {
-        true => Cell::name(format!("{raw} full"), raw).tone(Tone::Bad),
-        false => Cell::text(raw),
+    match sample.full_members {
+        _ if sample.is_full() => Cell::name(format!("{raw} full"), raw).tone(Tone::Bad),
+        0 => Cell::text(raw),
+        some => {
+            let shown = format!("{raw}, {some} of {} full", sample.members);
+            Cell::name(shown, raw).tone(Tone::Warning)
+        }
     }
 }
 
@@ -157,6 +161,11 @@ pub fn note(row: &Event, _: &View) -> Cell {
     let reason = handshake.reason.map(|reason| reason.text).into_iter();
     let remarks = handshake.remarks.iter().map(|remark| wording(*remark));
     let mut all: Vec<String> = reason.chain(remarks).map(str::to_owned).collect();
+    all.extend(
+        handshake
+            .unreachable
+            .map(|error| format!("ICMP error from {}", error.by)),
+    );
     if let Some(after) = handshake.reused_after_ms {
         all.push(format!("ports reused after {}", text::latency(after)));
     }

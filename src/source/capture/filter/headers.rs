@@ -2,9 +2,17 @@
 //! header (RFC 791, RFC 8200, RFC 4302 for the authentication header, RFC 9293).
 
 use super::{Ends, assembler::*, checks::Checks, memory};
-use crate::model::{self, Filter, Flags};
+use crate::{
+    model::{self, Filter, Flags},
+    source::packet::icmp::{ERRORS, ERRORS_V6},
+};
 
 const TCP: u32 = 6;
+const ICMP: u32 = 1;
+const ICMP_V6: u32 = 58;
+const ICMP_HEADER: u32 = 8;
+/// A later fragment.
+const OFFSET: u32 = 0x1fff;
 /// More fragments follow, or this is not the first.
 const FRAGMENTED: u32 = 0x3fff;
 /// Extension headers whose length is in units of eight bytes: hop-by-hop options, routing,
@@ -38,9 +46,12 @@ impl Family {
     }
 
     fn write_v4(&self, asm: &mut Assembler, ends: Ends) {
-        let [tcp, fragment, whole] = [asm.label(), asm.label(), asm.label()];
+        let [tcp, fragment, whole, icmp] = [(); 4].map(|()| asm.label());
         asm.put(LOAD_BYTE, 9);
-        asm.test(EQUAL, TCP, tcp, ends.drop);
+        asm.test_or_on(EQUAL, TCP, tcp);
+        asm.test(EQUAL, ICMP, icmp, ends.drop);
+        asm.place(icmp);
+        write_icmp_v4(asm, ends);
         asm.place(tcp);
         self.write_addresses(asm, 1, [12, 16]);
         asm.put(LOAD_HALF, 6);
@@ -59,7 +70,12 @@ impl Family {
     }
 
     fn write_v6(&self, asm: &mut Assembler, ends: Ends) {
-        let [fragment, segment] = [asm.label(), asm.label()];
+        let [fragment, segment, icmp, other] = [(); 4].map(|()| asm.label());
+        asm.put(LOAD_BYTE, 6);
+        asm.test(EQUAL, ICMP_V6, icmp, other);
+        asm.place(icmp);
+        write_icmp_error(asm, 40, ERRORS_V6, 6, ends);
+        asm.place(other);
         self.write_addresses(asm, 4, [8, 24]);
         asm.put(LOAD_BYTE, 6);
         asm.put(STORE, memory::NEXT);
@@ -130,6 +146,30 @@ impl Family {
             asm.put(STORE, memory);
         }
     }
+}
+
+fn write_icmp_v4(asm: &mut Assembler, ends: Ends) {
+    let whole = asm.label();
+    asm.put(LOAD_HALF, 6);
+    asm.test(ANY_BIT, OFFSET, ends.drop, whole);
+    asm.place(whole);
+    asm.put(LOAD_BYTE, 0);
+    asm.put(AND, 0x0f);
+    asm.put(SHIFT_LEFT, 2);
+    advance(asm);
+    write_icmp_error(asm, 0, ERRORS, 9, ends);
+}
+
+/// Accepts the ICMP error at X + k where it quotes a TCP segment; `protocol` is where the quoted IP
+/// header has its protocol. Which connection it is about the tracker finds out.
+fn write_icmp_error(asm: &mut Assembler, at: u32, errors: [u8; 2], protocol: u32, ends: Ends) {
+    let quoted = asm.label();
+    asm.put(LOAD_BYTE, at);
+    asm.test_or_on(EQUAL, errors[0].into(), quoted);
+    asm.test(EQUAL, errors[1].into(), quoted, ends.drop);
+    asm.place(quoted);
+    asm.put(LOAD_BYTE, at + ICMP_HEADER + protocol);
+    asm.test(EQUAL, TCP, ends.accept, ends.drop);
 }
 
 /// Skips an extension header at X, or jumps to the part for its kind.

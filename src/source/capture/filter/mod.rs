@@ -1,5 +1,6 @@
 //! The filter that the kernel runs on every packet before it is copied to us. It accepts TCP
-//! segments with SYN, FIN or RST, bare ACKs and fragments that may match the user's filter.
+//! segments with SYN, FIN or RST, bare ACKs and fragments that may match the user's filter, and ICMP
+//! errors about any TCP segment.
 //!
 //! A cooked packet socket's filter sees the packet from its network header on, whose type is the
 //! Ethernet protocol. With a VLAN protocol, a tag of four bytes may precede the IP header (a second

@@ -53,6 +53,28 @@ fn only_what_tells_of_handshakes_passes() {
 }
 
 #[test]
+fn icmp_errors_about_tcp_pass_whatever_is_filtered() {
+    for (ip, protocol, errors, at) in [(Ip::v4(), 1, [3, 11], 9), (Ip::v6(), 58, [1, 3], 6)] {
+        for (kind, quoted, expected) in [
+            (errors[0], 6, true),
+            (errors[1], 6, true),
+            (errors[0], 17, false),
+            (8, 6, false),
+        ] {
+            let mut message = vec![0; 8 + 40];
+            (message[0], message[8 + at]) = (kind, quoted);
+            let ip = Ip {
+                protocol,
+                ..ip.clone()
+            };
+            let packet = ip.carries(&message);
+            let wanted = port(End::Local, 8080);
+            assert_eq!(accepts(&wanted, BOTH, &packet), expected, "{ip:?} {kind}");
+        }
+    }
+}
+
+#[test]
 fn the_copy_on_the_way_out_of_loopback_is_dropped() {
     let mut packet = Ip::v4().carries(&segment(SYN, 0));
     let outgoing = u32::from(libc::PACKET_OUTGOING);

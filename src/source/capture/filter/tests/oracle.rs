@@ -17,6 +17,11 @@ pub fn wants(wanted: &Filter, families: Families, packet: &Built) -> Option<bool
                 Some(IpAddr::from(*bytes.get(at..)?.first_chunk::<4>()?))
             };
             let ends = [address(12)?, address(16)?];
+            if bytes[9] == 1 {
+                let at = usize::from(bytes[0] & 15) * 4;
+                let is_whole = half(bytes, 6)? & 0x1fff == 0;
+                return Some(families.v4 && is_whole && is_error(bytes, at, [3, 11], 9));
+            }
             if bytes[9] != 6 {
                 return Some(false);
             }
@@ -32,6 +37,9 @@ pub fn wants(wanted: &Filter, families: Families, packet: &Built) -> Option<bool
                 Some(Ipv6Addr::from(bytes).into())
             };
             let ends = [address(8)?, address(24)?];
+            if bytes[6] == 58 {
+                return Some(families.v6 && is_error(bytes, 40, [1, 3], 6));
+            }
             match walk(bytes)? {
                 Found::Segment(at) => (families.v6, ends, at, 40 + usize::from(half(bytes, 4)?)),
                 Found::Fragment => return Some(families.v6 && could_be(wanted, ends)),
@@ -45,6 +53,12 @@ pub fn wants(wanted: &Filter, families: Families, packet: &Built) -> Option<bool
     let is_shown = flags & 7 != 0 || (flags & 16 != 0 && data == end);
     let ports = [half(bytes, rest)?, half(bytes, rest + 2)?];
     Some(is_wanted && is_shown && either_way(wanted, ends, ports))
+}
+
+/// An ICMP error of one of these types that quotes TCP, by the protocol in the quoted header.
+fn is_error(bytes: &[u8], at: usize, types: [u8; 2], protocol: usize) -> bool {
+    let byte = |at: usize| bytes.get(at);
+    byte(at).is_some_and(|kind| types.contains(kind)) && byte(at + 8 + protocol) == Some(&6)
 }
 
 enum Found {

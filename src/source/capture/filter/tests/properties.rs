@@ -46,9 +46,27 @@ fn ip() -> impl Strategy<Value = Ip> {
     )
 }
 
+/// An ICMP message that quotes the begin of something.
+fn icmp() -> impl Strategy<Value = (u8, Vec<u8>)> {
+    let protocol = prop::sample::select(vec![1u8, 58]);
+    let kind = prop::sample::select(vec![1u8, 3, 11, 0, 128]);
+    let quoted = prop::collection::vec(prop_oneof![Just(6u8), any::<u8>()], 0..60);
+    (protocol, kind, quoted).prop_map(|(protocol, kind, quoted)| {
+        (
+            protocol,
+            [&[kind, 3, 0, 0, 0, 0, 0, 0], &quoted[..]].concat(),
+        )
+    })
+}
+
 /// A well-formed packet without tags.
 pub fn packet() -> impl Strategy<Value = Built> {
-    (ip(), tcp()).prop_map(|(ip, segment)| ip.carries(&segment))
+    prop_oneof![
+        4 => (ip(), tcp()).prop_map(|(ip, segment)| ip.carries(&segment)),
+        1 => (ip(), icmp()).prop_map(|(ip, (protocol, message))| {
+            Ip { protocol, ..ip }.carries(&message)
+        }),
+    ]
 }
 
 /// Like one, or nothing of the kind.
