@@ -4,6 +4,7 @@ mod bytecode;
 mod capture;
 mod capture_file;
 mod cgroup;
+mod conntrack;
 mod decision;
 mod descriptors;
 mod host;

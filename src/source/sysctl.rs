@@ -38,7 +38,7 @@ impl Kernel {
 
     /// `None` when the file is absent (child namespaces lack host-wide settings, kernels without
     /// SYN cookies lack tcp_syncookies) or contains no number.
-    fn sysctl(&self, key: &str) -> Result<Option<u32>> {
+    pub(super) fn sysctl(&self, key: &str) -> Result<Option<u32>> {
         let text = self.sysctl_text(key)?;
         Ok(text.and_then(|text| text.trim().parse().ok()))
     }

@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{
     Error, Result,
-    analysis::handshake::{KernelAnswer, Listeners, Waiting, counter_deltas},
+    analysis::handshake::{KernelAnswer, Listeners, Translation, Waiting, counter_deltas},
     collect::Throttle,
-    model::{Counters, Families, Incomplete},
+    model::{Address, Counters, Families, Incomplete},
     source::{Capture, Kernel, SockDiag, any_interface_is_up},
 };
 
@@ -28,6 +28,8 @@ const DELAY_NS: u64 = 100_000_000;
 /// Sampling listeners, writing packets and counting overdue handshakes each take at most one part
 /// in this many of the time.
 const PARTS: u32 = 20;
+/// … but the table of tracked connections may be read a few times at once.
+const TRACKING: Duration = Duration::from_millis(100);
 
 pub struct Live {
     capture: Capture,
@@ -39,6 +41,7 @@ pub struct Live {
     sampling: Throttle,
     saving: Throttle,
     counting: Throttle,
+    tracking: Throttle,
     /// Why listeners could not be listed.
     unseen: Option<String>,
     begun: Instant,
@@ -59,6 +62,7 @@ impl Live {
             sampling: Throttle::one_in(PARTS),
             saving: Throttle::one_in(PARTS),
             counting: Throttle::one_in(PARTS),
+            tracking: Throttle::one_in(PARTS).allowing(TRACKING),
             unseen: None,
             begun: Instant::now(),
             limit: live.limit,
@@ -150,16 +154,35 @@ impl Live {
         Ok(())
     }
 
-    /// Asks about connections to this host that no captured segment confirms.
+    /// Asks about connections to this host that no captured segment confirms, and about addresses
+    /// that may have been translated.
     fn ask_kernel(&mut self, pipeline: &mut Pipeline) -> Result<()> {
+        let kernel = &self.kernel;
+        let tracks = LazyCell::new(|| kernel.tracks_connections());
+        let tracking = &mut self.tracking;
+        let mut translation = |client, server| match &*tracks {
+            Ok(false) => Ok(Translation::None),
+            Ok(true) => translation(kernel, tracking, client, server),
+            Err(_) => Ok(Translation::Unknown),
+        };
+        let (doubts, listeners) = pipeline.tracker.doubts();
+        for evidence in doubts {
+            if let Some((client, server)) = evidence.doubt() {
+                evidence.translate(translation(client, server)?, listeners);
+            }
+        }
         let before = self.before.as_ref().ok();
-        let overflow = LazyCell::new(|| has_overflowed(&self.kernel, before));
+        let overflow = LazyCell::new(|| has_overflowed(kernel, before));
         for evidence in pipeline.tracker.questions() {
             if let Some((client, server, interface)) = evidence.question() {
                 let state = self.diag.connection(&server, &client, interface)?;
+                // Behind a translation, the kernel has the connection under other addresses.
+                let is_gone = state.is_none()
+                    && *overflow
+                    && translation(client, server)? == Translation::None;
                 evidence.answer(KernelAnswer {
                     state,
-                    has_overflowed: state.is_none() && *overflow,
+                    has_overflowed: is_gone,
                 });
             }
         }
@@ -173,6 +196,21 @@ impl Live {
 
 fn in_full(error: &Error) -> String {
     format!("{error}: {}", error.io())
+}
+
+/// The table of tracked connections may be long, so reading it is throttled.
+fn translation(
+    kernel: &Kernel,
+    tracking: &mut Throttle,
+    client: Address,
+    server: Address,
+) -> Result<Translation> {
+    let replies = tracking.run(|| kernel.replies_from(&client, &server));
+    Ok(match replies.transpose()?.flatten() {
+        Some(from) if from == server => Translation::None,
+        Some(from) => Translation::To(from),
+        None => Translation::Unknown,
+    })
 }
 
 /// An accept queue has overflowed since `before`; `false` where that is not known.

@@ -128,7 +128,10 @@ impl Pipeline {
     }
 
     fn handshake(&mut self, handshake: Box<Handshake>) -> Result<()> {
-        if !self.options.covers(&handshake.client, &handshake.server) {
+        let translated = handshake.translated.as_ref();
+        let is_covered = self.options.covers(&handshake.client, &handshake.server)
+            || translated.is_some_and(|ends| self.options.covers(&ends.client, &ends.server));
+        if !is_covered {
             self.others += 1;
             return Ok(());
         }

@@ -88,5 +88,6 @@ mod trace {
     mod sides;
     mod summary;
     mod tables;
+    mod translated;
     mod usage;
 }

@@ -13,6 +13,10 @@ pub struct Attempt {
     pub serial: u64,
     pub client: Address,
     pub server: Address,
+    /// The ends before a translation of addresses, where the packet was seen before it.
+    pub before_translation: Option<(Address, Address)>,
+    /// The packet was seen again behind a translation, as another attempt.
+    pub goes_on: bool,
     /// When its first segment passed, in nanoseconds since 1970.
     pub began_ns: u64,
     /// When its first segment passed, on the clock that does not step.
@@ -69,6 +73,8 @@ impl Attempt {
             serial: 0,
             client,
             server,
+            before_translation: None,
+            goes_on: false,
             began_ns: segment.time_ns,
             first: at,
             interface: segment.interface,
@@ -132,6 +138,17 @@ impl Attempt {
     pub fn after_syn(&self) -> u32 {
         let sequence = self.client_sequence().unwrap_or(0);
         sequence.wrapping_add(1).wrapping_add(self.syn_payload())
+    }
+
+    /// Joins an attempt whose SYN is the same packet before a translation of its addresses.
+    pub fn follow(&mut self, earlier: &mut Attempt) {
+        let ends = (earlier.client, earlier.server);
+        self.before_translation = Some(earlier.before_translation.unwrap_or(ends));
+        self.reused_after = earlier.reused_after;
+        earlier.goes_on = true;
+        if let (Some(syn), Some(earlier)) = (&mut self.syn, &earlier.syn) {
+            syn.follow(earlier);
+        }
     }
 
     pub fn server_is_here(&self) -> bool {

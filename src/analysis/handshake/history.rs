@@ -204,7 +204,7 @@ impl Finished {
             began: Some(attempt.first),
             client_sequence: attempt.client_sequence(),
             server_sequence: attempt.server_sequence(),
-            is_connection: !is_reset && attempt.is_open(),
+            is_connection: !is_reset && !attempt.goes_on && attempt.is_open(),
             ended: is_reset.then_some(since),
             ..Self::between(attempt.client, attempt.server, since)
         }

@@ -163,6 +163,11 @@ impl Listeners {
         Some(Listening::There(queue))
     }
 
+    /// The listener at an address as it is now, however long after the packet.
+    pub(super) fn now(&self, server: &Address, packet: &Segment) -> Option<Listening> {
+        self.listening(server, packet, None)
+    }
+
     fn address(&self, server: &Address, packet: &Segment) -> Option<ListenAddress> {
         let mut ends = ends(server, packet).into_iter().flatten();
         ends.find_map(|end| self.addresses.serving(&end))

@@ -20,8 +20,11 @@ use crate::model::{Address, Flags};
 pub struct Handshake {
     /// The sender of the SYN.
     pub client: Address,
-    /// The receiver of the SYN.
+    /// The receiver of the SYN, as the client addressed it.
     pub server: Address,
+    /// The ends behind a translation of addresses (NAT), by which the handshake was judged; `null`
+    /// when none was seen.
+    pub translated: Option<Translated>,
     /// The interface that its first packet was captured on; `null` where that has no name.
     pub interface: Option<Arc<str>>,
     /// The outermost VLAN id; `null` without a VLAN.
@@ -85,6 +88,15 @@ pub struct Handshake {
     /// The interface's index.
     #[serde(skip)]
     pub interface_index: u32,
+}
+
+/// The ends of a connection behind a translation of its addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Translated {
+    /// The client, as the server sees it.
+    pub client: Address,
+    /// The server that was asked in the end.
+    pub server: Address,
 }
 
 /// Initial sequence numbers.
@@ -157,9 +169,16 @@ impl Handshake {
             Some(CapturedOn::Client) => (syn_ack_to_ack_ms, syn_to_syn_ack_ms),
             _ => (None, None),
         };
-        Handshake {
+        let own = (attempt.client, attempt.server);
+        let (client, server) = attempt.before_translation.unwrap_or(own);
+        let translated = attempt.before_translation.map(|_| Translated {
             client: attempt.client,
             server: attempt.server,
+        });
+        Handshake {
+            client,
+            server,
+            translated: translated.or(evidence.translated()),
             interface: None,
             vlan: attempt.vlan,
             started: rfc3339(attempt.began_ns),

@@ -45,6 +45,8 @@ pub struct Tracker {
     attempts: HashMap<FlowKey, Box<Attempt>>,
     /// Some are outdated: a deadline is checked again when it is due.
     pub(super) deadlines: BinaryHeap<Reverse<(u64, u64, FlowKey)>>,
+    /// The last attempt of each client port and initial sequence number.
+    legs: HashMap<(u16, u32), FlowKey>,
     history: History,
     ended: Vec<Ended>,
     listeners: Listeners,
@@ -158,6 +160,17 @@ impl Tracker {
         evidence.filter(|evidence| evidence.question().is_some())
     }
 
+    /// The handshakes that ended and may have been for another server, and the listeners as they are
+    /// now; see [`Evidence::doubt`].
+    pub fn doubts(&mut self) -> (impl Iterator<Item = &mut Evidence>, &Listeners) {
+        let evidence = self.ended.iter_mut().filter_map(|ended| match ended {
+            Ended::Handshake(evidence) => Some(evidence),
+            Ended::Close(_) => None,
+        });
+        let doubtful = evidence.filter(|evidence| evidence.doubt().is_some());
+        (doubtful, &self.listeners)
+    }
+
     /// What ended since the last call.
     pub fn events(&mut self) -> impl Iterator<Item = Event> + '_ {
         self.ended.drain(..).map(|ended| match ended {
@@ -212,6 +225,7 @@ impl Tracker {
         attempt.clock_steps = self.clock.steps();
         attempt.lost_before = self.lost;
         attempt.reused_after = ended.map(|ended| at.saturating_sub(ended));
+        self.join(key, &mut attempt);
         attempt.observe(&self.listeners, segment);
         let due = (deadline(&attempt), attempt.serial, key);
         self.deadlines.push(Reverse(due));
@@ -219,12 +233,38 @@ impl Tracker {
         self.make_room();
     }
 
+    /// Finds the attempt that this one goes on with, behind a translation of addresses.
+    fn join(&mut self, key: FlowKey, attempt: &mut Attempt) {
+        let Some(syn) = &attempt.syn else {
+            return;
+        };
+        let leg = (attempt.client.port, syn.sequence());
+        let earlier = self.legs.insert(leg, key);
+        let earlier = earlier.and_then(|earlier| self.attempts.get_mut(&earlier));
+        let is_same = |other: &&mut Box<Attempt>| {
+            let earlier = other.syn.as_ref();
+            earlier.is_some_and(|earlier| syn.is_translated(earlier))
+        };
+        if let Some(earlier) = earlier.filter(is_same) {
+            attempt.follow(earlier);
+        }
+    }
+
     fn end(&mut self, key: FlowKey, ending: Ending) {
         let Some(mut attempt) = self.attempts.remove(&key) else {
             return;
         };
+        if let Some(syn) = &attempt.syn {
+            let leg = (attempt.client.port, syn.sequence());
+            if self.legs.get(&leg) == Some(&key) {
+                self.legs.remove(&leg);
+            }
+        }
         let finished = Finished::new(&attempt, self.clock.now());
         self.history.insert(key, finished);
+        if attempt.goes_on {
+            return;
+        }
         let fin = attempt.fin.take();
         self.ended.push(Ended::Handshake(Evidence {
             attempt,
@@ -233,6 +273,7 @@ impl Tracker {
             clock_steps: self.clock.steps(),
             lost: self.lost,
             kernel: None,
+            translated_to: None,
         }));
         if let Some(fin) = fin {
             self.close(key, &fin.0, fin.1);
@@ -274,7 +315,9 @@ impl Tracker {
         {
             match self.attempt(key, serial) {
                 Some(attempt) if attempt.ack.is_some() => self.end(key, Ending::Evicted),
-                Some(_) => {
+                Some(attempt) => {
+                    let isn = attempt.client_sequence().unwrap_or_default();
+                    self.legs.remove(&(attempt.client.port, isn));
                     self.attempts.remove(&key);
                     self.history.shortcomings.evicted += 1;
                 }

@@ -69,6 +69,25 @@ impl Transmissions {
         true
     }
 
+    /// This is the same packet as another transmission, which had other addresses: it has the same
+    /// marks, and another place unless these are rare.
+    pub fn is_translated(&self, earlier: &Transmissions) -> bool {
+        let place = |sent: &Transmissions| {
+            let segment = &sent.segment;
+            (segment.interface, segment.vlan, segment.direction)
+        };
+        let is_rare = self.marks.0.is_some_and(|id| id != 0) || self.marks.1.is_some();
+        self.sequence() == earlier.sequence()
+            && self.marks == earlier.marks
+            && self.first.saturating_sub(earlier.first) < COPY_NS
+            && (is_rare || place(self) != place(earlier))
+    }
+
+    pub fn follow(&mut self, earlier: &Transmissions) {
+        self.first = earlier.first;
+        self.forward(earlier.segment.direction);
+    }
+
     fn is_copy(&self, segment: &Segment, at: u64) -> bool {
         let place = |segment: &Segment| (segment.interface, segment.vlan);
         let is_elsewhere = place(segment) != place(&self.segment);

@@ -4,8 +4,9 @@
 use super::{
     attempt::Attempt,
     findings,
-    listeners::Listening,
+    listeners::{Listeners, Listening},
     outcome::{Outcome, Reason, Remark, Side},
+    row::Translated,
     transmissions::Transmissions,
 };
 use crate::model::{Address, State};
@@ -39,6 +40,16 @@ pub struct KernelAnswer {
     pub has_overflowed: bool,
 }
 
+/// What the connection tracker of this host did to the addresses of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Translation {
+    None,
+    /// It is for this server instead.
+    To(Address),
+    /// It may have translated them.
+    Unknown,
+}
+
 /// A handshake that ended, with everything that its verdict depends on.
 #[derive(Debug)]
 pub struct Evidence {
@@ -51,6 +62,7 @@ pub struct Evidence {
     /// Packets that the capture had dropped when it ended.
     pub(super) lost: u64,
     pub(super) kernel: Option<KernelAnswer>,
+    pub(super) translated_to: Option<Address>,
 }
 
 /// When an attempt is judged if no segment follows: one would have been retransmitted by then.
@@ -91,6 +103,41 @@ impl Evidence {
             && matches!(attempt.listening, Some(Listening::There(_)))
             && self.outcome_on_the_wire() == Outcome::Established;
         is_open_question.then_some((attempt.client, attempt.server, attempt.interface))
+    }
+
+    /// The client and the server of a handshake that this host did not let through as it should, as
+    /// far as was captured: the listener at another address may be to blame, see
+    /// [`Evidence::translate`].
+    pub fn doubt(&self) -> Option<(Address, Address)> {
+        let attempt = &self.attempt;
+        let is_doubtful = attempt.server_is_here()
+            && attempt.before_translation.is_none()
+            && self.reason().is_some();
+        is_doubtful.then_some((attempt.client, attempt.server))
+    }
+
+    /// Adds what the connection tracker did to the addresses, and the listeners as they are now.
+    /// A listener that dropped packets meanwhile is to blame, wherever others went.
+    pub fn translate(&mut self, translation: Translation, listeners: &Listeners) {
+        let attempt = &mut *self.attempt;
+        let dropped = attempt.listening.and_then(Listening::queue);
+        let dropped = dropped.and_then(|queue| queue.dropped);
+        match translation {
+            Translation::None => {}
+            Translation::To(server) => {
+                let syn = attempt.syn.as_ref();
+                attempt.listening = syn.and_then(|syn| listeners.now(&server, &syn.segment));
+                self.translated_to = Some(server);
+            }
+            Translation::Unknown if dropped > Some(0) => {}
+            Translation::Unknown => attempt.listening = None,
+        }
+    }
+
+    pub(super) fn translated(&self) -> Option<Translated> {
+        let client = self.attempt.client;
+        let server = self.translated_to?;
+        Some(Translated { client, server })
     }
 
     /// Adds the answer of the server's kernel to a [`Evidence::question`].

@@ -4,7 +4,7 @@ use super::*;
 use crate::model::Timestamps;
 
 impl Script {
-    fn marked(&mut self, ip_id: Option<u16>, timestamp: Option<u32>) -> &mut Self {
+    pub fn marked(&mut self, ip_id: Option<u16>, timestamp: Option<u32>) -> &mut Self {
         self.like.ip_id = ip_id;
         let option = timestamp.map(|value| Timestamps { value, echo: 0 });
         self.like.options.timestamps = option;

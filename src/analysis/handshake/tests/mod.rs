@@ -8,6 +8,7 @@ mod listener;
 mod odd;
 mod outcomes;
 mod syncookie_check;
+mod translated;
 mod unreachable;
 
 use std::net::IpAddr;

@@ -161,11 +161,11 @@ pub fn note(row: &Event, _: &View) -> Cell {
     let reason = handshake.reason.map(|reason| reason.text).into_iter();
     let remarks = handshake.remarks.iter().map(|remark| wording(*remark));
     let mut all: Vec<String> = reason.chain(remarks).map(str::to_owned).collect();
-    all.extend(
-        handshake
-            .unreachable
-            .map(|error| format!("ICMP error from {}", error.by)),
-    );
+    let translated = handshake.translated.map(|ends| ends.server);
+    let translated = translated.filter(|server| *server != handshake.server);
+    all.extend(translated.map(|server| format!("translated to {server}")));
+    let error = handshake.unreachable;
+    all.extend(error.map(|error| format!("ICMP error from {}", error.by)));
     if let Some(after) = handshake.reused_after_ms {
         all.push(format!("ports reused after {}", text::latency(after)));
     }

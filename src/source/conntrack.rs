@@ -1,0 +1,105 @@
+//! `/proc/net/nf_conntrack` (net/netfilter/nf_conntrack_standalone.c): a line for each tracked
+//! connection, with the addresses of both directions. Behind a translation (DNAT, REDIRECT) the
+//! reply comes from another address than the request went to.
+//!
+//! ```text
+//! ipv4 2 tcp 6 118 SYN_SENT src=10.7.0.2 dst=10.7.0.1 sport=5001 dport=80 [UNREPLIED] src=10.7.0.1 dst=10.7.0.2 sport=8080 dport=5001 mark=0 use=1
+//! ```
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, ErrorKind, Read},
+};
+
+use super::Kernel;
+use crate::{Error, Result, model::Address};
+
+/// More than this is not read: about 300,000 connections.
+const MOST_BYTES: u64 = 64 << 20;
+
+impl Kernel {
+    /// Whether netfilter tracks connections in the network namespace of the calling thread; where it
+    /// does not, it translates none.
+    pub fn tracks_connections(&self) -> Result<bool> {
+        let count = self.sysctl("netfilter/nf_conntrack_count")?;
+        Ok(count.unwrap_or(0) > 0)
+    }
+
+    /// Where the replies to a tracked connection come from. `None` where it is not in the table, or
+    /// the table may not be read (only root may, and not on every kernel). Reads up to its entry.
+    pub fn replies_from(&self, client: &Address, server: &Address) -> Result<Option<Address>> {
+        let path = self.net_dir().join("nf_conntrack");
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) => {
+                return match error.kind() {
+                    ErrorKind::NotFound | ErrorKind::PermissionDenied => Ok(None),
+                    _ => Err(Error::file(path)(error)),
+                };
+            }
+        };
+        let mut lines = BufReader::new(file.take(MOST_BYTES));
+        let mut line = String::new();
+        while lines.read_line(&mut line).map_err(Error::file(&path))? > 0 {
+            if let Some(replies) = replies(&line, client, server) {
+                return Ok(Some(replies));
+            }
+            line.clear();
+        }
+        Ok(None)
+    }
+}
+
+/// Where the replies to this connection come from, if the line is about it.
+fn replies(line: &str, client: &Address, server: &Address) -> Option<Address> {
+    let mut words = line.split_ascii_whitespace();
+    let mut next = |key: &str| words.find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+    let mut ends = || {
+        let (source, destination) = (next("src")?.parse().ok()?, next("dst")?.parse().ok()?);
+        let (sport, dport) = (next("sport")?.parse().ok()?, next("dport")?.parse().ok()?);
+        let end = |address, port| Address { address, port };
+        Some((end(source, sport), end(destination, dport)))
+    };
+    let is_tcp = line.split_ascii_whitespace().nth(2) == Some("tcp");
+    let request = ends().filter(|_| is_tcp)?;
+    let (from, _) = ends()?;
+    (request == (*client, *server)).then_some(from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Address {
+        let socket: std::net::SocketAddr = text.parse().unwrap();
+        Address {
+            address: socket.ip(),
+            port: socket.port(),
+        }
+    }
+
+    const REDIRECTED: &str = "ipv4     2 tcp      6 118 SYN_SENT src=10.7.0.2 dst=10.7.0.1 \
+        sport=5001 dport=80 [UNREPLIED] src=10.7.0.1 dst=10.7.0.2 sport=8080 dport=5001 \
+        mark=0 zone=0 use=2";
+
+    #[test]
+    fn replies_come_from_where_the_connection_was_sent() {
+        let (client, server) = (address("10.7.0.2:5001"), address("10.7.0.1:80"));
+        assert_eq!(
+            replies(REDIRECTED, &client, &server),
+            Some(address("10.7.0.1:8080"))
+        );
+        assert_eq!(replies(REDIRECTED, &server, &client), None);
+        let udp = REDIRECTED.replace("tcp", "udp");
+        assert_eq!(replies(&udp, &client, &server), None);
+    }
+
+    #[test]
+    fn a_line_cut_short_is_of_no_connection() {
+        let (client, server) = (address("10.7.0.2:5001"), address("10.7.0.1:80"));
+        let whole = REDIRECTED.find(" dport=5001").unwrap();
+        for length in 0..whole {
+            assert_eq!(replies(&REDIRECTED[..length], &client, &server), None);
+        }
+    }
+}
