@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Tuple, TupleReport, capacity::TIMEWAIT_MS};
-use crate::analysis::per_second;
+use crate::{analysis::per_second, model::PortSet};
 
 const TIMEWAIT_SECONDS: f64 = TIMEWAIT_MS as f64 / 1000.0;
 /// A forecast beyond this is not reported.
@@ -15,7 +15,7 @@ pub struct Outlook {
     pub delta: i64,
     /// Ports newly taken, without connections that came and went and left no TIME_WAIT.
     pub per_second: Option<f64>,
-    /// Time until no port is left at this rate; `None` when that does not happen.
+    /// Time until no port is left at this net growth; `None` without a clear one.
     pub full_in_seconds: Option<f64>,
 }
 
@@ -28,44 +28,60 @@ pub fn outlook(
 ) -> Outlook {
     let none = Tuple::default();
     let before = before.unwrap_or(&none);
-    let delta = now.used() as i64 - before.used() as i64;
-    let rate = taken(now, before, elapsed);
-    let full_in_seconds = match rate {
-        _ if row.room() == 0 => Some(0.0),
-        None => None,
-        Some(_) if row.reusable > 0 => growing_for(now, before, elapsed, row.room()),
-        Some(rate) => draining(now, elapsed, rate, row.free_likely as f64),
+    let full_in_seconds = match row.room() {
+        0 => Some(0.0),
+        room if row.reusable > 0 => growing_for(now, before, elapsed, room as f64),
+        _ => draining(now, before, elapsed, row.free_likely as f64),
     };
     Outlook {
-        delta,
-        per_second: rate,
+        delta: now.used() as i64 - before.used() as i64,
+        per_second: taken(now, before, elapsed),
         full_in_seconds: full_in_seconds.filter(|seconds| *seconds < FAR_SECONDS),
     }
 }
 
 /// Ports that were not used before are new. TIME_WAITs that are surely younger than the interval show
-/// that more were released and taken again; TIME_WAITs that ended show nothing, as their timers fire
-/// seconds late (kernel/time/timer.c).
+/// that more were released and taken again.
 fn taken(now: &Tuple, before: &Tuple, elapsed: Duration) -> Option<f64> {
     let new = per_second(now.ports.count_outside(&before.ports) as f64, elapsed)?;
+    Some(new.max(kept(now, before, elapsed)?))
+}
+
+/// Ports taken less ports released by anything but the end of a TIME_WAIT: the growth of all others
+/// and the TIME_WAITs created. TIME_WAITs that ended show nothing, as their timers fire seconds late
+/// (kernel/time/timer.c).
+fn kept(now: &Tuple, before: &Tuple, elapsed: Duration) -> Option<f64> {
     let others = |tuple: &Tuple| tuple.used() as f64 - tuple.left.count() as f64;
     let growth = per_second(others(now) - others(before), elapsed)?;
     let minute = Duration::from_millis(TIMEWAIT_MS.into());
     let made = younger_than(now, elapsed.as_secs_f64().floor());
-    let again = per_second(made, elapsed.min(minute))? + growth;
-    Some(new.max(again))
+    Some(per_second(made, elapsed.min(minute))? + growth)
+}
+
+/// Net growth of a set of ports; `None` unless it is more than ports that come and go independently
+/// make by chance, which is twice the root of their number at the most.
+fn trend(now: &PortSet, before: &PortSet, elapsed: Duration) -> Option<f64> {
+    let new = now.count_outside(before) as f64;
+    let released = before.count_outside(now) as f64;
+    let growth = new - released;
+    let is_clear = growth > 0.0 && growth * growth >= 4.0 * (new + released);
+    per_second(growth, elapsed).filter(|_| is_clear)
 }
 
 /// TIME_WAITs that may be taken over use up no port; the growth of all others counts.
-fn growing_for(now: &Tuple, before: &Tuple, elapsed: Duration, room: u64) -> Option<f64> {
-    let fixed = |tuple: &Tuple| tuple.used() as f64 - tuple.aged.len() as f64;
-    let growth = per_second(fixed(now) - fixed(before), elapsed)?;
-    (growth > 0.0).then(|| room as f64 / growth)
+fn growing_for(now: &Tuple, before: &Tuple, elapsed: Duration, room: f64) -> Option<f64> {
+    let fixed = |tuple: &Tuple| -> PortSet {
+        let ports = tuple.ports.iter();
+        ports.filter(|port| !tuple.aged.contains(*port)).collect()
+    };
+    Some(room / trend(&fixed(now), &fixed(before), elapsed)?)
 }
 
-/// Ports are taken at this rate, and released as TIME_WAITs end: present ones by their timers, and
-/// after a minute the ones that are created now.
-fn draining(now: &Tuple, elapsed: Duration, rate: f64, free: f64) -> Option<f64> {
+/// Ports are kept at the present rate, and released as TIME_WAITs end: present ones by their timers,
+/// and after a minute the ones that are created now.
+fn draining(now: &Tuple, before: &Tuple, elapsed: Duration, free: f64) -> Option<f64> {
+    let growth = trend(&now.ports, &before.ports, elapsed)?;
+    let rate = kept(now, before, elapsed)?.max(growth);
     let room_after = |seconds: f64| free - rate * seconds + now.left.within(seconds);
     let mut minute = (1..=60u8).map(f64::from);
     if let Some(seconds) = minute.find(|seconds| room_after(*seconds) <= 0.0) {

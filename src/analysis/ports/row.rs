@@ -177,7 +177,8 @@ pub struct TupleReport {
     pub reusable: u64,
     /// 1 − free ÷ usable.
     pub used_ratio: f64,
-    /// Time until no port is left at this rate; `null` when that is more than a day.
+    /// Time until no port is left at the net growth since the previous reading; `null` where that is
+    /// no more than ports that come and go make by chance, and when it is more than a day.
     pub full_in_seconds: Option<f64>,
     /// Ports by state; sums for a group.
     pub states: States,

@@ -123,23 +123,23 @@ fn rate(now: &Tuple, before: &Tuple, seconds: f64) -> Option<f64> {
 
 #[test]
 fn what_is_likely_left_or_may_be_taken_over_is_the_room() {
-    let (two, four) = (tuple(0..2, 0, 0), tuple(0..4, 0, 0));
+    let (two, six) = (tuple(0..2, 0, 0), tuple(0..6, 0, 0));
     assert_eq!(foreseen(&two, &two, 2.0, &room(0, 0, 3)), None);
     assert_eq!(foreseen(&two, &two, 2.0, &room(5, 0, 0)), Some(0.0));
-    assert_eq!(foreseen(&four, &two, 2.0, &room(100, 10, 0)), Some(10.0));
-    assert_eq!(foreseen(&four, &two, 1.0, &room(5, 5, 0)), Some(2.5));
+    assert_eq!(foreseen(&six, &two, 4.0, &room(100, 10, 0)), Some(10.0));
+    assert_eq!(foreseen(&six, &two, 2.0, &room(5, 5, 0)), Some(2.5));
     let taken_over = Tuple {
-        aged: ports([3]),
-        ..four
+        aged: ports([6]),
+        ..tuple(0..7, 0, 0)
     };
-    let found = foreseen(&taken_over, &two, 2.0, &room(9, 9, 1));
-    assert_eq!(found, Some(20.0), "one more that cannot be taken over");
+    let found = foreseen(&taken_over, &two, 8.0, &room(9, 9, 1));
+    assert_eq!(found, Some(20.0), "four more that cannot be taken over");
 }
 
 #[test]
 fn nothing_is_foreseen_for_the_day_after_tomorrow() {
-    let (two, three) = (tuple(0..2, 0, 0), tuple(0..3, 0, 0));
-    let found = |free| foreseen(&three, &two, 2.0, &room(free, free, 0));
+    let (two, twelve) = (tuple(0..2, 0, 0), tuple(0..12, 0, 0));
+    let found = |free| foreseen(&twelve, &two, 20.0, &room(free, free, 0));
     assert_eq!(found(5_000), Some(10_000.0));
     assert_eq!(found(50_000), None);
 }
@@ -170,4 +170,41 @@ fn after_a_minute_what_grows_is_more_than_one_in_twenty() {
         Some(883.0),
         "60 + (1000 - 600 + 94) / 0.6"
     );
+}
+
+/// A pool that opens as many connections as it closes, without a TIME_WAIT.
+#[test]
+fn a_pool_that_replaces_its_connections_has_no_end() {
+    let pool = |ports| tuple(ports, 0, 0);
+    let found = |before, now| foreseen(&pool(now), &pool(before), 2.0, &room(40, 40, 0));
+    assert_eq!(found(0..60, 20..80), None, "20 for 20");
+    assert_eq!(found(0..60, 20..81), None, "21 for 20");
+    assert_eq!(found(0..60, 0..61), None, "one more is no trend");
+    assert_eq!(found(0..60, 20..79), None, "fewer");
+    assert_eq!(found(0..60, 20..120), Some(2.0), "60 for 20");
+    assert_eq!(rate(&pool(20..80), &pool(0..60), 2.0), Some(10.0));
+}
+
+#[test]
+fn time_waits_that_are_taken_over_in_turn_have_no_end() {
+    let young = |young: std::ops::Range<u16>| Tuple {
+        aged: (0..60).filter(|port| !young.contains(port)).collect(),
+        ..tuple(0..60, 60, 50_000)
+    };
+    let found = |before, now| foreseen(&young(now), &young(before), 2.0, &room(40, 40, 50));
+    assert_eq!(found(0..10, 20..31), None);
+    assert_eq!(found(0..10, 0..30), Some(9.0), "20 more, 90 left");
+}
+
+#[test]
+fn the_least_trend_is_four_ports_that_nothing_offsets() {
+    let found = |now| {
+        foreseen(
+            &tuple(0..now, 0, 0),
+            &tuple(0..2, 0, 0),
+            2.0,
+            &room(9, 9, 0),
+        )
+    };
+    assert_eq!((found(5), found(6)), (None, Some(4.5)));
 }

@@ -41,7 +41,7 @@ pub static COLUMNS: [Column<TupleReport>; 31] = [
     Column::new("samples", "SAMPLES", Right, Neutral, |t, _| Cell::known(t.sampled.as_ref(), |s| Value::count(s.samples)), "number of samples"),
     Column::new("delta", "Δ", Right, Flow, |t, _| Cell::known(t.delta, Value::change), "change of USED since the previous reading"),
     Column::new("per_second", "/s", Right, Neutral, |t, _| Cell::known(t.per_second, Value::Decimal), "ports newly taken per second, including ports that were released since"),
-    Column::new("full_in", "FULL IN", Right, Neutral, full_in, "time until no port is left, at the rate since the previous reading"),
+    Column::new("full_in", "FULL IN", Right, Neutral, full_in, "time until no port is left, at the net growth since the previous reading; blank without a clear one"),
     Column::new("owner", "OWNER", Left, Neutral, owner, "owners of the eight oldest connections"),
 ];
 
