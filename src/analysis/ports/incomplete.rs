@@ -9,8 +9,8 @@ use crate::{
 /// Tuples of which it is unknown whether they take ports from all others.
 pub fn unknown_choice(rows: &[TupleReport]) -> Option<Incomplete> {
     let unknown = rows.iter().filter(|row| row.bound_first.is_none()).count();
-    let why = "above 50 % use, ports bound before connect() cannot be distinguished from others; \
-               FREE may be too high";
+    let why = "ports that several destinations share, or above 50 % use, may have been bound \
+               before connect(); FREE may be too high";
     counted("bound_first", why, unknown)
 }
 

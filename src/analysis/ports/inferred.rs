@@ -4,13 +4,14 @@
 //! connect(2) chooses ports of the parity of the range's low end while there are any, bind(2) the
 //! others (`__inet_hash_connect`, `inet_csk_find_open_port`). So a tuple with far more ports of the
 //! other parity did not get them by a plain connect(2): that would have used up the first parity
-//! before, and a peak leaves about as many of either. A port that bind(2) gave exclusively is in one
-//! tuple only.
+//! before, and a peak leaves about as many of either. A port that bind(2) chose is in one tuple; one
+//! that the application chose may be in several (SO_REUSEADDR), and is as rare in tuples that got
+//! their ports by connect(2).
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Capacity, Tuple};
+use super::{Capacity, Tuple, collides_with};
 use crate::model::{PortSet, snapshot::PortHolders};
 
 /// Fewer ports than this may be close together by chance.
@@ -43,8 +44,11 @@ pub enum Choice {
 /// One for each tuple, in order.
 pub fn choices(holders: &PortHolders, capacity: &Capacity) -> Vec<Choice> {
     let shared = shared(holders);
-    let tuples = holders.tuples.iter().map(|(_, tuple)| tuple);
-    let suspects = tuples.map(|tuple| Suspect::new(tuple, capacity, &shared));
+    let tuples = holders.tuples.iter();
+    let suspects = tuples.map(|(key, tuple)| {
+        let taken = collides_with(holders, key, tuple);
+        Suspect::new(tuple, &taken, capacity, &shared)
+    });
     let suspects: Vec<Suspect> = suspects.collect();
     let bound: PortSet = suspects.iter().flat_map(|s| s.odd.iter()).collect();
     let for_bind = capacity.blocked.left - capacity.blocked.left_for_connect;
@@ -75,7 +79,7 @@ fn nearly_all(used: u64, of: u64) -> bool {
 
 /// A tuple, and the ports of it that connect(2) would hardly have chosen.
 struct Suspect {
-    /// Own ports of the parity of bind(2); none where connect(2) had to take such ports.
+    /// Ports of the parity of bind(2); none where connect(2) had to take such ports.
     odd: PortSet,
     /// Own ports of the other parity.
     even: PortSet,
@@ -86,15 +90,19 @@ struct Suspect {
 }
 
 impl Suspect {
-    fn new(tuple: &Tuple, capacity: &Capacity, shared: &PortSet) -> Self {
+    /// `taken` are the ports that connect(2) could not choose, the tuple's own among them.
+    fn new(tuple: &Tuple, taken: &PortSet, capacity: &Capacity, shared: &PortSet) -> Self {
         let preferred = |port: &u16| capacity.blocked.is_for_connect(*port);
-        let of_connect = tuple.ports.iter().filter(preferred).count() as u64;
-        let known = tuple.at_connect.iter().filter(preferred).count() as u64;
-        let is_own = |port: &u16| !shared.contains(*port) && !tuple.at_connect.contains(*port);
-        let (even, mut odd): (PortSet, PortSet) =
-            tuple.ports.iter().filter(is_own).partition(preferred);
-        let is_spent = nearly_all(of_connect, capacity.blocked.left_for_connect);
-        let is_unknown = is_spent && !odd.is_empty();
+        let count = |ports: &PortSet| ports.iter().filter(preferred).count() as u64;
+        let is_unexplained = |port: &u16| !tuple.at_connect.contains(*port);
+        let (even, mut odd): (PortSet, PortSet) = tuple
+            .ports
+            .iter()
+            .filter(is_unexplained)
+            .partition(preferred);
+        let is_spent = nearly_all(count(taken), capacity.blocked.left_for_connect);
+        let is_shared = odd.iter().any(|port| shared.contains(port));
+        let is_unknown = is_shared || (is_spent && !odd.is_empty());
         if is_spent {
             odd = PortSet::default();
         }
@@ -102,8 +110,8 @@ impl Suspect {
             is_unknown,
             window: window(tuple, capacity).filter(|_| !odd.is_empty()),
             odd,
-            even,
-            of_connect: of_connect - known,
+            of_connect: even.len() as u64,
+            even: even.iter().filter(|port| !shared.contains(*port)).collect(),
         }
     }
 

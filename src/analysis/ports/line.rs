@@ -1,9 +1,7 @@
 //! Tuples to rows: ports in use compared with the ports there are, and with the previous reading.
 
-use std::borrow::Cow;
-
 use super::{
-    Blocked, Namespace, Pressure, States, Tuple, TupleKey, TupleReport,
+    Blocked, Namespace, Pressure, States, Tuple, TupleKey, TupleReport, collides_with,
     inferred::{Choice, choices},
     outlook::outlook,
 };
@@ -91,7 +89,7 @@ fn row(
 ) -> TupleReport {
     let capacity = &namespace.capacity;
     let usable = capacity.usable();
-    let held = collides_with(namespace, key, tuple);
+    let held = collides_with(namespace.holders, key, tuple);
     let free = capacity.blocked.free(&held);
     let free_likely = taken.blocked.free(&held);
     let (bound_first, window) = match choice {
@@ -122,24 +120,6 @@ fn row(
         window,
         ..TupleReport::default()
     }
-}
-
-/// A socket bound to an interface gets no port that an unbound one uses for the same destination.
-fn collides_with<'a>(
-    namespace: &Namespace<'_>,
-    key: &TupleKey,
-    tuple: &'a Tuple,
-) -> Cow<'a, PortSet> {
-    if key.interface == 0 {
-        return Cow::Borrowed(&tuple.ports);
-    }
-    let unbound = namespace.holders.get(&TupleKey {
-        interface: 0,
-        ..*key
-    });
-    let mut ports = tuple.ports.clone();
-    ports.extend(unbound.into_iter().flat_map(|tuple| tuple.ports.iter()));
-    Cow::Owned(ports)
 }
 
 /// Where no port is usable, all are used.

@@ -25,8 +25,10 @@ pub use report::{NamespaceReport, PortsReport, RangeReport, Selection, report};
 pub use row::{Pressure, ProcessReport, Reusable, States, TupleReport};
 pub use samples::Samples;
 
+use std::borrow::Cow;
+
 use crate::model::{
-    NetnsSnapshot,
+    NetnsSnapshot, PortSet,
     snapshot::{PortHolders, Tuple, TupleKey},
 };
 use capacity::{Blocked, Capacity};
@@ -53,4 +55,20 @@ impl<'a> Namespace<'a> {
             capacity,
         })
     }
+}
+
+/// The ports that connect(2) finds in use for a tuple: a socket bound to an interface gets no port
+/// that an unbound one uses for the same destination (`__inet_check_established`,
+/// net/ipv4/inet_hashtables.c). The reverse does not hold.
+fn collides_with<'a>(holders: &PortHolders, key: &TupleKey, tuple: &'a Tuple) -> Cow<'a, PortSet> {
+    if key.interface == 0 {
+        return Cow::Borrowed(&tuple.ports);
+    }
+    let unbound = holders.get(&TupleKey {
+        interface: 0,
+        ..*key
+    });
+    let mut ports = tuple.ports.clone();
+    ports.extend(unbound.into_iter().flat_map(|tuple| tuple.ports.iter()));
+    Cow::Owned(ports)
 }

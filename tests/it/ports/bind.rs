@@ -6,7 +6,7 @@ use crate::support::clients::{
 };
 use crate::support::netns::{in_netns, in_sealed_netns};
 use crate::support::program::{count, finding_ids, json, number};
-use crate::support::sockets::listen;
+use crate::support::sockets::{listen, socket_address};
 use crate::support::tuples::tuple;
 use crate::support::unanswered::unanswered_syns;
 use socket2::Socket;
@@ -138,6 +138,60 @@ fn connections_bound_first_are_taken_from_what_is_likely_free() {
         assert_eq!(found["free_likely"], 0);
         assert_eq!(found["state"], "likely_exhausted");
     });
+}
+
+#[test]
+fn ports_bound_by_hand_for_two_destinations_are_taken_from_the_third() {
+    in_netns(|| {
+        unanswered_syns();
+        port_range(40000, 40019);
+        let servers = [SERVER, OTHER, "10.9.0.1:8082"];
+        let _servers = servers.map(|server| listen(server, 100));
+        let _bound: Vec<Socket> = [SERVER, OTHER]
+            .iter()
+            .flat_map(|to| (40001..40013).step_by(2).map(move |port| by_hand(to, port)))
+            .collect();
+        let _clients = clients(servers[2], 5);
+        let report = json(&["ports"]);
+        assert_eq!(report["namespaces"][0]["bound_first"], 6);
+        let found = tuple(&report, servers[2]);
+        assert_eq!(found["free_likely"], 9);
+        assert_eq!(exhaust_ports(servers[2]).len(), 9, "what connect() finds");
+    });
+}
+
+/// Its parity shows nothing of a port that stands beside others.
+#[test]
+fn neighbouring_ports_of_two_destinations_leave_it_open_who_chose_them() {
+    in_netns(|| {
+        unanswered_syns();
+        port_range(40000, 40019);
+        let servers = [SERVER, OTHER, "10.9.0.1:8082"];
+        let _servers = servers.map(|server| listen(server, 100));
+        let _bound: Vec<Socket> = [SERVER, OTHER]
+            .iter()
+            .flat_map(|to| (40000..40006).map(move |port| by_hand(to, port)))
+            .collect();
+        let _clients = clients(servers[2], 5);
+        let report = json(&["ports"]);
+        for server in [SERVER, OTHER] {
+            assert!(
+                tuple(&report, server)["bound_first"].is_null(),
+                "{report:#}"
+            );
+        }
+        assert_eq!(report["incomplete"][0]["what"], "bound_first");
+        assert_eq!(report["incomplete"][0]["count"], 2);
+    });
+}
+
+/// Connected from this port, which other sockets may be bound to as well.
+fn by_hand(to: &str, port: u16) -> Socket {
+    let shared = |socket: &Socket| {
+        socket.set_reuse_address(true)?;
+        socket.bind(&socket_address(&format!("10.9.0.1:{port}")).into())
+    };
+    connect_with(to, shared).expect("the port is free towards this destination")
 }
 
 #[test]

@@ -61,15 +61,72 @@ fn ports_that_are_left_of_a_peak_were_not_bound() {
     );
 }
 
+/// By an application that binds with SO_REUSEADDR to ports of its own choice.
 #[test]
-fn a_port_towards_two_destinations_was_not_bound() {
+fn ports_of_the_other_parity_tell_of_bind_towards_two_destinations_too() {
+    let third = connection(100, "10.0.0.9:82", State::Established);
+    let all = [to_two([101, 103, 105]), vec![third]].concat();
+    let report = report(&reading(limits(), &all), None, by(By::Tuple));
+    assert_eq!(report.namespaces[0].bound_first, 3);
+    let mut rows = report.tuples.iter();
+    let third = rows.find(|row| row.destination.unwrap().port == 82);
+    let third = third.unwrap();
+    assert_eq!((third.free, third.free_likely), (19, 16));
+    assert_eq!(report.incomplete, []);
+}
+
+/// Sockets with a port range of their own may share ports as well.
+#[test]
+fn ports_of_both_parities_that_two_destinations_share_tell_nothing() {
+    let all = to_two([101, 102, 103, 104]);
+    let report = report(&reading(limits(), &all), None, by(By::Tuple));
+    let is = |row: &TupleReport| (row.bound_first, row.free, row.free_likely);
+    let rows: Vec<_> = report.tuples.iter().map(is).collect();
+    assert_eq!(rows, [(None, 16, 16); 2]);
+    let missing: Vec<_> = report.incomplete.iter().map(|one| &one.what[..]).collect();
+    assert_eq!(missing, ["bound_first"]);
+}
+
+#[test]
+fn ports_of_connect_are_shared_by_chance() {
+    let all = to_two([100, 102, 104, 106]);
+    let report = report(&reading(limits(), &all), None, by(By::Tuple));
+    assert!(report.tuples.iter().all(|row| row.bound_first == Some(0)));
+}
+
+fn to_two<const N: usize>(ports: [u16; N]) -> Vec<Connection> {
     let both = ["10.0.0.9:80", "10.0.0.9:81"];
-    let all: Vec<_> = both
-        .iter()
-        .flat_map(|to| [101, 103, 105].map(|port| connection(port, to, State::Established)))
+    both.iter().flat_map(|to| established(ports, to)).collect()
+}
+
+/// Unbound sockets keep ports from those that are bound to an interface, and not the reverse.
+#[test]
+fn a_tuple_of_an_interface_takes_the_other_parity_when_unbound_sockets_have_the_first() {
+    let bound = |mut one: Connection| {
+        one.local.interface = 7;
+        one
+    };
+    let odd = [101, 105, 109, 113];
+    let of_interface = established(odd, "10.0.0.9:80").into_iter().map(bound);
+    let all: Vec<_> = open(10, "10.0.0.9:80")
+        .into_iter()
+        .chain(of_interface)
         .collect();
     let report = report(&reading(limits(), &all), None, by(By::Tuple));
+    let is = |row: &TupleReport| (row.used, row.bound_first, row.free, row.free_likely);
+    let mut rows: Vec<_> = report.tuples.iter().map(is).collect();
+    rows.sort_unstable();
+    assert_eq!(rows, [(4, None, 6, 6), (10, Some(0), 10, 10)]);
     assert_eq!(report.namespaces[0].bound_first, 0);
+
+    let odd = established(odd, "10.0.0.9:80");
+    let all: Vec<_> = open(10, "10.0.0.9:80")
+        .into_iter()
+        .map(bound)
+        .chain(odd)
+        .collect();
+    let report = super::report(&reading(limits(), &all), None, by(By::Tuple));
+    assert_eq!(report.namespaces[0].bound_first, 4, "bind() chose these");
 }
 
 #[test]
