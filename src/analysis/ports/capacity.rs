@@ -15,6 +15,7 @@ pub const TIMEWAIT_MS: u32 = 60_000;
 pub struct Blocked {
     ports: PortSet,
     low: u16,
+    high: u16,
     /// Number of the other ports.
     pub left: u64,
     /// Number of the other ports that connect(2) tries first.
@@ -27,6 +28,7 @@ impl Blocked {
         Blocked {
             ports: PortSet::default(),
             low: *range.start(),
+            high: *range.end(),
             left,
             left_for_connect: left.div_ceil(2),
         }
@@ -51,6 +53,15 @@ impl Blocked {
         ports.count_outside(&self.ports) as u64
     }
 
+    /// Number of free ports that one connect(2) does not try (`__inet_hash_connect`,
+    /// net/ipv4/inet_hashtables.c): it begins anywhere, and tries one port less of a range of odd
+    /// size (above three), so that it misses either the lowest or the highest.
+    pub fn skipped(&self, held: &PortSet) -> u64 {
+        let is_free = |port| !self.ports.contains(port) && !held.contains(port);
+        let is_odd = self.high - self.low > 2 && (self.high - self.low).is_multiple_of(2);
+        u64::from(is_odd && (is_free(self.low) || is_free(self.high)))
+    }
+
     /// connect(2) tries every second port first, from the lowest on, and bind(2) the others.
     pub fn is_for_connect(&self, port: u16) -> bool {
         port & 1 == self.low & 1
@@ -63,8 +74,11 @@ pub struct Capacity {
     pub limits: PortLimits,
     /// `ip_local_port_range`.
     pub range: RangeInclusive<u16>,
-    /// Ports of the range that are never chosen.
+    /// Ports of the range that are never chosen: reserved ones.
     pub reserved: PortSet,
+    /// connect(2) never tries the highest port of a range of three: it rounds the size down to two
+    /// and begins at the low end.
+    pub untried: PortSet,
     /// Ports of the range that listeners have.
     pub listeners: PortSet,
     /// Ports with sockets that are bound and not connected; `None` before Linux 6.8.
@@ -79,13 +93,18 @@ impl Capacity {
         let reserved = limits.reserved.within(&range);
         let listening = ListenAddresses::of(listeners);
         let listeners = listening.ports().collect::<PortSet>().within(&range);
+        let untried =
+            Some(*range.end()).filter(|port| range.len() == 3 && !reserved.contains(*port));
+        let untried: PortSet = untried.into_iter().collect();
         let mut blocked = Blocked::none(&range);
-        blocked.add(&reserved);
-        blocked.add(&listeners);
+        for taken in [&reserved, &untried, &listeners] {
+            blocked.add(taken);
+        }
         Capacity {
             limits,
             range,
             reserved,
+            untried,
             listeners,
             bound: None,
             blocked,
@@ -101,9 +120,9 @@ impl Capacity {
         self.range.len() as u64
     }
 
-    /// Ports of the range that are not reserved.
+    /// Ports of the range that connect(2) may choose.
     pub fn usable(&self) -> u64 {
-        self.size() - self.reserved.len() as u64
+        self.size() - self.reserved.len() as u64 - self.untried.len() as u64
     }
 
     /// The TIME_WAITs of a tuple whose ports connect(2) may take over (`tcp_twsk_unique`,

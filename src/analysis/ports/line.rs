@@ -101,8 +101,7 @@ fn row(
     let (address, port) = (key.destination, key.port);
     let destination = Address { address, port };
     let reusable = capacity.reusable(key, tuple, &taken.blocked);
-    // connect(2) leaves one of an odd number of ports untried.
-    let sure = free_likely.saturating_sub(capacity.size() % 2);
+    let sure = free_likely - taken.blocked.skipped(&held);
     TupleReport {
         netns: namespace.snapshot.netns.clone(),
         source: Some(key.source),

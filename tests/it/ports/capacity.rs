@@ -10,6 +10,8 @@ use crate::support::sockets::listen;
 use crate::support::tree::Tree;
 use crate::support::tuples::{tuple, tuple_from, tuples, tuples_to};
 use crate::support::unanswered::unanswered_syns;
+use serde_json::Value;
+use socket2::Socket;
 
 const SERVER: &str = "10.9.0.1:8080";
 const OTHER: &str = "10.9.0.1:8081";
@@ -239,7 +241,7 @@ fn a_socket_on_a_device_finds_no_port_that_one_on_any_device_holds() {
 }
 
 #[test]
-fn the_last_port_of_a_range_of_odd_size_is_not_counted_on() {
+fn the_highest_port_of_a_range_of_three_is_not_counted() {
     in_netns(|| {
         unanswered_syns();
         // connect() looks at an even number of ports: here at the first two.
@@ -248,8 +250,39 @@ fn the_last_port_of_a_range_of_odd_size_is_not_counted_on() {
         let held = exhaust_ports(SERVER);
         assert_eq!(held.len(), 2, "the scene is set");
         let report = json(&["ports"]);
-        let state = tuple(&report, SERVER)["state"].as_str().expect("a word");
-        assert!(state.ends_with("exhausted"), "{report:#}");
+        let found = tuple(&report, SERVER);
+        assert_eq!(
+            (&found["free"], &found["state"]),
+            (&0.into(), &"exhausted".into())
+        );
+        assert_eq!(report["range"]["usable"], 2);
+    });
+}
+
+#[test]
+fn unbound_sockets_have_the_ports_of_sockets_bound_to_an_interface() {
+    in_netns(|| {
+        unanswered_syns();
+        port_range(40000, 40019);
+        let _server = listen(SERVER, 100);
+        let to_lo = |socket: &Socket| socket.bind_device(Some(b"lo"));
+        let mut unbound = clients(SERVER, 10);
+        let bound = exhaust_ports_with(SERVER, to_lo);
+        assert_eq!(bound.len(), 10, "the scene is set");
+        let report = json(&["ports"]);
+        let of = |interface: Value| {
+            let mut found = tuples_to(&report, SERVER).into_iter();
+            let found = found.find(|row| row["interface"] == interface);
+            found.unwrap_or_else(|| panic!("{report:#}"))
+        };
+        assert_eq!(of("lo".into())["state"], "exhausted");
+        let free = of(Value::Null);
+        assert_eq!(
+            (&free["free"], &free["free_likely"]),
+            (&10.into(), &10.into())
+        );
+        unbound.extend(exhaust_ports(SERVER));
+        assert_eq!(unbound.len(), 20, "what connect() finds");
     });
 }
 

@@ -34,6 +34,62 @@ fn an_odd_range_may_end_one_port_early() {
 }
 
 #[test]
+fn a_port_in_the_middle_of_an_odd_range_is_always_found() {
+    let state = |low, high, free: u16| {
+        let limits = PortLimits {
+            range: Some(low..=high),
+            ..limits()
+        };
+        let ports = (low..=high).filter(|port| *port != free);
+        let all: Vec<_> = ports
+            .map(|port| connection(port, "10.0.0.9:80", State::Established))
+            .collect();
+        let row = only(&reading(limits, &all));
+        (row.free, row.state)
+    };
+    assert_eq!(state(100, 118, 100), (1, Pressure::LikelyExhausted));
+    assert_eq!(state(100, 118, 118), (1, Pressure::LikelyExhausted));
+    assert_eq!(state(100, 118, 104), (1, Pressure::Tight));
+    assert_eq!(state(100, 118, 105), (1, Pressure::Tight));
+}
+
+/// connect() rounds three down to two and begins at the low end.
+#[test]
+fn the_highest_port_of_three_is_never_chosen() {
+    let three = PortLimits {
+        range: Some(100..=102),
+        ..limits()
+    };
+    let of = |ports: std::ops::RangeInclusive<u16>, limits: &PortLimits| {
+        let all: Vec<_> = ports
+            .map(|port| connection(port, "10.0.0.9:80", State::Established))
+            .collect();
+        let report = report(&reading(limits.clone(), &all), None, by(By::Tuple));
+        let range = report.range.unwrap();
+        let row = &report.tuples[0];
+        (
+            range.size,
+            range.usable,
+            row.free,
+            row.used_ratio,
+            row.state,
+        )
+    };
+    assert_eq!(of(100..=101, &three), (3, 2, 0, 1.0, Pressure::Exhausted));
+    assert_eq!(of(100..=100, &three), (3, 2, 1, 0.5, Pressure::Busy));
+    assert_eq!(
+        of(102..=102, &three),
+        (3, 2, 2, 0.0, Pressure::Ok),
+        "bound by hand"
+    );
+    let reserved = PortLimits {
+        reserved: ports([102]),
+        ..three
+    };
+    assert_eq!(of(100..=100, &reserved), (3, 2, 1, 0.5, Pressure::Busy));
+}
+
+#[test]
 fn no_time_wait_is_taken_over_at_a_port_that_somebody_bound() {
     let always = PortLimits {
         tcp_tw_reuse: Some(1),
