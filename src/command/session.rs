@@ -6,7 +6,10 @@ use std::{
 };
 
 use anyhow::Context;
-use sockdiag::{analysis::Sampling, model::Snapshot, source::is_at_least};
+use sockdiag::{
+    analysis::Sampling,
+    model::{Snapshot, is_at_least},
+};
 
 use super::{
     Outcome, no_such_column,

@@ -58,15 +58,6 @@ pub fn cpu_time() -> Duration {
     time.try_into().unwrap_or_default()
 }
 
-/// Whether a kernel release (`6.18.44-arch1`) is this version or later; `None` when it does not
-/// begin with two numbers.
-pub fn is_at_least(release: &str, version: (u32, u32)) -> Option<bool> {
-    let mut numbers = release
-        .split(|c: char| !c.is_ascii_digit())
-        .map_while(|part| part.parse::<u32>().ok());
-    Some((numbers.next()?, numbers.next()?) >= version)
-}
-
 /// Names of the interfaces in the calling thread's network namespace, by index (man 3 getifaddrs).
 pub fn interfaces() -> HashMap<u32, String> {
     let interfaces = pnet::datalink::interfaces().into_iter();
@@ -80,24 +71,4 @@ pub fn any_interface_is_up() -> bool {
     pnet::datalink::interfaces()
         .iter()
         .any(|interface| interface.is_up())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn releases_are_compared_by_their_first_two_numbers() {
-        for (release, expected) in [
-            ("4.18.0-553.el8", Some(true)),
-            ("3.10.0", Some(false)),
-            ("4.9.337", Some(false)),
-            ("6.18.44-fc", Some(true)),
-            ("10.0", Some(true)),
-            ("unknown", None),
-            ("6", None),
-        ] {
-            assert_eq!(is_at_least(release, (4, 18)), expected, "{release}");
-        }
-    }
 }

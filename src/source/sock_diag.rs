@@ -16,7 +16,6 @@ use netlink_packet_sock_diag::{
 
 use super::{
     bytecode,
-    host::is_at_least,
     inet::{Row, family},
     netlink::{Channel, DumpEnd},
     unix,
@@ -25,7 +24,7 @@ use crate::{
     Error, Result,
     model::{
         Address, Connection, Families, Family, Filter, Holder, Listener, State, Waiting,
-        filter::End,
+        filter::End, is_at_least,
     },
 };
 

@@ -11,6 +11,19 @@ pub fn is_full(queue: Queue) -> bool {
     }
 }
 
+/// What the kernel charges for a packet of 1500 bytes: a buffer of 2048 and its `sk_buff`.
+const PACKET: u32 = 2304;
+
+/// A packet of 1500 bytes does not fit.
+pub fn takes_no_packet(queue: Queue) -> bool {
+    match queue {
+        Queue::Accept { .. } => is_full(queue),
+        Queue::Receive { bytes, limit_bytes } => {
+            limit_bytes.is_some_and(|limit| bytes.saturating_add(PACKET) > limit)
+        }
+    }
+}
+
 /// Above 0 whenever something waits.
 pub fn fill_of(queue: Queue) -> f64 {
     match queue {

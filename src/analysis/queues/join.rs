@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     AcceptQueue, Cookie, ListenerReport, LocalReport, State, SynQueue,
-    fill::{fill_of, fill_ratio, is_full, receive_queue},
+    fill::{fill_of, fill_ratio, is_full, receive_queue, takes_no_packet},
     limits,
     waiting::{self, Waiters},
 };
@@ -103,13 +103,14 @@ impl<'a> Join<'a> {
     pub fn listener(&self, listener: &Listener) -> ListenerReport {
         let place = ListenAddress::of(listener);
         let drops_delta = self.drops_delta(listener);
+        let dropped = self.dropped(listener, drops_delta);
         let members = place.and_then(|at| self.members.get(&(table(listener.protocol), at)));
         let of_tcp = place.filter(|_| is_tcp(listener.protocol));
-        let syn_queue = of_tcp.map(|place| self.syn_queue(&place, members));
+        let syn_queue = of_tcp.map(|place| self.syn_queue(&place, members, dropped));
         let (owners, owners_complete) = self.owners(listener.inode);
         let cgroup = self.cgroup(listener, &owners);
         ListenerReport {
-            state: self.state(listener, syn_queue.as_ref(), drops_delta),
+            state: self.state(listener, syn_queue.as_ref(), dropped),
             netns: self.namespace.netns.clone(),
             protocol: listener.protocol,
             local: LocalReport::new(&listener.local, &self.namespace.interfaces),
@@ -142,22 +143,20 @@ impl<'a> Join<'a> {
         per_second(drops?.into(), self.elapsed?)
     }
 
-    /// Drops count since the previous reading or, without one, since the socket was created.
-    fn state(
-        &self,
-        listener: &Listener,
-        syn_queue: Option<&SynQueue>,
-        drops_delta: Option<u32>,
-    ) -> State {
+    /// Since the previous reading or, without one, since the socket was created.
+    fn dropped(&self, listener: &Listener, drops_delta: Option<u32>) -> bool {
+        // All drops of a socket that is new are since the previous reading.
+        let is_new = !self.drops_before.contains_key(&listener.cookie);
+        match drops_delta {
+            Some(delta) => delta > 0,
+            None => is_new && listener.drops > Some(0),
+        }
+    }
+
+    fn state(&self, listener: &Listener, syn_queue: Option<&SynQueue>, dropped: bool) -> State {
         let fill = fill_of(listener.queue);
         let syn_full = syn_queue.is_some_and(SynQueue::is_full);
         let full = is_full(listener.queue) || (syn_full && syn_queue.is_some_and(SynQueue::drops));
-        // All drops of a socket that is new are since the previous reading.
-        let is_new = !self.drops_before.contains_key(&listener.cookie);
-        let dropped = match drops_delta {
-            Some(delta) => delta > 0,
-            None => is_new && listener.drops > Some(0),
-        };
         match fill {
             _ if dropped && (full || self.overflowed_between(listener)) => State::Overflowing,
             _ if full => State::Full,
@@ -170,11 +169,13 @@ impl<'a> Join<'a> {
     /// The queue is not full now, but was since the previous reading. For a TCP listener: the
     /// namespace counted overflows, and either no other listener can have had them, or this queue is
     /// at most one connection from full. A UDP socket drops datagrams that do not fit, so it is
-    /// hardly ever full; one that drops and is half full counts as full.
+    /// hardly ever full; one that drops and is half full counts as full. Without a previous reading
+    /// its drops may be old, so a packet of ordinary size must not fit now.
     fn overflowed_between(&self, listener: &Listener) -> bool {
         let at_limit = match listener.queue {
             Queue::Receive { .. } => {
-                return self.elapsed.is_some() && fill_of(listener.queue) >= 0.5;
+                let now = self.elapsed.is_some() || takes_no_packet(listener.queue);
+                return now && fill_of(listener.queue) >= 0.5;
             }
             Queue::Accept { length, limit } => length > 0 && length >= limit,
         };
@@ -222,13 +223,23 @@ impl<'a> Join<'a> {
         one.then(|| waiters.get(place).copied().unwrap_or_default())
     }
 
-    fn syn_queue(&self, place: &ListenAddress, members: Option<&Members>) -> SynQueue {
+    fn syn_queue(
+        &self,
+        place: &ListenAddress,
+        members: Option<&Members>,
+        dropped: bool,
+    ) -> SynQueue {
+        let cookies = self.namespace.settings.listen.tcp_syncookies;
         let requests = self.requests.as_ref();
         let counted = requests.filter(|_| !self.addresses.contested(place));
+        let length = counted.map(|counted| counted.get(place).copied().unwrap_or(0));
+        let sends_cookies = cookies == Some(1) && length > Some(0);
         SynQueue {
-            length: counted.map(|counted| counted.get(place).copied().unwrap_or(0)),
+            length,
             limit: members.and_then(|members| members.syn_limit),
-            cookies: self.namespace.settings.listen.tcp_syncookies,
+            cookies,
+            full_at_limit: limits::may_be_full_at_limit(&self.now.kernel)
+                && (dropped || sends_cookies),
         }
     }
 

@@ -1,7 +1,7 @@
 //! A queue's limit, and what set it.
 
 use super::LimitSetBy;
-use crate::model::{ListenLimits, snapshot::LimitHistory};
+use crate::model::{ListenLimits, is_at_least, snapshot::LimitHistory};
 
 /// What set an accept queue's limit. A limit below somaxconn is either the backlog of listen(2),
 /// which the kernel does not keep, or an earlier somaxconn. Proof is a somaxconn that was seen
@@ -47,6 +47,13 @@ pub fn syn_queue(accept_limit: u32, limits: &ListenLimits) -> Option<u32> {
         1 => Some(accept_limit),
         _ => Some(0),
     }
+}
+
+/// Whether a SYN queue may be full at its limit, not above it (`inet_csk_reqsk_queue_is_full`,
+/// include/net/inet_connection_sock.h). Linux 6.14 holds one more, and so do older kernels that have
+/// the change: whether one has it, its release does not show.
+pub fn may_be_full_at_limit(release: &str) -> bool {
+    is_at_least(release, (6, 14)) == Some(false)
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub struct ListenerReport {
     pub accept_queue: Option<AcceptQueue>,
     /// Datagrams waiting for recv(2); `null` for all but UDP.
     pub receive_queue: Option<ReceiveQueue>,
-    /// Handshakes not finished; `null` for unix sockets and UDP, which have none.
+    /// Request sockets; `null` for unix sockets and UDP, which have none.
     pub syn_queue: Option<SynQueue>,
     /// Packets that this socket dropped since it was created, for any reason: more than overflows,
     /// and an overflow at the final ACK counts twice. Wraps at 2^32.
@@ -163,23 +163,30 @@ pub struct ReceiveQueue {
     pub fill_ratio: Option<f64>,
 }
 
-/// Unfinished handshakes of all listeners that share the address.
+/// Request sockets of all listeners that share the address: unfinished handshakes and, with
+/// TCP_DEFER_ACCEPT, finished ones of clients that have sent nothing yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SynQueue {
-    /// SYNs that were answered but not acknowledged yet; `null` when they were not counted.
+    /// SYNs that were answered, whose final ACK or, with TCP_DEFER_ACCEPT, first data has not come;
+    /// `null` when they were not counted.
     pub length: Option<u32>,
-    /// The queue is full when it is longer than this, under the sysctls in force. With SYN cookies
+    /// The queue is full when it is longer than this, under the sysctls in force; kernels before 6.14
+    /// and its backports hold no more than this. With SYN cookies
     /// on, more SYNs are answered without an entry; with tcp_syncookies = 2 none has one: 0.
     pub limit: Option<u64>,
     /// net.ipv4.tcp_syncookies: at a full queue SYNs are dropped (0) or get a cookie (1); 2: all do.
     pub cookies: Option<u32>,
+    /// This kernel holds no more than the limit, so that the queue is full at it.
+    #[serde(skip)]
+    pub full_at_limit: bool,
 }
 
 impl SynQueue {
     /// More handshakes are unfinished than the queue holds.
     pub fn is_full(&self) -> bool {
         let length = self.length.map(u64::from).zip(self.limit);
-        self.cookies != Some(2) && length.is_some_and(|(length, limit)| length > limit)
+        let is_over = |(length, limit)| length > limit || (length == limit && self.full_at_limit);
+        self.cookies != Some(2) && length.is_some_and(is_over)
     }
 
     /// The kernel drops new SYNs when the queue is full.

@@ -163,6 +163,29 @@ fn a_udp_socket_that_drops_overflows_though_it_is_never_quite_full() {
     assert_eq!(of(&report, 1).reuseport_members, 2);
 }
 
+/// Without an earlier reading drops may be old, so what is there now must show that more follow.
+#[test]
+fn a_udp_socket_that_has_dropped_overflows_while_no_packet_fits() {
+    let state = |bytes, drops| {
+        let limit_bytes = Some(8192);
+        let mut socket = udp(1, 0, drops);
+        socket.queue = Queue::Receive { bytes, limit_bytes };
+        once(&reading(vec![socket], 0)).listeners[0].state
+    };
+    assert_eq!(state(7680, 5), State::Overflowing);
+    assert_eq!(state(7680, 0), State::Busy, "nothing was dropped");
+    assert_eq!(state(5888, 5), State::Busy, "2304 bytes are left");
+    assert_eq!(state(5889, 5), State::Overflowing);
+    assert_eq!(state(832, 5), State::Ok);
+    let small = |bytes| {
+        let limit_bytes = Some(2304);
+        let mut socket = udp(1, 0, 5);
+        socket.queue = Queue::Receive { bytes, limit_bytes };
+        once(&reading(vec![socket], 0)).listeners[0].state
+    };
+    assert_eq!((small(832), small(1280)), (State::Ok, State::Overflowing));
+}
+
 #[test]
 fn a_full_syn_queue_keeps_everybody_out_only_without_cookies() {
     let flooded = |cookies| {
@@ -179,6 +202,42 @@ fn a_full_syn_queue_keeps_everybody_out_only_without_cookies() {
     assert_eq!(flooded(1).state, State::Busy);
     assert_eq!(flooded(2).state, State::Idle);
     assert_eq!(flooded(1).syn_queue.unwrap().length, Some(9));
+}
+
+/// Before 6.14 a kernel may hold no more than the limit. It does so for sure where a full queue is
+/// what drops.
+#[test]
+fn on_an_older_kernel_a_syn_queue_at_its_limit_is_full_where_it_drops() {
+    let at = |kernel: &str, length, cookies, drops| {
+        let mut reading = reading(vec![listener(1, 80, 0, drops)], 0);
+        reading.kernel = kernel.to_owned();
+        let namespace = &mut reading.namespaces[0];
+        namespace.settings.listen.tcp_syncookies = Some(cookies);
+        namespace.half_open = Some(HalfOpen {
+            by_endpoint: vec![(endpoint(80), length)],
+            ..HalfOpen::default()
+        });
+        let report = once(&reading);
+        let found = report.findings.first().map(|finding| finding.id);
+        (report.listeners[0].state, found)
+    };
+    let full = (State::Overflowing, Some("syn_queue_full"));
+    let idle = (State::Idle, None);
+    for kernel in ["5.10.0-32-amd64", "6.12.107+deb13-amd64"] {
+        assert_eq!(at(kernel, 8, 0, 3), full, "{kernel}");
+        assert_eq!(at(kernel, 8, 0, 0), idle, "{kernel}: one more may fit");
+        assert_eq!(at(kernel, 7, 0, 3), idle, "{kernel}: older drops");
+        assert_eq!(at(kernel, 9, 0, 0), (State::Full, Some("syn_queue_full")));
+        let cookies = (State::Busy, Some("syn_cookies_active"));
+        assert_eq!(at(kernel, 8, 1, 0), cookies, "{kernel}");
+        assert_eq!(at(kernel, 7, 1, 0), idle, "{kernel}");
+        assert_eq!(at(kernel, 8, 2, 0), idle, "{kernel}");
+    }
+    for kernel in ["6.14.0", "6.18.44", ""] {
+        assert_eq!(at(kernel, 8, 0, 3), idle, "{kernel}: one more fits");
+        assert_eq!(at(kernel, 8, 1, 0), idle, "{kernel}");
+        assert_eq!(at(kernel, 9, 0, 3), full, "{kernel}");
+    }
 }
 
 #[test]

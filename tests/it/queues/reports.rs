@@ -259,6 +259,7 @@ fn a_syn_queue_is_full_when_it_holds_more_than_its_limit_and_any_is_kept() {
             length,
             limit,
             cookies,
+            full_at_limit: false,
         };
         assert_eq!(queue.is_full(), full, "{queue:?}");
         assert_eq!(queue.drops(), cookies == Some(0));

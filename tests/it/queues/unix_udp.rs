@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 use std::os::fd::AsFd;
 
 use crate::support::netns::{in_netns, in_sealed_netns, lo_up};
-use crate::support::program::{count, json, listeners, number};
+use crate::support::program::{count, finding_ids, json, listeners, number};
 use crate::support::sockets::{inode, listen, socket_address, udp_drops};
 use crate::support::wait::wait_until;
 use serde_json::Value;
@@ -138,6 +138,8 @@ fn a_udp_socket_that_nobody_reads_drops_and_says_so() {
         assert!(count(&queue["bytes"]) > 0, "{queue}");
         let ratio = number(&queue["bytes"]) / limit as f64;
         assert!((number(&queue["fill_ratio"]) - ratio).abs() < 0.01);
+        assert_eq!(found["state"], "overflowing", "{found:#}");
+        assert_eq!(finding_ids(&report), ["udp_receive_overflow"]);
 
         let found = by_inode(&report, &idle);
         assert_eq!(found["receive_queue"]["bytes"], 0);

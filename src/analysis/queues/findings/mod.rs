@@ -85,9 +85,11 @@ fn fullest<'a>(members: &Members<'a>) -> Option<&'a ListenerReport> {
 
 /// The SYN queue belongs to the endpoint, and each member reports it.
 fn syn_queue(members: &Members) -> Option<Finding> {
-    let listener = members.first()?;
-    let queue = listener.syn_queue.as_ref();
-    let queue = queue.filter(|queue| queue.is_full())?;
+    let mut full = members.iter().filter_map(|member| {
+        let queue = member.syn_queue.as_ref();
+        Some((member, queue.filter(|queue| queue.is_full())?))
+    });
+    let (listener, queue) = full.next()?;
     let (length, limit) = (queue.length?, queue.limit?);
     let full = format!("SYN queue full, {length} of {limit}");
     let finding = if queue.drops() {
@@ -110,8 +112,8 @@ fn syn_queue(members: &Members) -> Option<Finding> {
         .count("syn_queue.limit", i128::from(limit), "handshakes")
         .count_known("syn_queue.cookies", queue.cookies, "mode")
         .likely(
-            "SYNs that nobody completes (a flood, or clients that SYN-ACKs do not reach), or a \
-             limit too small for bursts",
+            "SYNs that nobody completes (a flood, or clients that SYN-ACKs do not reach), a limit \
+             too small for bursts, or TCP_DEFER_ACCEPT and clients that send nothing",
         );
     Some(finding.next_in_netns(watch(listener)))
 }
@@ -125,7 +127,11 @@ fn receive_queue(members: &Members) -> Option<Finding> {
     let queue = worst.receive_queue.as_ref()?;
     let dropped = dropped(&full);
     let message = match dropped {
-        0 => format!("receive buffer full, {} bytes", queue.bytes),
+        0 => format!(
+            "receive buffer full, {} bytes{}",
+            queue.bytes,
+            dropped_ever(worst)
+        ),
         _ => format!("{dropped} datagrams dropped since the previous reading, receive buffer full"),
     };
     let finding = about(worst, &UDP_RECEIVE_OVERFLOW, Warning, message)
@@ -138,6 +144,14 @@ fn receive_queue(members: &Members) -> Option<Finding> {
         .remedy("raise the application's SO_RCVBUF (net.core.rmem_max bounds it)")
         .text("owners", owners(&worst.owners));
     Some(watch_and_owner(finding, worst))
+}
+
+/// Without a previous reading the drops that there are may be old.
+fn dropped_ever(listener: &ListenerReport) -> String {
+    match (listener.drops_delta, listener.drops) {
+        (None, Some(drops @ 1..)) => format!("; {drops} datagrams dropped since it was created"),
+        _ => String::new(),
+    }
 }
 
 /// Since the previous reading.

@@ -35,6 +35,7 @@ fn listener(cookie: u64, length: u32) -> ListenerReport {
             length: Some(0),
             limit: Some(8),
             cookies: Some(1),
+            full_at_limit: false,
         }),
         drops: Some(0),
         drops_delta: None,
@@ -250,6 +251,7 @@ fn a_full_syn_queue_drops_or_sends_cookies() {
             length: Some(length),
             limit: Some(8),
             cookies: Some(cookies),
+            full_at_limit: false,
         }),
         ..listener(1, 0)
     };
@@ -276,6 +278,7 @@ fn drops_of_a_full_syn_queue_are_not_those_of_the_accept_queue() {
         length: Some(9),
         limit: Some(8),
         cookies: Some(0),
+        full_at_limit: false,
     });
     assert_eq!(ids(vec![both]), ["syn_queue_full"]);
 }
@@ -310,6 +313,11 @@ fn a_receive_buffer_overflows_where_it_is_full() {
         ["udp_receive_overflow"]
     );
     assert_eq!(ids(vec![udp(State::Full, None)]), ["udp_receive_overflow"]);
+    let mut dropped = udp(State::Overflowing, None);
+    dropped.drops = Some(7);
+    let message = &found(vec![dropped])[0].message;
+    let expected = "receive buffer full, 900 bytes; 7 datagrams dropped since it was created";
+    assert_eq!(message, expected);
     assert!(ids(vec![udp(State::Busy, Some(3))]).is_empty());
     let next = &found(vec![udp(State::Full, None)])[0].next[0];
     assert_eq!(next, "sockdiag queues -u :8080 -w");
