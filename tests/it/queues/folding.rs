@@ -94,3 +94,30 @@ fn what_shares_only_an_address_is_not_folded() {
     report.fold();
     assert_eq!(report.listeners.len(), 4, "{report:#?}");
 }
+
+#[test]
+fn the_owner_of_the_worst_member_comes_first() {
+    let local = endpoint("127.0.0.1", 80, 0);
+    let owner = |pid| Owner {
+        pid,
+        name: "x".to_owned(),
+        fd: 3,
+    };
+    let reading = Snapshot {
+        owners: Some(Owners {
+            by_inode: (1..5).map(|inode| (inode, vec![owner(inode)])).collect(),
+            complete: true,
+            ..Owners::default()
+        }),
+        ..reading(namespace(vec![
+            listener(1, local, 0, 5),
+            listener(2, local, 1, 5),
+            listener(3, local, 6, 5),
+            listener(4, local, 0, 5),
+        ]))
+    };
+    let mut folded = first_report(&reading);
+    folded.fold();
+    let owners = folded.listeners[0].owners.iter();
+    assert_eq!(owners.map(|owner| owner.pid).next(), Some(3));
+}

@@ -37,8 +37,8 @@ fn deal_one(sockets: &[Socket]) -> TcpStream {
 fn one_stuck_member_of_a_reuseport_group_is_full_while_its_siblings_are_idle() {
     in_netns(|| {
         unanswered_syns();
-        let sockets = group(&[3, 3, 3]);
-        let (stuck, others) = sockets.split_last().expect("three sockets");
+        let sockets = group(&[3, 3, 3, 3]);
+        let (stuck, others) = sockets.split_last().expect("four sockets");
         let mut clients = Vec::new();
         while accept_queue_len(stuck) < 4 {
             clients.push(deal_one(&sockets));
@@ -48,9 +48,9 @@ fn one_stuck_member_of_a_reuseport_group_is_full_while_its_siblings_are_idle() {
         }
         let report = json(&["queues"]);
         let members = members(&report, GROUP);
-        assert_eq!(members.len(), 3, "one element per socket: {report:#}");
+        assert_eq!(members.len(), 4, "one element per socket: {report:#}");
         for member in members {
-            assert_eq!(member["reuseport_members"], 3);
+            assert_eq!(member["reuseport_members"], 4);
             let (length, state) = if member["inode"] == inode(stuck) {
                 (4, "full")
             } else {
@@ -67,12 +67,14 @@ fn one_stuck_member_of_a_reuseport_group_is_full_while_its_siblings_are_idle() {
         // Rows that are cut or folded take no finding with them.
         for args in [
             &["--top", "1"][..],
+            &["--top", "3"],
+            &["--top", "3", "--sort", "accept"],
             &["--top", "1", "--sort", "-accept"],
             &["--fold"],
         ] {
             let table = text(&[&["queues"], args].concat());
             assert!(
-                table.contains("1 of 3 SO_REUSEPORT sockets full"),
+                table.contains("1 of 4 SO_REUSEPORT sockets full"),
                 "{table}"
             );
         }

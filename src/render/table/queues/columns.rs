@@ -7,7 +7,10 @@ use sockdiag::{
 
 use crate::render::{
     Tone, names,
-    table::{Align, Cell, Column, Rising, Value, View, who::owners},
+    table::{
+        Align, Cell, Column, Rising, Value, View,
+        who::{owners, owners_in_order},
+    },
     text,
 };
 
@@ -27,7 +30,7 @@ pub static COLUMNS: [Column<ListenerReport>; 31] = [
     Column::new("wait", "WAIT", Right, Bad, |l, _| of_queue(l, |q| q.oldest_wait_ms.map(Value::Milliseconds)), "how long the oldest connection has waited for accept()"),
     Column::new("abandoned", "GONE", Right, Bad, |l, _| of_queue(l, |q| q.abandoned.map(Value::count)), "waiting connections that the client has closed or reset"),
     Column::new("waiting_bytes", "BYTES", Right, Bad, |l, _| of_queue(l, |q| q.waiting_bytes.map(Value::Bytes)), "unread bytes on the waiting connections"),
-    Column::new("syn", "SYN", Right, Bad, syn, "half-open connections of this address: SYN answered, final ACK not received"),
+    Column::new("syn", "SYN", Right, Bad, syn, "request sockets of this address: SYN answered, final ACK not received; with TCP_DEFER_ACCEPT also clients that have sent no data yet"),
     Column::new("syn_limit", "SYN LIMIT", Right, Neutral, |l, _| Cell::count(l.syn_queue.as_ref().and_then(|s| s.limit)), "SYN-queue limit; 0 when every SYN is answered with a cookie"),
     Column::new("drops", "DROPS", Right, Bad, drops, "packets this socket has dropped since it was created, for any reason; an overflow at the final ACK counts twice"),
     Column::new("delta", "Δ", Right, Flow, |l, _| Cell::known(l.drops_delta, Value::change), "drops since the previous reading"),
@@ -46,7 +49,7 @@ pub static COLUMNS: [Column<ListenerReport>; 31] = [
     Column::new("cookie", "COOKIE", Right, Neutral, |l, _| Cell::text(l.cookie.0.to_string()), "socket cookie, unique until the next boot"),
     Column::new("cgroup", "CGROUP", Left, Neutral, |l, _| Cell::known(l.cgroup.clone(), Value::Text), "cgroup of the owner, else of the creator"),
     Column::new("unit", "UNIT", Left, Neutral, |l, _| Cell::known(l.unit.clone(), Value::Text), "systemd unit, container or pod"),
-    Column::new("owner", "OWNER", Left, Neutral, |l, _| owners(&l.owners), "processes that own the socket, with the lowest process id of each name"),
+    Column::new("owner", "OWNER", Left, Neutral, |l, _| owner(l), "processes that own the socket, with the lowest process id of each name; in a folded row, with that of the worst socket"),
 ];
 
 pub fn protocol(protocol: Protocol) -> &'static str {
@@ -155,6 +158,13 @@ fn fullest(listener: &ListenerReport, _: &View) -> Cell {
     let text = format!("{}/{}", fullest.length, fullest.limit);
     let cell = Cell::from(Value::ranked(text.clone(), text, fullest.length.into()));
     cell.tone_if(fullest.length > fullest.limit, Tone::Bad)
+}
+
+fn owner(listener: &ListenerReport) -> Cell {
+    match listener.fullest {
+        Some(_) => owners_in_order(&listener.owners),
+        None => owners(&listener.owners),
+    }
 }
 
 fn user(listener: &ListenerReport, view: &View) -> Cell {
