@@ -1,13 +1,15 @@
 //! The service behind a cgroup path.
 
 /// The name under which an administrator knows the group: a systemd unit (`api.service`), a
-/// container (`docker:0123456789ab`), or a container in a pod (`pod:UID/0123456789ab`). `None` for
-/// the root and for paths that name neither.
+/// container (`docker:0123456789ab`, of a unit `podman:web.service/0123456789ab`), or a container in
+/// a pod (`pod:UID/0123456789ab`) or task (`ecs:TASK/0123456789ab`). `None` for the root and for paths
+/// that name none of them.
 ///
-/// Understands the systemd and the plain naming of Docker, Podman, containerd, CRI-O, Kubernetes
-/// and LXC.
+/// Understands the systemd and the plain naming of Docker, Podman, containerd, CRI-O, Kubernetes,
+/// ECS and LXC.
 pub fn unit_of(cgroup: &str) -> Option<String> {
-    let parts: Vec<&str> = cgroup.split('/').filter(|part| !part.is_empty()).collect();
+    let parts = cgroup.split('/').filter(|part| !part.is_empty());
+    let parts: Vec<&str> = parts.flat_map(unsplit).collect();
     let pod = parts.iter().find_map(|part| pod(part));
     let container = parts
         .iter()
@@ -15,10 +17,23 @@ pub fn unit_of(cgroup: &str) -> Option<String> {
         .rev()
         .find_map(|(at, part)| container(&parts[..at], part));
     match (pod, container) {
-        (Some(pod), Some((_, id))) => Some(format!("pod:{pod}/{id}")),
+        (Some(pod), Some(found)) => Some(format!("pod:{pod}/{}", found.id)),
         (Some(pod), None) => Some(format!("pod:{pod}")),
-        (None, Some((runtime, id))) => Some(format!("{runtime}:{id}")),
+        (None, Some(Container { runtime, of, id })) => Some(match of {
+            Some(of) => format!("{runtime}:{of}/{id}"),
+            None => format!("{runtime}:{id}"),
+        }),
         (None, None) => systemd_unit(&parts).map(str::to_owned),
+    }
+}
+
+/// `SLICE:RUNTIME:ID`, which a runtime hands to systemd as `SLICE/RUNTIME-ID.scope`, is one folder
+/// where it makes its cgroups without systemd.
+fn unsplit(part: &str) -> Vec<&str> {
+    let names: Vec<&str> = part.split(':').collect();
+    match names[..] {
+        [_, _, id] if is_container_id(id) => names,
+        _ => vec![part],
     }
 }
 
@@ -38,27 +53,57 @@ fn is_unit(part: &str) -> bool {
         .any(|end| part.ends_with(end))
 }
 
-/// Runtime and short id of a container's own folder.
-fn container<'a>(above: &[&'a str], part: &'a str) -> Option<(&'a str, &'a str)> {
+/// A container's own folder.
+struct Container<'a> {
+    runtime: &'a str,
+    /// The unit or task that it belongs to.
+    of: Option<&'a str>,
+    id: &'a str,
+}
+
+fn container<'a>(above: &[&'a str], part: &'a str) -> Option<Container<'a>> {
+    let of = |runtime, of, id| Some(Container { runtime, of, id });
     if let Some(name) = part.strip_prefix("lxc.payload.") {
-        return Some(("lxc", name));
+        return of("lxc", None, name);
+    }
+    // Fargate numbers the containers of a task.
+    if let [.., "ecs", task] = above
+        && let Some(number) = part.strip_prefix(task)
+        && let Some(number) = number.strip_prefix('-')
+    {
+        return of("ecs", Some(task), number);
     }
     let bare = part.strip_suffix(".scope").unwrap_or(part);
-    let (runtime, id) = bare.rsplit_once('-').unwrap_or(("", bare));
+    let (prefix, id) = bare.rsplit_once('-').unwrap_or(("", bare));
     if !is_container_id(id) {
         return match above {
-            [.., "lxc"] => Some(("lxc", part)),
+            [.., "lxc"] => of("lxc", None, part),
             _ => None,
         };
     }
-    let runtime = match (runtime, above) {
-        ("libpod", _) => "podman",
-        ("cri-containerd", _) => "containerd",
-        ("", [.., parent]) if !parent.starts_with("pod") => parent,
-        ("", _) => "container",
-        (runtime, _) => runtime,
-    };
-    Some((runtime, &id[..12]))
+    let id = &id[..12];
+    match (prefix, above) {
+        ("", [.., "ecs", task]) => of("ecs", Some(task), id),
+        // A unit that has split its cgroup (quadlet): the container, and conmon beside it.
+        ("libpod-payload", _) => of("podman", systemd_unit(above), id),
+        ("libpod", _) => of("podman", None, id),
+        ("cri-containerd", _) => of("containerd", None, id),
+        ("", [.., runtime]) => of(runtime_of(runtime), None, id),
+        ("", []) => of("container", None, id),
+        (runtime, _) => of(runtime, None, id),
+    }
+}
+
+/// The runtime whose plain naming puts containers into this folder. containerd names it after its
+/// namespace, which is `default` for nerdctl and ctr; `--cgroup-parent` may be any.
+fn runtime_of(folder: &str) -> &str {
+    match folder {
+        "docker" | "podman" | "crio" | "containerd" | "nerdctl" => folder,
+        "moby" => "docker",
+        "libpod" | "libpod_parent" => "podman",
+        "cri-containerd" | "default" | "k8s.io" => "containerd",
+        _ => "container",
+    }
 }
 
 fn is_container_id(id: &str) -> bool {
@@ -82,6 +127,7 @@ mod tests {
     use super::*;
 
     const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    const TASK: &str = "cd189a933e5849daa93386466019ab50";
     const POD: &str = "8c1f5a4e_1111_2222_3333_444455556666";
 
     #[test]
@@ -156,6 +202,66 @@ mod tests {
             (
                 format!("/kubepods/pod{dashed}"),
                 Some(format!("pod:{dashed}")),
+            ),
+            (
+                format!(
+                    "/system.slice/containerd.service/kubepods-burstable-pod{POD}.slice:cri-containerd:{ID}"
+                ),
+                Some(format!("pod:{dashed}/0123456789ab")),
+            ),
+            (
+                format!("/kubepods-besteffort-pod{POD}.slice:cri-containerd:{ID}/sub"),
+                Some(format!("pod:{dashed}/0123456789ab")),
+            ),
+            (
+                format!("/system.slice:docker:{ID}"),
+                Some("docker:0123456789ab".to_owned()),
+            ),
+            (
+                "/system.slice/a:b:c.service".to_owned(),
+                Some("a:b:c.service".to_owned()),
+            ),
+            (
+                format!("/system.slice/web.service/libpod-payload-{ID}"),
+                Some("podman:web.service/0123456789ab".to_owned()),
+            ),
+            (
+                "/system.slice/web.service/runtime".to_owned(),
+                Some("web.service".to_owned()),
+            ),
+            (
+                format!(
+                    "/user.slice/user-1000.slice/user@1000.service/app.slice/web.service/libpod-payload-{ID}/sub"
+                ),
+                Some("podman:web.service/0123456789ab".to_owned()),
+            ),
+            (
+                format!("/ecs/{TASK}/{ID}"),
+                Some(format!("ecs:{TASK}/0123456789ab")),
+            ),
+            (
+                format!("/ecs/{TASK}/{TASK}-2495160603"),
+                Some(format!("ecs:{TASK}/2495160603")),
+            ),
+            (
+                format!("/ecstasks.slice/ecstasks-{TASK}.slice/docker-{ID}.scope"),
+                Some("docker:0123456789ab".to_owned()),
+            ),
+            (
+                format!("/default/{ID}"),
+                Some("containerd:0123456789ab".to_owned()),
+            ),
+            (
+                format!("/system.slice/nerdctl-{ID}.scope"),
+                Some("nerdctl:0123456789ab".to_owned()),
+            ),
+            (
+                format!("/made-by-hand/{ID}"),
+                Some("container:0123456789ab".to_owned()),
+            ),
+            (
+                format!("/libpod_parent/libpod-{ID}"),
+                Some("podman:0123456789ab".to_owned()),
             ),
             (
                 "/lxc.payload.web/system.slice".to_owned(),

@@ -44,7 +44,8 @@ pub struct ListenerReport {
     pub cookie: Cookie,
     /// Cgroup of its owner; of its creator when the owner was not searched for or is not visible.
     pub cgroup: Option<String>,
-    /// The service behind that cgroup: a systemd unit, `docker:ID`, `pod:UID/ID`.
+    /// The service behind that cgroup: a systemd unit, `docker:ID`, `podman:UNIT/ID`, `pod:UID/ID`,
+    /// `ecs:TASK/ID`.
     pub unit: Option<String>,
     /// Processes with a descriptor of it, as far as they were found.
     pub owners: Vec<Owner>,

@@ -45,14 +45,18 @@ impl Selection {
 }
 
 /// `api.service` matches `api.service` and `api`; `docker:0123456789ab` also matches its id, whole or
-/// cut short, and a pod either of its two ids.
+/// cut short, a pod either of its two ids, and a unit's container the unit.
 pub fn unit_is(unit: &str, wanted: &str) -> bool {
-    let base = unit.rsplit_once('.').map_or(unit, |(base, _)| base);
+    let base = |name: &str| {
+        name.rsplit_once('.')
+            .is_some_and(|(base, _)| base == wanted)
+    };
+    let is_name = |name: &str| name == wanted || base(name);
     let ids = || unit.split([':', '/']).skip(1);
     let is_id = |id: &str| {
         !id.is_empty() && (wanted.starts_with(id) || (wanted.len() >= 4 && id.starts_with(wanted)))
     };
-    unit == wanted || base == wanted || (unit.contains(':') && ids().any(is_id))
+    is_name(unit) || (unit.contains(':') && ids().any(|id| is_name(id) || is_id(id)))
 }
 
 #[cfg(test)]
@@ -69,5 +73,9 @@ mod tests {
         assert!(!unit_is("docker:0123456789ab", "012"));
         assert!(unit_is("pod:8c1f5a4e-1111/0123456789ab", "8c1f5a4e-1111"));
         assert!(!unit_is("pod:8c1f5a4e-1111/0123456789ab", "9999"));
+        let of_unit = "podman:web.service/0123456789ab";
+        assert!(unit_is(of_unit, "web.service") && unit_is(of_unit, "0123456789ab"));
+        assert!(unit_is(of_unit, "web") && !unit_is(of_unit, "api"));
+        assert!(!unit_is("pod:8c1f5a4e-1111/0123456789ab", "pod"));
     }
 }
