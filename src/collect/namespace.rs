@@ -1,7 +1,7 @@
 //! One network namespace's part of a snapshot, asked for from inside it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,7 +13,7 @@ use crate::{
         Queue,
         snapshot::{HalfOpen, LimitHistory, Limits, Listeners, PortHolders, Settings, TimeWaits},
     },
-    source::{Kernel, SockDiag, interfaces, reports_bound, since_boot},
+    source::{Kernel, SockDiag, addresses, interfaces, reports_bound, since_boot},
 };
 
 use super::{
@@ -222,8 +222,13 @@ impl Asker<'_> {
                     .extend(wanted.then(|| Incomplete::new(part, why)));
             }
         }
+        let addresses = match needs.time_waits {
+            true => addresses(),
+            false => HashSet::new(),
+        };
         let context = Context {
             listening: &listening,
+            addresses: &addresses,
             range: ports.range.clone(),
             reuse_delay_ms: ports.tcp_tw_reuse_delay_ms.unwrap_or(REUSE_DELAY_MS),
             current_established: self.current_established(),

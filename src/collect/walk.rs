@@ -2,7 +2,8 @@
 //! was asked for.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
+    net::IpAddr,
     ops::{ControlFlow, RangeInclusive},
     time::{Duration, Instant},
 };
@@ -12,7 +13,7 @@ use crate::{
     model::{
         Address, Endpoint, Families, Filter, Holder, Incomplete, ListenAddresses, State,
         filter::End,
-        snapshot::{ConnectionTally, FlowTally, PortTally},
+        snapshot::{ConnectionTally, FlowTally, HostEnds, PortTally},
     },
     source::{SockDiag, States, Walk},
 };
@@ -32,6 +33,8 @@ pub struct Context<'a> {
     pub range: Option<RangeInclusive<u16>>,
     /// `tcp_tw_reuse_delay`.
     pub reuse_delay_ms: u32,
+    /// The addresses of this host.
+    pub addresses: &'a HashSet<IpAddr>,
     /// `Tcp CurrEstab`.
     pub current_established: Option<u64>,
 }
@@ -169,9 +172,13 @@ impl<'a> Tallies<'a> {
                 each_socket,
             )
         });
-        let time_waits = range()
-            .filter(|_| needs.time_waits)
-            .map(|range| FlowTally::new(context.listening, range));
+        let time_waits = range().filter(|_| needs.time_waits).map(|ephemeral| {
+            FlowTally::new(HostEnds {
+                listening: context.listening,
+                addresses: context.addresses,
+                ephemeral,
+            })
+        });
         Tallies {
             half_open: HashMap::new(),
             ports,
@@ -276,11 +283,12 @@ mod tests {
     }
 
     fn dumps_with(needs: Needs, current_established: Option<u64>) -> Vec<Dump> {
-        let listening = ListenAddresses::default();
+        let (listening, addresses) = (ListenAddresses::default(), HashSet::new());
         let context = Context {
             listening: &listening,
             range: Some(100..=199),
             reuse_delay_ms: 1000,
+            addresses: &addresses,
             current_established,
         };
         dumps(&needs, &context)

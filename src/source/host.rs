@@ -1,8 +1,9 @@
 //! What identifies the host and the boot, its clocks and its network interfaces.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs,
+    net::IpAddr,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -63,6 +64,15 @@ pub fn interfaces() -> HashMap<u32, String> {
     let interfaces = pnet::datalink::interfaces().into_iter();
     interfaces
         .map(|interface| (interface.index, interface.name))
+        .collect()
+}
+
+/// The addresses of all interfaces in the calling thread's network namespace.
+pub fn addresses() -> HashSet<IpAddr> {
+    let interfaces = pnet::datalink::interfaces().into_iter();
+    let networks = interfaces.flat_map(|interface| interface.ips);
+    networks
+        .map(|network| network.ip().to_canonical())
         .collect()
 }
 

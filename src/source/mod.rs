@@ -31,7 +31,7 @@ pub use capture::Capture;
 pub use capture_file::{CaptureFile, CaptureWriter};
 pub use cgroup::CgroupNames;
 pub use descriptors::{FdQuestion, Found, Relatives};
-pub use host::{Host, any_interface_is_up, cpu_time, interfaces, since_boot};
+pub use host::{Host, addresses, any_interface_is_up, cpu_time, interfaces, since_boot};
 pub use limit_files::LimitFiles;
 pub use namespace::Namespace;
 pub use owners::{OwnerSearch, Wanted, may_read_all};

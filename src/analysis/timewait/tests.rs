@@ -1,14 +1,23 @@
 //! `timewait` from values: no kernel.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    net::IpAddr,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use super::*;
 use crate::analysis::Sampling;
 use crate::model::{
     Address, Connection, CounterId, Endpoint, Families, Family, ListenAddresses, Listener, Owner,
     Owners, PortLimits, Snapshot, State,
-    snapshot::{FlowTally, Listeners},
+    snapshot::{FlowTally, HostEnds, Listeners},
 };
+
+/// Of the host.
+static ADDRESSES: LazyLock<HashSet<IpAddr>> =
+    LazyLock::new(|| HashSet::from(["10.0.0.5".parse().unwrap()]));
 
 fn endpoint(text: &str) -> (IpAddr, u16) {
     let (address, port) = text.rsplit_once(':').unwrap();
@@ -71,7 +80,11 @@ fn reading(listeners: Vec<Listener>, sockets: &[Connection]) -> Snapshot {
 }
 
 fn tally<'a>(listening: &'a ListenAddresses, sockets: &[Connection]) -> FlowTally<'a> {
-    let mut tally = FlowTally::new(listening, 32768..=60999);
+    let mut tally = FlowTally::new(HostEnds {
+        listening,
+        addresses: &ADDRESSES,
+        ephemeral: 32768..=60999,
+    });
     for socket in sockets {
         tally.add(socket, socket.left_ms.unwrap());
     }
@@ -165,6 +178,39 @@ fn a_single_one_between_two_ephemeral_ports_is_of_neither_side() {
     let one = [kept("10.0.0.5:40000", "10.1.0.1:50000", 9)];
     let found = groups(&reading(Vec::new(), &one), By::Service);
     assert_eq!(found, [(Some("10.1.0.1:50000".to_owned()), None, 1)]);
+}
+
+/// Another host may use the port of a listener here that is bound to all addresses.
+#[test]
+fn a_wildcard_listener_serves_the_addresses_of_this_host_only() {
+    let found = |listeners: &[&str], peer: &str| {
+        let peers = [
+            kept("10.0.0.5:9000", peer, 9),
+            kept("10.0.0.5:9000", "10.1.0.1:50001", 9),
+        ];
+        let listeners = listeners.iter().map(|at| listener(at, 7)).collect();
+        let groups = groups(&reading(listeners, &peers), By::Service);
+        groups
+            .into_iter()
+            .map(|(_, side, count)| (side, count))
+            .collect::<Vec<_>>()
+    };
+    use Side::{Client, Server};
+    let (both, each) = (
+        vec![(Some(Server), 2)],
+        vec![(Some(Server), 1), (Some(Client), 1)],
+    );
+    let sorted = |mut sides: Vec<(Option<Side>, u64)>| {
+        sides.sort_by_key(|(side, _)| std::cmp::Reverse(*side));
+        sides
+    };
+    assert_eq!(found(&["0.0.0.0:50000"], "10.1.0.1:50000"), both);
+    assert_eq!(found(&["10.0.0.5:50000"], "10.1.0.1:50000"), both);
+    assert_eq!(found(&[], "10.0.0.5:50000"), both);
+    for peer in ["10.0.0.5:50000", "127.0.0.9:50000"] {
+        assert_eq!(sorted(found(&["0.0.0.0:50000"], peer)), each, "{peer}");
+    }
+    assert_eq!(sorted(found(&["10.0.0.5:50000"], "10.0.0.5:50000")), each);
 }
 
 #[test]

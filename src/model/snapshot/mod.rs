@@ -17,7 +17,7 @@ pub use connections::ConnectionTally;
 pub use listeners::{HalfOpen, LimitHistory, Limits, Listeners, WaitingConnections};
 pub use port_holders::{HeldSocket, Oldest, PortHolders, PortTally, Tuple, TupleKey};
 pub use processes::Processes;
-pub use time_waits::{Flow, FlowTally, Kept, Side, TimeWaits};
+pub use time_waits::{Flow, FlowTally, HostEnds, Kept, Side, TimeWaits};
 
 use super::{Counters, Incomplete, ListenLimits, Listener, Netns, Owners, PortLimits};
 

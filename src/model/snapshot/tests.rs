@@ -1,6 +1,6 @@
 //! A snapshot survives being stored.
 
-use std::net::IpAddr;
+use std::{collections::HashSet, net::IpAddr};
 
 use proptest::{collection::vec, option, prelude::*};
 
@@ -77,7 +77,12 @@ fn connection() -> impl Strategy<Value = Connection> {
 /// What the tallies make of these sockets.
 fn tallied(connections: &[Connection], listening: &ListenAddresses, at: Duration) -> NetnsSnapshot {
     let mut ports = PortTally::new(0..=u16::MAX, listening, 1000, true);
-    let mut time_waits = FlowTally::new(listening, 32_768..=60_999);
+    let addresses = HashSet::new();
+    let mut time_waits = FlowTally::new(HostEnds {
+        listening,
+        addresses: &addresses,
+        ephemeral: 32_768..=60_999,
+    });
     let mut states = ConnectionTally::default();
     for connection in connections {
         ports.add(connection);

@@ -1,6 +1,11 @@
 //! What the kernel keeps of closed connections, counted by flow.
 
-use std::{collections::HashMap, net::IpAddr, ops::RangeInclusive, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+    ops::RangeInclusive,
+    time::Duration,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -69,22 +74,12 @@ impl Side {
 }
 
 impl Flow {
-    fn of(
-        connection: &Connection,
-        listening: &ListenAddresses,
-        ephemeral: &RangeInclusive<u16>,
-    ) -> Self {
-        // The other end may be one of this host.
-        let peer = Endpoint {
-            address: connection.peer,
-            port: connection.peer_port,
-            ..connection.local
-        };
-        let listener = listening.serving(&connection.local);
+    fn of(connection: &Connection, host: &HostEnds<'_>) -> Self {
+        let listener = host.listening.serving(&connection.local);
         let side = match listener {
             Some(_) => Some(Side::Server),
-            None if listening.serving(&peer).is_some() => Some(Side::Client),
-            None => Side::by_ports(connection, ephemeral),
+            None if host.serves_peer(connection) => Some(Side::Client),
+            None => Side::by_ports(connection, &host.ephemeral),
         };
         Flow {
             side,
@@ -120,26 +115,49 @@ impl Kept {
     }
 }
 
+/// What shows which end this host was.
+#[derive(Debug)]
+pub struct HostEnds<'a> {
+    pub listening: &'a ListenAddresses,
+    /// The addresses of this host; all of 127.0.0.0/8 and ::1 are without being listed.
+    pub addresses: &'a HashSet<IpAddr>,
+    /// `net.ipv4.ip_local_port_range`.
+    pub ephemeral: RangeInclusive<u16>,
+}
+
+impl HostEnds<'_> {
+    /// The other end is a listener of this host too. One on the wildcard address serves the
+    /// addresses of this host and no others.
+    fn serves_peer(&self, connection: &Connection) -> bool {
+        let peer = Endpoint {
+            address: connection.peer,
+            port: connection.peer_port,
+            ..connection.local
+        };
+        let address = peer.address.to_canonical();
+        let is_here = address.is_loopback() || self.addresses.contains(&address);
+        let listener = self.listening.serving(&peer);
+        listener.is_some_and(|at| is_here || !at.endpoint().address.is_unspecified())
+    }
+}
+
 /// Counts sockets as they stream by.
 #[derive(Debug)]
 pub struct FlowTally<'a> {
-    listening: &'a ListenAddresses,
-    ephemeral: RangeInclusive<u16>,
+    host: HostEnds<'a>,
     flows: HashMap<Flow, Kept>,
 }
 
 impl<'a> FlowTally<'a> {
-    /// An empty one; listeners and the range of ephemeral ports show which end this host was.
-    pub fn new(listening: &'a ListenAddresses, ephemeral: RangeInclusive<u16>) -> Self {
+    pub fn new(host: HostEnds<'a>) -> Self {
         FlowTally {
-            listening,
-            ephemeral,
+            host,
             flows: HashMap::new(),
         }
     }
 
     pub fn add(&mut self, connection: &Connection, left_ms: u32) {
-        let flow = Flow::of(connection, self.listening, &self.ephemeral);
+        let flow = Flow::of(connection, &self.host);
         let kept = self.flows.entry(flow).or_default();
         kept.left.add(left_ms);
         kept.fin_wait_2 += u64::from(connection.state == State::FinWait2);

@@ -2,7 +2,9 @@
 
 use std::os::fd::AsRawFd as _;
 
-use crate::support::clients::{client, clients, connect_with, from_address};
+use crate::support::clients::{
+    bound_first, client, clients, connect_with, from_address, port_range,
+};
 use crate::support::netns::{in_netns, in_sealed_netns, lo_up};
 use crate::support::program::{Watch, count, json, number};
 use crate::support::sockets::{inode, listen, listen_with};
@@ -261,5 +263,31 @@ fn a_listener_on_a_device_is_named_by_it() {
         server_time_waits(&server, 1);
         let report = json(&["timewait"]);
         assert_eq!(groups(&report)[0]["key"], "127.0.0.1%lo:8081");
+    });
+}
+
+/// Neither port shows the side: the client's is not ephemeral, and the listener's is.
+#[test]
+fn a_wildcard_listener_of_this_host_makes_the_other_end_a_client() {
+    in_netns(|| {
+        unanswered_syns();
+        port_range(40000, 40099);
+        for (wildcard, from, to) in [
+            ("0.0.0.0:40005", "10.9.0.1:30000", "10.9.0.2:40005"),
+            ("[::]:40006", "[fd00:9::1]:30000", "[fd00:9::2]:40006"),
+        ] {
+            let server = listen(wildcard, 10);
+            let client = connect_with(to, bound_first(from)).expect("the port is free");
+            let (server_end, _) = server.accept().expect("a client is there");
+            drop(client);
+            wait_for_eof(&server_end);
+            drop(server_end);
+            let report = wait_for("it is in TIME_WAIT", || {
+                let report = json(&["timewait", "--no-owners"]);
+                let mut keys = groups(&report).iter().map(|group| &group["key"]);
+                keys.any(|key| key == to).then_some(report)
+            });
+            assert_eq!(group(&report, Some(to)), side(1, "client"));
+        }
     });
 }
