@@ -42,9 +42,8 @@ impl Manager {
             let mut paths = folders.iter().map(|folder| format!("{folder}/{name}"));
             paths.find(|path| files.exists(path))
         };
-        let template = template(unit);
-        let main = find(unit).or_else(|| find(template.as_deref()?));
-        let drop_ins = drop_ins(files, &folders_of_drop_ins(&folders, unit, template));
+        let main = find(unit).or_else(|| find(&template(unit)?));
+        let drop_ins = drop_ins(files, &folders_of_drop_ins(&folders, unit));
         main.into_iter().chain(drop_ins).collect()
     }
 
@@ -99,25 +98,40 @@ fn template(unit: &str) -> Option<String> {
     Some(format!("{prefix}@.{kind}"))
 }
 
-/// The most specific first: of the unit, of its template, of its prefixes (`web-.service.d` of
-/// `web-api.service`), and last of all units of its kind.
-fn folders_of_drop_ins(folders: &[String], unit: &str, template: Option<String>) -> Vec<String> {
-    let mut names = vec![unit.to_owned()];
-    names.extend(template);
-    let (name, kind) = unit.rsplit_once('.').unwrap_or((unit, "service"));
-    let dashes = name.match_indices('-').map(|(at, _)| &name[..=at]);
-    let prefixes: Vec<&str> = dashes.filter(|prefix| prefix.len() < name.len()).collect();
-    names.extend(
-        prefixes
-            .iter()
-            .rev()
-            .map(|prefix| format!("{prefix}.{kind}")),
-    );
+/// The most specific first: of the unit, of its template, of its prefixes, and last of all units of
+/// its kind.
+fn folders_of_drop_ins(folders: &[String], unit: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    add_names(unit, &mut names);
     let of_unit = folders
         .iter()
         .flat_map(|folder| names.iter().map(move |name| format!("{folder}/{name}.d")));
+    let kind = unit.rsplit_once('.').map_or("service", |(_, kind)| kind);
     let of_kind = folders.iter().map(|folder| format!("{folder}/{kind}.d"));
     of_unit.chain(of_kind).collect()
+}
+
+/// The unit, its template and its prefix with the same of each, in systemd's order
+/// (`unit_file_find_dirs`, src/shared/dropin.c).
+fn add_names(unit: &str, names: &mut Vec<String>) {
+    if names.iter().any(|name| name == unit) {
+        return;
+    }
+    names.push(unit.to_owned());
+    let template = template(unit).filter(|template| template != unit);
+    for name in template.into_iter().chain(prefix(unit)) {
+        add_names(&name, names);
+    }
+}
+
+/// `web-.service` of `web-api.service` and of `web-api@.service`, `web-@1.service` of
+/// `web-api@1.service`. Dashes of the instance do not count.
+fn prefix(unit: &str) -> Option<String> {
+    let (name, kind) = unit.rsplit_once('.')?;
+    let (name, instance) = name.split_at(name.find('@').unwrap_or(name.len()));
+    let instance = if instance == "@" { "" } else { instance };
+    let last = name.strip_suffix('-').unwrap_or(name).rfind('-')?;
+    Some(format!("{}{instance}.{kind}", &name[..=last]))
 }
 
 /// All drop-ins in the order of their names; of two with the same name, the first folder's is used.
@@ -139,7 +153,7 @@ mod tests {
     #[test]
     fn a_unit_has_drop_ins_of_its_template_and_of_what_it_begins_with() {
         let folders = ["/a".to_owned(), "/b".to_owned()];
-        let found = folders_of_drop_ins(&folders, "web-api-x.service", None);
+        let found = folders_of_drop_ins(&folders, "web-api-x.service");
         assert_eq!(
             found,
             [
@@ -153,11 +167,35 @@ mod tests {
                 "/b/service.d"
             ]
         );
-        let found = folders_of_drop_ins(&folders[..1], "api@1.service", template("api@1.service"));
+        let found = folders_of_drop_ins(&folders[..1], "api@1.service");
         assert_eq!(
             found,
             ["/a/api@1.service.d", "/a/api@.service.d", "/a/service.d"]
         );
         assert_eq!(template("api.service"), None);
+    }
+
+    /// As systemd 252 finds them (`systemd-analyze verify`, with a key unknown to it in each).
+    #[test]
+    fn an_instance_has_drop_ins_of_the_prefixes_of_its_template_too() {
+        let found = folders_of_drop_ins(&["".to_owned()], "a-b-c@x-y.service");
+        assert_eq!(
+            found,
+            [
+                "/a-b-c@x-y.service.d",
+                "/a-b-c@.service.d",
+                "/a-b-.service.d",
+                "/a-.service.d",
+                "/a-b-@x-y.service.d",
+                "/a-b-@.service.d",
+                "/a-@x-y.service.d",
+                "/a-@.service.d",
+                "/service.d"
+            ]
+        );
+        let found = folders_of_drop_ins(&["".to_owned()], "a@x-y.service");
+        assert_eq!(found, ["/a@x-y.service.d", "/a@.service.d", "/service.d"]);
+        let found = folders_of_drop_ins(&["".to_owned()], "a-b-.service");
+        assert_eq!(found, ["/a-b-.service.d", "/a-.service.d", "/service.d"]);
     }
 }

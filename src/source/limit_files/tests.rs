@@ -106,6 +106,27 @@ fn a_unit_file_of_the_administrator_hides_that_of_the_package() {
 }
 
 #[test]
+fn an_instance_has_the_drop_ins_of_its_prefix() {
+    let drop_in = |folder: &str| {
+        let path = format!("etc/systemd/system/{folder}/10.conf");
+        let tree = Tree::new(folder, &[(&path, "[Service]\nLimitNOFILE=7\n")]);
+        let limits = tree.unit("fob-bar@a-b.service", "/").unwrap();
+        limits.setting.map(|setting| setting.file)
+    };
+    for folder in ["fob-@.service.d", "fob-@a-b.service.d", "fob-.service.d"] {
+        let expected = format!("/etc/systemd/system/{folder}/10.conf");
+        assert_eq!(drop_in(folder), Some(expected));
+    }
+    for folder in [
+        "fob-bar@a-.service.d",
+        "fob-bar-.service.d",
+        "fob-a-b.service.d",
+    ] {
+        assert_eq!(drop_in(folder), None, "{folder}");
+    }
+}
+
+#[test]
 fn without_any_setting_systemds_own_counts() {
     let tree = Tree::new("none", &[("etc/hostname", "web1\n")]);
     let unit = tree.unit("api.service", "/").unwrap();
