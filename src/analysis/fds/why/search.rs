@@ -16,13 +16,6 @@ impl Which {
             Which::Hard => limits.hard,
         }
     }
-
-    fn login(self, configured: &ConfiguredLimits) -> Option<&(u64, Setting)> {
-        match self {
-            Which::Soft => configured.login_soft.as_ref(),
-            Which::Hard => configured.login_hard.as_ref(),
-        }
-    }
 }
 
 /// Follows the ancestors that have the same limit.
@@ -47,9 +40,41 @@ impl Search<'_> {
         if let Some(unit) = unit.filter(|unit| self.says(self.which.of(unit.limits))) {
             return Some(of_unit(unit, relative));
         }
-        let (value, setting) = self.which.login(&relative.configured)?;
-        (self.says(*value) && self.may_be_by_login(at))
+        let setting = self.line_of_login(at)?;
+        self.may_be_by_login(at)
             .then(|| Origin::new(SetBy::LimitsConf, relative, Some(setting.clone())))
+    }
+
+    /// The line by which pam_limits would give this limit. A soft limit above the hard one is cut to
+    /// it, also where a line sets only one of them and the other is inherited.
+    fn line_of_login(&self, at: usize) -> Option<&Setting> {
+        let ConfiguredLimits {
+            login_soft,
+            login_hard,
+            ..
+        } = &self.chain[at].configured;
+        let inherited = || self.inherited(at);
+        let line = match (self.which, login_soft, login_hard) {
+            (Which::Soft, None, Some(hard)) => {
+                Some(hard).filter(|(hard, _)| inherited().is_some_and(|had| had.soft > *hard))
+            }
+            (Which::Soft, soft, _) => soft.as_ref(),
+            (Which::Hard, _, hard) => hard.as_ref(),
+        };
+        let (value, setting) = line?;
+        let is_soft_alone = self.which == Which::Soft && login_hard.is_none();
+        let is_cut = is_soft_alone
+            && *value > self.limit
+            && inherited().is_some_and(|had| had.hard == self.limit);
+        (self.says(*value) || is_cut).then_some(setting)
+    }
+
+    /// What the process that logged in had before pam_limits changed it.
+    fn inherited(&self, at: usize) -> Option<FdLimits> {
+        let unit = self.chain[at].configured.unit.as_ref();
+        let unit = unit.filter(|unit| unit.is_login && self.is_first_in_cgroup(at));
+        let before = || self.chain.get(self.logged_in(at)? + 1)?.limits;
+        unit.map(|unit| unit.limits).or_else(before)
     }
 
     /// No file sets it. `None` when the parent may show the origin.
@@ -89,14 +114,18 @@ impl Search<'_> {
     /// parent has, too, need not come from the login. Where the kernel does not report who logged
     /// in, it may be the process itself.
     fn is_by_login(&self, at: usize) -> bool {
+        let first = self.logged_in(at);
+        first.is_some_and(|first| self.is_limit_of(first) && !self.is_parents(first))
+    }
+
+    fn logged_in(&self, at: usize) -> Option<usize> {
         let login = self.chain[at].login;
         let is_first = |index: &usize| self.chain[index + 1].login != login;
-        let first = match login {
+        match login {
             Login::Unknown => Some(at),
             Login::None => None,
             Login::Session(_) => (at..self.chain.len() - 1).find(is_first),
-        };
-        first.is_some_and(|first| self.is_limit_of(first) && !self.is_parents(first))
+        }
     }
 
     fn is_first_in_cgroup(&self, at: usize) -> bool {

@@ -273,6 +273,60 @@ fn each_limit_of_a_login_has_its_own_line() {
     assert_eq!(told.hard.setting, Some(setting("* hard nofile 8192")));
 }
 
+/// `* hard nofile 512`, for a shell that sshd starts with this soft and hard limit.
+fn hard_only(sshd: Relative, shell: Relative) -> Option<Origin> {
+    let mut shell = Relative {
+        cgroup: Some("/user.slice/user-1000.slice/session-3.scope".to_owned()),
+        ..shell
+    };
+    shell.configured.login_hard = Some((512, setting("* hard nofile 512")));
+    let told = why(&[shell, sshd], None).unwrap();
+    assert_eq!(told.hard.set_by, SetBy::LimitsConf);
+    Some(told.soft).filter(|soft| soft.set_by == SetBy::LimitsConf)
+}
+
+#[test]
+fn a_line_for_the_hard_limit_alone_cuts_the_soft_one_too() {
+    let soft = hard_only(relative(1, 1024, 4096), relative(9, 512, 512));
+    assert_eq!(soft.unwrap().setting, Some(setting("* hard nofile 512")));
+    let raised = hard_only(relative(1, 256, 4096), relative(9, 512, 512));
+    assert_eq!(raised, None, "by the shell, from 256");
+    let same = hard_only(relative(1, 512, 4096), relative(9, 512, 512));
+    assert_eq!(same, None, "inherited");
+    let lower = hard_only(relative(1, 1024, 4096), relative(9, 256, 512));
+    assert_eq!(lower, None, "changed since");
+
+    let mut service = in_unit(relative(7, 512, 512), 1024, 4096, true);
+    service.configured.unit.as_mut().unwrap().is_login = true;
+    service.configured.login_hard = Some((512, setting("* hard nofile 512")));
+    let of = |service: &Relative| set_by(&[service.clone(), relative(1, 64, 4096)]).0;
+    assert_eq!(of(&service), SetBy::LimitsConf, "from the unit's 1024");
+    service.configured.unit.as_mut().unwrap().limits.soft = 256;
+    assert_eq!(of(&service), SetBy::ChangedAfterStart);
+}
+
+#[test]
+fn a_soft_limit_of_a_login_is_cut_to_the_inherited_hard_one() {
+    let soft = |sshd: Relative, shell: Relative| {
+        let mut shell = Relative {
+            cgroup: Some("/user.slice/user-1000.slice/session-3.scope".to_owned()),
+            ..shell
+        };
+        shell.configured.login_soft = Some((8192, setting("* soft nofile 8192")));
+        set_by(&[shell, sshd]).0
+    };
+    assert_eq!(
+        soft(relative(1, 64, 4096), relative(9, 4096, 4096)),
+        SetBy::LimitsConf
+    );
+    let lowered = soft(relative(1, 64, 16384), relative(9, 4096, 4096));
+    assert_eq!(
+        lowered,
+        SetBy::ChangedAfterStart,
+        "`ulimit -n 4096` after the login"
+    );
+}
+
 #[test]
 fn what_a_parent_has_too_need_not_come_from_a_login() {
     let login = |relative: Relative| Relative {
