@@ -1,6 +1,6 @@
 //! The network namespaces that a snapshot covers.
 
-use std::io;
+use std::{collections::BTreeMap, io};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -61,20 +61,27 @@ fn ask_all<T>(
         };
         missing.push(Incomplete::counted("netns", why, unseen));
     }
-    let (mut answers, mut closed) = (Vec::new(), 0);
+    let (mut answers, mut closed) = (Vec::new(), BTreeMap::<String, u64>::new());
     for namespace in &namespaces {
         match ask(namespace) {
             Ok(answer) => answers.push(answer),
             Err(error) if has_ended(&error) => {}
-            Err(Error::Namespace { .. }) => closed += 1,
+            Err(Error::Namespace(_, cause)) => *closed.entry(why_closed(&cause)).or_default() += 1,
             Err(error) => return Err(error),
         }
     }
-    if closed > 0 {
-        let why = "needs CAP_SYS_ADMIN (sudo) to enter these namespaces";
-        missing.push(Incomplete::counted("netns", why, closed));
-    }
+    let closed = closed.into_iter();
+    missing.extend(closed.map(|(why, count)| Incomplete::counted("netns", why, count)));
     Ok(answers)
+}
+
+fn why_closed(cause: &io::Error) -> String {
+    match cause.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "needs CAP_SYS_ADMIN (sudo) to enter these namespaces".to_owned()
+        }
+        _ => format!("these namespaces could not be entered: {cause}"),
+    }
 }
 
 /// Each namespace is held open for a moment. Where the limit cannot be raised, those beyond it are

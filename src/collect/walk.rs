@@ -5,6 +5,8 @@ use std::{
     collections::{HashMap, HashSet},
     net::IpAddr,
     ops::{ControlFlow, RangeInclusive},
+    panic::resume_unwind,
+    thread::Builder,
     time::{Duration, Instant},
 };
 
@@ -135,7 +137,8 @@ fn parts(needs: &Needs) -> impl Iterator<Item = &'static str> {
     .filter_map(|(wanted, part)| wanted.then_some(part))
 }
 
-/// Runs each job on a thread of its own, the first on this one.
+/// Runs each job on a thread of its own; the first on this one, and those for which no thread can
+/// be started.
 fn side_by_side<J: Sync, T: Send>(
     jobs: &[J],
     run: impl Fn(&J) -> Result<T> + Sync,
@@ -145,17 +148,13 @@ fn side_by_side<J: Sync, T: Send>(
         let Some((first, others)) = jobs.split_first() else {
             return Vec::new();
         };
-        let others: Vec<_> = others
-            .iter()
-            .map(|job| scope.spawn(move || run(job)))
-            .collect();
+        let start = |job| (job, Builder::new().spawn_scoped(scope, move || run(job)));
+        let others: Vec<_> = others.iter().map(start).collect();
         let mut results = vec![run(first)];
-        let join = |other: std::thread::ScopedJoinHandle<'_, Result<T>>| {
-            other
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        results.extend(others.into_iter().map(join));
+        results.extend(others.into_iter().map(|(job, thread)| match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Err(_) => run(job),
+        }));
         results
     })
 }

@@ -6,7 +6,9 @@ use std::{
     fs::{self, File},
     io,
     os::{fd::AsFd, unix::fs::MetadataExt},
+    panic::resume_unwind,
     path::{Path, PathBuf},
+    thread,
 };
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -57,13 +59,17 @@ impl Namespace {
     }
 
     /// Runs `ask` in a thread of this namespace; needs CAP_SYS_ADMIN unless it is the caller's own.
+    /// Fails where no thread can be started: a thread that moved could not move back.
     pub fn enter<T: Send>(&self, ask: impl FnOnce() -> T + Send) -> Result<T> {
         if let Door::Own = self.door {
             return Ok(ask());
         }
         let inside = || self.move_into().map(|()| ask());
-        let result = std::thread::scope(|scope| scope.spawn(inside).join());
-        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        thread::scope(|scope| {
+            let thread = thread::Builder::new().spawn_scoped(scope, inside);
+            let thread = thread.map_err(failed(&self.wanted))?;
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+        })
     }
 }
 

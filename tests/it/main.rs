@@ -29,6 +29,10 @@ mod fds {
     mod why;
 }
 
+mod hard_places {
+    mod threads;
+}
+
 mod ports {
     mod bind;
     mod capacity;

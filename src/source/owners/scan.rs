@@ -7,6 +7,7 @@ use std::{
     mem::MaybeUninit,
     path::Path,
     sync::atomic::{AtomicUsize, Ordering},
+    thread::{Builder, available_parallelism, scope},
     time::Instant,
 };
 
@@ -83,7 +84,7 @@ impl<'a> Scan<'a> {
 
     /// Second round: all descriptors of these processes, on all cores. `false` when time ran out.
     pub fn all(&self, pids: &[u32], deadline: Option<Instant>, holders: &mut Vec<Holder>) -> bool {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = available_parallelism().map_or(1, usize::from);
         let next = AtomicUsize::new(0);
         let work = || {
             let mut found = Vec::new();
@@ -94,9 +95,10 @@ impl<'a> Scan<'a> {
             }
             (found, true)
         };
-        std::thread::scope(|scope| {
+        scope(|scope| {
+            // Where no thread can be started, this one does the work of all.
             let others: Vec<_> = (1..cores.min(pids.len()))
-                .map(|_| scope.spawn(work))
+                .map_while(|_| Builder::new().spawn_scoped(scope, work).ok())
                 .collect();
             let own = work();
             let others = others.into_iter();

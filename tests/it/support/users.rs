@@ -6,14 +6,29 @@ use super::netns::run;
 use super::program::{PROGRAM, finish};
 use super::tree::Tree;
 
-/// Runs a copy of the program as a user who owns nothing, in a mount namespace of its own: where the
-/// program was built, nobody else may be able to read it. `first` is what the shell does before.
+/// The user who owns nothing.
+const NOBODY: u32 = 65534;
+
+/// As [`as_user`], as a user who owns nothing.
 pub fn as_nobody(first: &str, args: &[&str]) -> Output {
-    let folder = Tree::new();
+    as_user(NOBODY, first, args)
+}
+
+/// A copy of the program in this folder, which everybody may enter from now on: where the program
+/// was built, nobody else may be able to read it.
+pub fn program_for_all(folder: &Tree) -> String {
     run("chmod", &["755", folder.path()]);
     let program = format!("{}/sockdiag", folder.path());
     std::fs::copy(PROGRAM, &program).expect("a copy of the program");
-    let setpriv = "setpriv --reuid=65534 --regid=65534 --clear-groups -- \"$@\"";
+    program
+}
+
+/// Runs a copy of the program as a user, in a mount namespace of its own. `first` is what the shell
+/// does before.
+pub fn as_user(uid: u32, first: &str, args: &[&str]) -> Output {
+    let folder = Tree::new();
+    let program = program_for_all(&folder);
+    let setpriv = format!("setpriv --reuid={uid} --regid={uid} --clear-groups -- \"$@\"");
     let mut command = Command::new("unshare");
     command
         .args(["--mount", "sh", "-c", &format!("{first} {setpriv}"), "sh"])
