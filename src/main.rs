@@ -5,9 +5,13 @@ mod cli;
 mod command;
 mod render;
 
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use command::{Outcome, Usage};
+use sockdiag::source::check_stdout;
 
 fn main() -> ExitCode {
     match cli::run() {
@@ -35,7 +39,7 @@ fn refuse(refused: &clap::Error) -> ExitCode {
         ));
         return ExitCode::from(2);
     }
-    match refused.print() {
+    match check_stdout().and_then(|()| refused.print()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             say(&format!("sockdiag: writing to stdout: {error}"));
             ExitCode::FAILURE
@@ -52,10 +56,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the one place where errors are printed"
-)]
-fn say(line: &str) {
-    eprintln!("{line}");
+/// Where stderr is full or gone, the exit code still tells.
+fn say(text: &str) {
+    _ = writeln!(io::stderr(), "{text}");
 }

@@ -5,7 +5,9 @@ mod registry;
 
 use std::ffi::OsString;
 
+use anyhow::Context;
 use clap::Command;
+use sockdiag::source::check_stdout;
 
 use crate::command::{Outcome, duration, usage, wants_columns};
 use registry::{Entry, REGISTRY};
@@ -34,6 +36,7 @@ pub fn run() -> anyhow::Result<Outcome> {
         return Err(usage(format!("--watch {seconds}: write --watch={seconds}")));
     }
     let matches = program().try_get_matches_from(arguments)?;
+    check_stdout().context("writing to stdout")?;
     let Some((name, matches)) = matches.subcommand() else {
         return describe::help(program());
     };

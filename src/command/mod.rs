@@ -21,7 +21,10 @@ pub use reader::Reader;
 pub use session::{Purpose, Session, this_host};
 pub use subcommand::{Described, Outcome, Subcommand};
 
-use std::{fmt, io};
+use std::{
+    fmt,
+    io::{self, IsTerminal, Write},
+};
 
 use anyhow::anyhow;
 use sockdiag::model::{NetnsSnapshot, Snapshot};
@@ -42,6 +45,13 @@ impl std::error::Error for Usage {}
 
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
     Usage(message.into()).into()
+}
+
+/// Notes on stderr what begins, where a person sees it; a terminal that is gone is no failure.
+pub fn announce(note: &str) {
+    if io::stderr().is_terminal() {
+        _ = writeln!(io::stderr(), "{note}");
+    }
 }
 
 /// Usage error for an unknown `--columns` or `--sort` key.

@@ -1,7 +1,7 @@
 //! The reading loop: read, report, wait, repeat.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io,
     time::{Duration, Instant},
 };
 
@@ -12,7 +12,7 @@ use sockdiag::{
 };
 
 use super::{
-    Outcome, no_such_column,
+    Outcome, announce, no_such_column,
     options::{ReportArgs, Timing},
     usage,
     wait::{Waiter, Woken, suspend},
@@ -128,9 +128,10 @@ impl<R: Listed> Session<R> {
         interval: Duration,
         count: Option<u64>,
     ) -> anyhow::Result<()> {
-        self.sink.open_screen().context("opening the screen")?;
-        let waiter = Waiter::new(self.sink.screen().is_some());
+        // First, so that no signal finds an open screen that nobody closes.
+        let waiter = Waiter::new(self.sink.is_for_screen());
         let mut waiter = waiter.context("watching for signals")?;
+        self.sink.open_screen().context("opening the screen")?;
         // What is compared may have been read less often than once per interval.
         let (mut before, mut last): (Option<(Snapshot, Instant)>, Option<_>) = (None, None);
         let mut renewed = Instant::now();
@@ -209,7 +210,9 @@ fn sample(
     mut take: impl FnMut(Duration) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut waiter = Waiter::new(false).context("watching for signals")?;
-    announce_sampling(total, every)?;
+    announce(&format!(
+        "sampling every {every:?} for {total:?}; Ctrl-C ends early with a report"
+    ));
     let end = Instant::now() + total;
     let mut last = Instant::now();
     let mut due = last;
@@ -232,13 +235,5 @@ fn wait_until(waiter: &mut Waiter, due: Instant) -> anyhow::Result<Woken> {
             woken @ (Woken::Time | Woken::Stop) => return Ok(woken),
             Woken::Resized | Woken::Suspend => {}
         }
-    }
-}
-
-fn announce_sampling(total: Duration, every: Duration) -> io::Result<()> {
-    let note = format!("sampling every {every:?} for {total:?}; Ctrl-C ends early with a report");
-    match io::stderr().is_terminal() {
-        true => writeln!(io::stderr(), "{note}"),
-        false => Ok(()),
     }
 }

@@ -180,9 +180,13 @@ impl<T: Tabular> Sink<T> {
         }
     }
 
+    pub fn is_for_screen(&self) -> bool {
+        self.format == Format::Table && terminal_can_move()
+    }
+
     /// From now on, tables on a terminal are redrawn in place.
     pub fn open_screen(&mut self) -> io::Result<()> {
-        if self.format == Format::Table && terminal_can_move() {
+        if self.is_for_screen() {
             self.out.screen = Some(Screen::open()?);
         }
         Ok(())

@@ -18,6 +18,7 @@ mod packet;
 mod privilege;
 mod process;
 mod sock_diag;
+mod standard_output;
 mod sysctl;
 mod unix;
 
@@ -38,6 +39,7 @@ pub use owners::{OwnerSearch, Wanted, may_read_all};
 pub use packet::{Cooked, Decoded, LinkType, Packet};
 pub use privilege::drop_privileges;
 pub use sock_diag::{SockDiag, States, Walk, reports_bound};
+pub use standard_output::check_stdout;
 
 use crate::{
     Error, Result,

@@ -30,6 +30,7 @@ mod fds {
 }
 
 mod hard_places {
+    mod streams;
     mod threads;
 }
 

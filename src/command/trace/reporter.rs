@@ -1,7 +1,7 @@
 //! Writes what a trace reports.
 
 use std::{
-    io::{IsTerminal, Write, stderr, stdout},
+    io::{IsTerminal, stdout},
     time::Duration,
 };
 
@@ -10,7 +10,7 @@ use sockdiag::analysis::handshake::{Event, TraceReport, Waiting};
 
 use super::TraceArgs;
 use crate::{
-    command::{no_such_column, this_host, usage},
+    command::{announce, no_such_column, this_host, usage},
     render::{Format, Settings, Sink, table::trace::shown, text},
 };
 
@@ -46,15 +46,13 @@ impl Reporter {
 
     /// Writes the header of the table and, on a terminal, what is captured and for how long.
     pub fn begin(&mut self, args: &TraceArgs) -> anyhow::Result<()> {
-        if stderr().is_terminal() {
-            let place = match &args.interface[..] {
-                [] => "all interfaces".to_owned(),
-                names => names.join(", "),
-            };
-            let limit = args.limit.map(|limit| format!("for {limit:?}"));
-            let limit = limit.as_deref().unwrap_or("until Ctrl-C");
-            writeln!(stderr(), "capturing on {place} {limit}")?;
-        }
+        let place = match &args.interface[..] {
+            [] => "all interfaces".to_owned(),
+            names => names.join(", "),
+        };
+        let limit = args.limit.map(|limit| format!("for {limit:?}"));
+        let limit = limit.as_deref().unwrap_or("until Ctrl-C");
+        announce(&format!("capturing on {place} {limit}"));
         if self.summary_only {
             return Ok(());
         }

@@ -10,7 +10,7 @@ use std::thread;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, Termios, Winsize, tcgetattr, tcsetwinsize};
+use rustix::termios::{Action, LocalModes, Termios, Winsize, tcflow, tcgetattr, tcsetwinsize};
 
 use super::program::PROGRAM;
 use super::screen::Screen;
@@ -176,6 +176,25 @@ impl Drop for Terminal {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Runs the program on a terminal that hangs up once something is written on it.
+pub fn end_by_hang_up(args: &[&str]) -> ExitStatus {
+    let (mut master, slave) = pair((80, 24));
+    let end = || slave.try_clone().expect("a descriptor is free");
+    let mut command = Command::new("setsid");
+    command.args(["--ctty", PROGRAM]).args(args);
+    command.env("TERM", "xterm-256color");
+    command.stdin(end()).stdout(end()).stderr(end());
+    let mut child = command.spawn().expect("setsid(1) is part of util-linux");
+    drop((command, slave));
+    let read = master.read(&mut [0; 256]).expect("the program writes");
+    assert!(read > 0);
+    drop(master);
+    wait_until("the program without a terminal has ended", || {
+        child.try_wait().expect("it is ours").is_some()
+    });
+    child.wait().expect("it is ours")
 }
 
 /// What stands between the last two marks of a frame, with the marks.
