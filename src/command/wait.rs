@@ -18,6 +18,9 @@ use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH},
     low_level::pipe,
 };
+use sockdiag::source::end_at_repeated_signal;
+
+use crate::render::close_screen_at_once;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Woken {
@@ -40,6 +43,7 @@ pub struct Waiter {
 impl Waiter {
     /// Listens for signals; for keys and Ctrl-Z only when a screen is open.
     pub fn new(screen: bool) -> io::Result<Self> {
+        end_at_repeated_signal(close_screen_at_once)?;
         let mut signals = vec![
             (Woken::Stop, on(&[SIGINT, SIGTERM, SIGHUP, SIGQUIT])?),
             (Woken::Resized, on(&[SIGWINCH])?),

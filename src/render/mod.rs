@@ -14,7 +14,7 @@ mod terminal;
 pub mod text;
 
 pub use json::schema;
-pub use screen::Screen;
+pub use screen::{Screen, close_screen_at_once};
 pub use settings::{Format, Settings};
 pub use sink::{Host, Sink};
 pub use table::{Cell, Listed, NoSuchColumn, Rising, Tabular, View, column_help};

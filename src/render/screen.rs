@@ -13,11 +13,14 @@ use std::{
 use crossterm::{
     QueueableCommand, cursor,
     terminal::{
-        BeginSynchronizedUpdate, Clear, ClearType, DisableLineWrap, EnableLineWrap,
-        EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+        BeginSynchronizedUpdate, Clear, ClearType, DisableLineWrap, EndSynchronizedUpdate,
+        EnterAlternateScreen,
     },
 };
-use rustix::termios::{self, LocalModes, OptionalActions, Termios};
+use rustix::{
+    stdio,
+    termios::{self, LocalModes, OptionalActions, Termios},
+};
 
 use super::{Cell, Rising, Tone, notes::Notes, size, text};
 
@@ -25,6 +28,9 @@ use super::{Cell, Rising, Tone, notes::Notes, size, text};
 static FOUND: Mutex<Option<Termios>> = Mutex::new(None);
 /// Leaving the alternate screen a second time would move the cursor.
 static OPEN: AtomicBool = AtomicBool::new(false);
+
+/// `EnableLineWrap`, `Show` and `LeaveAlternateScreen`, ready for a signal handler.
+const CLOSE: &[u8] = b"\x1b[?7h\x1b[?25h\x1b[?1049l";
 
 /// A table keeps its header, a row, and the count of the others.
 const FEWEST_LINES: usize = 3;
@@ -198,14 +204,21 @@ fn close() {
         // An error means that the terminal is gone.
         let _ = termios::tcsetattr(stdin(), OptionalActions::Flush, &found);
     }
-    let mut end = Vec::new();
-    let queued = end
-        .queue(EnableLineWrap)
-        .and_then(|end| end.queue(cursor::Show))
-        .and_then(|end| end.queue(LeaveAlternateScreen));
-    if queued.is_ok() {
-        let _ = write_out(&end);
+    let _ = write_out(CLOSE);
+}
+
+/// [`close`] for a signal handler: allocates nothing and waits for no lock, and not for output that
+/// the terminal does not take.
+pub fn close_screen_at_once() {
+    if !OPEN.swap(false, Ordering::SeqCst) {
+        return;
     }
+    if let Ok(mut kept) = FOUND.try_lock()
+        && let Some(found) = kept.take()
+    {
+        let _ = termios::tcsetattr(stdio::stdin(), OptionalActions::Now, &found);
+    }
+    let _ = rustix::io::write(stdio::stdout(), CLOSE);
 }
 
 fn keep(found: Option<Termios>) -> Option<Termios> {
@@ -229,6 +242,7 @@ fn write_out(mut bytes: &[u8]) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::render::table::Value;
+    use crossterm::terminal::{EnableLineWrap, LeaveAlternateScreen};
 
     fn lines(count: usize) -> Vec<String> {
         (0..count).map(|line| line.to_string()).collect()
@@ -239,6 +253,15 @@ mod tests {
             lines: lines(findings + others),
             findings,
         }
+    }
+
+    #[test]
+    fn a_signal_handler_closes_the_screen_as_everybody_else() {
+        let mut end = Vec::new();
+        end.queue(EnableLineWrap).unwrap();
+        end.queue(cursor::Show).unwrap();
+        end.queue(LeaveAlternateScreen).unwrap();
+        assert_eq!(end, CLOSE);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod owners;
 mod packet;
 mod privilege;
 mod process;
+mod signals;
 mod sock_diag;
 mod standard_output;
 mod sysctl;
@@ -38,6 +39,7 @@ pub use namespace::Namespace;
 pub use owners::{OwnerSearch, Wanted, may_read_all};
 pub use packet::{Cooked, Decoded, LinkType, Packet};
 pub use privilege::drop_privileges;
+pub use signals::end_at_repeated_signal;
 pub use sock_diag::{SockDiag, States, Walk, reports_bound};
 pub use standard_output::check_stdout;
 

@@ -37,7 +37,9 @@ impl File {
     pub fn conclude(&mut self, pipeline: &mut Pipeline) -> Result<Vec<Incomplete>> {
         pipeline.tracker.finish();
         self.dispatch(pipeline)?;
-        let (is_cut, skipped) = (self.file.is_truncated(), self.file.skipped());
+        // A trace that is stopped may leave off anywhere.
+        let is_cut = self.file.is_truncated() && !pipeline.options.is_stopped();
+        let skipped = self.file.skipped();
         let cut = || Incomplete::new("packets", "the file ends in the middle of a packet");
         let unknown = || Incomplete::counted("packets", "of an unknown link type", skipped);
         let all = [is_cut.then(cut), (skipped > 0).then(unknown)];

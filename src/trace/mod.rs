@@ -19,14 +19,15 @@ mod pipeline;
 #[cfg(test)]
 mod tests;
 
-use std::{io::Read, path::Path};
+use std::{
+    io::{self, Read},
+    path::Path,
+};
 
 pub use options::{LiveOptions, Options};
 
-#[cfg(doc)]
-use crate::Error;
 use crate::{
-    Result,
+    Error, Result,
     analysis::handshake::{TraceReport, Waiting},
     source::CaptureFile,
 };
@@ -78,8 +79,14 @@ impl Trace {
         reader: impl Read + Send + 'static,
         options: Options,
     ) -> Result<Self> {
-        let file = CaptureFile::from_reader(name.as_ref(), reader)?;
-        Trace::of_file(file, options)
+        match CaptureFile::from_reader(name.as_ref(), reader) {
+            // Too little was read to tell what it is.
+            Err(_) if options.is_stopped() => {
+                let cause = io::Error::other("the trace was stopped before the first packet");
+                Err(Error::file(name.as_ref())(cause))
+            }
+            file => Trace::of_file(file?, options),
+        }
     }
 
     fn of_file(file: CaptureFile, options: Options) -> Result<Self> {

@@ -30,6 +30,7 @@ mod fds {
 }
 
 mod hard_places {
+    mod signals;
     mod streams;
     mod threads;
 }

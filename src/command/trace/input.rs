@@ -1,7 +1,7 @@
-//! Standard input that ends when the trace is stopped.
+//! A capture that is read, and that ends when the trace is stopped, also while it is waited for.
 
 use std::{
-    io::{self, Read, stdin},
+    io::{self, Read},
     os::fd::OwnedFd,
 };
 
@@ -11,23 +11,23 @@ use rustix::{
 };
 
 pub struct Input {
+    pub capture: OwnedFd,
     /// Becomes readable when the trace is to end.
     pub stop: OwnedFd,
 }
 
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let input = stdin();
         let mut both = [
             PollFd::new(&self.stop, PollFlags::IN),
-            PollFd::new(&input, PollFlags::IN),
+            PollFd::new(&self.capture, PollFlags::IN),
         ];
         loop {
             match poll(&mut both, None) {
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(errno.into()),
                 Ok(_) if !both[0].revents().is_empty() => return Ok(0),
-                Ok(_) => return Ok(rustix::io::read(&input, buffer)?),
+                Ok(_) => return Ok(rustix::io::read(&self.capture, buffer)?),
             }
         }
     }

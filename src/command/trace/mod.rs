@@ -4,8 +4,12 @@ mod input;
 mod reporter;
 
 use std::{
-    fs, io,
-    os::{fd::OwnedFd, unix::fs::MetadataExt},
+    fs::{self, File},
+    io::{self, stdin},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::MetadataExt,
+    },
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -124,10 +128,11 @@ impl Subcommand for TraceArgs {
         };
         let options = self.options(filter, stop()?);
         let mut trace = match &self.read {
-            Some(path) if path.as_os_str() == STDIN => {
-                Trace::reader("standard input", Input { stop: stop()? }, options)?
+            Some(path) => {
+                let (name, capture) = open(path)?;
+                let stop = stop()?;
+                Trace::reader(name, Input { capture, stop }, options)?
             }
-            Some(path) => Trace::file(path, options)?,
             None => self.live(options)?,
         };
         drop_privileges()?;
@@ -238,6 +243,19 @@ impl TraceArgs {
             _ => Ok(()),
         }
     }
+}
+
+/// The capture that is read, and what errors call it.
+fn open(path: &Path) -> anyhow::Result<(&Path, OwnedFd)> {
+    if path.as_os_str() == STDIN {
+        let stdin = stdin().as_fd().try_clone_to_owned();
+        return Ok((
+            Path::new("standard input"),
+            stdin.context("reading standard input")?,
+        ));
+    }
+    let file = File::open(path).map_err(Error::file(path))?;
+    Ok((path, file.into()))
 }
 
 fn port(text: &str) -> Result<u16, String> {

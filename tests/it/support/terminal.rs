@@ -106,12 +106,31 @@ impl Terminal {
         kill_process(self.pid(), signal).expect("it is ours");
     }
 
+    /// The terminal takes no output, as after Ctrl-S.
+    pub fn stop_output(&self) {
+        tcflow(&self.slave, Action::OOff).expect("it is a terminal");
+    }
+
+    /// Waits for the end of the program, and lets the terminal take output again.
+    pub fn resume_output_after_the_end(&mut self) {
+        let child = &mut self.child;
+        wait_until("the program on the terminal has ended", || {
+            child.try_wait().expect("it is ours").is_some()
+        });
+        tcflow(&self.slave, Action::OOn).expect("it is a terminal");
+    }
+
     /// Gives it another size. From then on only the last whole frame is shown, as frames for the
     /// size before may still be on their way.
     pub fn resize(&mut self, size: (u16, u16)) {
         self.size = size;
         self.resized = true;
         tcsetwinsize(&self.master, winsize(size)).expect("it is a terminal");
+    }
+
+    /// The process id of the program.
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The state of the program's process: `S` sleeps, `T` is stopped.
