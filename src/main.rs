@@ -56,7 +56,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-/// Where stderr is full or gone, the exit code still tells.
+/// Arguments and names in it may be anybody's. Where stderr is full or gone, the exit code still tells.
 fn say(text: &str) {
-    _ = writeln!(io::stderr(), "{text}");
+    _ = writeln!(io::stderr(), "{}", render::text::escape_lines(text));
 }

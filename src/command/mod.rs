@@ -29,7 +29,7 @@ use std::{
 use anyhow::anyhow;
 use sockdiag::model::{NetnsSnapshot, Snapshot};
 
-use crate::render::NoSuchColumn;
+use crate::render::{NoSuchColumn, text};
 
 /// Wrong usage that clap cannot see: exit code 2.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub fn usage(message: impl Into<String>) -> anyhow::Error {
 /// Notes on stderr what begins, where a person sees it; a terminal that is gone is no failure.
 pub fn announce(note: &str) {
     if io::stderr().is_terminal() {
-        _ = writeln!(io::stderr(), "{note}");
+        _ = writeln!(io::stderr(), "{}", text::escape(note));
     }
 }
 

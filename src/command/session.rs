@@ -17,7 +17,7 @@ use super::{
     usage,
     wait::{Waiter, Woken, suspend},
 };
-use crate::render::{Host, Listed, Sink, View};
+use crate::render::{Host, Listed, Sink, View, text};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -65,7 +65,7 @@ impl<R: Listed> Session<R> {
         let settings = args.output.settings()?;
         timing.check(&settings)?;
         Ok(Session {
-            host: host.name.clone(),
+            host: text::escape(&host.name),
             sink: Sink::of_reports(&settings, view, host).map_err(no_such_column)?,
             timing,
         })

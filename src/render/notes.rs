@@ -37,14 +37,12 @@ pub fn notes<T: Tabular>(
     Notes { lines, findings }
 }
 
-/// Breaks lines that are wider than the terminal.
+/// Escapes lines, and breaks those that are wider than the terminal.
 pub fn fit(lines: Vec<String>, width: Option<usize>) -> Vec<String> {
+    let lines = lines.iter().map(|line| text::escape(line));
     match width {
-        Some(columns) => lines
-            .iter()
-            .flat_map(|line| text::wrap(line, columns))
-            .collect(),
-        None => lines,
+        Some(columns) => lines.flat_map(|line| text::wrap(&line, columns)).collect(),
+        None => lines.collect(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Standard output, and the one protocol by which every format is written: begin, rows, end.
 
 use std::{
-    io::{self, BufWriter, StdoutLock, Write, stdout},
+    io::{self, BufWriter, IsTerminal, StdoutLock, Write, stdout},
     time::Duration,
 };
 
@@ -36,6 +36,9 @@ pub trait Writer<T: Tabular> {
 /// Standard output; while a screen is open, tables are drawn there.
 pub struct Out {
     stdout: BufWriter<StdoutLock<'static>>,
+    /// Makes names harmless that others chose, where a terminal shows what is for programs. Tables
+    /// escape their cells by themselves.
+    escape: Option<fn(&str) -> String>,
     pub screen: Option<Screen>,
 }
 
@@ -164,9 +167,17 @@ impl<T: Tabular> Sink<T> {
         table: Box<dyn Writer<T>>,
         json: Json,
     ) -> Self {
-        let (stdout, screen) = (BufWriter::with_capacity(16 * 1024, stdout().lock()), None);
+        let escape: fn(&str) -> String = match settings.format {
+            Format::Json => text::escape_json,
+            _ => text::escape_lines,
+        };
+        let is_shown = settings.format != Format::Table && stdout().is_terminal();
         Sink {
-            out: Out { stdout, screen },
+            out: Out {
+                stdout: BufWriter::with_capacity(16 * 1024, stdout().lock()),
+                escape: is_shown.then_some(escape),
+                screen: None,
+            },
             writer: match settings.format {
                 Format::Table => table,
                 Format::Json => Box::new(json),
@@ -213,7 +224,12 @@ impl Out {
 
 impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stdout.write(bytes)
+        let Some(escape) = self.escape else {
+            return self.stdout.write(bytes);
+        };
+        let text = escape(&String::from_utf8_lossy(bytes));
+        self.stdout.write_all(text.as_bytes())?;
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -5,8 +5,8 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixListener;
 
-use crate::support::netns::{in_sealed_netns, lo_up};
-use crate::support::program::{json, listener, listeners, ports, sockdiag, text};
+use crate::support::netns::{in_sealed_netns, lo_up, run};
+use crate::support::program::{json, listener, listeners, ports, sockdiag, stderr, text};
 use crate::support::screen::Screen;
 use crate::support::sockets::listen;
 use crate::support::terminal::Terminal;
@@ -101,6 +101,74 @@ fn json_and_csv_hold_names_exactly() {
             owners.iter().any(|owner| owner.contains(EVIL)),
             "{owners:?}"
         );
+    });
+}
+
+/// Clears the screen by a C1 control and turns the direction of what follows, as by 15 bytes at most.
+const STEERING: &str = "\x1b[2J\u{9b}2J\u{202e}x";
+const STEERING_SOCKET: &str = "/run/\x1b[2J\u{9b}2J\u{202e}\u{61c}\u{e0001}.sock";
+
+#[track_caller]
+fn assert_steers_nothing(text: &str) {
+    let steers = |c: &char| {
+        c.is_control() && !"\r\n".contains(*c) || ['\u{202e}', '\u{61c}', '\u{e0001}'].contains(c)
+    };
+    assert_eq!(text.chars().find(steers), None, "{text:?}");
+}
+
+#[test]
+fn what_programs_read_steers_no_terminal_that_shows_it() {
+    in_sealed_netns(|| {
+        lo_up();
+        fs::write("/proc/self/comm", STEERING).expect("a process may name itself");
+        let _server = listen(SERVER, 5);
+        let _unix = UnixListener::bind(STEERING_SOCKET).expect("a file name");
+        for format in ["csv", "prom", "json"] {
+            let args = ["queues", "--unix", "-o", format];
+            let (status, output) = Terminal::start(&args, (200, 24)).end();
+            assert!(status.success(), "{output}");
+            assert!(output.contains(".sock"), "{output}");
+            assert_steers_nothing(&output);
+            if format == "json" {
+                let report: Value = serde_json::from_str(&output).expect("JSON");
+                assert_eq!(listener(&report, SERVER)["owners"][0]["name"], STEERING);
+                let paths = listeners(&report).iter().map(|one| &one["local"]["path"]);
+                assert!(paths.into_iter().any(|path| path == STEERING_SOCKET));
+            }
+            // Into a file or a pipe it stays as it is.
+            assert!(text(&args).contains("\u{202e}\u{61c}"), "{format}");
+        }
+    });
+}
+
+#[test]
+fn errors_steer_no_terminal() {
+    in_sealed_netns(|| {
+        lo_up();
+        run("ip", &["link", "add", STEERING, "type", "veth"]);
+        for args in [
+            &["queues", "--netns", STEERING][..],
+            &["queues", "--process", STEERING],
+            &["queues", "--user", STEERING],
+            &["queues", "--columns", STEERING],
+            &["queues", STEERING],
+            &["queues", "-o", STEERING],
+            &["counters", STEERING],
+            &["trace", STEERING],
+            &["trace", "--host", STEERING],
+            &["trace", "--read", STEERING],
+            &["trace", "--write", &format!("/no/{STEERING}")],
+            // Its error lists the interfaces there are.
+            &["trace", "--interface", "none"],
+            &[STEERING],
+            &["--\u{9b}2J\u{202e}"],
+        ] {
+            let output = sockdiag(args);
+            assert!(!output.status.success(), "{args:?}");
+            let said = stderr(&output);
+            assert!(said.contains("\\u{202e}"), "{args:?}: {said:?}");
+            assert_steers_nothing(&said);
+        }
     });
 }
 
