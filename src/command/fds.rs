@@ -56,7 +56,7 @@ impl Subcommand for FdsArgs {
 
     fn run(self) -> anyhow::Result<Outcome> {
         let mut session = Session::new(&self.report, SAMPLE_EVERY, View::default())?;
-        let kernel = self.report.place.kernel();
+        let kernel = self.report.place.kernel()?;
         self.check(&kernel)?;
         let needs = Needs {
             processes: Some(self.question(&kernel, session.timing())?),

@@ -74,7 +74,7 @@ impl Subcommand for QueuesArgs {
             ..View::default()
         };
         let mut session = Session::new(&self.report, SAMPLE_EVERY, view)?;
-        self.owned_by.check(&self.report.place.kernel())?;
+        self.owned_by.check(&self.report.place.kernel()?)?;
         let needs = self.needs(&selection);
         let samples = Needs {
             listeners: needs.listeners.clone(),

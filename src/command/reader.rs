@@ -24,7 +24,7 @@ impl Reader {
         sample: Needs,
         doing: &'static str,
     ) -> anyhow::Result<Self> {
-        let kernel = place.kernel();
+        let kernel = place.kernel()?;
         let namespaces = place.namespaces(&kernel)?;
         let collector = Collector::new(kernel, report.clone()).within(namespaces);
         Ok(Reader {

@@ -8,9 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use procfs::process::Process;
-
-use super::Kernel;
+use super::{Kernel, mount};
 
 /// Remembers what it found, so that only new ids cost a search of the hierarchy.
 #[derive(Debug, Default)]
@@ -65,7 +63,7 @@ impl CgroupNames {
 }
 
 fn mount_point(kernel: &Kernel) -> Option<PathBuf> {
-    let own = Process::new_with_root(kernel.proc_root().join("self")).ok()?;
-    let mut mounts = own.mountinfo().ok()?.into_iter();
-    Some(mounts.find(|mount| mount.fs_type == "cgroup2")?.mount_point)
+    let mounts = kernel.mounts().ok()?;
+    let mut mounts = mount::parse(&mounts);
+    Some(mounts.find(|mount| mount.file_system == "cgroup2")?.point)
 }

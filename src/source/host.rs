@@ -2,7 +2,6 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fs,
     net::IpAddr,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -24,7 +23,7 @@ impl Host {
     /// This host, as uname(2) and /proc describe it.
     pub fn read(kernel: &Kernel) -> Self {
         let system = rustix::system::uname();
-        let boot_id = fs::read_to_string(kernel.proc_root().join("sys/kernel/random/boot_id"));
+        let boot_id = kernel.read(&kernel.proc_root().join("sys/kernel/random/boot_id"));
         Host {
             name: system.nodename().to_string_lossy().into_owned(),
             kernel: system.release().to_string_lossy().into_owned(),

@@ -10,6 +10,7 @@ mod descriptors;
 mod host;
 mod inet;
 mod limit_files;
+mod mount;
 mod namespace;
 mod netlink;
 mod netstat;
@@ -17,16 +18,24 @@ mod owners;
 mod packet;
 mod privilege;
 mod process;
+mod regular;
 mod signals;
 mod sock_diag;
 mod standard_output;
+mod stat;
 mod sysctl;
 mod unix;
 
 use std::{
-    fs::File,
-    io::{self, Read},
+    fs, io,
     path::{Path, PathBuf},
+};
+
+use rustix::{
+    fd::{BorrowedFd, OwnedFd},
+    fs::{CWD, Mode, OFlags, PROC_SUPER_MAGIC},
+    io::Errno,
+    path::Arg,
 };
 
 pub use capture::Capture;
@@ -54,8 +63,13 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Kernel {
     proc_root: PathBuf,
+    /// Its files are the kernel's; otherwise it is a captured tree, in which anything may be.
+    is_procfs: bool,
     net: Option<PathBuf>,
 }
+
+/// More than any file of /proc has: mountinfo of a host with 50,000 mounts.
+const LARGEST: u64 = 16 * 1024 * 1024;
 
 impl Default for Kernel {
     fn default() -> Self {
@@ -66,13 +80,25 @@ impl Default for Kernel {
 impl Kernel {
     /// Reads /proc.
     pub fn new() -> Self {
-        Self::with_proc_root("/proc")
+        Self::below("/proc".into())
     }
 
-    /// Reads another procfs (a host's, mounted in a container) or a captured tree of files.
-    pub fn with_proc_root(proc_root: impl Into<PathBuf>) -> Self {
+    /// Reads another procfs (a host's, mounted in a container) or a captured tree of files. Fails
+    /// unless it is a directory.
+    pub fn with_proc_root(proc_root: impl Into<PathBuf>) -> Result<Self> {
+        let root = proc_root.into();
+        match fs::metadata(&root) {
+            Ok(found) if found.is_dir() => Ok(Self::below(root)),
+            Ok(_) => Err(Error::file(root)(io::ErrorKind::NotADirectory.into())),
+            Err(error) => Err(Error::file(root)(error)),
+        }
+    }
+
+    fn below(proc_root: PathBuf) -> Self {
+        let fs = rustix::fs::statfs(&proc_root);
         Kernel {
-            proc_root: proc_root.into(),
+            is_procfs: fs.is_ok_and(|fs| fs.f_type == PROC_SUPER_MAGIC),
+            proc_root,
             net: None,
         }
     }
@@ -98,7 +124,7 @@ impl Kernel {
         let mut values = Vec::with_capacity(512);
         for (file, parse) in FILES {
             let path = net.join(file);
-            match read(&path) {
+            match self.read(&path) {
                 Ok(text) => parse(&text, &mut values),
                 Err(error) if error.kind() == io::ErrorKind::NotFound && file != "netstat" => {}
                 Err(error) => return Err(Error::file(path)(error)),
@@ -110,13 +136,31 @@ impl Kernel {
     /// One value of /proc/net/netstat or snmp, `None` when this kernel does not print it. Cheaper
     /// than [`Kernel::counters`], for a loop.
     pub fn counter(&self, file: &str, table: &str, name: &str) -> Result<Option<i128>> {
-        let text = read_if_present(&self.net_dir().join(file))?;
+        let text = self.read_if_present(&self.net_dir().join(file))?;
         Ok(text.and_then(|text| netstat::value(&text, table, name)))
     }
 
     /// Ids of the visible processes (thread groups).
     pub fn process_ids(&self) -> Vec<u32> {
         process::pids(&self.proc_root)
+    }
+
+    /// Reads a file of /proc; bytes that are not UTF-8 are replaced.
+    fn read(&self, path: &Path) -> io::Result<String> {
+        let file = open_file(CWD, path, self.is_procfs).map_err(regular::cause)?;
+        let lossy =
+            |error: std::string::FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into();
+        let bytes = regular::read(file, LARGEST)?;
+        Ok(String::from_utf8(bytes).unwrap_or_else(lossy))
+    }
+
+    /// The text of a file; `None` when there is no such file.
+    fn read_if_present(&self, path: &Path) -> Result<Option<String>> {
+        match self.read(path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::file(path)(error)),
+        }
     }
 
     fn process_dir(&self, pid: u32) -> PathBuf {
@@ -135,22 +179,16 @@ impl Kernel {
     }
 }
 
-/// Reads a file of /proc in one piece: the kernel reports no size for it.
-fn read(path: &Path) -> io::Result<String> {
-    const LARGEST: usize = 16 * 1024;
-    let mut text = Vec::with_capacity(LARGEST);
-    File::open(path)?.read_to_end(&mut text)?;
-    let lossy =
-        |error: std::string::FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into();
-    Ok(String::from_utf8(text).unwrap_or_else(lossy))
-}
-
-/// The text of a file; `None` when there is no such file.
-fn read_if_present(path: &Path) -> Result<Option<String>> {
-    match read(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::file(path)(error)),
+/// Opens a file below a folder. Only a captured tree can contain what is not a regular file.
+fn open_file(
+    folder: BorrowedFd<'_>,
+    path: impl Arg,
+    is_procfs: bool,
+) -> std::result::Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    match is_procfs {
+        true => rustix::fs::openat(folder, path, flags, Mode::empty()),
+        false => regular::open(folder, path),
     }
 }
 

@@ -11,9 +11,12 @@ use std::{
     thread,
 };
 
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use rustix::{
+    fs::CWD,
+    thread::{LinkNameSpaceType, move_into_link_name_space},
+};
 
-use super::{Kernel, process};
+use super::{Kernel, process, regular};
 use crate::{Error, Result, model::Netns};
 
 /// Directories of named namespaces: those of `ip netns` and of container runtimes.
@@ -208,7 +211,7 @@ impl Kernel {
     }
 
     fn began(&self, pid: Option<u32>) -> Option<u64> {
-        process::began(self.proc_root(), pid?)
+        self.process_began(pid?)
     }
 }
 
@@ -218,7 +221,9 @@ fn failed(wanted: &str) -> impl FnOnce(io::Error) -> Error {
 
 /// Opens the file of a namespace; fails for any other file.
 fn open(path: &Path) -> io::Result<File> {
-    let file = File::open(path)?;
+    let file = regular::open(CWD, path)
+        .map(File::from)
+        .map_err(regular::cause)?;
     if rustix::fs::fstatfs(&file)?.f_type as u64 == NSFS {
         return Ok(file);
     }

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::{Kernel, read_if_present};
+use super::Kernel;
 use crate::{
     Result,
     model::{ListenLimits, PortLimits, PortSet},
@@ -44,7 +44,7 @@ impl Kernel {
     }
 
     fn sysctl_text(&self, key: &str) -> Result<Option<String>> {
-        read_if_present(&self.proc_root.join("sys/net").join(key))
+        self.read_if_present(&self.proc_root.join("sys/net").join(key))
     }
 }
 

@@ -30,6 +30,7 @@ mod fds {
 }
 
 mod hard_places {
+    mod proc_root;
     mod signals;
     mod streams;
     mod threads;

@@ -102,8 +102,8 @@ pub struct PlaceArgs {
 }
 
 impl PlaceArgs {
-    pub fn kernel(&self) -> Kernel {
-        Kernel::with_proc_root(&self.proc_root)
+    pub fn kernel(&self) -> anyhow::Result<Kernel> {
+        Ok(Kernel::with_proc_root(&self.proc_root)?)
     }
 
     /// The program's own namespace unless `--netns` names others.

@@ -20,7 +20,7 @@ use sockdiag::{
     Error,
     analysis::handshake::TraceReport,
     model::{Filter, filter::End},
-    source::{Kernel, drop_privileges, interfaces},
+    source::{drop_privileges, interfaces},
     trace::{LiveOptions, Options, Trace},
 };
 
@@ -175,7 +175,7 @@ impl TraceArgs {
 
     /// Moves the process into the network namespace: a trace captures in one.
     fn live(&self, options: Options) -> anyhow::Result<Trace> {
-        let kernel = Kernel::with_proc_root(&self.place.proc_root);
+        let kernel = self.place.kernel()?;
         match self.place.netns.as_deref() {
             None => {}
             Some("all") => return Err(usage("--netns all: a trace captures in one namespace")),

@@ -7,12 +7,11 @@
 mod count;
 mod limits;
 mod reader;
-mod stat;
 mod types;
 
 use std::collections::HashMap;
 
-use super::{Kernel, process, read_if_present};
+use super::{Kernel, process};
 use crate::{
     Error, Result,
     model::{ProcessFds, Relative, SystemFds},
@@ -49,7 +48,7 @@ impl Kernel {
     pub fn descriptors(&self, question: &FdQuestion) -> Result<Found> {
         let mut reader = self.reader()?;
         let mut found = Found {
-            hidden: process::hides_others(self.proc_root()),
+            hidden: self.hides_others(),
             ..Found::default()
         };
         let asked = |pid: &u32| question.pids.as_ref().is_none_or(|pids| pids.contains(pid));
@@ -107,7 +106,7 @@ impl Kernel {
 
     /// Empty when the file does not exist.
     fn numbers(&self, file: &str) -> Result<Vec<u64>> {
-        let text = read_if_present(&self.proc_root().join("sys/fs").join(file))?;
+        let text = self.read_if_present(&self.proc_root().join("sys/fs").join(file))?;
         let text = text.unwrap_or_default();
         Ok(text
             .split_whitespace()

@@ -11,14 +11,14 @@ use rustix::{
     io::Errno,
 };
 
-use super::{
-    FdQuestion, count, limits,
-    stat::{self, Stat},
-    types,
-};
+use super::{FdQuestion, count, limits, types};
 use crate::{
     model::{FdLimits, FdTypes, Login, ProcessFds, Relative},
-    source::process::cgroup_in,
+    source::{
+        open_file,
+        process::cgroup_in,
+        stat::{self, Stat},
+    },
 };
 
 /// Room for the largest of the files, so that each is read in one piece.
@@ -271,8 +271,7 @@ impl Reader {
 
     fn read(&mut self, pid: u32, file: &str) -> Result<usize, Errno> {
         self.at(pid, file);
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.root, self.path.as_str(), flags, Mode::empty())?;
+        let file = open_file(self.root.as_fd(), self.path.as_str(), self.procfs)?;
         rustix::io::read(&file, self.buffer.as_mut_slice())
     }
 

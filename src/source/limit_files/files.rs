@@ -1,12 +1,14 @@
 //! Reads files below a folder used as `/`, without leaving it through a symbolic link.
 
-use std::{cell::Cell, fs::File, io::Read, os::fd::AsRawFd, path::Path};
+use std::{cell::Cell, fs::File, io::Read, path::Path};
 
 use rustix::{
     fd::{AsFd, OwnedFd},
-    fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags},
+    fs::{CWD, Dir, Mode, OFlags, ResolveFlags},
     io::Errno,
 };
+
+use crate::source::regular;
 
 /// In bytes; more than any such file has.
 const LARGEST: u64 = 256 * 1024;
@@ -39,16 +41,8 @@ impl Files {
 
     /// `None` unless it is a regular file: a link to /dev/null masks a unit.
     pub fn text(&self, path: &str) -> Option<String> {
-        // Users may put a link to a device here, and opening a device may have effects (watchdog,
-        // tape).
         let found = self.open(path, OFlags::PATH)?;
-        let kind = FileType::from_raw_mode(rustix::fs::fstat(&found).ok()?.st_mode);
-        if kind != FileType::RegularFile {
-            return None;
-        }
-        let again = format!("/proc/self/fd/{}", found.as_raw_fd());
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let file = self.noted(rustix::fs::open(again, flags, Mode::empty()))?;
+        let file = self.noted(regular::reopen(&found))?;
         let mut bytes = Vec::new();
         let mut file = File::from(file).take(LARGEST);
         file.read_to_end(&mut bytes).ok()?;

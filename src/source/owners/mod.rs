@@ -52,7 +52,7 @@ impl Kernel {
             OwnerSearch::Within(budget) => Some(started + budget),
         };
         let out_of_time = !scan.all(&rest, deadline, &mut holders);
-        let hidden = process::hides_others(self.proc_root());
+        let hidden = self.hides_others();
         Owners {
             complete: !out_of_time && unreadable == 0 && !hidden,
             unreadable,
@@ -67,7 +67,7 @@ impl Kernel {
     fn likely_first(&self, pids: &mut [u32], wanted: &Wanted, found: &[Holder]) {
         let holders: HashSet<u32> = found.iter().map(|holder| holder.pid).collect();
         let is_member = |pid| {
-            let cgroup = process::cgroup(self.proc_root(), pid);
+            let cgroup = self.process_cgroup(pid);
             cgroup.is_some_and(|cgroup| wanted.cgroups.contains(&cgroup))
         };
         pids.sort_by_cached_key(|pid| {
@@ -79,14 +79,14 @@ impl Kernel {
     fn describe(&self, mut holders: Vec<Holder>) -> Owners {
         holders.sort_unstable();
         holders.dedup();
-        holders.retain(|holder| !process::is_path_only(self.proc_root(), holder.pid, holder.fd));
+        holders.retain(|holder| !self.is_path_only(holder.pid, holder.fd));
         let mut names: HashMap<u32, String> = HashMap::new();
         let mut owners = Owners::default();
         for Holder { inode, pid, fd } in holders {
             let name = names.entry(pid).or_insert_with(|| {
-                let cgroup = process::cgroup(self.proc_root(), pid);
+                let cgroup = self.process_cgroup(pid);
                 owners.cgroups.extend(cgroup.map(|cgroup| (pid, cgroup)));
-                process::name(self.proc_root(), pid).unwrap_or_default()
+                self.process_name(pid).unwrap_or_default()
             });
             let name = name.clone();
             let found = owners.by_inode.entry(inode).or_default();

@@ -1,0 +1,59 @@
+//! Regular files alone, and no more than a bounded part of them.
+//!
+//! Whoever may write to a folder that is read may put a FIFO there, which blocks, or a link to a
+//! device, which has no end or does something when it is opened (watchdog, tape).
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::fd::AsRawFd,
+};
+
+use rustix::{
+    fd::{BorrowedFd, OwnedFd},
+    fs::{FileType, Mode, OFlags},
+    io::Errno,
+    path::Arg,
+};
+
+/// What [`open`] fails with for anything but a regular file.
+const OTHER_KIND: Errno = Errno::INVAL;
+
+pub fn open(folder: BorrowedFd<'_>, path: impl Arg) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    reopen(&rustix::fs::openat(folder, path, flags, Mode::empty())?)
+}
+
+/// Opens what was found with `O_PATH`, for reading.
+pub fn reopen(found: &OwnedFd) -> Result<OwnedFd, Errno> {
+    let kind = FileType::from_raw_mode(rustix::fs::fstat(found)?.st_mode);
+    if kind != FileType::RegularFile {
+        return Err(OTHER_KIND);
+    }
+    let again = format!("/proc/self/fd/{}", found.as_raw_fd());
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    rustix::fs::open(again, flags, Mode::empty())
+}
+
+/// Fails for a longer file.
+pub fn read(file: OwnedFd, most: u64) -> io::Result<Vec<u8>> {
+    /// The kernel reports no size for files of /proc.
+    const USUAL: usize = 16 * 1024;
+    let mut bytes = Vec::with_capacity(USUAL);
+    let read = File::from(file).take(most + 1).read_to_end(&mut bytes)?;
+    match read as u64 > most {
+        true => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("larger than {most} bytes"),
+        )),
+        false => Ok(bytes),
+    }
+}
+
+/// The reason as a person understands it.
+pub fn cause(errno: Errno) -> io::Error {
+    match errno {
+        OTHER_KIND => io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"),
+        errno => errno.into(),
+    }
+}
