@@ -38,8 +38,8 @@ Register-ArgumentCompleter -Native -CommandName 'sockdiag' -ScriptBlock {
             break
         }
         'sockdiag;queues' {
-            [CompletionResult]::new('--process', '--process', [CompletionResultType]::ParameterName, 'Restrict to a process, by name or id')
-            [CompletionResult]::new('--unit', '--unit', [CompletionResultType]::ParameterName, 'Restrict to a systemd unit, container or pod')
+            [CompletionResult]::new('--process', '--process', [CompletionResultType]::ParameterName, 'Restrict to processes, by name, id or pattern (`work*`)')
+            [CompletionResult]::new('--unit', '--unit', [CompletionResultType]::ParameterName, 'Restrict to a systemd unit, container or pod, by name, id or pattern')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Restrict to a user, by name or id')
             [CompletionResult]::new('--owners', '--owners', [CompletionResultType]::ParameterName, 'How far to search for the processes that own a socket')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format')
@@ -183,8 +183,8 @@ Register-ArgumentCompleter -Native -CommandName 'sockdiag' -ScriptBlock {
         }
         'sockdiag;fds' {
             [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'Show only these processes (comma-separated or repeated)')
-            [CompletionResult]::new('--process', '--process', [CompletionResultType]::ParameterName, 'Restrict to a process, by name or id')
-            [CompletionResult]::new('--unit', '--unit', [CompletionResultType]::ParameterName, 'Restrict to a systemd unit, container or pod')
+            [CompletionResult]::new('--process', '--process', [CompletionResultType]::ParameterName, 'Restrict to processes, by name, id or pattern (`work*`)')
+            [CompletionResult]::new('--unit', '--unit', [CompletionResultType]::ParameterName, 'Restrict to a systemd unit, container or pod, by name, id or pattern')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Restrict to a user, by name or id')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')

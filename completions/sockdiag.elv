@@ -34,8 +34,8 @@ set edit:completion:arg-completer[sockdiag] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'sockdiag;queues'= {
-            cand --process 'Restrict to a process, by name or id'
-            cand --unit 'Restrict to a systemd unit, container or pod'
+            cand --process 'Restrict to processes, by name, id or pattern (`work*`)'
+            cand --unit 'Restrict to a systemd unit, container or pod, by name, id or pattern'
             cand --user 'Restrict to a user, by name or id'
             cand --owners 'How far to search for the processes that own a socket'
             cand -o 'Output format'
@@ -175,8 +175,8 @@ set edit:completion:arg-completer[sockdiag] = {|@words|
         }
         &'sockdiag;fds'= {
             cand --pid 'Show only these processes (comma-separated or repeated)'
-            cand --process 'Restrict to a process, by name or id'
-            cand --unit 'Restrict to a systemd unit, container or pod'
+            cand --process 'Restrict to processes, by name, id or pattern (`work*`)'
+            cand --unit 'Restrict to a systemd unit, container or pod, by name, id or pattern'
             cand --user 'Restrict to a user, by name or id'
             cand -o 'Output format'
             cand --output 'Output format'

@@ -36,8 +36,8 @@ complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "completions" -d '
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "man" -d 'Print a manual page, in roff'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "schema" -d 'Print the JSON Schema of a report, or list the reports'
 complete -c sockdiag -n "__fish_sockdiag_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l process -d 'Restrict to a process, by name or id' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l unit -d 'Restrict to a systemd unit, container or pod' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l process -d 'Restrict to processes, by name, id or pattern (`work*`)' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l unit -d 'Restrict to a systemd unit, container or pod, by name, id or pattern' -r -f
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l user -d 'Restrict to a user, by name or id' -r -f -a "(__fish_complete_users)"
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand queues" -l owners -d 'How far to search for the processes that own a socket' -r -f -a "auto\t'Search low descriptors of every process, then the others for up to 250 ms'
 all\t'Search every descriptor of every process'
@@ -164,8 +164,8 @@ complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s v -l verb
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s q -l quiet -d 'Omit the lines on incomplete data; -qq omits everything but the table'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand timewait" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l pid -d 'Show only these processes (comma-separated or repeated)' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l process -d 'Restrict to a process, by name or id' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l unit -d 'Restrict to a systemd unit, container or pod' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l process -d 'Restrict to processes, by name, id or pattern (`work*`)' -r -f
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l unit -d 'Restrict to a systemd unit, container or pod, by name, id or pattern' -r -f
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -l user -d 'Restrict to a user, by name or id' -r -f -a "(__fish_complete_users)"
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s o -l output -d 'Output format' -r -f -a "table\t'Aligned columns'
 json\t'One JSON object per line'

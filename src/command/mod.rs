@@ -15,7 +15,7 @@ mod wait;
 
 pub use options::{
     FamilyArgs, FormatArgs, NameArgs, OwnedByArgs, OwnerArgs, PlaceArgs, ReportArgs, duration,
-    wants_columns,
+    has_unit, wants_columns,
 };
 pub use reader::Reader;
 pub use session::{Purpose, Session, this_host};

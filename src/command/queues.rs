@@ -6,12 +6,13 @@ use clap::{Args, ValueHint};
 use sockdiag::{
     analysis::queues::{QueueReport, Samples, Selection, report},
     collect::{Closer, ListenerNeeds, Needs, OwnerNeeds},
-    model::{Filter, Incomplete, Listener, NetnsSnapshot, Snapshot},
+    model::{Filter, Incomplete, Listener, NetnsSnapshot, Snapshot, unit_of},
+    source::Kernel,
 };
 
 use super::{
-    Described, FamilyArgs, NameArgs, Outcome, OwnedByArgs, OwnerArgs, Reader, ReportArgs, Session,
-    Subcommand, usage,
+    Described, FamilyArgs, NameArgs, Outcome, OwnedByArgs, OwnerArgs, Purpose, Reader, ReportArgs,
+    Session, Subcommand, has_unit, usage,
 };
 use crate::render::View;
 
@@ -74,13 +75,15 @@ impl Subcommand for QueuesArgs {
             ..View::default()
         };
         let mut session = Session::new(&self.report, SAMPLE_EVERY, view)?;
-        self.owned_by.check(&self.report.place.kernel()?)?;
+        let kernel = self.report.place.kernel()?;
+        self.owned_by.check_process(&kernel)?;
         let needs = self.needs(&selection);
         let samples = Needs {
             listeners: needs.listeners.clone(),
             ..Needs::default()
         };
         let mut reader = Reader::within(&self.report.place, needs, samples, "reading listeners")?;
+        self.check_unit(&kernel, || reader.read(Purpose::Report))?;
         session.each_report_on(
             |purpose| reader.read(purpose),
             |now, before| {
@@ -151,6 +154,23 @@ impl QueuesArgs {
             ));
         }
         Ok(())
+    }
+
+    /// A listener may belong to a unit of which no process is visible, as in a container.
+    fn check_unit(
+        &self,
+        kernel: &Kernel,
+        read: impl FnOnce() -> anyhow::Result<Snapshot>,
+    ) -> anyhow::Result<()> {
+        let Some(wanted) = &self.owned_by.unit else {
+            return Ok(());
+        };
+        let mut units = kernel.units();
+        if has_unit(wanted, &units).is_err() {
+            let cgroups = read()?.cgroups;
+            units.extend(cgroups.values().filter_map(|cgroup| unit_of(cgroup)));
+        }
+        has_unit(wanted, &units)
     }
 
     fn needs(&self, selection: &Selection) -> Needs {

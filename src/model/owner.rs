@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::glob;
+
 /// A process that holds a descriptor of a socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 pub struct Owner {
@@ -55,10 +57,37 @@ impl Netns {
     }
 }
 
-/// Whether a user means this process by its id or its name, of which the kernel keeps 15 bytes.
+/// `TASK_COMM_LEN` less the final 0: the kernel keeps this much of a process's name.
+const NAME_BYTES: usize = 15;
+
+/// Whether a user means this process by its id, its name or a pattern with `*`. What the kernel cut
+/// off a name is not compared.
 pub fn is_process(pid: u32, name: &str, wanted: &str) -> bool {
-    let kept = wanted.as_bytes().get(..15).unwrap_or(wanted.as_bytes());
-    name.as_bytes() == kept || pid.to_string() == wanted
+    let kept = |text: &str| text.as_bytes()[..text.len().min(NAME_BYTES)].to_vec();
+    let (before, _) = wanted.split_once('*').unwrap_or((wanted, ""));
+    match before.len() >= NAME_BYTES || before == wanted {
+        true => name.as_bytes() == kept(before) || pid.to_string() == wanted,
+        false => glob::matches(wanted.as_bytes(), name.as_bytes()),
+    }
+}
+
+/// Whether a user means this unit: `api` and `api.service` mean `api.service`; `docker:0123456789ab`
+/// also goes by its id, whole or cut short, a pod by either of its two ids, and a unit's container
+/// by the unit. A pattern with `*` is compared with each of these names.
+pub fn is_unit(unit: &str, wanted: &str) -> bool {
+    let ids = || {
+        let parts = unit.split([':', '/']).skip(1);
+        parts.filter(|id| unit.contains(':') && !id.is_empty())
+    };
+    let base = |name: &str| name.rsplit_once('.').map(|(base, _)| base.to_owned());
+    let mut names = [unit].into_iter().chain(ids());
+    if wanted.contains('*') {
+        let is_like = |name: &str| glob::matches(wanted.as_bytes(), name.as_bytes());
+        return names.any(|name| is_like(name) || base(name).is_some_and(|base| is_like(&base)));
+    }
+    let is_id = |id: &str| wanted.starts_with(id) || (wanted.len() >= 4 && id.starts_with(wanted));
+    let is_name = |name: &str| name == wanted || base(name).as_deref() == Some(wanted);
+    names.any(is_name) || ids().any(is_id)
 }
 
 #[cfg(test)]
@@ -71,5 +100,41 @@ mod tests {
         assert!(is_process(7, "api", "7"));
         assert!(!is_process(7, "api", "ap"));
         assert!(is_process(7, "gunicorn: worke", "gunicorn: worker [app]"));
+        assert!(is_process(7, "gunicorn: worke", "gunicorn: worker*"));
+    }
+
+    #[test]
+    fn a_process_goes_by_a_pattern() {
+        assert!(is_process(7, "worker-7", "work*"));
+        assert!(is_process(7, "worker-7", "*ker*"));
+        assert!(is_process(7, "worker-7", "*"));
+        assert!(!is_process(7, "worker-7", "*work"));
+        assert!(!is_process(712, "api", "7*"), "an id is no pattern");
+    }
+
+    #[test]
+    fn a_unit_goes_by_several_names() {
+        for (unit, wanted, is) in [
+            ("api.service", "api.service", true),
+            ("api.service", "api", true),
+            ("api.service", "ap", false),
+            ("api.service", "ap*", true),
+            ("api.service", "*.service", true),
+            ("api.service", "*.scope", false),
+            ("docker:0123456789ab", "0123456", true),
+            ("docker:0123456789ab", "0123456789abcdef", true),
+            ("docker:0123456789ab", "012", false),
+            ("docker:0123456789ab", "docker:*", true),
+            ("pod:8c1f5a4e-1111/0123456789ab", "8c1f5a4e-1111", true),
+            ("pod:8c1f5a4e-1111/0123456789ab", "8c1f*", true),
+            ("pod:8c1f5a4e-1111/0123456789ab", "9999", false),
+            ("pod:8c1f5a4e-1111/0123456789ab", "pod", false),
+            ("podman:web.service/0123456789ab", "web.service", true),
+            ("podman:web.service/0123456789ab", "0123456789ab", true),
+            ("podman:web.service/0123456789ab", "web", true),
+            ("podman:web.service/0123456789ab", "api", false),
+        ] {
+            assert_eq!(is_unit(unit, wanted), is, "{unit} {wanted}");
+        }
     }
 }

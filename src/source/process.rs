@@ -1,9 +1,9 @@
 //! `/proc/PID`: which processes there are, their names and cgroups, and whether all can be seen.
 
-use std::{fs, io, path::Path};
+use std::{collections::BTreeSet, fs, io, path::Path};
 
 use super::{Kernel, mount, stat};
-use crate::model::is_process;
+use crate::model::unit_of;
 
 /// Processes that end meanwhile are not found later.
 pub fn pids(proc_root: &Path) -> Vec<u32> {
@@ -100,12 +100,19 @@ impl Kernel {
         self.read(&self.proc_root.join("self/mountinfo"))
     }
 
-    /// Whether a process of this name or id is visible.
-    pub fn has_process(&self, name_or_pid: &str) -> bool {
-        let name = |pid| self.process_name(pid).unwrap_or_default();
+    /// Ids and names of the visible processes.
+    pub fn processes(&self) -> Vec<(u32, String)> {
+        let named = |pid| Some((pid, self.process_name(pid)?));
         pids(&self.proc_root)
             .into_iter()
-            .any(|pid| is_process(pid, &name(pid), name_or_pid))
+            .filter_map(named)
+            .collect()
+    }
+
+    /// The systemd units, containers and pods of the visible processes.
+    pub fn units(&self) -> BTreeSet<String> {
+        let unit = |pid| unit_of(&self.process_cgroup(pid)?);
+        pids(&self.proc_root).into_iter().filter_map(unit).collect()
     }
 }
 

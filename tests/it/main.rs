@@ -2,6 +2,7 @@
 
 mod support;
 
+mod arguments;
 mod cli;
 mod collect;
 mod filter;

@@ -1,14 +1,11 @@
 //! Which processes are reported.
 
-use crate::{
-    analysis::queues::unit_is,
-    model::{ProcessFds, is_process, unit_of},
-};
+use crate::model::{ProcessFds, is_process, is_unit, unit_of};
 
 /// Conditions that every reported process meets. The default selects all processes.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Process id or name.
+    /// Process id, name or pattern.
     pub process: Option<String>,
     pub unit: Option<String>,
     pub uid: Option<u32>,
@@ -20,7 +17,7 @@ impl Selection {
         let named = |wanted: &String| is_process(process.pid, &process.name, wanted);
         let of_unit = |wanted: &String| {
             let unit = process.cgroup.as_deref().and_then(unit_of);
-            unit.is_some_and(|unit| unit_is(&unit, wanted))
+            unit.is_some_and(|unit| is_unit(&unit, wanted))
         };
         self.process.as_ref().is_none_or(named)
             && self.unit.as_ref().is_none_or(of_unit)

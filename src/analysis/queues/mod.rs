@@ -24,4 +24,3 @@ pub(super) use local::interface;
 pub use report::{QueueReport, report};
 pub use samples::Samples;
 pub use selection::Selection;
-pub(super) use selection::unit_is;

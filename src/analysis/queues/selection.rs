@@ -1,7 +1,7 @@
 //! Which listeners are reported.
 
 use super::ListenerReport;
-use crate::model::{Family, Filter, Listener, Local, is_process};
+use crate::model::{Family, Filter, Listener, Local, is_process, is_unit};
 
 /// Conditions that every reported listener meets. The default selects all listeners.
 #[derive(Debug, Clone, Default)]
@@ -11,9 +11,9 @@ pub struct Selection {
     /// Address family of TCP and UDP sockets.
     pub family: Option<Family>,
     pub uid: Option<u32>,
-    /// Id or name of an owner.
+    /// Id, name or pattern of an owner.
     pub process: Option<String>,
-    /// Systemd unit, container or pod: `api` matches `api.service`, and an id may be cut short.
+    /// Systemd unit, container or pod, as [`is_unit`] understands it.
     pub unit: Option<String>,
 }
 
@@ -38,44 +38,8 @@ impl Selection {
         };
         let of_unit = |wanted: &String| {
             let unit = report.unit.as_ref();
-            unit.is_some_and(|unit| unit_is(unit, wanted))
+            unit.is_some_and(|unit| is_unit(unit, wanted))
         };
         self.process.as_ref().is_none_or(owned_by) && self.unit.as_ref().is_none_or(of_unit)
-    }
-}
-
-/// `api.service` matches `api.service` and `api`; `docker:0123456789ab` also matches its id, whole or
-/// cut short, a pod either of its two ids, and a unit's container the unit.
-pub fn unit_is(unit: &str, wanted: &str) -> bool {
-    let base = |name: &str| {
-        name.rsplit_once('.')
-            .is_some_and(|(base, _)| base == wanted)
-    };
-    let is_name = |name: &str| name == wanted || base(name);
-    let ids = || unit.split([':', '/']).skip(1);
-    let is_id = |id: &str| {
-        !id.is_empty() && (wanted.starts_with(id) || (wanted.len() >= 4 && id.starts_with(wanted)))
-    };
-    is_name(unit) || (unit.contains(':') && ids().any(|id| is_name(id) || is_id(id)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_unit_goes_by_several_names() {
-        assert!(unit_is("api.service", "api.service"));
-        assert!(unit_is("api.service", "api"));
-        assert!(!unit_is("api.service", "ap"));
-        assert!(unit_is("docker:0123456789ab", "0123456"));
-        assert!(unit_is("docker:0123456789ab", "0123456789abcdef"));
-        assert!(!unit_is("docker:0123456789ab", "012"));
-        assert!(unit_is("pod:8c1f5a4e-1111/0123456789ab", "8c1f5a4e-1111"));
-        assert!(!unit_is("pod:8c1f5a4e-1111/0123456789ab", "9999"));
-        let of_unit = "podman:web.service/0123456789ab";
-        assert!(unit_is(of_unit, "web.service") && unit_is(of_unit, "0123456789ab"));
-        assert!(unit_is(of_unit, "web") && !unit_is(of_unit, "api"));
-        assert!(!unit_is("pod:8c1f5a4e-1111/0123456789ab", "pod"));
     }
 }

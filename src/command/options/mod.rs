@@ -5,7 +5,7 @@ mod select;
 mod time;
 
 pub use output::{FormatArgs, OutputArgs, wants_columns};
-pub use select::{FamilyArgs, NameArgs, OwnedByArgs, OwnerArgs, PlaceArgs};
+pub use select::{FamilyArgs, NameArgs, OwnedByArgs, OwnerArgs, PlaceArgs, has_unit};
 pub use time::{TimeArgs, Timing, duration};
 
 use clap::{

@@ -1,12 +1,12 @@
 //! Flags that restrict what is shown, and where it is read.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use anyhow::Context;
 use clap::{Args, ValueHint};
 use sockdiag::{
     collect::{Namespaces, OwnerNeeds},
-    model::{Families, Family},
+    model::{Families, Family, is_process, is_unit},
     source::Kernel,
 };
 
@@ -43,10 +43,10 @@ impl FamilyArgs {
 // Whose sockets or descriptors.
 #[derive(Debug, Args)]
 pub struct OwnedByArgs {
-    /// Restrict to a process, by name or id
+    /// Restrict to processes, by name, id or pattern (`work*`)
     #[arg(long, value_name = "NAME|PID", value_hint = ValueHint::Other)]
     pub process: Option<String>,
-    /// Restrict to a systemd unit, container or pod
+    /// Restrict to a systemd unit, container or pod, by name, id or pattern
     #[arg(long, value_name = "UNIT", value_hint = ValueHint::Other)]
     pub unit: Option<String>,
     /// Restrict to a user, by name or id
@@ -64,13 +64,54 @@ impl OwnedByArgs {
         self.user.as_ref().map(id).transpose()
     }
 
-    /// Fails when `--process` matches nothing at the start.
+    /// Fails when `--process` or `--unit` matches no visible process at the start.
     pub fn check(&self, kernel: &Kernel) -> anyhow::Result<()> {
-        if let Some(process) = &self.process {
-            let exists = kernel.has_process(process);
-            anyhow::ensure!(exists, "--process {process}: no such process");
+        self.check_process(kernel)?;
+        match &self.unit {
+            Some(wanted) => has_unit(wanted, &kernel.units()),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    pub fn check_process(&self, kernel: &Kernel) -> anyhow::Result<()> {
+        let Some(wanted) = &self.process else {
+            return Ok(());
+        };
+        let there = kernel.processes();
+        let mut processes = there.iter();
+        if processes.any(|(pid, name)| is_process(*pid, name, wanted)) {
+            return Ok(());
+        }
+        let names = there.iter().map(|(_, name)| name.as_str());
+        let hint = pattern(wanted, "process", names);
+        anyhow::bail!("--process {wanted}: no such process{hint}")
+    }
+}
+
+/// Fails when none of the units is meant.
+pub fn has_unit(wanted: &str, units: &BTreeSet<String>) -> anyhow::Result<()> {
+    let hint = || pattern(wanted, "unit", units.iter().map(String::as_str));
+    anyhow::ensure!(
+        units.iter().any(|unit| is_unit(unit, wanted)),
+        "--unit {wanted}: no such unit{}",
+        hint()
+    );
+    Ok(())
+}
+
+/// Names that only contain the text are found by a pattern.
+fn pattern<'a>(wanted: &str, flag: &str, names: impl Iterator<Item = &'a str>) -> String {
+    const LISTED: usize = 3;
+    let wanted = wanted.trim_matches('*');
+    let found: BTreeSet<&str> = names.filter(|name| name.contains(wanted)).collect();
+    let listed: Vec<&str> = found.iter().copied().take(LISTED).collect();
+    match found.len() {
+        0 => String::new(),
+        count => {
+            let more = if count > LISTED { ", …" } else { "" };
+            let listed = listed.join(", ");
+            format!("; --{flag} '*{wanted}*' matches {listed}{more}")
+        }
     }
 }
 
