@@ -12,7 +12,7 @@ use sockdiag::{
 
 use super::{
     Described, FamilyArgs, NameArgs, Outcome, OwnedByArgs, OwnerArgs, Purpose, Reader, ReportArgs,
-    Session, Subcommand, has_unit, usage,
+    Session, Subcommand, has_unit, options::Timing, usage,
 };
 use crate::render::View;
 
@@ -45,7 +45,7 @@ pub struct QueuesArgs {
     #[command(flatten)]
     family: FamilyArgs,
     /// Show each SO_REUSEPORT group as one row, with its fullest socket
-    #[arg(long, conflicts_with = "sample_for")]
+    #[arg(long)]
     fold: bool,
     /// Do not count half-open connections (avoids a scan of all sockets of the host)
     #[arg(long)]
@@ -84,20 +84,33 @@ impl Subcommand for QueuesArgs {
         };
         let mut reader = Reader::within(&self.report.place, needs, samples, "reading listeners")?;
         self.check_unit(&kernel, || reader.read(Purpose::Report))?;
+        let is_sampled = matches!(session.timing(), Timing::Sample { .. });
         session.each_report_on(
             |purpose| reader.read(purpose),
             |now, before| {
                 let mut report = report(now, before, &selection);
-                if self.fold {
+                // Samples are of sockets, and are folded at the end.
+                if self.fold && !is_sampled {
                     report.fold();
                 }
                 report
             },
-            Samples::default(),
-            |samples, now, _| samples.add(shown(&now, &selection)),
+            match self.fold {
+                true => Samples::of_groups(),
+                false => Samples::default(),
+            },
+            |samples, now, _| {
+                for namespace in &now.namespaces {
+                    samples.add(&namespace.netns, shown(namespace, &selection));
+                }
+            },
             |samples, last, report| {
                 samples.fill(report);
                 count_closed(samples, last, &selection, report);
+                if self.fold {
+                    report.fold();
+                    samples.fill_groups(report);
+                }
             },
         )
     }
@@ -109,7 +122,10 @@ fn count_closed(
     selection: &Selection,
     report: &mut QueueReport,
 ) {
-    let there = |cookie| shown(last, selection).any(|listener| listener.cookie == cookie);
+    let there = |cookie| {
+        let mut namespaces = last.namespaces.iter();
+        namespaces.any(|part| shown(part, selection).any(|listener| listener.cookie == cookie))
+    };
     let closed = samples.missing(there);
     if closed > 0 {
         let why = "closed while the samples were taken";
@@ -119,10 +135,10 @@ fn count_closed(
 }
 
 fn shown<'a>(
-    snapshot: &'a Snapshot,
+    namespace: &'a NetnsSnapshot,
     selection: &'a Selection,
 ) -> impl Iterator<Item = &'a Listener> {
-    let all = snapshot.namespaces.iter().flat_map(NetnsSnapshot::sockets);
+    let all = namespace.sockets().iter();
     all.filter(|listener| selection.may_show(listener))
 }
 
@@ -146,11 +162,6 @@ impl QueuesArgs {
         if self.owners.needs() == OwnerNeeds::None && selection.process.is_some() {
             return Err(usage(
                 "--process needs the owners, which --no-owners does not search for",
-            ));
-        }
-        if self.fold && !self.report.output.settings()?.format.is_for_rows() {
-            return Err(usage(
-                "--fold applies to tables and CSV; JSON and Prometheus show each socket",
             ));
         }
         Ok(())

@@ -51,8 +51,10 @@ pub struct ListenerReport {
     pub owners: Vec<Owner>,
     /// `owners` has every owner among the processes that /proc shows.
     pub owners_complete: bool,
-    /// The accept queue of the fullest socket, where several were folded into this one.
-    #[serde(skip)]
+    /// The accept queue of the fullest socket, where several were folded into this one (`--fold`):
+    /// the numbers of this element are sums then, `accept_queue.fill_ratio` is the fullest
+    /// socket's, and `inode` and `cookie` are one of the sockets'.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fullest: Option<Fullest>,
     /// IPV6_V6ONLY: not the same endpoint as a dual-stack socket of the same address.
     #[serde(skip)]
@@ -60,7 +62,7 @@ pub struct ListenerReport {
 }
 
 /// The accept queue of one socket of a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Fullest {
     /// Connections waiting for accept(2).
     pub length: u32,

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use super::{Cookie, QueueReport, Sampled};
 use crate::{
     analysis::Distribution,
-    model::{Listener, Queue},
+    model::{Listener, Local, Netns, Queue},
 };
 
 /// The distribution of each listener's accept queue.
 #[derive(Debug, Default)]
 pub struct Samples {
     queues: HashMap<Cookie, Seen>,
+    groups: Option<Groups>,
 }
 
 #[derive(Debug, Default)]
@@ -21,25 +22,73 @@ struct Seen {
     full: u64,
 }
 
+/// The sockets of a network namespace that share an address, as one queue.
+#[derive(Debug, Default)]
+struct Groups {
+    queues: HashMap<Place, Seen>,
+    members: HashMap<Cookie, Place>,
+}
+
+/// Network namespace, address, and whether it is IPv6 alone.
+type Place = (Netns, Local, Option<bool>);
+
 impl Samples {
-    pub fn add<'a>(&mut self, listeners: impl IntoIterator<Item = &'a Listener>) {
+    /// Also samples each SO_REUSEPORT group, for a report that is folded.
+    pub fn of_groups() -> Self {
+        Samples {
+            groups: Some(Groups::default()),
+            ..Samples::default()
+        }
+    }
+
+    pub fn add<'a>(&mut self, netns: &Netns, listeners: impl IntoIterator<Item = &'a Listener>) {
+        let mut sums: HashMap<Place, (u64, bool)> = HashMap::new();
         for listener in listeners {
-            if let Queue::Accept { length, limit } = listener.queue {
-                let seen = self.queues.entry(Cookie(listener.cookie)).or_default();
-                seen.lengths.add(length.into());
-                seen.full += u64::from(length > limit);
+            let Queue::Accept { length, limit } = listener.queue else {
+                continue;
+            };
+            let (cookie, is_full) = (Cookie(listener.cookie), length > limit);
+            self.queues
+                .entry(cookie)
+                .or_default()
+                .add(length.into(), is_full);
+            // Two unix sockets of one name are an old one and a new one, not a group.
+            if let (Some(groups), Local::Inet(_)) = (&mut self.groups, &listener.local) {
+                let place = (netns.clone(), listener.local.clone(), listener.v6only);
+                let (sum, has_full) = sums.entry(place.clone()).or_default();
+                *sum += u64::from(length);
+                *has_full |= is_full;
+                groups.members.insert(cookie, place);
+            }
+        }
+        if let Some(groups) = &mut self.groups {
+            for (place, (sum, is_full)) in sums {
+                groups.queues.entry(place).or_default().add(sum, is_full);
             }
         }
     }
 
     /// Writes the spread of the samples into a report.
     pub fn fill(&self, report: &mut QueueReport) {
+        self.fill_with(report, |cookie| self.queues.get(cookie));
+        report.conclude();
+    }
+
+    /// [`Samples::fill`] for the groups of a folded report.
+    pub fn fill_groups(&self, report: &mut QueueReport) {
+        let Some(groups) = &self.groups else { return };
+        self.fill_with(report, |cookie| {
+            let place = groups.members.get(cookie);
+            place.map_or(self.queues.get(cookie), |place| groups.queues.get(place))
+        });
+    }
+
+    fn fill_with<'a>(&self, report: &mut QueueReport, seen: impl Fn(&Cookie) -> Option<&'a Seen>) {
         for listener in &mut report.listeners {
             if let Some(queue) = &mut listener.accept_queue {
-                queue.sampled = self.queues.get(&listener.cookie).and_then(sampled);
+                queue.sampled = seen(&listener.cookie).and_then(sampled);
             }
         }
-        report.conclude();
     }
 
     /// Number of sampled listeners that no longer exist.
@@ -48,6 +97,13 @@ impl Samples {
             .keys()
             .filter(|cookie| !is_there(cookie.0))
             .count() as u64
+    }
+}
+
+impl Seen {
+    fn add(&mut self, length: u64, is_full: bool) {
+        self.lengths.add(length);
+        self.full += u64::from(is_full);
     }
 }
 

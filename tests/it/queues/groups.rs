@@ -3,7 +3,9 @@
 use std::net::TcpStream;
 
 use crate::support::netns::{in_netns, lo_up};
-use crate::support::program::{Watch, count, finding, json, listener, listeners, members, text};
+use crate::support::program::{
+    Watch, assert_failed, count, finding, json, listener, listeners, members, sockdiag, text,
+};
 use crate::support::skipped::report_skipped;
 use crate::support::sockets::{accept_queue_len, half_open_count, inode, listen_with, try_listen};
 use crate::support::tools::tcp_ext;
@@ -139,6 +141,72 @@ fn fold_shows_a_group_on_one_line() {
         let lines = |args: &[&str]| text(args).matches(GROUP).count();
         assert_eq!(lines(&["queues", "--no-header"]), 3);
         assert_eq!(lines(&["queues", "--no-header", "--fold"]), 1);
+        let sampled = ["queues", "--no-header", "--fold", "--for", "50ms"];
+        assert_eq!(lines(&[&sampled[..], &["--every", "10ms"]].concat()), 1);
+    });
+}
+
+#[test]
+fn a_folded_group_is_one_element_of_json_and_is_sampled_as_one_queue() {
+    in_netns(|| {
+        unanswered_syns();
+        let sockets = group(&[50, 50]);
+        let mut clients = Vec::new();
+        while sockets.iter().any(|socket| accept_queue_len(socket) == 0) {
+            clients.push(deal_one(&sockets));
+        }
+        let waiting = clients.len() as u64;
+        let fullest = sockets.iter().map(accept_queue_len).max();
+        for args in [
+            &["queues", "--fold"][..],
+            &["queues", "--fold", "--for", "50ms", "--every", "10ms"],
+        ] {
+            let report = json(args);
+            let group = listener(&report, GROUP);
+            let queue = &group["accept_queue"];
+            assert_eq!(
+                (&queue["length"], &queue["limit"]),
+                (&waiting.into(), &100.into())
+            );
+            assert_eq!(
+                group["fullest"],
+                serde_json::json!({"length": fullest, "limit": 50})
+            );
+            if args.contains(&"--for") {
+                let (least, most) = (&queue["sampled"]["minimum"], &queue["sampled"]["maximum"]);
+                assert_eq!(
+                    (least, most),
+                    (&waiting.into(), &waiting.into()),
+                    "{queue:#}"
+                );
+            }
+        }
+        let metrics = text(&["queues", "--fold", "-o", "prom"]);
+        assert!(
+            metrics.contains(&format!("unit=\"\"}} {waiting}\n")),
+            "{metrics}"
+        );
+    });
+}
+
+#[test]
+fn sorting_by_what_one_reading_does_not_have_is_refused() {
+    in_netns(|| {
+        unanswered_syns();
+        let _sockets = group(&[3]);
+        for (args, remedy) in [
+            (&["queues", "--sort", "per_second"][..], "--watch or --for"),
+            (&["queues", "--sort", "-delta"], "--watch or --for"),
+            (&["ports", "--sort", "full_in"], "--watch or --for"),
+            (&["fds", "--sort", "per_minute"], "--watch or --for"),
+            (&["counters", "--sort", "/s"], "--watch or --for"),
+            (&["timewait", "--sort", "mean"], "--for"),
+            (&["queues", "--sort", "p95", "--watch=1"], "--for"),
+        ] {
+            assert_failed(&sockdiag(args), 2, &["--sort", remedy]);
+        }
+        let watch = ["queues", "--sort", "per_second", "--watch=0.01", "-c2"];
+        assert_eq!(text(&watch).matches(GROUP).count(), 2);
     });
 }
 

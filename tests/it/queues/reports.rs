@@ -8,7 +8,9 @@ use crate::support::queue_readings::{
 };
 use sockdiag::analysis::queues::{LimitSetBy, LocalReport, Samples, State, SynQueue};
 use sockdiag::model::snapshot::{HalfOpen, WaitingConnections};
-use sockdiag::model::{Listener, Local, NetnsSnapshot, Owner, Owners, Protocol, Snapshot, Waiting};
+use sockdiag::model::{
+    Listener, Local, Netns, NetnsSnapshot, Owner, Owners, Protocol, Snapshot, Waiting,
+};
 
 fn state_of(length: u32, limit: u32) -> State {
     let local = endpoint("127.0.0.1", 80, 0);
@@ -222,7 +224,7 @@ fn a_spread_is_that_of_the_samples_of_one_socket() {
     let mut samples = Samples::default();
     for length in 1..=20 {
         let gone = listener(2, endpoint("127.0.0.1", 81, 0), 9, 9);
-        samples.add(&[listener(1, local, length, 16), gone]);
+        samples.add(&Netns::default(), &[listener(1, local, length, 16), gone]);
     }
     let mut report = first_report(&reading(namespace(vec![
         listener(1, local, 0, 16),
