@@ -29,7 +29,7 @@ use std::{
 use anyhow::anyhow;
 use sockdiag::model::{NetnsSnapshot, Snapshot};
 
-use crate::render::{NoSuchColumn, text};
+use crate::render::{ColumnError, Readings, text};
 
 /// Wrong usage that clap cannot see: exit code 2.
 #[derive(Debug)]
@@ -54,9 +54,17 @@ pub fn announce(note: &str) {
     }
 }
 
-/// Usage error for an unknown `--columns` or `--sort` key.
-pub fn no_such_column(NoSuchColumn(key): NoSuchColumn) -> anyhow::Error {
-    usage(format!("no column {key:?}; --columns help lists them"))
+/// Usage error for a `--columns` or `--sort` key.
+pub fn no_such_column(error: ColumnError) -> anyhow::Error {
+    match error {
+        ColumnError::Unknown(key) => usage(format!("no column {key:?}; --columns help lists them")),
+        ColumnError::Empty(key, Readings::Many) => usage(format!(
+            "--sort {key}: sorts by samples, of which there are none: add --for DURATION"
+        )),
+        ColumnError::Empty(key, _) => usage(format!(
+            "--sort {key}: a single reading has no changes and rates: add --watch or --for DURATION"
+        )),
+    }
 }
 
 /// Fails if a part of the report could not be read in any namespace, so that it is

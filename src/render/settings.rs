@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use super::{
     Colour,
-    table::{Column, NoSuchColumn, named},
+    table::{Column, ColumnError, named},
     terminal_can_move,
 };
 
@@ -53,20 +53,9 @@ impl Settings {
     pub fn named<R>(
         &self,
         columns: &'static [Column<R>],
-    ) -> Result<Option<Vec<&'static str>>, NoSuchColumn> {
+    ) -> Result<Option<Vec<&'static str>>, ColumnError> {
         let find = |key: &String| named(columns, key).map(|column| column.key);
         let keys = self.columns.as_ref();
         keys.map(|keys| keys.iter().map(find).collect()).transpose()
-    }
-
-    pub fn order<R>(
-        &self,
-        columns: &'static [Column<R>],
-    ) -> Result<Option<(&'static Column<R>, bool)>, NoSuchColumn> {
-        let find = |key: &String| match key.strip_prefix('-') {
-            Some(key) => named(columns, key).map(|column| (column, true)),
-            None => named(columns, key).map(|column| (column, false)),
-        };
-        self.sort.as_ref().map(find).transpose()
     }
 }

@@ -13,7 +13,7 @@ use super::{
     json::Json,
     prom::Prom,
     size,
-    table::{Column, Growing, Listed, NoSuchColumn, Page, Streamed, Tabular, View},
+    table::{Column, ColumnError, Growing, Listed, Page, Streamed, Tabular, View, order},
     terminal_can_move, text,
 };
 
@@ -76,11 +76,13 @@ pub struct Sink<T: Tabular> {
 
 impl<T: Listed> Sink<T> {
     /// For reports that contain their rows.
-    pub fn of_reports(settings: &Settings, view: View, host: Host) -> Result<Self, NoSuchColumn> {
+    pub fn of_reports(settings: &Settings, view: View, host: Host) -> Result<Self, ColumnError> {
         let named = settings.named(T::COLUMNS)?;
+        let sort = settings.sort.as_ref();
+        let sort = sort.map(|key| order(T::COLUMNS, key, &view));
         let table = Box::new(Page::new(settings, view, named.clone()));
         Ok(Sink {
-            order: settings.order(T::COLUMNS)?,
+            order: sort.transpose()?,
             top: settings.top,
             ..Sink::new(settings, view, named, table, Json::new(host, false))
         })
@@ -118,7 +120,7 @@ impl<T: Streamed> Sink<T> {
         settings: &Settings,
         host: Host,
         shown: Vec<&'static str>,
-    ) -> Result<Self, NoSuchColumn> {
+    ) -> Result<Self, ColumnError> {
         let named = settings.named(T::COLUMNS)?;
         let table = Box::new(Growing::new(settings, named.clone(), shown));
         let json = Json::new(host, true);

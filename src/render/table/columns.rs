@@ -38,6 +38,27 @@ pub struct Column<R> {
     pub align: Align,
     pub rising: Rising,
     pub cell: fn(&R, &View) -> Cell,
+    pub needs: Readings,
+}
+
+/// The readings without which a column is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readings {
+    One,
+    /// An earlier one to compare with: `--watch` or `--for`.
+    Two,
+    /// Samples: `--for`.
+    Many,
+}
+
+impl Readings {
+    fn are_given(self, view: &View) -> bool {
+        match self {
+            Readings::One => true,
+            Readings::Two => view.changes,
+            Readings::Many => view.sampled,
+        }
+    }
 }
 
 impl<R> Column<R> {
@@ -56,13 +77,65 @@ impl<R> Column<R> {
             align,
             rising,
             cell,
+            needs: Readings::One,
+        }
+    }
+
+    /// A change or a rate.
+    pub const fn change(
+        key: &'static str,
+        title: &'static str,
+        align: Align,
+        rising: Rising,
+        cell: fn(&R, &View) -> Cell,
+        help: &'static str,
+    ) -> Self {
+        Column {
+            needs: Readings::Two,
+            ..Column::new(key, title, align, rising, cell, help)
+        }
+    }
+
+    /// A statistic of samples.
+    pub const fn sampled(
+        key: &'static str,
+        title: &'static str,
+        align: Align,
+        rising: Rising,
+        cell: fn(&R, &View) -> Cell,
+        help: &'static str,
+    ) -> Self {
+        Column {
+            needs: Readings::Many,
+            ..Column::new(key, title, align, rising, cell, help)
         }
     }
 }
 
-/// A key given to `--sort` or `--columns` that no column has.
+/// Why a key given to `--sort` or `--columns` is refused.
 #[derive(Debug)]
-pub struct NoSuchColumn(pub String);
+pub enum ColumnError {
+    Unknown(String),
+    /// `--sort` by a column that has no value in this report.
+    Empty(&'static str, Readings),
+}
+
+/// The column to sort by, and whether the order is reversed: `-KEY`.
+pub fn order<R>(
+    columns: &'static [Column<R>],
+    key: &str,
+    view: &View,
+) -> Result<(&'static Column<R>, bool), ColumnError> {
+    let (name, reverse) = match key.strip_prefix('-') {
+        Some(name) => (name, true),
+        None => (key, false),
+    };
+    let column = named(columns, name)?;
+    match column.needs.are_given(view) {
+        true => Ok((column, reverse)),
+        false => Err(ColumnError::Empty(column.key, column.needs)),
+    }
+}
 
 /// The column with this key, else with this header.
 pub fn column<R>(columns: &'static [Column<R>], name: &str) -> Option<&'static Column<R>> {
@@ -80,8 +153,8 @@ pub fn columns<R>(all: &'static [Column<R>], keys: &[&str]) -> Vec<&'static Colu
 pub fn named<R>(
     columns: &'static [Column<R>],
     name: &str,
-) -> Result<&'static Column<R>, NoSuchColumn> {
-    column(columns, name.trim()).ok_or_else(|| NoSuchColumn(name.to_owned()))
+) -> Result<&'static Column<R>, ColumnError> {
+    column(columns, name.trim()).ok_or_else(|| ColumnError::Unknown(name.to_owned()))
 }
 
 /// The keys of the groups that are to be shown. Keys are separated by spaces.

@@ -19,8 +19,8 @@ mod who;
 
 pub use cell::{Cell, Value};
 pub use columns::{
-    Align, Column, NoSuchColumn, Rising, age_note, column, column_help, columns, keys, named,
-    several,
+    Align, Column, ColumnError, Readings, Rising, age_note, column, column_help, columns, keys,
+    named, order, several,
 };
 pub use draw::lay_out;
 pub use growing::Growing;
