@@ -217,8 +217,8 @@ Register-ArgumentCompleter -Native -CommandName 'sockdiag' -ScriptBlock {
         'sockdiag;trace' {
             [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Capture on this interface only (repeatable; default: all, including interfaces that appear later)')
             [CompletionResult]::new('--interface', '--interface', [CompletionResultType]::ParameterName, 'Capture on this interface only (repeatable; default: all, including interfaces that appear later)')
-            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Show only handshakes with this server port (repeatable)')
-            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Show only handshakes with this server port (repeatable)')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Show only handshakes with this server port, by number or service (repeatable)')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Show only handshakes with this server port, by number or service (repeatable)')
             [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Show only handshakes with this host as client or server (repeatable)')
             [CompletionResult]::new('--slow', '--slow', [CompletionResultType]::ParameterName, 'Show only handshakes that took at least this long; with --failed, also those that failed')
             [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'Stop after this long')

@@ -208,8 +208,8 @@ set edit:completion:arg-completer[sockdiag] = {|@words|
         &'sockdiag;trace'= {
             cand -i 'Capture on this interface only (repeatable; default: all, including interfaces that appear later)'
             cand --interface 'Capture on this interface only (repeatable; default: all, including interfaces that appear later)'
-            cand -p 'Show only handshakes with this server port (repeatable)'
-            cand --port 'Show only handshakes with this server port (repeatable)'
+            cand -p 'Show only handshakes with this server port, by number or service (repeatable)'
+            cand --port 'Show only handshakes with this server port, by number or service (repeatable)'
             cand --host 'Show only handshakes with this host as client or server (repeatable)'
             cand --slow 'Show only handshakes that took at least this long; with --failed, also those that failed'
             cand --for 'Stop after this long'

@@ -192,7 +192,7 @@ complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s v -l verbose -
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s q -l quiet -d 'Omit the lines on incomplete data; -qq omits everything but the table'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand fds" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s i -l interface -d 'Capture on this interface only (repeatable; default: all, including interfaces that appear later)' -r -f
-complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s p -l port -d 'Show only handshakes with this server port (repeatable)' -r
+complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -s p -l port -d 'Show only handshakes with this server port, by number or service (repeatable)' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l host -d 'Show only handshakes with this host as client or server (repeatable)' -r -f
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l slow -d 'Show only handshakes that took at least this long; with --failed, also those that failed' -r
 complete -c sockdiag -n "__fish_sockdiag_using_subcommand trace" -l for -d 'Stop after this long' -r

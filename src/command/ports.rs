@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use sockdiag::{
     analysis::ports::{By, PortsReport, Samples, Selection, report},
     collect::{Needs, OwnerNeeds, PortDepth},
+    model::filter::Subject,
 };
 
 use super::{
     Described, FamilyArgs, NameArgs, Outcome, OwnerArgs, Reader, ReportArgs, Session, Subcommand,
     ensure_read,
-    options::{Choices, one_of},
+    options::{Choices, filter, one_of},
     usage,
 };
 use crate::render::View;
@@ -22,15 +23,21 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  sockdiag ports -w
+  sockdiag ports :5432 -w
   sockdiag ports --by process --top 5
   sockdiag ports --json | jq '.tuples[] | select(.used_ratio > 0.8)'
+
+FILTER: a bare `:5432` or `10.0.0.9:5432` refers to the destination, as do `dport` and `dst`; `src` \
+is the local address; joined by `and`, `or`, `not` and parentheses.
 
 Covers TCP. Ephemeral ports run out per source address, destination address and destination port, \
 not per host: one local port serves many destinations. USED counts the ports in use towards a \
 destination in any state, TIME_WAIT included; FREE counts the ports that connect() may still choose. A port that \
 a socket was bound to with bind() is taken for every destination.")]
 pub struct PortsArgs {
+    /// Show only sources and destinations that match
+    #[arg(value_name = "FILTER", value_hint = ValueHint::Other)]
+    filter: Vec<String>,
     /// Show one row per WHAT
     #[arg(long, value_name = "WHAT", default_value = "tuple", value_parser = one_of(BY))]
     by: By,
@@ -79,12 +86,13 @@ impl Subcommand for PortsArgs {
         let selection = Selection {
             by: self.by,
             families: self.family.families(),
+            filter: filter(Subject::Destination, &self.filter)?,
         };
         let (needs, samples) = self.needs();
         let mut reader = Reader::within(&self.report.place, needs, samples, "counting ports")?;
         session.each_report(
             |purpose| ensure_read(reader.read(purpose)?, |part| part.port_holders.is_some()),
-            |now, before| report(now, before, selection),
+            |now, before| report(now, before, selection.clone()),
             Samples::default(),
         )
     }

@@ -6,13 +6,15 @@ use clap::{Args, ValueHint};
 use sockdiag::{
     analysis::queues::{QueueReport, Samples, Selection, report},
     collect::{Closer, ListenerNeeds, Needs, OwnerNeeds},
-    model::{Filter, Incomplete, Listener, NetnsSnapshot, Snapshot, unit_of},
+    model::{Incomplete, Listener, NetnsSnapshot, Snapshot, filter::Subject, unit_of},
     source::Kernel,
 };
 
 use super::{
     Described, FamilyArgs, NameArgs, Outcome, OwnedByArgs, OwnerArgs, Purpose, Reader, ReportArgs,
-    Session, Subcommand, has_unit, options::Timing, usage,
+    Session, Subcommand, has_unit,
+    options::{Timing, filter},
+    usage,
 };
 use crate::render::View;
 
@@ -144,13 +146,8 @@ fn shown<'a>(
 
 impl QueuesArgs {
     fn selection(&self) -> anyhow::Result<Selection> {
-        let text = self.filter.join(" ");
-        let filter = match text.trim() {
-            "" => None,
-            _ => Some(Filter::parse(&text).map_err(|error| usage(format!("filter: {error}")))?),
-        };
         Ok(Selection {
-            filter,
+            filter: filter(Subject::Listener, &self.filter)?,
             family: self.family.only(),
             uid: self.owned_by.uid()?,
             process: self.owned_by.process.clone(),
@@ -189,7 +186,7 @@ impl QueuesArgs {
         Needs {
             listeners: Some(ListenerNeeds {
                 families: self.family.families(),
-                unix: self.unix || selection.filter.as_ref().is_some_and(Filter::has_path),
+                unix: self.unix || selection.filter.has_path(),
                 udp: self.udp,
                 closer: Closer::only(move |listener| closer.may_show(listener)),
             }),

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use sockdiag::{
     analysis::timewait::{By, Samples, Selection, TimewaitReport, report},
     collect::{Needs, OwnerNeeds},
+    model::filter::Subject,
 };
 
 use super::{
     Described, FamilyArgs, Outcome, OwnerArgs, Reader, ReportArgs, Session, Subcommand,
     ensure_read,
-    options::{Choices, one_of},
+    options::{Choices, filter, one_of},
 };
 use crate::render::View;
 
@@ -21,9 +22,13 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  sockdiag timewait -w
+  sockdiag timewait :443 -w
   sockdiag timewait --by source --top 10
   sockdiag timewait --by listener
+
+FILTER: a bare `:443` refers to the service, at either end; `sport` and `src` to this host, `dport` \
+and `dst` to the peer; joined by `and`, `or`, `not` and parentheses. The ports of clients are not \
+kept, so no condition on them holds. The heading counts all sockets.
 
 The end that closes a connection first keeps it in TIME_WAIT for a minute. That is harmless unless \
 the ports towards one destination run out (`sockdiag ports`) or there are more than \
@@ -33,6 +38,9 @@ one, and `draining` the sockets that expire per second over the next ten seconds
 socket has no owner: LIKELY OWNER is the owner of the listener, or of a live connection to the same \
 destination.")]
 pub struct TimewaitArgs {
+    /// Show only groups of connections that match
+    #[arg(value_name = "FILTER", value_hint = ValueHint::Other)]
+    filter: Vec<String>,
     /// Show one row per WHAT
     #[arg(long, value_name = "WHAT", default_value = "service", value_parser = one_of(BY))]
     by: By,
@@ -76,6 +84,7 @@ impl Subcommand for TimewaitArgs {
         let selection = Selection {
             by: self.by,
             families: self.family.families(),
+            filter: filter(Subject::Closed, &self.filter)?,
         };
         let needs = Needs {
             owners: self.owners.needs(),
@@ -90,7 +99,7 @@ impl Subcommand for TimewaitArgs {
         let mut reader = Reader::within(place, needs, samples, "counting TIME_WAITs")?;
         session.each_report(
             |purpose| ensure_read(reader.read(purpose)?, |part| part.time_waits.is_some()),
-            |now, before| report(now, before, selection),
+            |now, before| report(now, before, selection.clone()),
             Samples::default(),
         )
     }

@@ -1,9 +1,13 @@
 //! What a user may type: names and patterns, filters, the flags of `ss`.
 
+use std::net::TcpStream;
+
 use crate::support::helper_process::process_name;
-use crate::support::netns::{in_sealed_netns, lo_up};
-use crate::support::program::{assert_failed, json, listeners, sockdiag};
+use crate::support::netns::{in_sealed_netns, lo_up, run};
+use crate::support::program::{assert_failed, json, listeners, ports, sockdiag, text};
 use crate::support::sockets::listen;
+use crate::support::time_waits::client_time_waits;
+use serde_json::Value;
 
 #[test]
 fn a_pattern_finds_processes_and_a_part_of_a_name_is_answered_with_one() {
@@ -24,6 +28,71 @@ fn a_pattern_finds_processes_and_a_part_of_a_name_is_answered_with_one() {
             let output = sockdiag(&[command, "--process", "*nosuch*"]);
             assert_failed(&output, 1, &["no such process"]);
         }
+    });
+}
+
+#[test]
+fn a_port_goes_by_the_name_of_its_service() {
+    in_sealed_netns(|| {
+        lo_up();
+        std::fs::write("/run/services", "sockdiag-test 8080/tcp\n").expect("/run is ours");
+        run("mount", &["--bind", "/run/services", "/etc/services"]);
+        let _servers = [listen("127.0.0.1:8080", 5), listen("127.0.0.1:8081", 5)];
+        for filter in [
+            ":sockdiag-test",
+            "sport = :sockdiag-test",
+            "127.0.0.1:sockdiag-test",
+        ] {
+            assert_eq!(ports(&json(&["queues", filter])), [8080], "{filter}");
+        }
+        let output = sockdiag(&["queues", ":no-such-service"]);
+        assert_failed(
+            &output,
+            2,
+            &["or the name of a service\n  :no-such-service\n   ^"],
+        );
+    });
+}
+
+#[test]
+fn ports_and_timewait_take_a_filter_on_the_destination() {
+    in_sealed_netns(|| {
+        lo_up();
+        let servers = ["127.0.0.1:8080", "127.0.0.2:8081"].map(|address| listen(address, 50));
+        let _clients = ["127.0.0.1:8080", "127.0.0.2:8081"]
+            .map(|address| TcpStream::connect(address).expect("room for it"));
+        let destinations = |filter: &str| {
+            let report = json(&["ports", filter]);
+            let rows = report["tuples"].as_array().expect("tuples[]");
+            let port = |row: &Value| row["destination"]["port"].as_u64().expect("a port");
+            rows.iter().map(port).collect::<Vec<_>>()
+        };
+        assert_eq!(destinations(":8080"), [8080]);
+        assert_eq!(destinations("dst 127.0.0.2"), [8081]);
+        assert_eq!(destinations("not dport = :8080"), [8081]);
+        assert!(destinations("src 10.0.0.1").is_empty());
+        assert_failed(
+            &sockdiag(&["ports", "sport = :80"]),
+            2,
+            &["use src, dst or dport"],
+        );
+        assert!(text(&["ports", ":9"]).contains("none of 2 sources and destinations matches"));
+        drop(servers);
+
+        let groups = |filter: &str| {
+            let report = json(&["timewait", filter]);
+            assert_eq!(report["count"], 3, "the sum covers all: {report:#}");
+            let rows = report["groups"].as_array().expect("groups[]").clone();
+            rows.iter()
+                .map(|row| row["key"].clone())
+                .collect::<Vec<_>>()
+        };
+        let closing = ["127.0.0.1:9000", "127.0.0.1:9001"].map(|address| listen(address, 50));
+        client_time_waits(&closing[0], 2);
+        client_time_waits(&closing[1], 1);
+        assert_eq!(groups(":9001"), ["127.0.0.1:9001"]);
+        assert_eq!(groups("dport = :9000"), ["127.0.0.1:9000"]);
+        assert!(groups(":9002").is_empty());
     });
 }
 

@@ -94,7 +94,7 @@ fn a_bare_number_is_seconds() {
     assert_refused(&["queues", "--for", "soon"], 2, &["--for", reason]);
     assert_refused(&["trace", "--slow", "0"], 2, &["--slow", reason]);
     assert_refused(
-        &["trace", "--port", "http"],
+        &["trace", "--port", "no-such-service"],
         2,
         &["a number from 1 to 65535"],
     );

@@ -1,6 +1,6 @@
 //! Snapshots to a report of ephemeral ports.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, net::IpAddr};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     analysis::{Finding, Previous, change, per_second},
-    model::{Address, Families, Incomplete, Netns, NetnsSnapshot, Owner, Owners, Snapshot},
+    model::{
+        Address, Families, Filter, Incomplete, Netns, NetnsSnapshot, Owner, Owners, Snapshot,
+        filter::{End, View},
+    },
 };
 
 /// Every tuple that uses ephemeral ports, the fullest first.
@@ -27,6 +30,9 @@ pub struct PortsReport {
     /// What the report concludes, the worst first.
     #[serde(skip)]
     pub findings: Vec<Finding>,
+    /// Number of tuples, selected or not.
+    #[serde(skip)]
+    pub there: usize,
     /// Age of the table scan: one that takes long is not repeated at every refresh.
     pub age_ms: u64,
     /// What a row of `tuples` stands for.
@@ -89,11 +95,29 @@ pub struct NamespaceReport {
 
 is_report!(PortsReport, "ports/v1");
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Selection {
     pub by: By,
     /// Address families of the destinations.
     pub families: Families,
+    pub filter: Filter,
+}
+
+/// A tuple has a local address, but no single local port.
+impl View for TupleReport {
+    fn address(&self, end: End) -> Option<Address> {
+        match end {
+            End::Local => None,
+            End::Peer => self.destination,
+        }
+    }
+
+    fn host(&self, end: End) -> Option<IpAddr> {
+        match end {
+            End::Local => self.source,
+            End::Peer => Some(self.destination?.address),
+        }
+    }
 }
 
 /// Compares the ports in use with the ports there are and, for changes, with the previous reading.
@@ -121,6 +145,8 @@ pub fn report(now: &Snapshot, before: Previous<'_>, selection: Selection) -> Por
     }
     let has = |end: Address| selection.families.has(end.address);
     report.tuples.retain(|row| row.destination.is_none_or(has));
+    report.there = report.tuples.len();
+    report.tuples.retain(|row| selection.filter.accepts(row));
     report.incomplete.extend(missing(now, by));
     report.incomplete.extend(unknown_choice(&report.tuples));
     report.tuples = fold(report.tuples, by);

@@ -7,7 +7,7 @@ use crate::model::{Family, Filter, Listener, Local, is_process, is_unit};
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     /// The `FILTER` argument.
-    pub filter: Option<Filter>,
+    pub filter: Filter,
     /// Address family of TCP and UDP sockets.
     pub family: Option<Family>,
     pub uid: Option<u32>,
@@ -24,10 +24,9 @@ impl Selection {
             (Local::Inet(endpoint), Some(family)) => endpoint.family == family,
             (Local::Unix(_), _) | (_, None) => true,
         };
-        let accepts = |filter: &Filter| filter.accepts(&listener.local);
         family
             && self.uid.is_none_or(|uid| listener.uid == Some(uid))
-            && self.filter.as_ref().is_none_or(accepts)
+            && self.filter.accepts(&listener.local)
     }
 
     /// The other conditions.

@@ -13,11 +13,11 @@ pub type Name = (Option<String>, Option<Side>);
 
 pub fn groups<'a>(
     namespace: &'a Namespace<'_>,
-    selection: Selection,
+    selection: &Selection,
 ) -> BTreeMap<Name, (Kept, Vec<&'a Flow>)> {
     let mut groups: BTreeMap<Name, (Kept, Vec<&Flow>)> = BTreeMap::new();
     let flows = namespace.flows.iter();
-    for (flow, kept) in flows.filter(|(flow, _)| selection.families.has(flow.peer)) {
+    for (flow, kept) in flows.filter(|(flow, _)| selection.shows(flow)) {
         let name = (key(flow, selection.by, namespace), flow.side);
         let (all, flows) = groups.entry(name).or_default();
         all.merge(kept);

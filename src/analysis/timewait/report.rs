@@ -6,13 +6,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    Bar, By, GroupReport, Kept, Namespace,
+    Bar, By, Flow, GroupReport, Kept, Namespace,
     findings::findings,
     group::{Holders, Name, groups, row, size},
 };
 use crate::{
     analysis::{Finding, Previous, Spread, change, incomplete::unfound},
-    model::{Address, Families, Incomplete, Netns, NetnsSnapshot, Owners, Snapshot},
+    model::{Address, Families, Filter, Incomplete, Netns, NetnsSnapshot, Owners, Snapshot},
 };
 
 /// The width of a bar, and the time over which the drain is averaged.
@@ -104,11 +104,19 @@ impl Fullest {
 
 is_report!(TimewaitReport, "timewait/v1");
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Selection {
     pub by: By,
     /// Address families of the groups. Sums cover both, as the limit does.
     pub families: Families,
+    /// Which flows the groups contain. Sums cover all.
+    pub filter: Filter,
+}
+
+impl Selection {
+    pub(super) fn shows(&self, flow: &Flow) -> bool {
+        self.families.has(flow.peer) && self.filter.accepts(flow)
+    }
 }
 
 /// Counts and groups timewait sockets and, for changes, compares with the previous reading.
@@ -133,7 +141,7 @@ pub fn report(now: &Snapshot, before: Previous<'_>, selection: Selection) -> Tim
         let summary = summary(namespace.snapshot, &kept, earlier);
         report.namespaces.push(summary);
         all.merge(&kept);
-        let groups = rows(&namespace, earlier, owners, selection);
+        let groups = rows(&namespace, earlier, owners, &selection);
         report.groups.extend(groups);
         let fuller = report.fullest.into_iter().chain(fullest(&namespace));
         report.fullest = fuller.max_by(|a, b| a.ratio().total_cmp(&b.ratio()));
@@ -202,7 +210,7 @@ fn rows(
     namespace: &Namespace<'_>,
     before: Option<&Namespace<'_>>,
     owners: Option<&Owners>,
-    selection: Selection,
+    selection: &Selection,
 ) -> Vec<GroupReport> {
     let holders = Holders::new(namespace, owners);
     let earlier = before.map(|before| groups(before, selection));

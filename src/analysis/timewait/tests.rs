@@ -322,6 +322,7 @@ fn lines_are_of_the_wanted_family_and_sums_of_both() {
             Selection {
                 by: By::Service,
                 families,
+                ..Selection::default()
             },
         );
         let keys: Vec<_> = report.groups.iter().map(|one| one.key.as_deref()).collect();

@@ -1,9 +1,11 @@
 //! Flags that several subcommands share, each declared once.
 
+mod filter;
 mod output;
 mod select;
 mod time;
 
+pub use filter::{filter, port};
 pub use output::{FormatArgs, OutputArgs, wants_columns};
 pub use select::{FamilyArgs, NameArgs, OwnedByArgs, OwnerArgs, PlaceArgs, has_unit};
 pub use time::{TimeArgs, Timing, duration};

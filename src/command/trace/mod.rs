@@ -19,14 +19,20 @@ use clap::{ArgAction, Args, ValueHint};
 use sockdiag::{
     Error,
     analysis::handshake::TraceReport,
-    model::{Filter, filter::End},
+    model::{
+        Filter,
+        filter::{End, Subject},
+    },
     source::{drop_privileges, interfaces},
     trace::{LiveOptions, Options, Trace},
 };
 
 use super::{
-    Described, FamilyArgs, FormatArgs, Outcome, PlaceArgs, Subcommand, duration, usage,
-    wait::Waiter, with_way_in,
+    Described, FamilyArgs, FormatArgs, Outcome, PlaceArgs, Subcommand, duration,
+    options::{filter, port},
+    usage,
+    wait::Waiter,
+    with_way_in,
 };
 use input::Input;
 use reporter::Reporter;
@@ -65,7 +71,7 @@ pub struct TraceArgs {
     /// later)
     #[arg(short, long, value_name = "NAME", value_hint = ValueHint::Other, conflicts_with = "read")]
     interface: Vec<String>,
-    /// Show only handshakes with this server port (repeatable)
+    /// Show only handshakes with this server port, by number or service (repeatable)
     #[arg(short, long, value_name = "PORT", value_parser = port)]
     port: Vec<u16>,
     /// Show only handshakes with this host as client or server (repeatable)
@@ -148,7 +154,7 @@ impl TraceArgs {
     fn condition(&self) -> anyhow::Result<Filter> {
         let mut all = Vec::new();
         if !self.filter.is_empty() {
-            all.push(parsed(&self.filter.join(" "))?);
+            all.push(parsed(&self.filter)?);
         }
         if !self.port.is_empty() {
             all.push(Filter::port_is_one_of(End::Local, &self.port));
@@ -258,11 +264,6 @@ fn open(path: &Path) -> anyhow::Result<(&Path, OwnedFd)> {
     Ok((path, file.into()))
 }
 
-fn port(text: &str) -> Result<u16, String> {
-    let port = text.parse().ok().filter(|port| *port > 0);
-    port.ok_or_else(|| "the port must be a number from 1 to 65535".to_owned())
-}
-
 fn either_end(host: &String) -> anyhow::Result<Filter> {
     let filter = Filter::parse_connection(&format!("src {host} or dst {host}")).ok();
     let filter = filter.filter(|_| !host.contains(char::is_whitespace));
@@ -273,10 +274,14 @@ fn either_end(host: &String) -> anyhow::Result<Filter> {
     })
 }
 
-fn parsed(text: &str) -> anyhow::Result<Filter> {
-    Filter::parse_connection(text).map_err(|error| match Path::new(text).is_file() {
-        true => usage(format!("{text}: a capture file is read with --read {text}")),
-        false => usage(format!("in the filter: {error}")),
+/// A lone argument may be a capture file's name.
+fn parsed(words: &[String]) -> anyhow::Result<Filter> {
+    let filter = filter(Subject::Handshake, words);
+    filter.map_err(|error| match &words {
+        [path] if Path::new(path).is_file() => {
+            usage(format!("{path}: a capture file is read with --read {path}"))
+        }
+        _ => error,
     })
 }
 

@@ -2,9 +2,18 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Comparison, End, Filter, Network};
+use super::{Comparison, End, Filter, Network, Services};
 
-pub const NOT_A_PORT: &str = "not a port: a number from 0 to 65535";
+pub const NOT_A_PORT: &str = "not a port: a number from 0 to 65535, or the name of a service";
+
+/// A port by its number, or by the name of its service.
+pub fn port(word: &str, services: Services<'_>) -> Option<u16> {
+    let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+    match is_number {
+        true => word.parse().ok(),
+        false => services(word),
+    }
+}
 
 /// The part of a word that is wrong, and why.
 pub struct Wrong<'a> {
@@ -24,22 +33,22 @@ fn wrong<'a>(part: &'a str, why: impl Into<String>) -> Wrong<'a> {
 
 /// `ADDR`, `ADDR:PORT`, `ADDR/BITS:PORT`, `:PORT`, `*:PORT`. An IPv6 address with a port stands in
 /// brackets, with its bits inside or behind them; with bits it may also stand without.
-pub fn address(word: &str, end: End) -> Result<Filter, Wrong<'_>> {
+pub fn address<'a>(word: &'a str, end: End, services: Services<'_>) -> Result<Filter, Wrong<'a>> {
     if let Ok(address) = word.parse::<IpAddr>() {
         return Ok(Filter::within(end, whole(address)));
     }
-    let (place, bits, port) = split(word);
+    let (place, bits, name) = split(word);
     let is_any = matches!(place, "" | "*") && bits.is_empty();
     let mut parts = Vec::new();
     if !is_any {
         parts.push(Filter::within(end, network(place, bits)?));
     }
-    match port {
+    match name {
         None if is_any => return Err(wrong(word, "not an address")),
         Some("*") if is_any => return Ok(anywhere(end)),
         None | Some("*") => {}
-        Some(digits) => {
-            let port = digits.parse().map_err(|_| wrong(digits, NOT_A_PORT))?;
+        Some(name) => {
+            let port = port(name, services).ok_or_else(|| wrong(name, NOT_A_PORT))?;
             parts.push(Filter::port(end, Comparison::Equal, port));
         }
     }

@@ -4,7 +4,7 @@
 //! ```text
 //! :8080            this local port            10.0.0.0/8:443      an address range and a port
 //! sport >= :1024   ports compared             src [::1]           an address
-//! /run/*.sock      a unix socket's path       not :22 and (:80 or :443)
+//! /run/*.sock      a unix socket's path       not :22 and (:http or :443)
 //! dport, dst       the peer's port and address
 //! ```
 //!
@@ -22,7 +22,10 @@ use std::{net::IpAddr, ops::RangeInclusive};
 
 use super::{Address, Local, glob};
 
-pub use parse::FilterError;
+pub use parse::{FilterError, Subject};
+
+/// Finds the port of a service by its name.
+pub type Services<'a> = &'a dyn Fn(&str) -> Option<u16>;
 
 /// Conditions joined by `and`, `or` and `not`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +68,16 @@ pub enum End {
 pub trait View {
     /// The address and port of one end.
     fn address(&self, end: End) -> Option<Address>;
+
+    /// The address of one end, where it may be known without the port.
+    fn host(&self, end: End) -> Option<IpAddr> {
+        Some(self.address(end)?.address)
+    }
+
+    /// The port of one end, where it may be known without the address.
+    fn port(&self, end: End) -> Option<u16> {
+        Some(self.address(end)?.port)
+    }
 
     /// The name of a unix socket as the kernel keeps it.
     fn path(&self) -> Option<&[u8]> {
@@ -109,18 +122,33 @@ impl View for Ends {
     }
 }
 
+impl Default for Filter {
+    fn default() -> Self {
+        Filter::ALL
+    }
+}
+
 impl Filter {
     /// Accepts every socket.
     pub const ALL: Filter = Filter::All(Vec::new());
 
     /// Parses a filter on the local end of listeners, unix sockets included.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
-        parse::filter(text, parse::Subject::Listener)
+        Self::parse_for(Subject::Listener, text, &|_| None)
     }
 
     /// Parses a filter on both ends of TCP connections.
     pub fn parse_connection(text: &str) -> Result<Self, FilterError> {
-        parse::filter(text, parse::Subject::Connection)
+        Self::parse_for(Subject::Handshake, text, &|_| None)
+    }
+
+    /// Parses a filter in which ports may have the names of services.
+    pub fn parse_for(
+        subject: Subject,
+        text: &str,
+        services: Services<'_>,
+    ) -> Result<Self, FilterError> {
+        parse::filter(text, subject, services)
     }
 
     pub const fn port(end: End, is: Comparison, port: u16) -> Self {
@@ -195,12 +223,14 @@ impl Filter {
 impl Test {
     fn holds(&self, socket: &impl View) -> bool {
         match self {
-            Test::Port { end, is, port } => socket
-                .address(*end)
-                .is_some_and(|at| is.holds(at.port, *port)),
-            Test::Within { end, network } => socket
-                .address(*end)
-                .is_some_and(|at| network.contains(at.address)),
+            Test::Port { end, is, port } => {
+                let there = socket.port(*end);
+                there.is_some_and(|there| is.holds(there, *port))
+            }
+            Test::Within { end, network } => {
+                let host = socket.host(*end);
+                host.is_some_and(|host| network.contains(host))
+            }
             Test::Path(pattern) => socket.path().is_some_and(|name| {
                 let shown = |byte| if byte == 0 { b'@' } else { byte };
                 glob::matches_as(pattern.as_bytes(), name, shown)

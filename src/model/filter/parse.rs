@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{
-    Comparison, End, Filter, Test,
-    address::{NOT_A_PORT, Wrong, address},
+    Comparison, End, Filter, Services, Test,
+    address::{self, NOT_A_PORT, Wrong, address},
 };
 
 /// Why a text is not a filter, and where it goes wrong.
@@ -28,17 +28,49 @@ impl std::error::Error for FilterError {}
 /// What a filter selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
+    /// Listeners, of which only the local end is known. A bare port is theirs.
     Listener,
-    Connection,
+    /// Handshakes on the wire: the local end is the server, and a bare port is the server's.
+    Handshake,
+    /// Ephemeral ports in use towards a destination, to which a bare port belongs.
+    Destination,
+    /// Closed connections. A bare port is that of either end: a client's is not kept, so it is the
+    /// service's.
+    Closed,
+}
+
+impl Subject {
+    /// The ends that a condition without `src`, `dst`, `sport` or `dport` may refer to.
+    fn bare(self) -> &'static [End] {
+        match self {
+            Subject::Listener | Subject::Handshake => &[End::Local],
+            Subject::Destination => &[End::Peer],
+            Subject::Closed => &[End::Local, End::Peer],
+        }
+    }
+
+    /// Why a word of the language does not apply.
+    fn lacks(self, word: &str) -> Option<&'static str> {
+        match (self, word) {
+            (Subject::Listener, "dport" | "dst") => {
+                Some("a listener has no peer: use sport or src")
+            }
+            (Subject::Destination, "sport") => {
+                Some("local ports are counted per source and destination: use src, dst or dport")
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The deepest nesting of parentheses.
 const DEEPEST: usize = 50;
 
-pub fn filter(text: &str, subject: Subject) -> Result<Filter, FilterError> {
+pub fn filter(text: &str, subject: Subject, services: Services<'_>) -> Result<Filter, FilterError> {
     let mut parser = Parser {
         text,
         subject,
+        services,
         words: words(text),
         next: 0,
         depth: 0,
@@ -53,6 +85,7 @@ pub fn filter(text: &str, subject: Subject) -> Result<Filter, FilterError> {
 struct Parser<'a> {
     text: &'a str,
     subject: Subject,
+    services: Services<'a>,
     words: Vec<(usize, &'a str)>,
     next: usize,
     depth: usize,
@@ -139,10 +172,10 @@ impl<'a> Parser<'a> {
             "dport" => (End::Peer, true),
             "src" => (End::Local, false),
             "dst" => (End::Peer, false),
-            _ => return self.address(End::Local),
+            _ => return self.address(self.subject.bare()),
         };
-        if end == End::Peer && self.subject == Subject::Listener {
-            return Err(self.fail("a listener has no peer: use sport or src"));
+        if let Some(why) = self.subject.lacks(word) {
+            return Err(self.fail(why));
         }
         self.next += 1;
         match is_port {
@@ -158,7 +191,7 @@ impl<'a> Parser<'a> {
 
     fn compared_address(&mut self, end: End) -> Result<Filter, FilterError> {
         let is = self.comparison().unwrap_or(Comparison::Equal);
-        let address = self.address(end)?;
+        let address = self.address(&[end])?;
         match is {
             Comparison::Equal => Ok(address),
             Comparison::NotEqual => Ok(Filter::Not(Box::new(address))),
@@ -184,39 +217,46 @@ impl<'a> Parser<'a> {
     }
 
     fn port(&mut self) -> Result<u16, FilterError> {
-        let digits = self
+        let name = self
             .peek()
             .map(|word| word.strip_prefix(':').unwrap_or(word));
-        let port = digits.and_then(|digits| digits.parse().ok());
+        let port = name.and_then(|name| address::port(name, self.services));
         let port = port.ok_or_else(|| self.fail(NOT_A_PORT))?;
         self.next += 1;
         Ok(port)
     }
 
-    fn address(&mut self, end: End) -> Result<Filter, FilterError> {
+    fn address(&mut self, ends: &[End]) -> Result<Filter, FilterError> {
         let Some(word) = self.peek() else {
             return Err(self.fail("an address is missing"));
         };
-        let expression = match word {
-            _ if word.starts_with(['/', '@']) && self.subject == Subject::Connection => {
+        let is_path = word.starts_with(['/', '@']);
+        let expression = match self.subject {
+            Subject::Listener if is_path => Filter::Test(Test::Path(word.to_owned())),
+            _ if is_path => {
                 return Err(self.fail("a unix socket's path: its connections are on no network"));
             }
-            _ if word.starts_with(['/', '@']) => Filter::Test(Test::Path(word.to_owned())),
-            _ => address(word, end).map_err(|Wrong { part, why, is_word }| {
-                let inside = part.as_ptr().addr() - word.as_ptr().addr();
-                let hint = match is_word && self.subject == Subject::Listener {
-                    true => "; a process is chosen with --process",
-                    false => "",
-                };
-                let error = self.fail(why + hint);
-                FilterError {
-                    at: error.at + inside,
-                    ..error
-                }
-            })?,
+            _ => {
+                let one = |end: &End| address(word, *end, self.services);
+                let found: Result<_, _> = ends.iter().map(one).collect();
+                Filter::any(found.map_err(|wrong| self.at(word, wrong))?)
+            }
         };
         self.next += 1;
         Ok(expression)
+    }
+
+    fn at(&self, word: &str, Wrong { part, why, is_word }: Wrong<'_>) -> FilterError {
+        let inside = part.as_ptr().addr() - word.as_ptr().addr();
+        let hint = match is_word && self.subject == Subject::Listener {
+            true => "; a process is chosen with --process",
+            false => "",
+        };
+        let error = self.fail(why + hint);
+        FilterError {
+            at: error.at + inside,
+            ..error
+        }
     }
 }
 

@@ -121,6 +121,55 @@ fn a_connection_has_two_ends() {
 }
 
 #[test]
+fn a_bare_port_is_that_of_the_end_which_matters() {
+    let ends = |local: &str, peer: &str| {
+        let end = |text: &str| {
+            let end: std::net::SocketAddr = text.parse().unwrap();
+            Address {
+                address: end.ip(),
+                port: end.port(),
+            }
+        };
+        Ends {
+            local: end(local),
+            peer: end(peer),
+        }
+    };
+    let (outgoing, incoming) = (
+        ends("10.1.0.1:40000", "10.2.0.1:443"),
+        ends("10.2.0.1:443", "10.1.0.1:40000"),
+    );
+    for (subject, accepted) in [
+        (Subject::Handshake, [false, true]),
+        (Subject::Destination, [true, false]),
+        (Subject::Closed, [true, true]),
+    ] {
+        for text in [":443", "10.2.0.1:443", "10.2.0.0/16", "not :40001 and :443"] {
+            let filter = Filter::parse_for(subject, text, &|_| None).unwrap();
+            let found = [outgoing, incoming].map(|ends| filter.accepts(&ends));
+            assert_eq!(found, accepted, "{subject:?} {text}");
+        }
+    }
+    let refused = Filter::parse_for(Subject::Destination, ":443 and sport = :1", &|_| None);
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("use src, dst or dport"), "{refused}");
+}
+
+#[test]
+fn a_port_may_have_the_name_of_its_service() {
+    let services = |name: &str| (name == "http-alt").then_some(8080);
+    let parse = |text: &str| Filter::parse_for(Subject::Handshake, text, &services);
+    for text in ["sport = :http-alt", "sport = http-alt", "*:http-alt"] {
+        assert_eq!(parse(text), parse(":8080"), "{text}");
+    }
+    assert_eq!(parse("10.0.0.1:http-alt"), parse("10.0.0.1:8080"));
+    let error = parse("not :gopher").unwrap_err().to_string();
+    assert!(error.starts_with("not a port"), "{error}");
+    assert!(error.ends_with(&format!("\n{:7}^", "")), "{error}");
+    assert!(parse(":99999").is_err() && parse(":-1").is_err());
+}
+
+#[test]
 fn a_connection_has_no_path() {
     let error = Filter::parse_connection("/run/x.sock").unwrap_err();
     assert!(error.to_string().starts_with("a unix socket"), "{error}");
@@ -147,7 +196,7 @@ fn the_caret_stands_under_the_place() {
     assert_eq!(
         error("sport = :80 or sport = :x"),
         format!(
-            "not a port: a number from 0 to 65535\n  sport = :80 or sport = :x\n{:25}^",
+            "not a port: a number from 0 to 65535, or the name of a service\n  sport = :80 or sport = :x\n{:25}^",
             ""
         )
     );

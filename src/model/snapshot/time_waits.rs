@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Address, Connection, Countdown, Endpoint, ListenAddress, ListenAddresses, State,
+    filter::{End, View},
 };
 
 /// Sockets in TIME_WAIT, or in FIN_WAIT2 without an owner (`inet_timewait_sock`).
@@ -98,6 +99,28 @@ impl Flow {
             address: self.peer,
             port,
         })
+    }
+}
+
+/// A client's port is unknown.
+impl View for Flow {
+    fn address(&self, end: End) -> Option<Address> {
+        let (address, port) = (self.host(end)?, self.port(end)?);
+        Some(Address { address, port })
+    }
+
+    fn host(&self, end: End) -> Option<IpAddr> {
+        Some(match end {
+            End::Local => self.local,
+            End::Peer => self.peer,
+        })
+    }
+
+    fn port(&self, end: End) -> Option<u16> {
+        match end {
+            End::Local => self.local_port,
+            End::Peer => self.peer_port,
+        }
     }
 }
 

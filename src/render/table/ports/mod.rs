@@ -82,6 +82,9 @@ impl Listed for PortsReport {
     }
 
     fn nothing(&self) -> String {
-        "no TCP connection uses a port of the range".to_owned()
+        match self.there {
+            0 => "no TCP connection uses a port of the range".to_owned(),
+            there => format!("none of {there} sources and destinations matches"),
+        }
     }
 }

@@ -127,6 +127,9 @@ impl Listed for TimewaitReport {
     }
 
     fn nothing(&self) -> String {
-        "no TIME_WAIT or orphaned FIN_WAIT2 sockets".to_owned()
+        match self.totals.count {
+            0 => "no TIME_WAIT or orphaned FIN_WAIT2 sockets".to_owned(),
+            there => format!("none of {there} TIME_WAIT and orphaned FIN_WAIT2 sockets matches"),
+        }
     }
 }
