@@ -58,6 +58,7 @@ rules! {
     HANDSHAKES_ACK_DROPPED "handshakes_ack_dropped";
     HANDSHAKES_RESET "handshakes_reset";
     HANDSHAKES_SLOW "handshakes_slow";
+    OTHER_NAMESPACE "other_namespace";
 }
 
 #[cfg(test)]
@@ -81,6 +82,7 @@ mod tests {
             "host_files",
             "udp_",
             "handshakes_",
+            "other_namespace",
         ];
         let area = |rule: &&&Rule| areas.iter().position(|area| rule.id.starts_with(area));
         let places: Vec<_> = RULES.iter().map(|rule| area(&rule)).collect();

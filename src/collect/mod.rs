@@ -1,6 +1,7 @@
 //! Takes snapshots of the host: asks the kernel for what is wanted and no more, and remembers what
 //! costs too much to ask for at every reading.
 
+mod elsewhere;
 mod namespace;
 mod namespaces;
 mod needs;
@@ -25,6 +26,7 @@ use crate::{
     model::{Incomplete, NetnsSnapshot, Snapshot},
     source::{CgroupNames, Host, Kernel, Namespace, cpu_time, since_boot},
 };
+use elsewhere::Look;
 use namespace::{Memory, Question, ask};
 use owners::Search;
 
@@ -46,6 +48,9 @@ pub struct Collector {
     owners: Search,
     /// The walk for parts whose changes are reported.
     compared: Throttle,
+    look: Look,
+    /// How long the last walk for parts whose changes are reported took in one namespace.
+    scan: Duration,
 }
 
 impl Collector {
@@ -61,6 +66,8 @@ impl Collector {
             memory: HashMap::new(),
             cgroups: CgroupNames::default(),
             compared: Throttle::one_in(60).allowing(ALLOWANCE),
+            look: Look::default(),
+            scan: Duration::ZERO,
         }
     }
 
@@ -89,6 +96,11 @@ impl Collector {
         self.read_namespaces(needs, compared_is_due, &mut snapshot)?;
         if compared_is_due {
             self.compared.spent(cpu_time().saturating_sub(cpu_began));
+            self.scan = began.elapsed() / snapshot.namespaces.len().max(1) as u32;
+        }
+        if let Some(chosen) = self.namespaces.chosen().filter(|_| needs.elsewhere) {
+            let look = &mut self.look;
+            snapshot.elsewhere = look.elsewhere(&self.kernel, needs, &chosen, self.scan);
         }
         if let Some(listeners) = &needs.listeners {
             self.join_cgroups(listeners, &mut snapshot);

@@ -33,6 +33,14 @@ impl Namespaces {
         Ok(Namespaces::These(vec![kernel.namespace(name)?]))
     }
 
+    /// The inodes of namespaces that were named; `None` for all.
+    pub(super) fn chosen(&self) -> Option<Vec<Option<u64>>> {
+        match self {
+            Namespaces::These(these) => Some(these.iter().map(|one| one.id.inode).collect()),
+            Namespaces::All => None,
+        }
+    }
+
     /// Asks each namespace, and lists those that could not be entered or seen. One that was named
     /// must answer.
     pub(super) fn ask<T>(
@@ -54,12 +62,12 @@ fn ask_all<T>(
     mut ask: impl FnMut(&Namespace) -> Result<T>,
 ) -> Result<Vec<T>> {
     let (namespaces, unseen) = kernel.namespaces();
-    if unseen > 0 {
+    if !unseen.is_empty() {
         let why = match may_read_all() {
             true => "a security policy or another user namespace hides these processes",
             false => "needs CAP_SYS_PTRACE (sudo) to see the namespaces of these processes",
         };
-        missing.push(Incomplete::counted("netns", why, unseen));
+        missing.push(Incomplete::counted("netns", why, unseen.len() as u64));
     }
     let (mut answers, mut closed) = (Vec::new(), BTreeMap::<String, u64>::new());
     for namespace in &namespaces {

@@ -29,6 +29,8 @@ pub struct Needs {
     pub processes: Option<FdQuestion>,
     /// The processes that hold the listeners, and sockets of the other parts.
     pub owners: OwnerNeeds,
+    /// A cheap look at the namespaces that were not chosen.
+    pub elsewhere: bool,
     /// Repeat even what takes long at every reading, instead of reusing what an earlier one found.
     pub unthrottled: bool,
 }
@@ -94,6 +96,7 @@ impl Needs {
             half_open: true,
             waiting: true,
             owners: OwnerNeeds::Auto,
+            elsewhere: true,
             ..Needs::default()
         }
     }
@@ -103,6 +106,7 @@ impl Needs {
         Needs {
             port_holders: Some(PortDepth::Tuples),
             owners: OwnerNeeds::Auto,
+            elsewhere: true,
             ..Needs::default()
         }
     }
@@ -112,6 +116,7 @@ impl Needs {
         Needs {
             time_waits: true,
             owners: OwnerNeeds::Auto,
+            elsewhere: true,
             ..Needs::default()
         }
     }
@@ -139,6 +144,7 @@ impl Needs {
             counters: true,
             processes: Some(FdQuestion::default()),
             owners: OwnerNeeds::Auto,
+            elsewhere: true,
             unthrottled: false,
         }
     }

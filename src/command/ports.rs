@@ -108,6 +108,7 @@ impl PortsArgs {
                 false => PortDepth::Tuples,
             }),
             owners: self.owners.needs(),
+            elsewhere: true,
             ..Needs::default()
         };
         let samples = Needs {
@@ -115,6 +116,7 @@ impl PortsArgs {
                 true => needs.owners,
                 false => OwnerNeeds::None,
             },
+            elsewhere: false,
             unthrottled: true,
             ..needs.clone()
         };

@@ -193,6 +193,7 @@ impl QueuesArgs {
             half_open: !self.no_syn,
             waiting: true,
             owners: self.owners.needs(),
+            elsewhere: true,
             ..Needs::default()
         }
     }

@@ -92,6 +92,7 @@ impl Subcommand for TimewaitArgs {
         };
         let samples = Needs {
             owners: OwnerNeeds::None,
+            elsewhere: false,
             unthrottled: true,
             ..Needs::timewait()
         };

@@ -133,6 +133,16 @@ impl Kernel {
         Ok(Counters { values })
     }
 
+    /// The numbers of sockstat and sockstat6.
+    pub fn socket_counts(&self) -> Result<Counters> {
+        let mut values = Vec::new();
+        for file in ["sockstat", "sockstat6"] {
+            let text = read_if_present(&self.net_dir().join(file))?.unwrap_or_default();
+            netstat::parse_sockstat(file, &text, &mut values);
+        }
+        Ok(Counters { values })
+    }
+
     /// One value of /proc/net/netstat or snmp, `None` when this kernel does not print it. Cheaper
     /// than [`Kernel::counters`], for a loop.
     pub fn counter(&self, file: &str, table: &str, name: &str) -> Result<Option<i128>> {

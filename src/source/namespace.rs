@@ -2,7 +2,7 @@
 //! (man 7 network_namespaces, man 2 setns).
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     fs::{self, File},
     io,
     os::{fd::AsFd, unix::fs::MetadataExt},
@@ -137,19 +137,20 @@ impl Kernel {
     }
 
     /// Every namespace that a process is in or that has a name, each once, the caller's own first;
-    /// and the number of processes whose namespace is not visible.
-    pub fn namespaces(&self) -> (Vec<Namespace>, u64) {
+    /// and the processes whose namespace is not visible.
+    pub fn namespaces(&self) -> (Vec<Namespace>, Vec<u32>) {
         let own = self.own_namespace();
         let mut names = names();
         let mut found: BTreeMap<u64, (Option<u32>, PathBuf)> = BTreeMap::new();
-        let mut unseen = 0;
+        let mut unseen = Vec::new();
         for pid in process::pids(self.proc_root()) {
             let path = self.process_dir(pid).join("ns/net");
             match fs::metadata(&path) {
                 Ok(file) => {
                     found.entry(file.ino()).or_insert((Some(pid), path));
                 }
-                Err(error) => unseen += u64::from(error.kind() == io::ErrorKind::PermissionDenied),
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => unseen.push(pid),
+                Err(_) => {}
             }
         }
         for (inode, (_, path)) in &names {
@@ -163,7 +164,7 @@ impl Kernel {
                 Ok(file) if file.metadata().is_ok_and(|file| file.ino() == inode) => file,
                 Ok(_) => continue,
                 Err(error) => {
-                    unseen += u64::from(error.kind() != io::ErrorKind::NotFound);
+                    unseen.extend(pid.filter(|_| error.kind() != io::ErrorKind::NotFound));
                     continue;
                 }
             };
@@ -180,6 +181,25 @@ impl Kernel {
             });
         }
         (namespaces, unseen)
+    }
+
+    /// Number of namespaces that these processes are in and that are not known. Each namespace has
+    /// its own files in `/proc/PID/net`, whose inodes anybody may read.
+    pub fn hidden_namespaces(&self, unseen: &[u32], known: &[Namespace]) -> u64 {
+        let files = |dir: PathBuf| Some(fs::metadata(dir.join("net/sockstat")).ok()?.ino());
+        let own = self.proc_root().join("thread-self");
+        let of_known = known.iter().filter_map(|namespace| namespace.pid);
+        let of_known = of_known.map(|pid| self.process_dir(pid));
+        let known: HashSet<u64> = of_known.chain([own]).filter_map(files).collect();
+        let unseen = unseen.iter().map(|pid| self.process_dir(*pid));
+        let unseen: HashSet<u64> = unseen.filter_map(files).collect();
+        unseen.difference(&known).count() as u64
+    }
+
+    /// Whether this is a procfs, and not a captured tree of files.
+    pub fn is_live(&self) -> bool {
+        let root = rustix::fs::statfs(self.proc_root());
+        root.is_ok_and(|root| root.f_type == rustix::fs::PROC_SUPER_MAGIC)
     }
 
     /// The inode stands for a namespace without a name; process ids are smaller.

@@ -5,6 +5,7 @@ mod support;
 mod arguments;
 mod cli;
 mod collect;
+mod elsewhere;
 mod filter;
 mod fixtures;
 mod formats;

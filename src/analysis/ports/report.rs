@@ -14,7 +14,7 @@ use super::{
     process::by_process,
 };
 use crate::{
-    analysis::{Finding, Previous, change, per_second},
+    analysis::{Finding, Previous, change, elsewhere::elsewhere, per_second},
     model::{
         Address, Families, Filter, Incomplete, Netns, NetnsSnapshot, Owner, Owners, Snapshot,
         filter::{End, View},
@@ -33,6 +33,9 @@ pub struct PortsReport {
     /// Number of tuples, selected or not.
     #[serde(skip)]
     pub there: usize,
+    /// What stands in namespaces that the report does not cover.
+    #[serde(skip)]
+    pub elsewhere: Vec<Finding>,
     /// Age of the table scan: one that takes long is not repeated at every refresh.
     pub age_ms: u64,
     /// What a row of `tuples` stands for.
@@ -127,6 +130,7 @@ pub fn report(now: &Snapshot, before: Previous<'_>, selection: Selection) -> Por
         incomplete: now.incomplete.clone(),
         age_ms: now.walk_age().unwrap_or_default().as_millis() as u64,
         by,
+        elsewhere: elsewhere(now, "ports", |there| judge(there, selection)),
         ..PortsReport::default()
     };
     for namespace in now.namespaces.iter().filter_map(Namespace::of) {
@@ -153,6 +157,11 @@ pub fn report(now: &Snapshot, before: Previous<'_>, selection: Selection) -> Por
     report.tuples.retain(|row| row.tuples > 0);
     report.conclude();
     report
+}
+
+fn judge(there: &Snapshot, selection: Selection) -> Vec<Finding> {
+    let by = By::Tuple;
+    report(there, None, Selection { by, ..selection }).findings
 }
 
 impl PortsReport {

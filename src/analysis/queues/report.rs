@@ -10,7 +10,7 @@ use super::{
     join::Join,
 };
 use crate::{
-    analysis::{Finding, Previous, incomplete::unfound, of_netns},
+    analysis::{Finding, Previous, elsewhere::elsewhere, incomplete::unfound, of_netns},
     model::{Incomplete, Snapshot},
 };
 
@@ -23,6 +23,9 @@ pub struct QueueReport {
     /// What the report concludes, the worst first.
     #[serde(skip)]
     pub findings: Vec<Finding>,
+    /// What stands in namespaces that the report does not cover.
+    #[serde(skip)]
+    pub elsewhere: Vec<Finding>,
     /// Number of listeners, selected or not.
     #[serde(skip)]
     pub there: usize,
@@ -55,6 +58,7 @@ pub fn report(now: &Snapshot, before: Previous<'_>, selection: &Selection) -> Qu
     let mut report = QueueReport {
         incomplete: incomplete.chain(unknown(now, &listeners)).collect(),
         findings: Vec::new(),
+        elsewhere: elsewhere(now, "queues", |there| judge(there, selection)),
         there: namespaces.map(|namespace| namespace.sockets().len()).sum(),
         syn_age_ms: ages.map(|age| age.as_millis() as u64).max(),
         listeners,
@@ -67,6 +71,14 @@ impl QueueReport {
     /// Applies the rules to the sockets themselves, before any are folded, sorted or left out.
     pub(super) fn conclude(&mut self) {
         self.findings = findings(self);
+    }
+}
+
+/// The owners and units in other namespaces are not read.
+fn judge(there: &Snapshot, selection: &Selection) -> Vec<Finding> {
+    match selection.needs_owners() {
+        true => Vec::new(),
+        false => report(there, None, selection).findings,
     }
 }
 

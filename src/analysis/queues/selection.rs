@@ -29,6 +29,11 @@ impl Selection {
             && self.filter.accepts(&listener.local)
     }
 
+    /// Whether there are others.
+    pub fn needs_owners(&self) -> bool {
+        self.process.is_some() || self.unit.is_some()
+    }
+
     /// The other conditions.
     pub fn shows(&self, report: &ListenerReport) -> bool {
         let owned_by = |wanted: &String| {

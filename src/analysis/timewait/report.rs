@@ -11,7 +11,10 @@ use super::{
     group::{Holders, Name, groups, row, size},
 };
 use crate::{
-    analysis::{Finding, Previous, Spread, change, incomplete::unfound},
+    analysis::{
+        Finding, Previous, Spread, change, elsewhere::elsewhere, finding::worst_first,
+        incomplete::unfound,
+    },
     model::{Address, Families, Filter, Incomplete, Netns, NetnsSnapshot, Owners, Snapshot},
 };
 
@@ -138,7 +141,8 @@ pub fn report(now: &Snapshot, before: Previous<'_>, selection: Selection) -> Tim
             .iter()
             .for_each(|(_, flow)| kept.merge(flow));
         let (earlier, owners) = (earlier.as_ref(), now.owners.as_ref());
-        let summary = summary(namespace.snapshot, &kept, earlier);
+        let count = kept.left.count();
+        let summary = summary(namespace.snapshot, count, kept.fin_wait_2, earlier);
         report.namespaces.push(summary);
         all.merge(&kept);
         let groups = rows(&namespace, earlier, owners, &selection);
@@ -156,7 +160,20 @@ pub fn report(now: &Snapshot, before: Previous<'_>, selection: Selection) -> Tim
     report.complete();
     report.incomplete.extend(unheld(now, &report.groups));
     report.findings = findings(&report);
+    report.findings.extend(elsewhere(now, "timewait", judge));
+    worst_first(&mut report.findings);
     report
+}
+
+/// By the numbers of sockets and the limits, as the sockets in other namespaces are not read.
+fn judge(there: &Snapshot) -> Vec<Finding> {
+    let count = |namespace: &NetnsSnapshot| namespace.timewait_sockets().unwrap_or(0);
+    let summary = |namespace| summary(namespace, count(namespace), 0, None);
+    let namespaces = there.namespaces.iter().map(summary).collect();
+    findings(&TimewaitReport {
+        namespaces,
+        ..TimewaitReport::default()
+    })
 }
 
 impl TimewaitReport {
@@ -189,14 +206,19 @@ fn unheld(now: &Snapshot, groups: &[GroupReport]) -> Option<Incomplete> {
     Some(Incomplete { what, ..missing })
 }
 
-fn summary(now: &NetnsSnapshot, kept: &Kept, before: Option<&Namespace<'_>>) -> NamespaceReport {
-    let (count, limit) = (kept.left.count(), now.settings.ports.tcp_max_tw_buckets);
+fn summary(
+    now: &NetnsSnapshot,
+    count: u64,
+    fin_wait_2: u64,
+    before: Option<&Namespace<'_>>,
+) -> NamespaceReport {
+    let limit = now.settings.ports.tcp_max_tw_buckets;
     let buckets = limit.filter(|limit| *limit > 0);
     let lost = |part: &NetnsSnapshot| part.counters.value("TcpExt", "TCPTimeWaitOverflow");
     let overflows = lost(now).zip(before.and_then(|before| lost(before.snapshot)));
     let totals = Totals {
         count,
-        fin_wait_2: kept.fin_wait_2,
+        fin_wait_2,
         limit,
         fill_ratio: buckets.map(|limit| count as f64 / f64::from(limit)),
         overflows: lost(now),

@@ -2,6 +2,7 @@
 //! concludes nothing, and can be stored and read back.
 
 mod connections;
+mod elsewhere;
 mod listeners;
 mod port_holders;
 mod processes;
@@ -9,11 +10,12 @@ mod processes;
 mod tests;
 mod time_waits;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 pub use connections::ConnectionTally;
+pub use elsewhere::Elsewhere;
 pub use listeners::{HalfOpen, LimitHistory, Limits, Listeners, WaitingConnections};
 pub use port_holders::{HeldSocket, Oldest, PortHolders, PortTally, Tuple, TupleKey};
 pub use processes::Processes;
@@ -34,6 +36,8 @@ pub struct Snapshot {
     pub host: String,
     pub kernel: String,
     pub namespaces: Vec<NetnsSnapshot>,
+    /// The other namespaces; `None` where they were not asked for either.
+    pub elsewhere: Option<Elsewhere>,
     pub processes: Option<Processes>,
     /// The processes that hold the sockets of all namespaces.
     pub owners: Option<Owners>,
@@ -101,6 +105,26 @@ impl NetnsSnapshot {
             Some(listeners) => &listeners.sockets,
             None => &[],
         }
+    }
+
+    /// Timewait sockets of both families, by sockstat.
+    pub fn timewait_sockets(&self) -> Option<u64> {
+        u64::try_from(self.counters.value("sockstat.TCP", "tw")?).ok()
+    }
+
+    /// Whether there are enough TCP sockets to use nine of ten ephemeral ports; they may as well be
+    /// servers, or clients of many destinations. Sockets that are only bound do not count.
+    pub fn may_lack_ports(&self) -> bool {
+        let tables = [
+            ("sockstat.TCP", "inuse"),
+            ("sockstat6.TCP6", "inuse"),
+            ("sockstat.TCP", "tw"),
+        ];
+        let counts = tables.map(|(table, name)| self.counters.value(table, name).unwrap_or(0));
+        let ports = &self.settings.ports;
+        let usable = |range: &RangeInclusive<u16>| range.len() - ports.reserved.within(range).len();
+        let usable = ports.range.as_ref().map(usable);
+        usable.is_some_and(|usable| counts.iter().sum::<i128>() * 10 >= usable as i128 * 9)
     }
 
     /// Time since the earlier reading of this namespace, or `elapsed` where neither has a time.

@@ -214,6 +214,10 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
             boot_id,
             host,
             kernel,
+            elsewhere: namespaces.first().map(|other| Elsewhere {
+                count: 3,
+                namespaces: vec![other.clone()],
+            }),
             namespaces,
             processes,
             owners,
@@ -255,4 +259,28 @@ fn only_a_new_walk_renews_what_changes_are_computed_from() {
         ..Snapshot::default()
     };
     assert!(without(12).renews(&without(10)));
+}
+
+#[test]
+fn nine_of_ten_ports_need_as_many_sockets() {
+    let with = |inuse, tw| {
+        let number = |table, name, value| (CounterId::new(table, name), value);
+        let mut namespace = NetnsSnapshot::default();
+        namespace.settings.ports.range = Some(100..=119);
+        namespace.counters.values = vec![
+            number("sockstat.TCP", "inuse", inuse),
+            number("sockstat6.TCP6", "inuse", 2),
+            number("sockstat.TCP", "tw", tw),
+        ];
+        namespace
+    };
+    assert!(!with(10, 5).may_lack_ports());
+    assert!(with(10, 6).may_lack_ports());
+    assert_eq!(with(10, 6).timewait_sockets(), Some(6));
+    let mut reserved = with(10, 5);
+    reserved.settings.ports.reserved = [100, 101, 5000].into_iter().collect();
+    assert!(reserved.may_lack_ports(), "18 ports");
+    let unknown = NetnsSnapshot::default();
+    assert!(!unknown.may_lack_ports());
+    assert_eq!(unknown.timewait_sockets(), None);
 }

@@ -28,6 +28,7 @@ pub fn findings(report: &PortsReport) -> Vec<Finding> {
     findings.extend(namespaces.flat_map(|one| rules.iter().filter_map(|rule| rule(one))));
     let tuples = report.tuples.iter();
     findings.extend(tuples.filter_map(|row| own_range(row, report.by)));
+    findings.extend(report.elsewhere.iter().cloned());
     worst_first(&mut findings);
     findings
 }

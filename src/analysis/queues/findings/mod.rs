@@ -33,7 +33,7 @@ pub fn findings(report: &QueueReport) -> Vec<Finding> {
     ];
     let endpoints = endpoints.iter();
     let findings = endpoints.flat_map(|members| rules.iter().filter_map(|rule| rule(members)));
-    let mut findings: Vec<Finding> = findings.collect();
+    let mut findings: Vec<Finding> = findings.chain(report.elsewhere.iter().cloned()).collect();
     worst_first(&mut findings);
     findings
 }
