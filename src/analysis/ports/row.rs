@@ -182,7 +182,7 @@ pub struct TupleReport {
     pub full_in_seconds: Option<f64>,
     /// Ports by state; sums for a group.
     pub states: States,
-    /// Ports that bind(2) chose before connect(2), by their parity; `null` is unknown.
+    /// Ports that were probably bound before connect(2), by their parity; `null` is unknown.
     pub bound_first: Option<u64>,
     /// The span of ports that lie so close together that the sockets probably have their own range
     /// (IP_LOCAL_PORT_RANGE), which `free` does not account for.

@@ -188,19 +188,22 @@ fn subject(row: &TupleReport, by: By) -> String {
     }
 }
 
-/// A port that bind() chose is taken for every destination. The parity of ports shows that bind()
-/// chose them, or that the range was another one then.
+/// A port that a socket was bound to is taken for every destination. The parity of ports shows that
+/// they were bound, or that the range was another one then.
 fn bound_before_connect(report: &NamespaceReport) -> Option<Finding> {
     let given = match report.bound_first {
         0 => return None,
         1 => "1 port was".to_owned(),
         ports => format!("{ports} ports were"),
     };
-    let message = format!("{given} probably chosen by bind() before connect()");
+    let message = format!("{given} probably bound before connect()");
     let finding = PORTS_BOUND_BEFORE_CONNECT
         .of_netns(Info, &report.netns, message)
         .count("bound_first", report.bound_first, "ports")
-        .likely("bind() with port 0 before connect(), or the range was changed since")
+        .likely(
+            "bind() before connect(), with port 0 or a port of the application's choice; or the \
+             range was changed since",
+        )
         .remedy("set IP_BIND_ADDRESS_NO_PORT before a bind() that only chooses the address")
         .next_in_netns("sockdiag ports --sort bound_first");
     Some(finding)
