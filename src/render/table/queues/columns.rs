@@ -7,10 +7,7 @@ use sockdiag::{
 
 use crate::render::{
     Tone, names,
-    table::{
-        Align, Cell, Column, Rising, Value, View,
-        who::{owners, owners_in_order},
-    },
+    table::{Align, Cell, Column, Rising, Value, View, who::owners_in_order},
     text,
 };
 
@@ -49,7 +46,7 @@ pub static COLUMNS: [Column<ListenerReport>; 31] = [
     Column::new("cookie", "COOKIE", Right, Neutral, |l, _| Cell::text(l.cookie.0.to_string()), "socket cookie, unique until the next boot"),
     Column::new("cgroup", "CGROUP", Left, Neutral, |l, _| Cell::known(l.cgroup.clone(), Value::Text), "cgroup of the owner, else of the creator"),
     Column::new("unit", "UNIT", Left, Neutral, |l, _| Cell::known(l.unit.clone(), Value::Text), "systemd unit, container or pod"),
-    Column::new("owner", "OWNER", Left, Neutral, |l, _| owner(l), "processes that own the socket, with the lowest process id of each name; in a folded row, with that of the worst socket"),
+    Column::new("owner", "OWNER", Left, Neutral, |l, _| owners_in_order(&l.owners), "processes that own the socket, with the lowest process id of each name; in a folded row, with that of the worst socket"),
 ];
 
 pub fn protocol(protocol: Protocol) -> &'static str {
@@ -158,13 +155,6 @@ fn fullest(listener: &ListenerReport, _: &View) -> Cell {
     let text = format!("{}/{}", fullest.length, fullest.limit);
     let cell = Cell::from(Value::ranked(text.clone(), text, fullest.length.into()));
     cell.tone_if(fullest.length > fullest.limit, Tone::Bad)
-}
-
-fn owner(listener: &ListenerReport) -> Cell {
-    match listener.fullest {
-        Some(_) => owners_in_order(&listener.owners),
-        None => owners(&listener.owners),
-    }
 }
 
 fn user(listener: &ListenerReport, view: &View) -> Cell {
