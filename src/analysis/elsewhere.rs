@@ -8,7 +8,7 @@ use super::{
     finding::in_shell,
     rules::OTHER_NAMESPACE,
 };
-use crate::model::{Netns, Snapshot};
+use crate::model::{Netns, Snapshot, snapshot::Elsewhere};
 
 /// One finding for each other namespace in trouble by what `judge` finds there, and one that says
 /// how many there are. `command` is the one that covers them with `--netns`.
@@ -39,7 +39,7 @@ pub fn elsewhere(
     }
     let troubled = troubled.iter();
     let troubled = troubled.filter_map(|(netns, found)| in_trouble(netns, found, command));
-    troubled.chain([others(elsewhere.count, command)]).collect()
+    troubled.chain([others(elsewhere, command)]).collect()
 }
 
 /// Names the worst of the findings there.
@@ -62,7 +62,8 @@ fn in_trouble(netns: &Netns, found: &[Finding], command: &str) -> Option<Finding
     Some(finding)
 }
 
-fn others(count: u64, command: &str) -> Finding {
+fn others(elsewhere: &Elsewhere, command: &str) -> Finding {
+    let (count, entered) = (elsewhere.count, elsewhere.namespaces.len());
     let message = match count {
         1 => "1 more network namespace exists, which this report does not cover".to_owned(),
         _ => format!("{count} more network namespaces exist, which this report does not cover"),
@@ -70,6 +71,7 @@ fn others(count: u64, command: &str) -> Finding {
     OTHER_NAMESPACE
         .finding(Info, "host", message)
         .count("namespaces", count, "namespaces")
+        .count("entered", entered as u64, "namespaces")
         .next(format!("sockdiag {command} --netns all"))
 }
 
@@ -81,7 +83,7 @@ mod tests {
             Severity::Critical,
             rules::{ACCEPT_QUEUE_FULL, LIMIT_STALE},
         },
-        model::{NetnsSnapshot, snapshot::Elsewhere},
+        model::NetnsSnapshot,
     };
 
     fn netns(inode: u64, name: Option<&str>) -> Netns {

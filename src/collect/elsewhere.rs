@@ -13,8 +13,8 @@ use crate::{
     source::{Kernel, Namespace},
 };
 
-/// How long to look.
-const BUDGET: Duration = Duration::from_millis(20);
+/// How long to look into namespaces, after they were found.
+const BUDGET: Duration = Duration::from_millis(50);
 /// How long table scans for ports may take in all; each scans the sockets of the host.
 const SCANS: Duration = Duration::from_millis(50);
 
@@ -51,12 +51,11 @@ impl Look {
 }
 
 fn look(kernel: &Kernel, needs: &Needs, chosen: &[Option<u64>], scan: Duration) -> Elsewhere {
-    let began = Instant::now();
     let (all, unseen) = kernel.namespaces();
     let hidden = kernel.hidden_namespaces(&unseen, &all);
     let is_other = |namespace: &&Namespace| !chosen.contains(&namespace.id.inode);
     let others: Vec<&Namespace> = all.iter().filter(is_other).collect();
-    let mut scans = Duration::ZERO;
+    let (began, mut scans) = (Instant::now(), Duration::ZERO);
     let mut namespaces = Vec::new();
     for namespace in &others {
         if began.elapsed() > BUDGET + scans {
