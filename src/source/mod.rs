@@ -137,7 +137,9 @@ impl Kernel {
     pub fn socket_counts(&self) -> Result<Counters> {
         let mut values = Vec::new();
         for file in ["sockstat", "sockstat6"] {
-            let text = read_if_present(&self.net_dir().join(file))?.unwrap_or_default();
+            let text = self
+                .read_if_present(&self.net_dir().join(file))?
+                .unwrap_or_default();
             netstat::parse_sockstat(file, &text, &mut values);
         }
         Ok(Counters { values })

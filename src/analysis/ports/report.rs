@@ -130,7 +130,7 @@ pub fn report(now: &Snapshot, before: Previous<'_>, selection: Selection) -> Por
         incomplete: now.incomplete.clone(),
         age_ms: now.walk_age().unwrap_or_default().as_millis() as u64,
         by,
-        elsewhere: elsewhere(now, "ports", |there| judge(there, selection)),
+        elsewhere: elsewhere(now, "ports", |there| judge(there, selection.clone())),
         ..PortsReport::default()
     };
     for namespace in now.namespaces.iter().filter_map(Namespace::of) {
