@@ -5,7 +5,11 @@ use crate::model::{Incomplete, Owners};
 /// Sockets without a known owner or, where each has one, why there may be more owners. Owners were
 /// searched for `shown` sockets, `ownerless` of them without success.
 pub fn unfound(owners: &Owners, shown: usize, ownerless: usize) -> Option<Incomplete> {
-    let why = if owners.out_of_time {
+    let failed = owners.failed.as_ref();
+    let failed = failed.map(|cause| format!("the search for owners failed: {cause}"));
+    let why = if let Some(why) = &failed {
+        why
+    } else if owners.out_of_time {
         "the search ran out of time; --owners all inspects every descriptor"
     } else if owners.unreadable > 0 && owners.may_read_all {
         "a security policy or another user namespace forbids inspecting some processes"
@@ -26,4 +30,24 @@ pub fn unfound(owners: &Owners, shown: usize, ownerless: usize) -> Option<Incomp
 /// What is missing this many times; `None` where nothing is.
 pub fn counted(what: &str, why: &str, count: usize) -> Option<Incomplete> {
     (count > 0).then(|| Incomplete::counted(what, why, count as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_that_failed_says_so_and_is_not_taken_for_a_refusal() {
+        let owners = Owners {
+            unreadable: 3,
+            failed: Some("Too many open files".to_owned()),
+            ..Owners::default()
+        };
+        let missing = unfound(&owners, 2, 1).unwrap();
+        assert_eq!(
+            missing.why,
+            "the search for owners failed: Too many open files"
+        );
+        assert_eq!(missing.count, Some(1));
+    }
 }

@@ -41,17 +41,22 @@ impl Look {
         needs: &Needs,
         chosen: &[Option<u64>],
         scan: Duration,
-    ) -> Option<Elsewhere> {
+    ) -> Result<Option<Elsewhere>> {
         let look = || kernel.is_live().then(|| look(kernel, needs, chosen, scan));
         if let Some(found) = self.throttle.run(look) {
-            self.found = found;
+            self.found = found.transpose()?;
         }
-        self.found.clone()
+        Ok(self.found.clone())
     }
 }
 
-fn look(kernel: &Kernel, needs: &Needs, chosen: &[Option<u64>], scan: Duration) -> Elsewhere {
-    let (all, unseen) = kernel.namespaces();
+fn look(
+    kernel: &Kernel,
+    needs: &Needs,
+    chosen: &[Option<u64>],
+    scan: Duration,
+) -> Result<Elsewhere> {
+    let (all, unseen) = kernel.namespaces()?;
     let hidden = kernel.hidden_namespaces(&unseen, &all);
     let is_other = |namespace: &&Namespace| !chosen.contains(&namespace.id.inode);
     let others: Vec<&Namespace> = all.iter().filter(is_other).collect();
@@ -70,10 +75,10 @@ fn look(kernel: &Kernel, needs: &Needs, chosen: &[Option<u64>], scan: Duration) 
             namespaces.push(NetnsSnapshot { netns, ..found });
         }
     }
-    Elsewhere {
+    Ok(Elsewhere {
         count: others.len() as u64 + hidden,
         namespaces,
-    }
+    })
 }
 
 /// Reads what needs no table scan, and the ports where they may have run out. Returns whether that

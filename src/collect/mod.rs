@@ -100,7 +100,14 @@ impl Collector {
         }
         if let Some(chosen) = self.namespaces.chosen().filter(|_| needs.elsewhere) {
             let look = &mut self.look;
-            snapshot.elsewhere = look.elsewhere(&self.kernel, needs, &chosen, self.scan);
+            match look.elsewhere(&self.kernel, needs, &chosen, self.scan) {
+                Ok(found) => snapshot.elsewhere = found,
+                Err(error) => {
+                    let why = format!("{error}: {}", error.io());
+                    let missing = Incomplete::new("other namespaces", why);
+                    snapshot.incomplete.push(missing);
+                }
+            }
         }
         if let Some(listeners) = &needs.listeners {
             self.join_cgroups(listeners, &mut snapshot);

@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeMap, io};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
 use crate::{
     Error, Result,
     model::Incomplete,
@@ -27,7 +25,6 @@ impl Namespaces {
     /// By a name of `ip netns`, a path, a process id or an inode; `all` is every one.
     pub fn named(name: &str, kernel: &Kernel) -> Result<Self> {
         if name == "all" {
-            allow_many_files();
             return Ok(Namespaces::All);
         }
         Ok(Namespaces::These(vec![kernel.namespace(name)?]))
@@ -61,7 +58,7 @@ fn ask_all<T>(
     missing: &mut Vec<Incomplete>,
     mut ask: impl FnMut(&Namespace) -> Result<T>,
 ) -> Result<Vec<T>> {
-    let (namespaces, unseen) = kernel.namespaces();
+    let (namespaces, unseen) = kernel.namespaces()?;
     if !unseen.is_empty() {
         let why = match may_read_all() {
             true => "a security policy or another user namespace hides these processes",
@@ -90,19 +87,6 @@ fn why_closed(cause: &io::Error) -> String {
         }
         _ => format!("these namespaces could not be entered: {cause}"),
     }
-}
-
-/// Each namespace is held open for a moment. Where the limit cannot be raised, those beyond it are
-/// listed as missing.
-fn allow_many_files() {
-    let limits = getrlimit(Resource::Nofile);
-    let _ = setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: limits.maximum,
-            ..limits
-        },
-    );
 }
 
 /// The process through which a namespace was read has ended: ENOENT or ESRCH.

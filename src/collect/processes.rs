@@ -87,7 +87,7 @@ fn ancestors(
     let mut files = LimitFiles::of(kernel);
     let mut unreadable = 0;
     for pid in pids {
-        let mut chain = relatives.of(*pid);
+        let mut chain = relatives.of(*pid)?;
         for relative in &mut chain {
             let cgroup = relative.cgroup.as_deref();
             let unit = cgroup.and_then(unit_of);

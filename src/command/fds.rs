@@ -94,7 +94,7 @@ impl Subcommand for FdsArgs {
 impl FdsArgs {
     fn check(&self, kernel: &Kernel) -> anyhow::Result<()> {
         self.owned_by.check(kernel)?;
-        let there = kernel.process_ids();
+        let there = kernel.process_ids()?;
         for pid in &self.pid {
             anyhow::ensure!(there.contains(pid), "--pid {pid}: no such process");
         }

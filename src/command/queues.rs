@@ -173,7 +173,7 @@ impl QueuesArgs {
         let Some(wanted) = &self.owned_by.unit else {
             return Ok(());
         };
-        let mut units = kernel.units();
+        let mut units = kernel.units()?;
         if has_unit(wanted, &units).is_err() {
             let cgroups = read()?.cgroups;
             units.extend(cgroups.values().filter_map(|cgroup| unit_of(cgroup)));

@@ -35,6 +35,9 @@ pub struct Owners {
     pub may_read_all: bool,
     /// The time allowed ran out before all descriptors were read.
     pub out_of_time: bool,
+    /// Why processes could not be listed or looked at, where nobody refused it.
+    #[serde(default)]
+    pub failed: Option<String>,
 }
 
 /// A network namespace.

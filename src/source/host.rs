@@ -75,9 +75,9 @@ pub fn addresses() -> HashSet<IpAddr> {
         .collect()
 }
 
-/// Whether an interface of the calling thread's network namespace is up.
-pub fn any_interface_is_up() -> bool {
-    pnet::datalink::interfaces()
-        .iter()
-        .any(|interface| interface.is_up())
+/// Whether the calling thread's network namespace has interfaces of which none is up. Every
+/// namespace has one, so that an empty list means that they could not be listed.
+pub fn all_interfaces_are_down() -> bool {
+    let all = pnet::datalink::interfaces();
+    !all.is_empty() && !all.iter().any(|interface| interface.is_up())
 }

@@ -42,7 +42,7 @@ pub use capture::Capture;
 pub use capture_file::{CaptureFile, CaptureWriter};
 pub use cgroup::CgroupNames;
 pub use descriptors::{FdQuestion, Found, Relatives};
-pub use host::{Host, addresses, any_interface_is_up, cpu_time, interfaces, since_boot};
+pub use host::{Host, addresses, all_interfaces_are_down, cpu_time, interfaces, since_boot};
 pub use limit_files::LimitFiles;
 pub use namespace::Namespace;
 pub use owners::{OwnerSearch, Wanted, may_read_all};
@@ -152,18 +152,9 @@ impl Kernel {
         Ok(text.and_then(|text| netstat::value(&text, table, name)))
     }
 
-    /// Ids of the visible processes (thread groups).
-    pub fn process_ids(&self) -> Vec<u32> {
-        process::pids(&self.proc_root)
-    }
-
     /// Reads a file of /proc; bytes that are not UTF-8 are replaced.
     fn read(&self, path: &Path) -> io::Result<String> {
-        let file = open_file(CWD, path, self.is_procfs).map_err(regular::cause)?;
-        let lossy =
-            |error: std::string::FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into();
-        let bytes = regular::read(file, LARGEST)?;
-        Ok(String::from_utf8(bytes).unwrap_or_else(lossy))
+        read_text(CWD, path, self.is_procfs).map_err(regular::cause)
     }
 
     /// The text of a file; `None` when there is no such file.
@@ -189,6 +180,19 @@ impl Kernel {
             None => self.proc_root.join("net"),
         }
     }
+}
+
+/// Reads a file below a folder; bytes that are not UTF-8 are replaced.
+fn read_text(
+    folder: BorrowedFd<'_>,
+    path: impl Arg,
+    is_procfs: bool,
+) -> std::result::Result<String, Errno> {
+    let file = open_file(folder, path, is_procfs)?;
+    let lossy =
+        |error: std::string::FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into();
+    let bytes = regular::read(file, LARGEST)?;
+    Ok(String::from_utf8(bytes).unwrap_or_else(lossy))
 }
 
 /// Opens a file below a folder. Only a captured tree can contain what is not a regular file.

@@ -16,7 +16,7 @@ use rustix::{
     thread::{LinkNameSpaceType, move_into_link_name_space},
 };
 
-use super::{Kernel, process, regular};
+use super::{Kernel, process::Unread, regular};
 use crate::{Error, Result, model::Netns};
 
 /// Directories of named namespaces: those of `ip netns` and of container runtimes.
@@ -42,6 +42,9 @@ enum Door {
     Own,
     /// An open file keeps the namespace alive.
     Open(File),
+    /// Files that were those of this inode, of which one is opened to enter it: there may be more
+    /// namespaces than descriptors.
+    Found(u64, Vec<PathBuf>),
     /// Not accessible to this user.
     Shut,
 }
@@ -52,9 +55,9 @@ impl Namespace {
     pub fn move_into(&self) -> Result<()> {
         let moved = match &self.door {
             Door::Own => Ok(()),
-            Door::Open(file) => {
-                let kind = Some(LinkNameSpaceType::Network);
-                move_into_link_name_space(file.as_fd(), kind).map_err(io::Error::from)
+            Door::Open(file) => move_through(file),
+            Door::Found(inode, paths) => {
+                open_any(paths, *inode).and_then(|file| move_through(&file))
             }
             Door::Shut => Err(io::ErrorKind::PermissionDenied.into()),
         };
@@ -81,7 +84,7 @@ impl Kernel {
     pub fn own_namespace(&self) -> Namespace {
         let own = fs::metadata(self.proc_root().join("thread-self/ns/net"));
         let inode = own.map(|file| file.ino()).ok();
-        let name = inode.and_then(|inode| Some(names().remove(&inode)?.0));
+        let name = inode.and_then(name_of);
         Namespace {
             id: Netns { inode, name },
             pid: None,
@@ -94,14 +97,14 @@ impl Kernel {
     /// The namespace that a user names by a process id, a name, a path or its inode. The namespace
     /// of a process that may not be inspected is found, but cannot be entered.
     pub fn namespace(&self, wanted: &str) -> Result<Namespace> {
-        if let Some(known) = self.by_inode(wanted) {
+        if let Some(known) = self.by_inode(wanted)? {
             return Ok(known);
         }
         let (pid, path) = self.find(wanted).map_err(failed(wanted))?;
         let (id, door) = match open(&path) {
             Ok(file) => {
                 let inode = file.metadata().map_err(failed(wanted))?.ino();
-                let name = names().remove(&inode).map(|(name, _)| name);
+                let name = name_of(inode);
                 let is_own = self.own_namespace().id.inode == Some(inode);
                 let door = if is_own { Door::Own } else { Door::Open(file) };
                 let inode = Some(inode);
@@ -138,49 +141,44 @@ impl Kernel {
 
     /// Every namespace that a process is in or that has a name, each once, the caller's own first;
     /// and the processes whose namespace is not visible.
-    pub fn namespaces(&self) -> (Vec<Namespace>, Vec<u32>) {
+    pub fn namespaces(&self) -> Result<(Vec<Namespace>, Vec<u32>)> {
         let own = self.own_namespace();
-        let mut names = names();
-        let mut found: BTreeMap<u64, (Option<u32>, PathBuf)> = BTreeMap::new();
+        let own_inode = own.id.inode.unwrap_or_default();
+        let mut names = names().map_err(failed("all"))?;
+        names.remove(&own_inode);
+        let mut found: BTreeMap<u64, (Option<u32>, Vec<PathBuf>)> = BTreeMap::new();
         let mut unseen = Vec::new();
-        for pid in process::pids(self.proc_root()) {
+        for pid in self.process_ids()? {
             let path = self.process_dir(pid).join("ns/net");
-            match fs::metadata(&path) {
+            match rustix::fs::stat(&path).map_err(Unread::from) {
+                Ok(file) if file.st_ino == own_inode => {}
                 Ok(file) => {
-                    found.entry(file.ino()).or_insert((Some(pid), path));
+                    let (_, paths) = found.entry(file.st_ino).or_insert((Some(pid), Vec::new()));
+                    paths.push(path);
                 }
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => unseen.push(pid),
-                Err(_) => {}
+                Err(Unread::Gone) => {}
+                Err(Unread::Refused) => unseen.push(pid),
+                Err(Unread::Failed(errno)) => return Err(self.failed(pid, errno)),
             }
         }
         for (inode, (_, path)) in &names {
-            found.entry(*inode).or_insert((None, path.clone()));
+            let (_, paths) = found.entry(*inode).or_default();
+            paths.push(path.clone());
         }
-        found.remove(&own.id.inode.unwrap_or_default());
-        let mut namespaces = vec![own];
-        for (inode, (pid, path)) in found {
-            let file = match open(&path) {
-                // The process id may have been reused since.
-                Ok(file) if file.metadata().is_ok_and(|file| file.ino() == inode) => file,
-                Ok(_) => continue,
-                Err(error) => {
-                    unseen.extend(pid.filter(|_| error.kind() != io::ErrorKind::NotFound));
-                    continue;
-                }
-            };
+        let others = found.into_iter().map(|(inode, (pid, paths))| {
             let id = Netns {
                 inode: Some(inode),
                 name: names.remove(&inode).map(|(name, _)| name),
             };
-            namespaces.push(Namespace {
+            Namespace {
                 wanted: id.label(),
                 id,
                 pid,
-                door: Door::Open(file),
+                door: Door::Found(inode, paths),
                 began: self.began(pid),
-            });
-        }
-        (namespaces, unseen)
+            }
+        });
+        Ok((std::iter::once(own).chain(others).collect(), unseen))
     }
 
     /// Number of namespaces that these processes are in and that are not known. Each namespace has
@@ -202,15 +200,24 @@ impl Kernel {
         root.is_ok_and(|root| root.f_type == rustix::fs::PROC_SUPER_MAGIC)
     }
 
-    /// The inode stands for a namespace without a name; process ids are smaller.
-    fn by_inode(&self, wanted: &str) -> Option<Namespace> {
-        let inode = wanted
-            .parse()
-            .ok()
-            .filter(|inode| *inode > i32::MAX as u64)?;
-        let (namespaces, _) = self.namespaces();
+    /// The inode stands for a namespace without a name; process ids are smaller. The namespace is
+    /// kept open.
+    fn by_inode(&self, wanted: &str) -> Result<Option<Namespace>> {
+        let inode = wanted.parse().ok();
+        let Some(inode) = inode.filter(|inode: &u64| *inode > i32::MAX as u64) else {
+            return Ok(None);
+        };
+        let (namespaces, _) = self.namespaces()?;
         let mut namespaces = namespaces.into_iter();
-        namespaces.find(|namespace| namespace.id.inode == Some(inode))
+        let found = namespaces.find(|namespace| namespace.id.inode == Some(inode));
+        let Some(mut namespace) = found else {
+            return Ok(None);
+        };
+        if let Door::Found(_, paths) = &namespace.door {
+            let file = open_any(paths, inode).map_err(failed(wanted))?;
+            namespace.door = Door::Open(file);
+        }
+        Ok(Some(namespace))
     }
 
     fn find(&self, wanted: &str) -> io::Result<(Option<u32>, PathBuf)> {
@@ -231,12 +238,32 @@ impl Kernel {
     }
 
     fn began(&self, pid: Option<u32>) -> Option<u64> {
-        self.process_began(pid?)
+        self.process(pid?).ok()?.began()
     }
 }
 
 fn failed(wanted: &str) -> impl FnOnce(io::Error) -> Error {
     |cause| Error::Namespace(wanted.to_owned(), cause)
+}
+
+fn move_through(file: &File) -> io::Result<()> {
+    let kind = Some(LinkNameSpaceType::Network);
+    Ok(move_into_link_name_space(file.as_fd(), kind)?)
+}
+
+/// Opens the first of these files that is still of this namespace: a process may have ended, and
+/// its id been reused. Fails with `NotFound` when none is.
+fn open_any(paths: &[PathBuf], inode: u64) -> io::Result<File> {
+    let mut failure = io::ErrorKind::NotFound.into();
+    for path in paths {
+        match open(path).and_then(|file| Ok((file.metadata()?.ino(), file))) {
+            Ok((found, file)) if found == inode => return Ok(file),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
 }
 
 /// Opens the file of a namespace; fails for any other file.
@@ -253,24 +280,34 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Name and path of every named namespace, by inode. A file on which no namespace is mounted is a
 /// leftover and skipped; a name that two folders have is shown with its folder.
-fn names() -> BTreeMap<u64, (String, PathBuf)> {
+fn names() -> io::Result<BTreeMap<u64, (String, PathBuf)>> {
     let mut names: BTreeMap<u64, (String, PathBuf)> = BTreeMap::new();
     for folder in NAMED.map(Path::new) {
-        let Ok(device) = fs::metadata(folder).map(|folder| folder.dev()) else {
-            continue;
+        let (device, entries) = match (fs::metadata(folder), fs::read_dir(folder)) {
+            (Ok(folder), Ok(entries)) => (folder.dev(), entries),
+            (Err(error), _) | (_, Err(error)) => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => continue,
+                _ => return Err(error),
+            },
         };
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
+        for entry in entries {
+            let path = entry?.path();
             let file = fs::metadata(&path);
             let Some(file) = file.ok().filter(|file| file.dev() != device) else {
                 continue;
             };
-            let mut name = entry.file_name().to_string_lossy().into_owned();
+            let name = path.file_name().unwrap_or_default();
+            let mut name = name.to_string_lossy().into_owned();
             if names.values().any(|(known, _)| *known == name) {
                 name = path.display().to_string();
             }
             names.entry(file.ino()).or_insert((name, path));
         }
     }
-    names
+    Ok(names)
+}
+
+/// A namespace whose name could not be looked up has none.
+fn name_of(inode: u64) -> Option<String> {
+    Some(names().ok()?.remove(&inode)?.0)
 }

@@ -1,19 +1,82 @@
 //! `/proc/PID`: which processes there are, their names and cgroups, and whether all can be seen.
 
-use std::{collections::BTreeSet, fs, io, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs::{self, DirEntry},
+    io,
+};
 
-use super::{Kernel, mount, stat};
-use crate::model::unit_of;
+use rustix::{
+    fd::{AsFd, OwnedFd},
+    fs::{CWD, Mode, OFlags},
+    io::Errno,
+};
 
-/// Processes that end meanwhile are not found later.
-pub fn pids(proc_root: &Path) -> Vec<u32> {
-    let Ok(entries) = fs::read_dir(proc_root) else {
-        return Vec::new();
-    };
-    entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect()
+use super::{Kernel, mount, read_text, regular, stat};
+use crate::{Error, model::unit_of};
+
+/// Why a process could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    Gone,
+    Refused,
+    /// It may be there, but could not be looked at.
+    Failed(Errno),
+}
+
+impl From<Errno> for Unread {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            Errno::NOENT | Errno::SRCH => Unread::Gone,
+            Errno::ACCESS | Errno::PERM => Unread::Refused,
+            errno => Unread::Failed(errno),
+        }
+    }
+}
+
+/// The folder of a process in /proc, which stays that of this process when its id is given to
+/// another one.
+pub struct ProcessDir {
+    folder: OwnedFd,
+    is_procfs: bool,
+}
+
+impl ProcessDir {
+    /// At most 15 bytes, which the process chooses.
+    pub fn name(&self) -> Result<String, Errno> {
+        let text = self.read("comm")?;
+        Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+    }
+
+    /// The cgroup in the unified hierarchy, or systemd's own on hosts that mount cgroup v1.
+    pub fn cgroup(&self) -> Option<String> {
+        cgroup_in(&self.read("cgroup").ok()?).map(str::to_owned)
+    }
+
+    /// In clock ticks since boot.
+    pub fn began(&self) -> Option<u64> {
+        Some(stat::parse(&self.read("stat").ok()?)?.began)
+    }
+
+    /// The folder of its descriptors.
+    pub fn descriptors(&self) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        rustix::fs::openat(&self.folder, "fd", flags, Mode::empty())
+    }
+
+    /// A descriptor opened with O_PATH refers to a socket without keeping it open (`flags`, in
+    /// octal, of `/proc/PID/fdinfo/FD`).
+    pub fn is_path_only(&self, fd: u32) -> bool {
+        const O_PATH: u32 = 0o10_000_000;
+        let text = self.read(&format!("fdinfo/{fd}")).unwrap_or_default();
+        let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
+        let flags = flags.and_then(|digits| u32::from_str_radix(digits.trim(), 8).ok());
+        flags.is_some_and(|flags| flags & O_PATH != 0)
+    }
+
+    fn read(&self, file: &str) -> Result<String, Errno> {
+        read_text(self.folder.as_fd(), file, self.is_procfs)
+    }
 }
 
 /// The text has lines `ID:CONTROLLERS:PATH` (man 7 cgroups).
@@ -45,44 +108,44 @@ fn hides_from(proc: &mount::Mount<'_>, groups: &[u32]) -> bool {
 }
 
 impl Kernel {
-    /// At most 15 bytes, which the process chooses.
-    pub(super) fn process_name(&self, pid: u32) -> Option<String> {
-        let text = self.read(&self.process_dir(pid).join("comm")).ok()?;
-        Some(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+    /// Ids of the visible processes (thread groups). One that ends meanwhile is not found later.
+    pub fn process_ids(&self) -> crate::Result<Vec<u32>> {
+        let number = |entry: io::Result<DirEntry>| match entry {
+            Ok(entry) => Ok(entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())),
+            Err(error) => Err(error),
+        };
+        let entries = fs::read_dir(&self.proc_root);
+        let numbers = entries.and_then(|entries| entries.map(number).collect());
+        let numbers: Vec<Option<u32>> = numbers.map_err(Error::file(&self.proc_root))?;
+        Ok(numbers.into_iter().flatten().collect())
     }
 
-    /// The cgroup in the unified hierarchy, or systemd's own on hosts that mount cgroup v1.
-    pub(super) fn process_cgroup(&self, pid: u32) -> Option<String> {
-        let text = self.read(&self.process_dir(pid).join("cgroup")).ok()?;
-        cgroup_in(&text).map(str::to_owned)
+    /// The error of a process that could not be looked at.
+    pub(super) fn failed(&self, pid: u32, errno: Errno) -> Error {
+        Error::File(self.process_dir(pid), regular::cause(errno))
     }
 
-    /// In clock ticks since boot.
-    pub(super) fn process_began(&self, pid: u32) -> Option<u64> {
-        let text = self.read(&self.process_dir(pid).join("stat")).ok()?;
-        Some(stat::parse(&text)?.began)
-    }
-
-    /// A descriptor opened with O_PATH refers to a socket without keeping it open (`flags`, in
-    /// octal, of `/proc/PID/fdinfo/FD`).
-    pub(super) fn is_path_only(&self, pid: u32, fd: u32) -> bool {
-        const O_PATH: u32 = 0o10_000_000;
-        let path = self.process_dir(pid).join(format!("fdinfo/{fd}"));
-        let text = self.read(&path).unwrap_or_default();
-        let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
-        let flags = flags.and_then(|digits| u32::from_str_radix(digits.trim(), 8).ok());
-        flags.is_some_and(|flags| flags & O_PATH != 0)
+    pub(super) fn process(&self, pid: u32) -> Result<ProcessDir, Errno> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::openat(CWD, self.process_dir(pid), flags, Mode::empty())?;
+        Ok(ProcessDir {
+            folder,
+            is_procfs: self.is_procfs,
+        })
     }
 
     /// /proc is mounted with `hidepid` and hides the processes of other users.
-    pub(super) fn hides_others(&self) -> bool {
+    pub(super) fn hides_others(&self) -> crate::Result<bool> {
         /// `PROC_USER_INIT_INO`, include/linux/proc_ns.h. Root of another user namespace is not
         /// root here, and its group ids differ.
         const INITIAL: &str = "user:[4026531837]";
         let user_namespace = fs::read_link(self.proc_root.join("self/ns/user"));
         let is_initial = user_namespace.is_ok_and(|link| link.as_os_str() == INITIAL);
         if is_initial && rustix::process::geteuid().is_root() {
-            return false;
+            return Ok(false);
         }
         let mut groups = Vec::new();
         if is_initial {
@@ -90,29 +153,36 @@ impl Kernel {
             groups.push(rustix::process::getegid());
         }
         let groups: Vec<u32> = groups.into_iter().map(|group| group.as_raw()).collect();
-        let mounts = self.mounts().unwrap_or_default();
+        let mounts = self.mounts()?;
         let proc = mount::last_at(&mounts, &self.proc_root);
-        proc.is_some_and(|proc| hides_from(&proc, &groups))
+        Ok(proc.is_some_and(|proc| hides_from(&proc, &groups)))
     }
 
-    /// The mounts that this process sees.
-    pub(super) fn mounts(&self) -> io::Result<String> {
-        self.read(&self.proc_root.join("self/mountinfo"))
+    /// The mounts that this process sees; none in a captured tree without them.
+    pub(super) fn mounts(&self) -> crate::Result<String> {
+        let mounts = self.read_if_present(&self.proc_root.join("self/mountinfo"))?;
+        Ok(mounts.unwrap_or_default())
     }
 
-    /// Ids and names of the visible processes.
-    pub fn processes(&self) -> Vec<(u32, String)> {
-        let named = |pid| Some((pid, self.process_name(pid)?));
-        pids(&self.proc_root)
-            .into_iter()
-            .filter_map(named)
-            .collect()
+    /// Ids and names of the visible processes; one whose name may not be read has an empty one.
+    pub fn processes(&self) -> crate::Result<Vec<(u32, String)>> {
+        let mut found = Vec::new();
+        for pid in self.process_ids()? {
+            let name = self.process(pid).and_then(|process| process.name());
+            match name.map_err(Unread::from) {
+                Ok(name) => found.push((pid, name)),
+                Err(Unread::Gone) => {}
+                Err(Unread::Refused) => found.push((pid, String::new())),
+                Err(Unread::Failed(errno)) => return Err(self.failed(pid, errno)),
+            }
+        }
+        Ok(found)
     }
 
     /// The systemd units, containers and pods of the visible processes.
-    pub fn units(&self) -> BTreeSet<String> {
-        let unit = |pid| unit_of(&self.process_cgroup(pid)?);
-        pids(&self.proc_root).into_iter().filter_map(unit).collect()
+    pub fn units(&self) -> crate::Result<BTreeSet<String>> {
+        let unit = |pid| unit_of(&self.process(pid).ok()?.cgroup()?);
+        Ok(self.process_ids()?.into_iter().filter_map(unit).collect())
     }
 }
 

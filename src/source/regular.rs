@@ -17,7 +17,8 @@ use rustix::{
 };
 
 /// What [`open`] fails with for anything but a regular file.
-const OTHER_KIND: Errno = Errno::INVAL;
+pub const OTHER_KIND: Errno = Errno::INVAL;
+const TOO_LARGE: Errno = Errno::FBIG;
 
 pub fn open(folder: BorrowedFd<'_>, path: impl Arg) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
@@ -35,18 +36,16 @@ pub fn reopen(found: &OwnedFd) -> Result<OwnedFd, Errno> {
     rustix::fs::open(again, flags, Mode::empty())
 }
 
-/// Fails for a longer file.
-pub fn read(file: OwnedFd, most: u64) -> io::Result<Vec<u8>> {
+/// Fails with [`TOO_LARGE`] for a longer file.
+pub fn read(file: OwnedFd, most: u64) -> Result<Vec<u8>, Errno> {
     /// The kernel reports no size for files of /proc.
     const USUAL: usize = 16 * 1024;
     let mut bytes = Vec::with_capacity(USUAL);
-    let read = File::from(file).take(most + 1).read_to_end(&mut bytes)?;
-    match read as u64 > most {
-        true => Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("larger than {most} bytes"),
-        )),
-        false => Ok(bytes),
+    let read = File::from(file).take(most + 1).read_to_end(&mut bytes);
+    match read {
+        Ok(read) if read as u64 > most => Err(TOO_LARGE),
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(Errno::from_io_error(&error).unwrap_or(Errno::IO)),
     }
 }
 
@@ -54,6 +53,7 @@ pub fn read(file: OwnedFd, most: u64) -> io::Result<Vec<u8>> {
 pub fn cause(errno: Errno) -> io::Error {
     match errno {
         OTHER_KIND => io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"),
+        TOO_LARGE => io::Error::new(io::ErrorKind::FileTooLarge, "larger than 16 MiB"),
         errno => errno.into(),
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     analysis::handshake::{KernelAnswer, Listeners, Translation, Waiting, counter_deltas},
     collect::Throttle,
     model::{Address, Counters, Families, Incomplete},
-    source::{Capture, Kernel, SockDiag, any_interface_is_up},
+    source::{Capture, Kernel, SockDiag, all_interfaces_are_down},
 };
 
 /// The longest wait for a packet, after which deadlines are checked.
@@ -92,7 +92,7 @@ impl Live {
         }
         let unseen = self.unseen.take();
         incomplete.extend(unseen.map(|why| Incomplete::new("listener_queue", why)));
-        if pipeline.counted.packets == 0 && !any_interface_is_up() {
+        if pipeline.counted.packets == 0 && all_interfaces_are_down() {
             let why = "no network interface is up here";
             incomplete.push(Incomplete::new("packets", why));
         }

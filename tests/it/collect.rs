@@ -63,8 +63,7 @@ fn a_snapshot_of_everything_walks_once_for_both_families_and_searches_once() {
         let without_a_walk = count(&["TCPDIAG_GETSOCK", "idiag_states=1<<TCP_LISTEN,"]);
         assert_eq!(dumps - without_a_walk, 1, "one walk\n{calls}");
         // A search ends with a look at each descriptor that it found: that of the listener.
-        let found = format!("\"/proc/{}/fdinfo/", std::process::id());
-        assert_eq!(count(&["openat", &found]), 1, "one search\n{calls}");
+        assert_eq!(count(&["openat", "\"fdinfo/"]), 1, "one search\n{calls}");
     });
 }
 

@@ -32,6 +32,7 @@ mod fds {
 }
 
 mod hard_places {
+    mod descriptors;
     mod proc_root;
     mod signals;
     mod streams;

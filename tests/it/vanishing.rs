@@ -31,7 +31,6 @@ fn half_gone(descriptor: i32) -> Tree {
     let tree = Tree::copy_of("6.18-overflow-and-syn-flood");
     tree.folder("100");
     tree.write("110/comm", "ended\n");
-    tree.write("120/fd", "no folder");
     for fd in 0..200 {
         tree.link(&format!("200/fd/{fd}"), "/no/such/place");
     }

@@ -68,7 +68,7 @@ impl OwnedByArgs {
     pub fn check(&self, kernel: &Kernel) -> anyhow::Result<()> {
         self.check_process(kernel)?;
         match &self.unit {
-            Some(wanted) => has_unit(wanted, &kernel.units()),
+            Some(wanted) => has_unit(wanted, &kernel.units()?),
             None => Ok(()),
         }
     }
@@ -77,7 +77,7 @@ impl OwnedByArgs {
         let Some(wanted) = &self.process else {
             return Ok(());
         };
-        let there = kernel.processes();
+        let there = kernel.processes()?;
         let mut processes = there.iter();
         if processes.any(|(pid, name)| is_process(*pid, name, wanted)) {
             return Ok(());

@@ -11,7 +11,7 @@ mod types;
 
 use std::collections::HashMap;
 
-use super::{Kernel, process};
+use super::Kernel;
 use crate::{
     Error, Result,
     model::{ProcessFds, Relative, SystemFds},
@@ -48,16 +48,17 @@ impl Kernel {
     pub fn descriptors(&self, question: &FdQuestion) -> Result<Found> {
         let mut reader = self.reader()?;
         let mut found = Found {
-            hidden: self.hides_others(),
+            hidden: self.hides_others()?,
             ..Found::default()
         };
         let asked = |pid: &u32| question.pids.as_ref().is_none_or(|pids| pids.contains(pid));
-        for pid in process::pids(self.proc_root()).into_iter().filter(asked) {
+        for pid in self.process_ids()?.into_iter().filter(asked) {
             match reader.process(pid, question) {
                 Ok(process) => found.processes.push(process),
                 Err(Skipped::Refused) => found.refused += 1,
                 Err(Skipped::Unseen) => found.unseen += 1,
                 Err(Skipped::Gone) => {}
+                Err(Skipped::Failed(errno)) => return Err(self.failed(pid, errno)),
             }
         }
         Ok(found)
@@ -71,16 +72,21 @@ impl Kernel {
         let mut reader = self.reader()?;
         let mut refused = 0;
         for process in processes {
-            let types = reader.types(process.pid);
-            refused += u64::from(types == Err(Skipped::Refused));
-            process.types = types.ok();
+            process.types = match reader.types(process.pid) {
+                Err(Skipped::Failed(errno)) => return Err(self.failed(process.pid, errno)),
+                types => {
+                    refused += u64::from(types == Err(Skipped::Refused));
+                    types.ok()
+                }
+            };
         }
         Ok(refused)
     }
 
     /// Finds ancestors of processes and their limits.
-    pub fn relatives(&self) -> Result<Relatives> {
+    pub fn relatives(&self) -> Result<Relatives<'_>> {
         Ok(Relatives {
+            kernel: self,
             reader: self.reader()?,
             known: HashMap::new(),
         })
@@ -116,23 +122,36 @@ impl Kernel {
 }
 
 /// Finds ancestors. Caches each process, as many processes share their ancestors.
-pub struct Relatives {
+pub struct Relatives<'a> {
+    kernel: &'a Kernel,
     reader: Reader,
     known: HashMap<u32, Option<Relative>>,
 }
 
-impl Relatives {
+impl Relatives<'_> {
     /// The process, its parent, and so on, as far as they are visible.
-    pub fn of(&mut self, pid: u32) -> Vec<Relative> {
+    pub fn of(&mut self, pid: u32) -> Result<Vec<Relative>> {
         let mut chain: Vec<Relative> = Vec::new();
         let mut next = pid;
         while chain.len() < MOST_ANCESTORS {
-            let known = self.known.entry(next);
-            let known = known.or_insert_with(|| self.reader.relative(next));
-            let Some(relative) = known.clone() else { break };
+            let Some(relative) = self.relative(next)? else {
+                break;
+            };
             next = relative.parent;
             chain.push(relative);
         }
-        chain
+        Ok(chain)
+    }
+
+    fn relative(&mut self, pid: u32) -> Result<Option<Relative>> {
+        if let Some(known) = self.known.get(&pid) {
+            return Ok(known.clone());
+        }
+        let relative = match self.reader.relative(pid) {
+            Err(Skipped::Failed(errno)) => return Err(self.kernel.failed(pid, errno)),
+            relative => relative.ok(),
+        };
+        self.known.insert(pid, relative.clone());
+        Ok(relative)
     }
 }

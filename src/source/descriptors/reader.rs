@@ -16,7 +16,7 @@ use crate::{
     model::{FdLimits, FdTypes, Login, ProcessFds, Relative},
     source::{
         open_file,
-        process::cgroup_in,
+        process::{Unread, cgroup_in},
         stat::{self, Stat},
     },
 };
@@ -32,13 +32,15 @@ pub enum Skipped {
     Refused,
     /// Its network namespace is not visible.
     Unseen,
+    Failed(Errno),
 }
 
 impl From<Errno> for Skipped {
     fn from(errno: Errno) -> Self {
-        match errno {
-            Errno::ACCESS | Errno::PERM => Skipped::Refused,
-            _ => Skipped::Gone,
+        match Unread::from(errno) {
+            Unread::Gone => Skipped::Gone,
+            Unread::Refused => Skipped::Refused,
+            Unread::Failed(errno) => Skipped::Failed(errno),
         }
     }
 }
@@ -100,15 +102,15 @@ impl Reader {
         })
     }
 
-    pub fn relative(&mut self, pid: u32) -> Option<Relative> {
-        let stat = self.stat(pid, "stat").ok()??;
-        Some(Relative {
+    pub fn relative(&mut self, pid: u32) -> Result<Relative, Skipped> {
+        let stat = self.stat(pid, "stat")?.ok_or(Skipped::Refused)?;
+        Ok(Relative {
             pid,
-            name: self.name(pid).ok()?,
+            name: self.name(pid)?,
             parent: stat.parent,
-            limits: self.limits(pid).ok()?,
+            limits: self.limits(pid)?,
             uid: self.uid(pid),
-            cgroup: self.cgroup(pid).ok()?,
+            cgroup: self.cgroup(pid)?,
             login: self.login(pid),
             ..Relative::default()
         })

@@ -25,10 +25,10 @@ pub fn of(root: BorrowedFd<'_>, path: &str) -> Result<FdTypes, Errno> {
     count::each(&folder, |name| {
         match rustix::fs::readlinkat(&folder, name, Vec::new()) {
             Ok(link) => add(&mut types, &folder, name, &link),
-            // /proc lists links that it does not let us follow.
-            Err(errno @ (Errno::ACCESS | Errno::PERM)) => refused = Some(errno),
             // Closed meanwhile.
-            Err(_) => {}
+            Err(Errno::NOENT | Errno::SRCH) => {}
+            // /proc lists links that it does not let us follow.
+            Err(errno) => refused = Some(errno),
         }
     })?;
     refused.map_or(Ok(types), Err)

@@ -42,7 +42,10 @@ impl Files {
     /// `None` unless it is a regular file: a link to /dev/null masks a unit.
     pub fn text(&self, path: &str) -> Option<String> {
         let found = self.open(path, OFlags::PATH)?;
-        let file = self.noted(regular::reopen(&found))?;
+        let file = match regular::reopen(&found) {
+            Err(errno) if errno == regular::OTHER_KIND => return None,
+            opened => self.noted(opened)?,
+        };
         let mut bytes = Vec::new();
         let mut file = File::from(file).take(LARGEST);
         file.read_to_end(&mut bytes).ok()?;
@@ -82,7 +85,11 @@ impl Files {
     }
 
     fn noted(&self, opened: Result<OwnedFd, Errno>) -> Option<OwnedFd> {
-        if matches!(opened, Err(Errno::ACCESS | Errno::PERM)) {
+        let is_known = matches!(
+            opened,
+            Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
+        );
+        if !is_known {
             self.refused.set(true);
         }
         opened.ok()

@@ -8,15 +8,18 @@
 mod scan;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     time::{Duration, Instant},
 };
 
 use rustix::thread::{CapabilitySet, capabilities};
 
-use super::{Kernel, process};
-use crate::model::{Owner, Owners};
-use scan::{Holder, Scan, Unread, descriptors};
+use super::{Kernel, regular::cause};
+use crate::{
+    Result,
+    model::{Owner, Owners},
+};
+use scan::{Found, Holder, Scan, descriptors};
 
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
@@ -36,30 +39,36 @@ pub enum OwnerSearch {
 impl Kernel {
     /// Finds the processes that have the wanted sockets open.
     pub fn owners(&self, wanted: &Wanted, search: OwnerSearch) -> Owners {
-        let started = Instant::now();
-        let scan = Scan::new(self.proc_root(), &wanted.inodes);
-        let (mut holders, mut rest, mut unreadable) = (Vec::new(), Vec::new(), 0);
-        for pid in process::pids(self.proc_root()) {
-            match scan.low(pid, &mut holders) {
-                Ok(true) | Err(Unread::Gone | Unread::Late) => {}
-                Ok(false) => rest.push(pid),
-                Err(Unread::Refused) => unreadable += 1,
+        let found = self.search(wanted, search, Instant::now());
+        found.unwrap_or_else(|error| Owners {
+            failed: Some(format!("{error}: {}", error.io())),
+            ..Owners::default()
+        })
+    }
+
+    fn search(&self, wanted: &Wanted, search: OwnerSearch, started: Instant) -> Result<Owners> {
+        let scan = Scan::new(self, &wanted.inodes)?;
+        let (mut found, mut rest) = (Found::default(), Vec::new());
+        for pid in self.process_ids()? {
+            if scan.low(pid, &mut found) {
+                rest.push(pid);
             }
         }
-        self.likely_first(&mut rest, wanted, &holders);
+        self.likely_first(&mut rest, wanted, &found.holders);
         let deadline = match search {
             OwnerSearch::All => None,
             OwnerSearch::Within(budget) => Some(started + budget),
         };
-        let out_of_time = !scan.all(&rest, deadline, &mut holders);
-        let hidden = self.hides_others();
-        Owners {
-            complete: !out_of_time && unreadable == 0 && !hidden,
-            unreadable,
+        found.add(scan.all(&rest, deadline));
+        let seen_all = found.unreadable == 0 && !found.out_of_time && found.failed.is_none();
+        Ok(Owners {
+            complete: seen_all && !self.hides_others()?,
+            unreadable: found.unreadable,
             may_read_all: may_read_all(),
-            out_of_time,
-            ..self.describe(holders)
-        }
+            out_of_time: found.out_of_time,
+            failed: found.failed.map(|errno| cause(errno).to_string()),
+            ..described(found.holders)
+        })
     }
 
     /// First owners found so far and members of the sockets' cgroups, and within each group the
@@ -67,7 +76,7 @@ impl Kernel {
     fn likely_first(&self, pids: &mut [u32], wanted: &Wanted, found: &[Holder]) {
         let holders: HashSet<u32> = found.iter().map(|holder| holder.pid).collect();
         let is_member = |pid| {
-            let cgroup = self.process_cgroup(pid);
+            let cgroup = self.process(pid).ok().and_then(|process| process.cgroup());
             cgroup.is_some_and(|cgroup| wanted.cgroups.contains(&cgroup))
         };
         pids.sort_by_cached_key(|pid| {
@@ -75,25 +84,29 @@ impl Kernel {
             (unlikely, descriptors(self.proc_root(), *pid))
         });
     }
+}
 
-    fn describe(&self, mut holders: Vec<Holder>) -> Owners {
-        holders.sort_unstable();
-        holders.dedup();
-        holders.retain(|holder| !self.is_path_only(holder.pid, holder.fd));
-        let mut names: HashMap<u32, String> = HashMap::new();
-        let mut owners = Owners::default();
-        for Holder { inode, pid, fd } in holders {
-            let name = names.entry(pid).or_insert_with(|| {
-                let cgroup = self.process_cgroup(pid);
-                owners.cgroups.extend(cgroup.map(|cgroup| (pid, cgroup)));
-                self.process_name(pid).unwrap_or_default()
-            });
+fn described(mut holders: Vec<Holder>) -> Owners {
+    holders.sort_unstable_by_key(|holder| holder.pid);
+    let mut owners = Owners::default();
+    for Holder {
+        pid,
+        name,
+        cgroup,
+        held,
+    } in holders
+    {
+        owners.cgroups.extend(cgroup.map(|cgroup| (pid, cgroup)));
+        for (inode, fd) in held {
             let name = name.clone();
             let found = owners.by_inode.entry(inode).or_default();
             found.push(Owner { pid, name, fd });
         }
-        owners
     }
+    for found in owners.by_inode.values_mut() {
+        found.sort_unstable_by_key(|owner| (owner.pid, owner.fd));
+    }
+    owners
 }
 
 /// Whether this process may read the descriptors of all users, which takes CAP_SYS_PTRACE together
