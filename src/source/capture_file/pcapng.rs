@@ -1,16 +1,10 @@
 //! The pcapng format: blocks, in sections (draft-ietf-opsawg-pcapng).
 //!
-//! `pcap_parser` reads the blocks of sections and interfaces. Packets are read here: it lacks
-//! obsolete packet blocks, allocates a list of every packet's options, and takes a wrong length for
-//! data still to come.
+//! `pcap_parser` is not used for it: it lacks obsolete packet blocks, takes a wrong length for data
+//! still to come, and allocates a list of the options of each block, of which a small compressed
+//! file may have millions.
 
 use std::io;
-
-use pcap_parser::{
-    InterfaceDescriptionBlock, OptionCode, PcapError, PcapNGOption,
-    parse_interfacedescriptionblock_be, parse_interfacedescriptionblock_le, parse_option_be,
-    parse_option_le, parse_sectionheaderblock,
-};
 
 use super::{
     Found, LARGEST_BLOCK_BYTES, Step,
@@ -38,10 +32,18 @@ const DATA: usize = 28;
 const SIMPLE_DATA: usize = 12;
 /// The length of a block is repeated at its end.
 const TRAILER: usize = 4;
-/// `epb_flags`
-const FLAGS: OptionCode = OptionCode(2);
-/// `if_tsoffset`
-const TIME_OFFSET: OptionCode = OptionCode(14);
+/// Ends the options of any block.
+const END: u16 = 0;
+/// Options of packets: `epb_flags`.
+const FLAGS: u16 = 2;
+/// Options of interfaces: `if_name`, `if_tsresol` and `if_tsoffset`.
+const NAME: u16 = 2;
+const RESOLUTION: u16 = 9;
+const TIME_OFFSET: u16 = 14;
+/// Ticks are microseconds unless an option says otherwise.
+const USUAL_RESOLUTION: u8 = 6;
+/// Offset of the options of an interface.
+const INTERFACE_OPTIONS: usize = 16;
 
 #[derive(Debug, Default)]
 pub(super) struct Section {
@@ -88,10 +90,12 @@ impl Section {
     }
 
     fn begin(&mut self, block: &[u8]) -> io::Result<()> {
-        let (_, header) =
-            parse_sectionheaderblock(block).map_err(|_| corrupt("a malformed section header"))?;
-        if header.major_version != 1 {
-            let (major, minor) = (header.major_version, header.minor_version);
+        // Type, length, magic number, version, and the length of the section in two words.
+        let (&[_, _, _, version, _, _, _, ..], _) = block.as_chunks() else {
+            return Err(corrupt("a malformed section header"));
+        };
+        let [major, minor] = self.halves(version);
+        if major != 1 {
             return Err(corrupt(format!("version {major}.{minor} of pcapng")));
         }
         self.interfaces.clear();
@@ -99,28 +103,24 @@ impl Section {
     }
 
     fn describe(&mut self, block: &[u8], interfaces: &mut Interfaces) -> io::Result<()> {
-        let parse = match self.is_big_endian {
-            true => parse_interfacedescriptionblock_be,
-            false => parse_interfacedescriptionblock_le,
+        let (&[_, _, link, snap, _, ..], _) = block.as_chunks() else {
+            return Err(corrupt("a malformed interface description"));
         };
-        let (_, described) =
-            parse(block).map_err(|_| corrupt("a malformed interface description"))?;
-        let clock = Clock::new(described.if_tsresol, self.time_offset(&described));
-        let interface = Interface::new(described.linktype.0 as u32, clock, described.snaplen);
-        let name = value(&described.options, OptionCode::IfName).unwrap_or_default();
-        let number = interfaces.add(interface.named(name))?;
-        self.interfaces.push(number);
+        let options = &block[INTERFACE_OPTIONS..block.len() - TRAILER];
+        let option = |code| self.option(options, code);
+        let resolution = option(RESOLUTION).and_then(|value| value.first());
+        let offset = option(TIME_OFFSET).and_then(|value| Some(*value.first_chunk()?));
+        let offset = match self.is_big_endian {
+            true => offset.map(i64::from_be_bytes),
+            false => offset.map(i64::from_le_bytes),
+        };
+        let resolution = *resolution.unwrap_or(&USUAL_RESOLUTION);
+        let clock = Clock::new(resolution, offset.unwrap_or(0));
+        let [link, _] = self.halves(link);
+        let interface = Interface::new(link.into(), clock, self.number(snap));
+        let interface = interface.named(option(NAME).unwrap_or_default());
+        self.interfaces.push(interfaces.add(interface)?);
         Ok(())
-    }
-
-    /// In seconds. The parser always reads it as little endian.
-    fn time_offset(&self, described: &InterfaceDescriptionBlock<'_>) -> i64 {
-        let bytes = value(&described.options, TIME_OFFSET).and_then(|value| value.try_into().ok());
-        match (bytes, self.is_big_endian) {
-            (Some(bytes), true) => i64::from_be_bytes(bytes),
-            (Some(bytes), false) => i64::from_le_bytes(bytes),
-            (None, _) => 0,
-        }
     }
 
     fn packet(&mut self, kind: u32, block: &[u8], interfaces: &Interfaces) -> io::Result<Found> {
@@ -196,19 +196,25 @@ impl Section {
         }
     }
 
-    fn option<'a>(&self, mut options: &'a [u8], code: OptionCode) -> Option<&'a [u8]> {
-        let parse = match self.is_big_endian {
-            true => parse_option_be::<PcapError<&[u8]>>,
-            false => parse_option_le::<PcapError<&[u8]>>,
-        };
-        while let Ok((rest, option)) = parse(options) {
-            match option.code {
-                OptionCode::EndOfOpt => return None,
-                found if found == code => return options.get(4..4 + usize::from(option.len)),
-                _ => options = rest,
+    fn option<'a>(&self, mut options: &'a [u8], code: u16) -> Option<&'a [u8]> {
+        loop {
+            let (head, rest) = options.split_first_chunk()?;
+            let [found, length] = self.halves(*head);
+            let length = usize::from(length);
+            match found {
+                END => return None,
+                found if found == code => return rest.get(..length),
+                _ => options = rest.get(length.next_multiple_of(4)..)?,
             }
         }
-        None
+    }
+
+    fn halves(&self, [a, b, c, d]: [u8; 4]) -> [u16; 2] {
+        let half = match self.is_big_endian {
+            true => u16::from_be_bytes,
+            false => u16::from_le_bytes,
+        };
+        [half([a, b]), half([c, d])]
     }
 
     fn number(&self, bytes: [u8; 4]) -> u32 {
@@ -222,9 +228,4 @@ fn is_big_endian(magic: [u8; 4]) -> io::Result<bool> {
         [0x4d, 0x3c, 0x2b, 0x1a] => Ok(false),
         _ => Err(corrupt("a section header without its magic number")),
     }
-}
-
-fn value<'a>(options: &'a [PcapNGOption<'_>], code: OptionCode) -> Option<&'a [u8]> {
-    let option = options.iter().find(|option| option.code == code)?;
-    option.as_bytes().ok()
 }

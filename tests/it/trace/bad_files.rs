@@ -1,11 +1,11 @@
 //! `sockdiag trace --read`: files that are cut short, corrupt, or no captures.
 
 use std::io::Write as _;
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 
 use crate::support::capture_file::{ETHERNET, Order, ethernet, handshake_packets, pcap, pcapng};
 use crate::support::handshakes::assert_has;
-use crate::support::program::{sockdiag, stderr};
+use crate::support::program::{PROGRAM, finish, sockdiag, stderr};
 use crate::support::tree::Tree;
 use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json as object};
@@ -152,4 +152,41 @@ fn assert_incomplete(what: &str, output: &Output) -> Vec<Value> {
         _ => panic!("{what}: {}: {said}", output.status),
     }
     lines
+}
+
+/// A section, and the description of an interface with four million options, compressed.
+fn millions_of_options() -> Vec<u8> {
+    let mut file = pcapng(Order::Little, ETHERNET as u16, &[]);
+    // Type, length, link type, and no limit of the length of packets.
+    let length = 16 * 1024 * 1024_u32;
+    let begin = [1, length, ETHERNET, 0].map(u32::to_le_bytes).concat();
+    file.extend(begin);
+    // For local use, and without a value.
+    let option = 0x8000_u32.to_le_bytes();
+    file.extend(option.repeat((length as usize - 20) / 4));
+    file.extend(length.to_le_bytes());
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(&file).expect("memory");
+    gzip.finish().expect("memory")
+}
+
+#[test]
+fn a_small_file_does_not_take_much_memory() {
+    let tree = Tree::new();
+    let file = millions_of_options();
+    assert!(file.len() < 20_000, "{} bytes", file.len());
+    tree.write("capture", file);
+    let path = format!("{}/capture", tree.path());
+    // The block itself takes 16 MiB, and as much again while room for it is made.
+    let mut command = Command::new("prlimit");
+    command.args([
+        "--data=67108864",
+        PROGRAM,
+        "trace",
+        "--json",
+        "--read",
+        &path,
+    ]);
+    let output = finish(command.stdout(Stdio::piped()));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
