@@ -48,12 +48,14 @@ fn refuse(refused: &clap::Error) -> ExitCode {
     }
 }
 
-/// The reader of the pipe has closed it: `sockdiag queues --watch | head -1`.
+/// The reader of the report has closed the pipe: `sockdiag queues --watch | head -1`. Errors of the
+/// library are of other pipes.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        let cause = cause.downcast_ref::<io::Error>();
-        cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
-    })
+    !error.is::<sockdiag::Error>()
+        && error.chain().any(|cause| {
+            let cause = cause.downcast_ref::<io::Error>();
+            cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+        })
 }
 
 /// Arguments and names in it may be anybody's. Where stderr is full or gone, the exit code still tells.

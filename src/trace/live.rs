@@ -70,18 +70,25 @@ impl Live {
     }
 
     /// `false` at the end.
-    pub fn step(&mut self, pipeline: &mut Pipeline) -> Result<bool> {
-        Ok(!self.wait(&pipeline.options)? && self.process(pipeline)?)
+    pub fn step(&mut self, pipeline: &mut Pipeline) -> bool {
+        match self.wait(&pipeline.options) {
+            Ok(true) => false,
+            Ok(false) => self.process(pipeline),
+            Err(error) => {
+                pipeline.fail(error);
+                false
+            }
+        }
     }
 
-    pub fn conclude(&mut self, pipeline: &mut Pipeline) -> Result<Vec<Incomplete>> {
+    pub fn conclude(&mut self, pipeline: &mut Pipeline) -> Vec<Incomplete> {
         // Packets that arrived before the end may still be in the kernel.
         thread::sleep(Duration::from_nanos(DELAY_NS));
-        self.process(pipeline)?;
-        self.count_losses(pipeline)?;
+        self.process(pipeline);
+        self.count_losses(pipeline);
         pipeline.tracker.finish();
-        self.ask_kernel(pipeline)?;
-        self.dispatch(pipeline)?;
+        self.ask_kernel(pipeline);
+        self.dispatch(pipeline);
         pipeline.counted.duration_ms = self.begun.elapsed().as_secs_f64() * 1000.0;
         let mut incomplete = Vec::new();
         match (&self.before, &self.kernel.counters()) {
@@ -96,7 +103,7 @@ impl Live {
             let why = "no network interface is up here";
             incomplete.push(Incomplete::new("packets", why));
         }
-        Ok(incomplete)
+        incomplete
     }
 
     pub fn waiting(&mut self, pipeline: &Pipeline) -> Option<Waiting> {
@@ -124,39 +131,41 @@ impl Live {
         Ok(options.is_stopped() || left().is_some_and(|left| left.is_zero()))
     }
 
-    /// Returns `false` when enough was reported.
-    fn process(&mut self, pipeline: &mut Pipeline) -> Result<bool> {
+    /// Returns `false` when enough was reported, or something failed.
+    fn process(&mut self, pipeline: &mut Pipeline) -> bool {
         if let Some(step) = self.clocks.update() {
             pipeline.tracker.clock_set_by(step);
         }
         self.sample_listeners(pipeline);
         // Counted first, so that losses so far do not make handshakes that begin now doubtful.
-        self.count_losses(pipeline)?;
-        let mut result = Ok(());
-        self.capture.each_packet(|packet| {
-            if result.is_ok() {
-                result = pipeline.packet(packet);
-            }
-        });
-        result?;
+        self.count_losses(pipeline);
+        self.capture.each_packet(|packet| pipeline.packet(packet));
         let delivered = self.clocks.packets_ns.saturating_sub(DELAY_NS);
         pipeline.tracker.pass(delivered);
-        self.ask_kernel(pipeline)?;
-        let goes_on = self.dispatch(pipeline)?;
-        self.saving.run(|| pipeline.flush()).transpose()?;
-        Ok(goes_on)
+        self.ask_kernel(pipeline);
+        self.saving.run(|| pipeline.flush());
+        self.dispatch(pipeline)
     }
 
-    fn count_losses(&mut self, pipeline: &mut Pipeline) -> Result<()> {
-        let lost = self.capture.lost()?;
-        pipeline.counted.lost_by_kernel = Some(lost);
-        pipeline.tracker.has_lost(lost);
-        Ok(())
+    fn count_losses(&mut self, pipeline: &mut Pipeline) {
+        match self.capture.lost() {
+            Ok(lost) => {
+                pipeline.counted.lost_by_kernel = Some(lost);
+                pipeline.tracker.has_lost(lost);
+            }
+            Err(error) => pipeline.fail(error),
+        }
     }
 
     /// Asks about connections to this host that no captured segment confirms, and about addresses
     /// that may have been translated.
-    fn ask_kernel(&mut self, pipeline: &mut Pipeline) -> Result<()> {
+    fn ask_kernel(&mut self, pipeline: &mut Pipeline) {
+        if let Err(error) = self.answer_questions(pipeline) {
+            pipeline.fail(error);
+        }
+    }
+
+    fn answer_questions(&mut self, pipeline: &mut Pipeline) -> Result<()> {
         let kernel = &self.kernel;
         let tracks = LazyCell::new(|| kernel.tracks_connections());
         let tracking = &mut self.tracking;
@@ -189,7 +198,7 @@ impl Live {
         Ok(())
     }
 
-    fn dispatch(&mut self, pipeline: &mut Pipeline) -> Result<bool> {
+    fn dispatch(&mut self, pipeline: &mut Pipeline) -> bool {
         pipeline.dispatch(|index| self.capture.interface_name(index).map(Into::into))
     }
 }

@@ -108,25 +108,21 @@ impl Trace {
     ///
     /// Live, this must be called at least once a second.
     ///
-    /// # Errors
-    ///
-    /// Errors of [`Options::write`] and of a live capture. An error in a capture file ends the trace;
-    /// the iterator returns it after the summary.
-    pub fn step(&mut self) -> Result<bool> {
+    /// An error ends the trace, too; the iterator returns it after the summary of what was seen until
+    /// then.
+    pub fn step(&mut self) -> bool {
         if self.has_ended {
-            return Ok(false);
+            return false;
         }
-        // Also after an error.
-        self.has_ended = true;
         let goes_on = match &mut self.source {
-            Source::Live(live) => live.step(&mut self.pipeline)?,
-            Source::File(file) => file.step(&mut self.pipeline)?,
+            Source::Live(live) => live.step(&mut self.pipeline),
+            Source::File(file) => file.step(&mut self.pipeline),
         };
-        self.has_ended = !goes_on;
-        if self.has_ended {
-            self.conclude()?;
+        if !goes_on {
+            self.has_ended = true;
+            self.conclude();
         }
-        Ok(goes_on)
+        goes_on
     }
 
     /// The reports that are ready.
@@ -143,12 +139,12 @@ impl Trace {
         }
     }
 
-    fn conclude(&mut self) -> Result<()> {
+    fn conclude(&mut self) {
         let incomplete = match &mut self.source {
-            Source::Live(live) => live.conclude(&mut self.pipeline)?,
-            Source::File(file) => file.conclude(&mut self.pipeline)?,
+            Source::Live(live) => live.conclude(&mut self.pipeline),
+            Source::File(file) => file.conclude(&mut self.pipeline),
         };
-        self.pipeline.conclude(incomplete)
+        self.pipeline.conclude(incomplete);
     }
 }
 
@@ -161,14 +157,9 @@ impl Iterator for Trace {
                 return Some(Ok(report));
             }
             if self.has_ended {
-                return match &mut self.source {
-                    Source::Live(_) => None,
-                    Source::File(file) => file.failure.take().map(Err),
-                };
+                return self.pipeline.failure.take().map(Err);
             }
-            if let Err(error) = self.step() {
-                return Some(Err(error));
-            }
+            self.step();
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use super::options::Options;
 use crate::{
-    Result,
+    Error, Result,
     analysis::handshake::{Closes, Collector, Event, Handshake, Summary, TraceReport, Tracker},
     model::Incomplete,
     source::{CaptureWriter, Decoded, Packet},
@@ -19,6 +19,8 @@ pub struct Pipeline {
     pub ready: VecDeque<TraceReport>,
     collector: Collector,
     writer: Option<CaptureWriter>,
+    /// The first error; it ends the trace, and is reported after the summary.
+    pub failure: Option<Error>,
     first_ns: Option<u64>,
     /// Handshakes that ended and do not match the filter.
     others: u64,
@@ -36,13 +38,20 @@ impl Pipeline {
             ready: VecDeque::new(),
             collector: Collector::default(),
             writer: writer.transpose()?,
+            failure: None,
             first_ns: None,
             others: 0,
             options,
         })
     }
 
-    pub fn packet(&mut self, packet: &Packet<'_>) -> Result<()> {
+    /// Keeps the first error, and writes no more packets.
+    pub fn fail(&mut self, error: Error) {
+        self.failure.get_or_insert(error);
+        self.writer = None;
+    }
+
+    pub fn packet(&mut self, packet: &Packet<'_>) {
         self.counted.packets += 1;
         let first = *self.first_ns.get_or_insert(packet.time_ns);
         let since = packet.time_ns.saturating_sub(first) as f64 / 1_000_000.0;
@@ -56,7 +65,7 @@ impl Pipeline {
                     .options
                     .may_cover(&segment.source, &segment.destination)
                 {
-                    return Ok(());
+                    return;
                 }
                 may_decide = self.tracker.segment(&segment);
             }
@@ -65,15 +74,18 @@ impl Pipeline {
             Decoded::Undecodable => self.counted.undecodable += 1,
             Decoded::Other => {}
         }
-        match &mut self.writer {
-            Some(writer) => writer.write(packet, may_decide),
-            None => Ok(()),
+        self.save(|writer| writer.write(packet, may_decide));
+    }
+
+    fn save(&mut self, save: impl FnOnce(&mut CaptureWriter) -> Result<()>) {
+        if let Some(Err(error)) = self.writer.as_mut().map(save) {
+            self.fail(error);
         }
     }
 
     /// Moves events from the tracker to the reports; `name` finds an interface's name by its index.
-    /// Returns `false` when enough was reported.
-    pub fn dispatch(&mut self, mut name: impl FnMut(u32) -> Option<Arc<str>>) -> Result<bool> {
+    /// Returns `false` when enough was reported, or something failed.
+    pub fn dispatch(&mut self, mut name: impl FnMut(u32) -> Option<Arc<str>>) -> bool {
         let events: Vec<Event> = self.tracker.events().collect();
         for event in events {
             if self.is_enough() {
@@ -82,7 +94,7 @@ impl Pipeline {
             match event {
                 Event::Handshake(mut handshake) => {
                     handshake.interface = name(handshake.interface_index);
-                    self.handshake(handshake)?;
+                    self.handshake(handshake);
                 }
                 Event::Close(mut close) if self.options.covers(&close.client, &close.server) => {
                     close.interface = name(close.interface_index);
@@ -93,17 +105,17 @@ impl Pipeline {
                 Event::Close(_) | Event::Summary(_) => {}
             }
         }
-        Ok(!self.is_enough())
+        !self.is_enough() && self.failure.is_none()
     }
 
     /// Writes pending packets, in case the trace is killed.
-    pub fn flush(&mut self) -> Result<()> {
-        self.writer.as_mut().map_or(Ok(()), CaptureWriter::flush)
+    pub fn flush(&mut self) {
+        self.save(CaptureWriter::flush);
     }
 
-    pub fn conclude(&mut self, mut incomplete: Vec<Incomplete>) -> Result<()> {
+    pub fn conclude(&mut self, mut incomplete: Vec<Incomplete>) {
         let missed = self.tracker.shortcomings();
-        let uncommented = self.finish_file()?;
+        let uncommented = self.finish_file();
         let mut add = |what, why, count| {
             incomplete.extend((count > 0).then(|| Incomplete::counted(what, why, count)));
         };
@@ -124,26 +136,22 @@ impl Pipeline {
             add("handshakes", why, self.others);
         }
         self.report(Event::Summary(Box::new(summary)), incomplete);
-        Ok(())
     }
 
-    fn handshake(&mut self, handshake: Box<Handshake>) -> Result<()> {
+    fn handshake(&mut self, handshake: Box<Handshake>) {
         let translated = handshake.translated.as_ref();
         let is_covered = self.options.covers(&handshake.client, &handshake.server)
             || translated.is_some_and(|ends| self.options.covers(&ends.client, &ends.server));
         if !is_covered {
             self.others += 1;
-            return Ok(());
+            return;
         }
-        if let Some(writer) = &mut self.writer {
-            writer.comment(handshake.packet, &comment(&handshake))?;
-        }
+        self.save(|writer| writer.comment(handshake.packet, &comment(&handshake)));
         self.collector.add(&handshake);
         if self.options.reports(&handshake) {
             self.counted.shown += 1;
             self.report(Event::Handshake(handshake), Vec::new());
         }
-        Ok(())
     }
 
     fn report(&mut self, event: Event, incomplete: Vec<Incomplete>) {
@@ -156,13 +164,15 @@ impl Pipeline {
     }
 
     /// Returns the number of verdicts that are not in the file.
-    fn finish_file(&mut self) -> Result<u64> {
+    fn finish_file(&mut self) -> u64 {
         let Some(writer) = self.writer.take() else {
-            return Ok(0);
+            return 0;
         };
         let uncommented = writer.uncommented();
-        writer.finish()?;
-        Ok(uncommented)
+        if let Err(error) = writer.finish() {
+            self.fail(error);
+        }
+        uncommented
     }
 }
 

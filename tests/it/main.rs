@@ -34,6 +34,7 @@ mod fds {
 mod hard_places {
     mod descriptors;
     mod proc_root;
+    mod saving;
     mod signals;
     mod streams;
     mod threads;
