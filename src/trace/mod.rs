@@ -29,7 +29,7 @@ pub use options::{LiveOptions, Options};
 use crate::{
     Error, Result,
     analysis::handshake::{TraceReport, Waiting},
-    source::CaptureFile,
+    source::{CaptureFile, return_to_real_user},
 };
 use file::File;
 use live::Live;
@@ -50,7 +50,7 @@ enum Source {
 
 impl Trace {
     /// Captures in the network namespace of the calling thread. Needs CAP_NET_RAW, until this
-    /// returns.
+    /// returns. A setuid program returns to the real user before it creates [`Options::write`].
     ///
     /// # Errors
     ///
@@ -58,6 +58,7 @@ impl Trace {
     /// does not exist, [`Error::Netlink`], and [`Error::Write`] for [`Options::write`].
     pub fn live(live: LiveOptions, options: Options) -> Result<Self> {
         let mut live = Box::new(Live::open(live, &options)?);
+        return_to_real_user()?;
         let mut pipeline = Pipeline::new(options)?;
         live.sample_listeners(&mut pipeline);
         Ok(Trace::new(Source::Live(live), pipeline))

@@ -23,7 +23,7 @@ use sockdiag::{
         Filter,
         filter::{End, Subject},
     },
-    source::{drop_privileges, interfaces},
+    source::{drop_privileges, interfaces, return_to_real_user},
     trace::{LiveOptions, Options, Trace},
 };
 
@@ -135,6 +135,7 @@ impl Subcommand for TraceArgs {
         let options = self.options(filter, stop()?);
         let mut trace = match &self.read {
             Some(path) => {
+                return_to_real_user()?;
                 let (name, capture) = open(path)?;
                 let stop = stop()?;
                 Trace::reader(name, Input { capture, stop }, options)?
@@ -205,7 +206,7 @@ impl TraceArgs {
             .read
             .as_ref()
             .is_some_and(|path| path.as_os_str() != STDIN);
-        while trace.step()? {
+        while trace.step() {
             for report in trace.reports() {
                 reporter.report(&report)?;
             }

@@ -1,15 +1,17 @@
-//! `sockdiag trace --write` where the file cannot be written to the end.
+//! `sockdiag trace --write` where the file cannot be written to the end, and whose file it is.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read as _;
-use std::process::{Child, Output, Stdio};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
 use crate::support::capture_file::refused_handshakes_file;
-use crate::support::netns::{in_netns, in_sealed_netns, lo_up, run};
-use crate::support::program::{command, count, finish, stderr};
+use crate::support::netns::{in_netns, in_netns_of_root, in_sealed_netns, lo_up, run};
+use crate::support::program::{PROGRAM, command, count, finish, stderr};
 use crate::support::tree::Tree;
+use crate::support::users::program_for_all;
 use crate::support::wait::wait_until;
 
 /// Their packets are more than a pipe holds.
@@ -89,5 +91,77 @@ fn a_disk_that_becomes_full_is_a_failure_after_the_summary() {
         let output = finish(command(&args).stdout(Stdio::piped()));
         let summary = summary_and_reason(&output, &["No space left on device", file]);
         assert!(count(&summary["outcomes"]["refused"]) > 0, "{summary:#}");
+    });
+}
+
+#[test]
+fn a_new_file_is_for_its_owner_alone() {
+    let tree = Tree::new();
+    let capture = refused_handshakes_file(&tree, 1);
+    tree.write("old.pcapng", "");
+    let mode = |name: &str| {
+        let path = format!("{}/{name}", tree.path());
+        let script = "umask 0; exec \"$@\"";
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "sh", PROGRAM]);
+        command.args(["trace", "--read", &capture, "--write", &path]);
+        let output = finish(command.stdout(Stdio::piped()));
+        assert!(output.status.success(), "{}", stderr(&output));
+        fs::metadata(&path)
+            .expect("it was written")
+            .permissions()
+            .mode()
+            & 0o777
+    };
+    assert_eq!(mode("new.pcapng"), 0o600);
+    run("chmod", &["640", &format!("{}/old.pcapng", tree.path())]);
+    assert_eq!(mode("old.pcapng"), 0o640);
+}
+
+/// Nobody else uses it.
+const USER: u32 = 61_235;
+
+#[test]
+fn a_setuid_copy_reads_and_writes_files_as_the_user_who_runs_it() {
+    in_netns_of_root(|| {
+        lo_up();
+        let tree = Tree::new();
+        let capture = refused_handshakes_file(&tree, 1);
+        run("chmod", &["600", &capture]);
+        let program = program_for_all(&tree);
+        run("chmod", &["6755", &program]);
+        tree.folder("open");
+        let folder = format!("{}/open", tree.path());
+        run("chmod", &["777", &folder]);
+        tree.write("roots.pcapng", "kept");
+        let roots = format!("{}/roots.pcapng", tree.path());
+        run("chmod", &["600", &roots]);
+        let user = [format!("--reuid={USER}"), format!("--regid={USER}")];
+        let as_user = |args: &[&str]| {
+            let mut command = Command::new("setpriv");
+            command
+                .args(&user)
+                .args(["--clear-groups", "--", &program, "trace"]);
+            finish(command.args(args).stdout(Stdio::piped()))
+        };
+        let saved = format!("{folder}/saved.pcapng");
+        let output = as_user(&["--for", "50ms", "--write", &saved]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let file = fs::metadata(&saved).expect("it was written");
+        assert_eq!((file.uid(), file.gid()), (USER, USER));
+
+        for (args, path) in [
+            (["--for", "50ms", "--write", &roots], &roots),
+            (["--summary", "--json", "--read", &capture], &capture),
+        ] {
+            let output = as_user(&args);
+            let said = stderr(&output);
+            assert_eq!(output.status.code(), Some(1), "{said}");
+            assert!(
+                said.contains(path) && said.contains("Permission denied"),
+                "{said}"
+            );
+        }
+        assert_eq!(tree.read("roots.pcapng"), "kept");
     });
 }

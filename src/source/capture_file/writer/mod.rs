@@ -11,7 +11,7 @@ use std::{
     collections::{HashMap, VecDeque},
     fs::File,
     io::{self, Seek, Write},
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -37,10 +37,13 @@ pub struct CaptureWriter {
 }
 
 impl CaptureWriter {
-    /// Creates or truncates the file, which is a valid capture file at once.
+    /// Creates or truncates the file, which is a valid capture file at once. A new one is for its
+    /// owner alone, as it may contain anything.
     pub fn create(path: impl Into<PathBuf>) -> Result<CaptureWriter> {
         let path = path.into();
-        let mut file = File::create(&path).map_err(failed(&path))?;
+        let mut options = File::options();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = options.open(&path).map_err(failed(&path))?;
         let is_seekable = file.stream_position().is_ok();
         let mut writer = CaptureWriter {
             path,
