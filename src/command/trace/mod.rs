@@ -23,7 +23,7 @@ use sockdiag::{
         Filter,
         filter::{End, Subject},
     },
-    source::{drop_privileges, interfaces, return_to_real_user},
+    source::{confine, drop_privileges, interfaces, return_to_real_user},
     trace::{LiveOptions, Options, Trace},
 };
 
@@ -34,6 +34,7 @@ use super::{
     wait::Waiter,
     with_way_in,
 };
+use crate::render::table::trace::local_zone;
 use input::Input;
 use reporter::Reporter;
 
@@ -142,7 +143,7 @@ impl Subcommand for TraceArgs {
             }
             None => self.live(options)?,
         };
-        drop_privileges()?;
+        self.confine()?;
         if self.read.is_none() {
             reporter.begin(&self)?;
         }
@@ -178,6 +179,14 @@ impl TraceArgs {
             write: self.write.clone(),
             stop: Some(stop),
         }
+    }
+
+    /// What comes from the network is decoded without any right to act on it.
+    fn confine(&self) -> anyhow::Result<()> {
+        local_zone();
+        drop_privileges()?;
+        let readable = self.read.is_none().then_some(&*self.place.proc_root);
+        Ok(confine(readable)?)
     }
 
     /// Moves the process into the network namespace: a trace captures in one.

@@ -64,7 +64,7 @@ fn a_standard_output_that_is_closed_or_not_for_writing_is_a_failure() {
             assert_failed(&output, 1, &["writing to stdout: Bad file descriptor"]);
         }
         let wrong = format!("exec {PROGRAM} counters --no-such-flag {redirection}");
-        let output = finish(&mut Command::new("sh").args(["-c", &wrong]));
+        let output = finish(Command::new("sh").args(["-c", &wrong]));
         assert_failed(&output, 2, &["--no-such-flag"]);
     }
 }

@@ -61,6 +61,8 @@ fn it_has_no_rights_left_when_packets_come() {
                 assert_eq!(process_status(thread, set), "0000000000000000", "{set}");
             }
             assert_eq!(process_status(thread, "NoNewPrivs"), "1");
+            // It is confined by a filter.
+            assert_eq!(process_status(thread, "Seccomp"), "2");
         }
         trace.end();
     });

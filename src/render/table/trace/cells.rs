@@ -1,5 +1,7 @@
 //! The cells of its columns.
 
+use std::sync::OnceLock;
+
 use jiff::{Timestamp, tz::TimeZone};
 use sockdiag::{
     analysis::handshake::{Close, Event, Handshake, How, Outcome, QueueSample, Remark, Side},
@@ -16,8 +18,14 @@ pub fn started(row: &Event, _: &View) -> Cell {
         Event::Summary(_) => return Value::Missing.into(),
     };
     let time = Timestamp::from_nanosecond(nanoseconds.into()).unwrap_or(Timestamp::MAX);
-    let shown = time.to_zoned(TimeZone::system()).strftime("%H:%M:%S%.3f");
+    let shown = time.to_zoned(local_zone().clone()).strftime("%H:%M:%S%.3f");
     Cell::name(shown.to_string(), written)
+}
+
+/// Read once, as the file it comes from cannot be opened later.
+pub fn local_zone() -> &'static TimeZone {
+    static ZONE: OnceLock<TimeZone> = OnceLock::new();
+    ZONE.get_or_init(TimeZone::system)
 }
 
 pub fn ends(row: &Event) -> Option<(Address, Address)> {

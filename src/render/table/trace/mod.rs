@@ -11,6 +11,7 @@ use std::io;
 use sockdiag::analysis::handshake::{Event, TraceReport};
 
 use super::{Column, Narrower, Streamed, Tabular, View};
+pub use cells::local_zone;
 pub use columns::shown;
 use columns::{COLUMNS, NARROWER, TWO_IN_ONE, USUAL};
 
