@@ -3,10 +3,10 @@
 //! `/proc/PID/fd` and `ns` show the first thread, which has neither once it has ended, though other
 //! threads (`/proc/PID/task`) live on.
 
-use std::{fmt::Write, path::Path};
+use std::path::Path;
 
 use rustix::{
-    fd::{AsFd, OwnedFd},
+    fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{AtFlags, CWD, Mode, OFlags, StatxFlags},
     io::Errno,
 };
@@ -50,7 +50,9 @@ pub struct Reader {
     /// Not a captured tree, in which files may be missing.
     procfs: bool,
     sizes: bool,
-    path: String,
+    /// The process that is read, by its folder: it stays that of this process when its id is given
+    /// to another one.
+    process: Option<(u32, OwnedFd)>,
     buffer: Vec<u8>,
 }
 
@@ -62,7 +64,7 @@ impl Reader {
             procfs: count::is_procfs(root.as_fd()),
             sizes: count::has_sizes(root.as_fd()),
             root,
-            path: String::with_capacity(32),
+            process: None,
             buffer: vec![0; LARGEST],
         })
     }
@@ -136,8 +138,7 @@ impl Reader {
     }
 
     fn types_in(&mut self, pid: u32, folder: &str) -> Result<FdTypes, Errno> {
-        self.at(pid, folder);
-        types::of(self.root.as_fd(), &self.path)
+        types::of(self.folder(pid)?, folder)
     }
 
     fn limits(&mut self, pid: u32) -> Result<Option<FdLimits>, Errno> {
@@ -190,8 +191,7 @@ impl Reader {
     }
 
     fn threads(&mut self, pid: u32) -> Result<Vec<u32>, Errno> {
-        self.at(pid, "task");
-        let folder = count::open(self.root.as_fd(), &self.path)?;
+        let folder = count::open(self.folder(pid)?, "task")?;
         let mut threads = Vec::new();
         count::each(&folder, |name| {
             threads.extend(name.to_str().ok().and_then(|name| name.parse::<u32>().ok()));
@@ -200,16 +200,14 @@ impl Reader {
     }
 
     fn open(&mut self, pid: u32, folder: &str) -> Result<Option<u64>, Errno> {
-        self.at(pid, folder);
         match self.sizes {
-            true => count::size(self.root.as_fd(), &self.path).map(Some),
-            false => count::count(self.root.as_fd(), &self.path),
+            true => count::size(self.folder(pid)?, folder).map(Some),
+            false => count::count(self.folder(pid)?, folder),
         }
     }
 
     fn has_free(&mut self, pid: u32, folder: &str, soft: u64) -> Option<bool> {
-        self.at(pid, folder);
-        let below = count::below(self.root.as_fd(), &self.path, soft).ok()?;
+        let below = count::below(self.folder(pid).ok()?, folder, soft).ok()?;
         Some(below < soft)
     }
 
@@ -229,16 +227,15 @@ impl Reader {
     }
 
     fn inode(&mut self, pid: u32, file: &str) -> Result<u64, Errno> {
-        self.at(pid, file);
-        let stat = rustix::fs::statat(&self.root, self.path.as_str(), AtFlags::empty())?;
+        let stat = rustix::fs::statat(self.folder(pid)?, file, AtFlags::empty())?;
         Ok(stat.st_ino)
     }
 
     /// `/proc/PID/` belongs to the effective user, even when the process is not dumpable.
     fn uid(&mut self, pid: u32) -> Option<u32> {
-        self.at(pid, "");
-        let flags = AtFlags::STATX_DONT_SYNC;
-        let stat = rustix::fs::statx(&self.root, self.path.as_str(), flags, StatxFlags::UID);
+        let flags = AtFlags::STATX_DONT_SYNC | AtFlags::EMPTY_PATH;
+        let folder = self.folder(pid).ok()?;
+        let stat = rustix::fs::statx(folder, "", flags, StatxFlags::UID);
         stat.ok().map(|stat| stat.stx_uid)
     }
 
@@ -272,15 +269,23 @@ impl Reader {
     }
 
     fn read(&mut self, pid: u32, file: &str) -> Result<usize, Errno> {
-        self.at(pid, file);
-        let file = open_file(self.root.as_fd(), self.path.as_str(), self.procfs)?;
+        let is_procfs = self.procfs;
+        let file = open_file(self.folder(pid)?, file, is_procfs)?;
         rustix::io::read(&file, self.buffer.as_mut_slice())
     }
 
-    fn at(&mut self, pid: u32, file: &str) {
-        self.path.clear();
-        write!(self.path, "{pid}/{file}").expect("writing to a string does not fail");
+    fn folder(&mut self, pid: u32) -> Result<BorrowedFd<'_>, Errno> {
+        let process = match self.process.take() {
+            Some((known, folder)) if known == pid => (pid, folder),
+            _ => (pid, open_folder(&self.root, &pid.to_string())?),
+        };
+        Ok(self.process.insert(process).1.as_fd())
     }
+}
+
+fn open_folder(root: &OwnedFd, folder: &str) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(root, folder, flags, Mode::empty())
 }
 
 #[cfg(test)]
@@ -296,6 +301,23 @@ mod tests {
         assert!(reader.limits(pid).is_err());
         assert!(reader.stat(pid, "stat").is_err());
         assert!(reader.limits(std::process::id()).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_process_that_gets_the_id_of_another_does_not_lend_its_name() {
+        let root = std::env::temp_dir().join(format!("sockdiag-lent-{}", std::process::id()));
+        let process = |name: &str| {
+            std::fs::create_dir_all(root.join("100")).unwrap();
+            std::fs::write(root.join("100/comm"), name).unwrap();
+        };
+        process("first");
+        let mut reader = Reader::new(&root).unwrap();
+        assert_eq!(reader.limits(100), Ok(None));
+        std::fs::rename(root.join("100"), root.join("ended")).unwrap();
+        process("second");
+        let names = [reader.name(100), Reader::new(&root).unwrap().name(100)];
+        std::fs::remove_dir_all(&root).unwrap();
+        assert_eq!(names, [Ok("first".to_owned()), Ok("second".to_owned())]);
     }
 
     #[test]
