@@ -53,13 +53,13 @@ impl Blocked {
         ports.count_outside(&self.ports) as u64
     }
 
-    /// Number of free ports that one connect(2) does not try (`__inet_hash_connect`,
-    /// net/ipv4/inet_hashtables.c): it begins anywhere, and tries one port less of a range of odd
-    /// size (above three), so that it misses either the lowest or the highest.
+    /// Number of free ports that connect(2) will hardly try (`__inet_hash_connect`,
+    /// net/ipv4/inet_hashtables.c): of a range of odd size (above three) each call tries one port
+    /// less, which is the lowest unless it happens to begin there.
     pub fn skipped(&self, held: &PortSet) -> u64 {
-        let is_free = |port| !self.ports.contains(port) && !held.contains(port);
+        let is_free = !self.ports.contains(self.low) && !held.contains(self.low);
         let is_odd = self.high - self.low > 2 && (self.high - self.low).is_multiple_of(2);
-        u64::from(is_odd && (is_free(self.low) || is_free(self.high)))
+        u64::from(is_odd && is_free)
     }
 
     /// connect(2) tries every second port first, from the lowest on, and bind(2) the others.

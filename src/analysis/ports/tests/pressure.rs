@@ -19,22 +19,9 @@ fn half_is_busy_nine_of_ten_are_tight_and_none_is_exhausted() {
     assert_eq!(Pressure::of(20, 4, 0, none), Pressure::LikelyExhausted);
 }
 
+/// On Linux 6.18 the lowest was left in 8 of 60 ranges of 21 that were exhausted, no other ever.
 #[test]
-fn an_odd_range_may_end_one_port_early() {
-    let odd = PortLimits {
-        range: Some(100..=118),
-        ..limits()
-    };
-    let all: Vec<_> = (100..=117)
-        .map(|port| connection(port, "10.0.0.9:80", State::Established))
-        .collect();
-    let row = only(&reading(odd, &all));
-    assert_eq!((row.free, row.state), (1, Pressure::LikelyExhausted));
-    assert_eq!(only(&reading(limits(), &all)).state, Pressure::Tight);
-}
-
-#[test]
-fn a_port_in_the_middle_of_an_odd_range_is_always_found() {
+fn connect_hardly_finds_the_lowest_port_of_an_odd_range() {
     let state = |low, high, free: u16| {
         let limits = PortLimits {
             range: Some(low..=high),
@@ -48,7 +35,8 @@ fn a_port_in_the_middle_of_an_odd_range_is_always_found() {
         (row.free, row.state)
     };
     assert_eq!(state(100, 118, 100), (1, Pressure::LikelyExhausted));
-    assert_eq!(state(100, 118, 118), (1, Pressure::LikelyExhausted));
+    assert_eq!(state(100, 118, 118), (1, Pressure::Tight));
+    assert_eq!(state(100, 119, 100), (1, Pressure::Tight), "even");
     assert_eq!(state(100, 118, 104), (1, Pressure::Tight));
     assert_eq!(state(100, 118, 105), (1, Pressure::Tight));
 }
