@@ -2,7 +2,8 @@
 
 use std::net::TcpStream;
 
-use crate::support::netns::{in_netns, lo_up};
+use crate::support::helper_process::{SocketHandover, spawn_descriptor_receiver};
+use crate::support::netns::{in_netns, in_sealed_netns, lo_up};
 use crate::support::program::{
     Watch, assert_failed, count, finding, json, listener, listeners, members, sockdiag, text,
 };
@@ -207,6 +208,30 @@ fn sorting_by_what_one_reading_does_not_have_is_refused() {
         }
         let watch = ["queues", "--sort", "per_second", "--watch=0.01", "-c2"];
         assert_eq!(text(&watch).matches(GROUP).count(), 2);
+    });
+}
+
+#[test]
+fn a_folded_row_names_the_owner_of_its_worst_socket() {
+    in_sealed_netns(|| {
+        unanswered_syns();
+        let sockets = group(&[3, 3]);
+        let handover = SocketHandover::at("stuck");
+        let passed = handover.pass(&sockets[1]);
+        let holder = spawn_descriptor_receiver("stuck", 3);
+        passed.join().expect("it was passed");
+        let mut clients = Vec::new();
+        while accept_queue_len(&sockets[1]) < 4 {
+            clients.push(deal_one(&sockets));
+            if accept_queue_len(&sockets[0]) > 0 {
+                sockets[0].accept().expect("one is queued");
+            }
+        }
+        let [_healthy, stuck] = <[Socket; 2]>::try_from(sockets).expect("two sockets");
+        drop(stuck);
+        let table = text(&["queues", "--fold"]);
+        let owners = format!("×2 ({}…)", holder.pid());
+        assert!(table.contains(&owners), "{owners}: {table}");
     });
 }
 
