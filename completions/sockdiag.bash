@@ -187,7 +187,7 @@ _sockdiag() {
             return 0
             ;;
         sockdiag__subcmd__fds)
-            opts="-o -n -v -q -w -c -h --pid --process --unit --user --types --why --output --json --columns --no-header --color --numeric --sort --top --verbose --quiet --watch --count --for --every --netns --proc-root --help"
+            opts="-a -o -n -v -q -w -c -h --pid --process --unit --user --types --why --all --output --json --columns --no-header --color --numeric --sort --top --verbose --quiet --watch --count --for --every --netns --proc-root --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -456,7 +456,7 @@ _sockdiag() {
             return 0
             ;;
         sockdiag__subcmd__ports)
-            opts="-4 -6 -r -o -n -v -q -w -c -h --by --ipv4 --ipv6 --owners --no-owners --resolve --output --json --columns --no-header --color --numeric --sort --top --verbose --quiet --watch --count --for --every --netns --proc-root --help"
+            opts="-4 -6 -r -a -p -t -o -n -v -q -w -c -h --by --ipv4 --ipv6 --owners --no-owners --resolve --all --output --json --columns --no-header --color --numeric --sort --top --verbose --quiet --watch --count --for --every --netns --proc-root --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -540,7 +540,7 @@ _sockdiag() {
             return 0
             ;;
         sockdiag__subcmd__queues)
-            opts="-x -u -4 -6 -r -o -n -v -q -w -c -h --unix --udp --ipv4 --ipv6 --fold --no-syn --process --unit --user --owners --no-owners --resolve --output --json --columns --no-header --color --numeric --sort --top --verbose --quiet --watch --count --for --every --netns --proc-root --help"
+            opts="-x -u -4 -6 -r -a -p -t -l -o -n -v -q -w -c -h --unix --udp --ipv4 --ipv6 --fold --no-syn --process --unit --user --owners --no-owners --resolve --all --output --json --columns --no-header --color --numeric --sort --top --verbose --quiet --watch --count --for --every --netns --proc-root --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -652,7 +652,7 @@ _sockdiag() {
             return 0
             ;;
         sockdiag__subcmd__timewait)
-            opts="-4 -6 -o -n -v -q -w -c -h --by --ipv4 --ipv6 --owners --no-owners --output --json --columns --no-header --color --numeric --sort --top --verbose --quiet --watch --count --for --every --netns --proc-root --help"
+            opts="-4 -6 -a -p -t -o -n -v -q -w -c -h --by --ipv4 --ipv6 --owners --no-owners --all --output --json --columns --no-header --color --numeric --sort --top --verbose --quiet --watch --count --for --every --netns --proc-root --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -2,6 +2,7 @@
 
 mod describe;
 mod registry;
+mod ss;
 
 use std::ffi::OsString;
 
@@ -35,7 +36,9 @@ pub fn run() -> anyhow::Result<Outcome> {
     if let Some(seconds) = lone_seconds(&arguments) {
         return Err(usage(format!("--watch {seconds}: write --watch={seconds}")));
     }
-    let matches = program().try_get_matches_from(arguments)?;
+    let command = arguments.get(1).and_then(|name| name.to_str());
+    let matches = program().try_get_matches_from(&arguments);
+    let matches = matches.map_err(|error| ss::answer(error, command))?;
     check_stdout().context("writing to stdout")?;
     let Some((name, matches)) = matches.subcommand() else {
         return describe::help(program());

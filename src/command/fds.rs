@@ -12,7 +12,7 @@ use sockdiag::{
 };
 
 use super::{
-    Described, Outcome, OwnedByArgs, Purpose, Reader, ReportArgs, Session, Subcommand,
+    Described, Outcome, OwnedByArgs, Purpose, Reader, ReportArgs, RowArgs, Session, Subcommand,
     options::Timing,
 };
 use crate::render::View;
@@ -45,6 +45,8 @@ pub struct FdsArgs {
     #[arg(long)]
     why: bool,
     #[command(flatten)]
+    rows: RowArgs,
+    #[command(flatten)]
     report: ReportArgs,
 }
 
@@ -55,7 +57,11 @@ impl Subcommand for FdsArgs {
     const REPORT: Option<Described> = Described::of::<FdsReport>();
 
     fn run(self) -> anyhow::Result<Outcome> {
-        let mut session = Session::new(&self.report, SAMPLE_EVERY, View::default())?;
+        let view = View {
+            all: self.rows.all,
+            ..View::default()
+        };
+        let mut session = Session::new(&self.report, SAMPLE_EVERY, view)?;
         let kernel = self.report.place.kernel()?;
         self.check(&kernel)?;
         let needs = Needs {

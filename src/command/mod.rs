@@ -14,8 +14,8 @@ pub mod trace;
 mod wait;
 
 pub use options::{
-    FamilyArgs, FormatArgs, NameArgs, OwnedByArgs, OwnerArgs, PlaceArgs, ReportArgs, duration,
-    has_unit, wants_columns,
+    FamilyArgs, FormatArgs, NameArgs, OwnedByArgs, OwnerArgs, PlaceArgs, ReportArgs, RowArgs,
+    SsArgs, duration, has_unit, wants_columns,
 };
 pub use reader::Reader;
 pub use session::{Purpose, Session, this_host};

@@ -10,8 +10,8 @@ use sockdiag::{
 };
 
 use super::{
-    Described, FamilyArgs, NameArgs, Outcome, OwnerArgs, Reader, ReportArgs, Session, Subcommand,
-    ensure_read,
+    Described, FamilyArgs, NameArgs, Outcome, OwnerArgs, Reader, ReportArgs, RowArgs, Session,
+    SsArgs, Subcommand, ensure_read,
     options::{Choices, filter, one_of},
     usage,
 };
@@ -48,6 +48,10 @@ pub struct PortsArgs {
     #[command(flatten)]
     names: NameArgs,
     #[command(flatten)]
+    rows: RowArgs,
+    #[command(flatten)]
+    ss: SsArgs,
+    #[command(flatten)]
     report: ReportArgs,
 }
 
@@ -79,6 +83,7 @@ impl Subcommand for PortsArgs {
             ));
         }
         let view = View {
+            all: self.rows.all,
             names: self.names.resolve,
             ..View::default()
         };

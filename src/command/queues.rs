@@ -12,7 +12,7 @@ use sockdiag::{
 
 use super::{
     Described, FamilyArgs, NameArgs, Outcome, OwnedByArgs, OwnerArgs, Purpose, Reader, ReportArgs,
-    Session, Subcommand, has_unit,
+    RowArgs, Session, SsArgs, Subcommand, has_unit,
     options::{Timing, filter},
     usage,
 };
@@ -33,7 +33,9 @@ FILTER applies to the local address: `:8080`, `10.0.0.1:443`, `10.0.0.0/8`, `[::
 
 LIMIT is the smaller of the backlog given to listen() and net.core.somaxconn at that time. A queue \
 with limit B takes B + 1 connections: it is full when ACCEPT is greater than LIMIT. DROPS counts \
-every packet that the socket dropped, not only overflows.")]
+every packet that the socket dropped, not only overflows.
+
+As in ss, -l, -n, -p and -t are accepted: they are the default.")]
 pub struct QueuesArgs {
     /// Show only listeners that match
     #[arg(value_name = "FILTER", value_hint = ValueHint::Other)]
@@ -59,6 +61,13 @@ pub struct QueuesArgs {
     #[command(flatten)]
     names: NameArgs,
     #[command(flatten)]
+    rows: RowArgs,
+    #[command(flatten)]
+    ss: SsArgs,
+    /// Show listeners (the default)
+    #[arg(short = 'l', hide = true)]
+    listening: bool,
+    #[command(flatten)]
     report: ReportArgs,
 }
 
@@ -72,6 +81,7 @@ impl Subcommand for QueuesArgs {
         let selection = self.selection()?;
         self.check(&selection)?;
         let view = View {
+            all: self.rows.all,
             folded: self.fold,
             names: self.names.resolve,
             ..View::default()

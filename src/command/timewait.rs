@@ -10,8 +10,8 @@ use sockdiag::{
 };
 
 use super::{
-    Described, FamilyArgs, Outcome, OwnerArgs, Reader, ReportArgs, Session, Subcommand,
-    ensure_read,
+    Described, FamilyArgs, Outcome, OwnerArgs, Reader, ReportArgs, RowArgs, Session, SsArgs,
+    Subcommand, ensure_read,
     options::{Choices, filter, one_of},
 };
 use crate::render::View;
@@ -49,6 +49,10 @@ pub struct TimewaitArgs {
     #[command(flatten)]
     owners: OwnerArgs,
     #[command(flatten)]
+    rows: RowArgs,
+    #[command(flatten)]
+    ss: SsArgs,
+    #[command(flatten)]
     report: ReportArgs,
 }
 
@@ -80,7 +84,11 @@ impl Subcommand for TimewaitArgs {
     const REPORT: Option<Described> = Described::of::<TimewaitReport>();
 
     fn run(self) -> anyhow::Result<Outcome> {
-        let mut session = Session::new(&self.report, SAMPLE_EVERY, View::default())?;
+        let view = View {
+            all: self.rows.all,
+            ..View::default()
+        };
+        let mut session = Session::new(&self.report, SAMPLE_EVERY, view)?;
         let selection = Selection {
             by: self.by,
             families: self.family.families(),

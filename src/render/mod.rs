@@ -14,8 +14,8 @@ mod terminal;
 pub mod text;
 
 pub use json::schema;
-pub use screen::{Screen, close_screen_at_once};
+pub use screen::{Change, Screen, close_screen_at_once};
 pub use settings::{Format, Settings};
 pub use sink::{Host, Sink};
-pub use table::{Cell, ColumnError, Listed, Readings, Rising, Tabular, View, column_help};
+pub use table::{Cell, ColumnError, Listed, Readings, Tabular, View, column_help};
 pub use terminal::{Colour, Tone, size, terminal_can_move};

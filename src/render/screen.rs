@@ -22,7 +22,7 @@ use rustix::{
     termios::{self, LocalModes, OptionalActions, Termios},
 };
 
-use super::{Cell, Rising, Tone, notes::Notes, size, text};
+use super::{Cell, notes::Notes, size, text};
 
 /// The terminal's original input modes, while a screen is open.
 static FOUND: Mutex<Option<Termios>> = Mutex::new(None);
@@ -34,6 +34,22 @@ const CLOSE: &[u8] = b"\x1b[?7h\x1b[?25h\x1b[?1049l";
 
 /// A table keeps its header, a row, and the count of the others.
 const FEWEST_LINES: usize = 3;
+
+/// How a number differs from the previous frame's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Up,
+    Down,
+}
+
+impl Change {
+    pub fn mark(self) -> char {
+        match self {
+            Change::Up => '▲',
+            Change::Down => '▼',
+        }
+    }
+}
 
 #[derive(Default)]
 pub struct Screen {
@@ -77,13 +93,7 @@ impl Screen {
 
     /// How a cell differs from the previous frame's; remembers it for the next frame. A row that is
     /// new has not changed.
-    pub fn change(
-        &mut self,
-        row: &str,
-        key: &'static str,
-        cell: &Cell,
-        rising: Rising,
-    ) -> Option<Tone> {
+    pub fn change(&mut self, row: &str, key: &'static str, cell: &Cell) -> Option<Change> {
         let place = (row.to_owned(), key);
         self.drawing.insert(place.clone(), cell.clone());
         let before = self.shown.get(&place)?;
@@ -91,7 +101,7 @@ impl Screen {
             return None;
         }
         let (then, now) = (before.value.number()?, cell.value.number()?);
-        Some(rising.tone(then, now))
+        Some(if now > then { Change::Up } else { Change::Down })
     }
 
     /// Draws a frame for the terminal's present size. Lines that do not fit are counted in the last
@@ -304,19 +314,13 @@ mod tests {
     fn a_change_has_a_direction() {
         let mut screen = Screen::default();
         let cell = |number| Cell::from(Value::Count(number));
-        assert_eq!(screen.change("a", "drops", &cell(1), Rising::Bad), None);
+        assert_eq!(screen.change("a", "drops", &cell(1)), None);
         screen.shown = std::mem::take(&mut screen.drawing);
-        assert_eq!(
-            screen.change("a", "drops", &cell(2), Rising::Bad),
-            Some(Tone::Bad)
-        );
-        assert_eq!(screen.change("b", "drops", &cell(2), Rising::Bad), None);
+        assert_eq!(screen.change("a", "drops", &cell(2)), Some(Change::Up));
+        assert_eq!(screen.change("b", "drops", &cell(2)), None);
         screen.shown = std::mem::take(&mut screen.drawing);
-        assert_eq!(
-            screen.change("a", "drops", &cell(1), Rising::Bad),
-            Some(Tone::Good)
-        );
-        assert_eq!(screen.change("b", "drops", &cell(2), Rising::Bad), None);
+        assert_eq!(screen.change("a", "drops", &cell(1)), Some(Change::Down));
+        assert_eq!(screen.change("b", "drops", &cell(2)), None);
         std::mem::forget(screen);
     }
 }

@@ -26,16 +26,16 @@ impl Colour {
     }
 }
 
+/// The state of what a cell shows; never a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Tone {
     #[default]
     Plain,
-    /// As it should be, or improving.
+    /// As it should be.
     Good,
     Warning,
-    /// A problem, or getting worse.
+    /// A problem.
     Bad,
-    Quiet,
 }
 
 impl Tone {
@@ -47,7 +47,6 @@ impl Tone {
             Tone::Good => Some((InTable::DarkGreen, Color::DarkGreen)),
             Tone::Warning => Some((InTable::DarkYellow, Color::DarkYellow)),
             Tone::Bad => Some((InTable::DarkRed, Color::DarkRed)),
-            Tone::Quiet => Some((InTable::DarkGrey, Color::DarkGrey)),
         }
     }
 }

@@ -59,17 +59,19 @@ pub fn decimal(number: f64) -> String {
         size if size < 0.01 => format!("{number:.0e}"),
         size if size < 0.1 => format!("{number:.2}"),
         size if size < 100.0 => format!("{number:.1}"),
-        _ => format!("{number:.0}"),
+        _ => grouped(number.round() as i128),
     }
 }
 
-/// Digits in threes: `2 466 177`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
+/// Digits in threes from four on: `2 466 177`. The spaces between them break no line, and do not
+/// separate the columns of a table for `awk`.
+pub fn grouped(number: impl Into<i128>) -> String {
+    let number = number.into();
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::from(if number < 0 { "-" } else { "" });
     for (index, digit) in digits.char_indices() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(' ');
+            text.push('\u{a0}');
         }
         text.push(digit);
     }
@@ -78,8 +80,8 @@ pub fn grouped(number: u64) -> String {
 
 pub fn signed(change: i128) -> String {
     match change {
-        1.. => format!("+{change}"),
-        _ => change.to_string(),
+        1.. => format!("+{}", grouped(change)),
+        _ => grouped(change),
     }
 }
 
@@ -253,7 +255,9 @@ mod tests {
         assert_eq!(decimal(0.0), "0");
         assert_eq!(signed(4), "+4");
         assert_eq!(grouped(100), "100");
-        assert_eq!(grouped(2_466_177), "2 466 177");
+        assert_eq!(grouped(2_466_177), "2\u{a0}466\u{a0}177");
+        assert_eq!(signed(-1000), "-1\u{a0}000");
+        assert_eq!(decimal(1234.5), "1\u{a0}235");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::TcpStream;
 
 use crate::support::helper_process::process_name;
 use crate::support::netns::{in_sealed_netns, lo_up, run};
-use crate::support::program::{assert_failed, json, listeners, ports, sockdiag, text};
+use crate::support::program::{assert_failed, json, listeners, ports, sockdiag, stderr, text};
 use crate::support::sockets::listen;
 use crate::support::time_waits::client_time_waits;
 use serde_json::Value;
@@ -105,6 +105,42 @@ fn a_unit_that_nothing_belongs_to_is_an_error() {
         for command in ["queues", "fds"] {
             let output = sockdiag(&[command, "--unit", "nosuch"]);
             assert_failed(&output, 1, &["--unit nosuch: no such unit"]);
+        }
+    });
+}
+
+#[test]
+fn flags_of_ss_do_what_is_meant_or_are_answered() {
+    in_sealed_netns(|| {
+        lo_up();
+        let _server = listen("127.0.0.1:8080", 5);
+        assert!(text(&["queues", "-lntp"]).contains("127.0.0.1:8080"));
+        assert!(text(&["queues", "-lntupa"]).contains("127.0.0.1:8080"));
+        text(&["ports", "-ntp"]);
+        text(&["timewait", "-antp"]);
+        for (args, answer) in [
+            (&["queues", "-e"][..], "--columns"),
+            (&["queues", "-lnte"], "--columns"),
+            (&["ports", "-i"], "ss -ti"),
+            (&["queues", "-m"], "counters sockets"),
+            (&["timewait", "-s"], "counters sockets"),
+            (&["fds", "-p"], "--process"),
+            (&["trace", "-a"], "all rows are shown"),
+            (&["ports", "-l"], "sockdiag queues"),
+            (&["-lntp"], "sockdiag queues -lntp"),
+            (&[":8080"], "sockdiag queues :8080"),
+        ] {
+            assert_failed(&sockdiag(args), 2, &[answer]);
+        }
+        // No tip to pass a flag as a value.
+        for args in [
+            &["queues", "--no-such"][..],
+            &["queues", "-1"],
+            &["trace", "-z"],
+        ] {
+            let output = sockdiag(args);
+            assert_failed(&output, 2, &["unexpected argument"]);
+            assert!(!stderr(&output).contains("-- -"), "{}", stderr(&output));
         }
     });
 }

@@ -6,7 +6,7 @@ mod select;
 mod time;
 
 pub use filter::{filter, port};
-pub use output::{FormatArgs, OutputArgs, wants_columns};
+pub use output::{FormatArgs, OutputArgs, RowArgs, SsArgs, wants_columns};
 pub use select::{FamilyArgs, NameArgs, OwnedByArgs, OwnerArgs, PlaceArgs, has_unit};
 pub use time::{TimeArgs, Timing, duration};
 

@@ -78,6 +78,26 @@ pub struct OutputArgs {
     quiet: u8,
 }
 
+// How many rows a table on a terminal has.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct RowArgs {
+    /// Show all rows on a terminal, also those without a problem that do not fit
+    #[arg(short, long)]
+    pub all: bool,
+}
+
+// What `ss` has to be asked for.
+#[derive(Debug, Args)]
+pub struct SsArgs {
+    /// Show owners (the default)
+    #[arg(short = 'p', hide = true, conflicts_with = "no_owners")]
+    processes: bool,
+    /// Show TCP sockets (the default)
+    #[arg(short = 't', hide = true)]
+    tcp: bool,
+}
+
 impl OutputArgs {
     pub fn settings(&self) -> anyhow::Result<Settings> {
         let settings = self.format.settings()?;

@@ -95,8 +95,8 @@ pub struct TraceArgs {
     /// Show sequence numbers, TCP options and retransmission times
     #[arg(short, long)]
     verbose: bool,
-    /// Omit the summary; -qq is the same
-    #[arg(short, long, action = ArgAction::Count, conflicts_with_all = ["verbose", "summary"])]
+    /// Omit the lines on incomplete data; -qq omits the summary
+    #[arg(short, long, action = ArgAction::Count, conflicts_with = "verbose")]
     quiet: u8,
     /// Stop after this long
     #[arg(long = "for", value_name = "DURATION", value_parser = duration, conflicts_with = "read")]
@@ -244,6 +244,11 @@ impl TraceArgs {
             return Err(usage("--write -: stdout has the report; name a file"));
         }
         let is_elsewhere = self.place.netns.is_some() || self.place.proc_root != Path::new("/proc");
+        if self.summary && self.quiet > 1 {
+            return Err(usage(
+                "-qq omits the summary, and --summary shows nothing else",
+            ));
+        }
         if self.read.is_some() && is_elsewhere {
             return Err(usage("--netns and --proc-root do not apply to --read"));
         }

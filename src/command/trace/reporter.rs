@@ -17,7 +17,7 @@ use crate::{
 pub struct Reporter {
     sink: Sink<TraceReport>,
     summary_only: bool,
-    quiet: bool,
+    has_no_summary: bool,
     /// Standard output is a terminal.
     pub is_watched: bool,
 }
@@ -39,7 +39,7 @@ impl Reporter {
         Ok(Reporter {
             sink: sink.map_err(no_such_column)?,
             summary_only: args.summary,
-            quiet: args.quiet > 0,
+            has_no_summary: args.quiet > 1,
             is_watched: stdout().is_terminal(),
         })
     }
@@ -61,7 +61,7 @@ impl Reporter {
 
     pub fn report(&mut self, report: &TraceReport) -> anyhow::Result<()> {
         let written = match &report.event {
-            Event::Summary(_) if self.quiet => self.sink.flush(),
+            Event::Summary(_) if self.has_no_summary => self.sink.flush(),
             Event::Summary(summary) => {
                 let duration = Duration::from_secs_f64(summary.duration_ms / 1000.0);
                 self.sink.end(report, Some(duration))

@@ -21,7 +21,14 @@ pub enum Value {
         /// What `--sort` compares; without it, the text.
         rank: Option<f64>,
     },
+    /// Processes: name and what follows it, which is never cut.
+    Processes {
+        all: Vec<(String, String)>,
+        raw: String,
+    },
     Count(i128),
+    /// A number that identifies something, and is not grouped.
+    Id(u64),
     Change(i128),
     /// A rate or a mean.
     Decimal(f64),
@@ -60,7 +67,13 @@ impl Value {
             Value::Missing => text.push_str(MISSING),
             Value::Word(word) => text.push_str(word),
             Value::Text(name) | Value::Both { shown: name, .. } => text::escape_into(name, text),
-            Value::Count(number) => text.push_str(&number.to_string()),
+            Value::Processes { all, .. } => {
+                let one =
+                    |(name, tail): &(String, String)| format!("{} {tail}", text::escape(name));
+                text.push_str(&all.iter().map(one).collect::<Vec<_>>().join(", "));
+            }
+            Value::Count(number) => text.push_str(&text::grouped(*number)),
+            Value::Id(number) => text.push_str(&number.to_string()),
             Value::Change(number) => text.push_str(&text::signed(*number)),
             Value::Decimal(number) => text.push_str(&text::decimal(*number)),
             Value::Ratio(share) => text.push_str(&text::percent(*share)),
@@ -69,12 +82,36 @@ impl Value {
         }
     }
 
+    /// As a person reads it, in at most so many columns; of processes the names are shortened.
+    pub fn within(&self, columns: usize) -> String {
+        let whole = self.shown();
+        match self {
+            Value::Processes { all, .. } if text::width(&whole) > columns => {
+                within(all, columns).unwrap_or_else(|| text::shorten(&whole, columns))
+            }
+            _ => text::shorten(&whole, columns),
+        }
+    }
+
+    /// Its width with names cut to so many columns.
+    pub fn narrowest(&self, name_width: usize) -> usize {
+        match self {
+            Value::Processes { all, .. } => all.first().map_or(0, |(name, tail)| {
+                text::width(name).min(name_width) + text::width(tail) + 1
+            }),
+            other => text::width(&other.shown()).min(name_width),
+        }
+    }
+
     /// As a program reads it: unrounded, in the base unit; empty if missing.
     pub fn raw(&self) -> String {
         match self {
             Value::Missing => String::new(),
             Value::Word(word) => (*word).to_owned(),
-            Value::Text(name) | Value::Both { raw: name, .. } => name.clone(),
+            Value::Text(name)
+            | Value::Both { raw: name, .. }
+            | Value::Processes { raw: name, .. } => name.clone(),
+            Value::Id(number) => number.to_string(),
             Value::Count(number) | Value::Change(number) => number.to_string(),
             Value::Decimal(number) | Value::Ratio(number) => number.to_string(),
             Value::Milliseconds(number) | Value::Bytes(number) => number.to_string(),
@@ -83,7 +120,8 @@ impl Value {
 
     pub fn number(&self) -> Option<f64> {
         match self {
-            Value::Missing | Value::Word(_) | Value::Text(_) => None,
+            Value::Missing | Value::Word(_) | Value::Text(_) | Value::Processes { .. } => None,
+            Value::Id(number) => Some(*number as f64),
             Value::Both { rank, .. } => *rank,
             Value::Count(number) | Value::Change(number) => Some(*number as f64),
             Value::Decimal(number) | Value::Ratio(number) => Some(*number),
@@ -105,6 +143,18 @@ impl Value {
             },
         }
     }
+}
+
+/// The first of these processes, its name shortened; `None` where not even its id fits.
+fn within(processes: &[(String, String)], columns: usize) -> Option<String> {
+    let (name, tail) = processes.first()?;
+    let more = if processes.len() > 1 { ", …" } else { "" };
+    let fit = |end: &str| {
+        let room = columns.checked_sub(text::width(tail) + text::width(end) + 1)?;
+        let name = text::shorten(&text::escape(name), room);
+        (room > 0).then(|| format!("{name} {tail}{end}"))
+    };
+    fit(more).or_else(|| fit(""))
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -141,6 +191,16 @@ impl Cell {
 
     pub fn count(number: Option<impl Into<i128>>) -> Self {
         Cell::known(number, Value::count)
+    }
+
+    /// `api (4121)`
+    pub fn process(name: &str, pid: u32, raw: String) -> Self {
+        let all = vec![(name.to_owned(), format!("({pid})"))];
+        Value::Processes { all, raw }.into()
+    }
+
+    pub fn id(number: impl Into<u64>) -> Self {
+        Value::Id(number.into()).into()
     }
 
     pub fn known<T>(part: Option<T>, value: impl FnOnce(T) -> Value) -> Self {

@@ -2,31 +2,12 @@
 //! them.
 
 use super::{Cell, View};
-use crate::render::{Tone, text};
+use crate::render::text;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
     Left,
     Right,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rising {
-    Bad,
-    /// The number itself is a change or rate of something bad: anything but 0 is a problem.
-    Flow,
-    Neutral,
-}
-
-impl Rising {
-    pub fn tone(self, before: f64, now: f64) -> Tone {
-        match self {
-            Rising::Neutral => Tone::Plain,
-            Rising::Bad if now > before => Tone::Bad,
-            Rising::Flow if now > 0.0 => Tone::Bad,
-            Rising::Bad | Rising::Flow => Tone::Good,
-        }
-    }
 }
 
 pub struct Column<R> {
@@ -36,7 +17,6 @@ pub struct Column<R> {
     /// One line for `--columns help` and the legend of `-v`.
     pub help: &'static str,
     pub align: Align,
-    pub rising: Rising,
     pub cell: fn(&R, &View) -> Cell,
     pub needs: Readings,
 }
@@ -66,7 +46,6 @@ impl<R> Column<R> {
         key: &'static str,
         title: &'static str,
         align: Align,
-        rising: Rising,
         cell: fn(&R, &View) -> Cell,
         help: &'static str,
     ) -> Self {
@@ -75,7 +54,6 @@ impl<R> Column<R> {
             title,
             help,
             align,
-            rising,
             cell,
             needs: Readings::One,
         }
@@ -86,13 +64,12 @@ impl<R> Column<R> {
         key: &'static str,
         title: &'static str,
         align: Align,
-        rising: Rising,
         cell: fn(&R, &View) -> Cell,
         help: &'static str,
     ) -> Self {
         Column {
             needs: Readings::Two,
-            ..Column::new(key, title, align, rising, cell, help)
+            ..Column::new(key, title, align, cell, help)
         }
     }
 
@@ -101,13 +78,12 @@ impl<R> Column<R> {
         key: &'static str,
         title: &'static str,
         align: Align,
-        rising: Rising,
         cell: fn(&R, &View) -> Cell,
         help: &'static str,
     ) -> Self {
         Column {
             needs: Readings::Many,
-            ..Column::new(key, title, align, rising, cell, help)
+            ..Column::new(key, title, align, cell, help)
         }
     }
 }

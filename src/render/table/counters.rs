@@ -4,33 +4,29 @@ use std::io;
 
 use sockdiag::analysis::counters::{CounterReport, CountersReport, Drops, Kind, Scope, Why};
 
-use super::{Align, Cell, Column, Listed, Narrower, Rising, Tabular, Value, View, keys, several};
-use crate::render::{
-    Tone,
-    prom::{self, Labels, Series},
-};
+use super::{Align, Cell, Column, Listed, Narrower, Tabular, Value, View, keys, several};
+use crate::render::prom::{self, Labels, Series};
 
 use Align::{Left, Right};
-use Rising::Neutral;
 
 #[rustfmt::skip]
 static COLUMNS: [Column<CounterReport>; 16] = [
-    Column::new("netns", "NETNS", Left, Neutral, |c, _| Cell::text(c.netns.label()), "network namespace: its name, or its inode number"),
-    Column::new("group", "GROUP", Left, Neutral, |c, _| words(c.group), "the problem it indicates"),
-    Column::new("counter", "COUNTER", Left, Neutral, |c, _| Cell::text(c.kernel_name()), "the kernel's name, with the table"),
-    Column::new("name", "NAME", Left, Neutral, |c, _| Cell::text(c.name.to_string()), "the kernel's name, without the table"),
-    Column::new("table", "TABLE", Left, Neutral, |c, _| Cell::text(c.table.to_string()), "the table that the kernel prints it in"),
-    Column::new("value", "TOTAL", Right, Neutral, |c, _| Cell::count(c.value), "total since the namespace was created; the present value of a gauge"),
-    Column::change("delta", "Δ", Right, Neutral, |c, _| Cell::known(c.delta, Value::Change).tone_if(c.delta.unwrap_or(0) != 0, Tone::Warning), "change since the previous reading"),
-    Column::change("per_second", "/s", Right, Neutral, |c, _| Cell::known(c.per_second, Value::Decimal), "change per second since the previous reading"),
-    Column::sampled("minimum", "MIN/s", Right, Neutral, |c, _| Cell::known(c.sampled.as_ref(), |s| Value::Decimal(s.minimum)), "smallest rate of all samples; of a gauge, its value"),
-    Column::sampled("mean", "MEAN/s", Right, Neutral, |c, _| Cell::known(c.sampled.as_ref(), |s| Value::Decimal(s.mean)), "mean rate"),
-    Column::sampled("p95", "P95/s", Right, Neutral, |c, _| Cell::known(c.sampled.as_ref(), |s| Value::Decimal(s.p95)), "95 of 100 samples do not exceed this rate"),
-    Column::sampled("maximum", "MAX/s", Right, Neutral, |c, _| Cell::known(c.sampled.as_ref(), |s| Value::Decimal(s.maximum)), "largest rate of all samples"),
-    Column::sampled("samples", "SAMPLES", Right, Neutral, |c, _| Cell::count(c.sampled.as_ref().map(|s| s.samples)), "number of samples"),
-    Column::new("kind", "KIND", Left, Neutral, |c, _| Cell::word(if c.kind == Kind::Gauge { "gauge" } else { "counter" }), "counter (only rises) or gauge (may fall)"),
-    Column::new("scope", "SCOPE", Left, Neutral, |c, _| Cell::word(scope(c)), "netns, or host if counted for the whole host"),
-    Column::new("meaning", "MEANING", Left, Neutral, meaning, "meaning of the counter"),
+    Column::new("netns", "NETNS", Left, |c, _| Cell::text(c.netns.label()), "network namespace: its name, or its inode number"),
+    Column::new("group", "GROUP", Left, |c, _| words(c.group), "the problem it indicates"),
+    Column::new("counter", "COUNTER", Left, |c, _| Cell::text(c.kernel_name()), "the kernel's name, with the table"),
+    Column::new("name", "NAME", Left, |c, _| Cell::text(c.name.to_string()), "the kernel's name, without the table"),
+    Column::new("table", "TABLE", Left, |c, _| Cell::text(c.table.to_string()), "the table that the kernel prints it in"),
+    Column::new("value", "TOTAL", Right, |c, _| Cell::count(c.value), "total since the namespace was created; the present value of a gauge"),
+    Column::change("delta", "Δ", Right, |c, _| Cell::known(c.delta, Value::Change), "change since the previous reading"),
+    Column::change("per_second", "/s", Right, |c, _| Cell::known(c.per_second, Value::Decimal), "change per second since the previous reading"),
+    Column::sampled("minimum", "MIN/s", Right, |c, _| Cell::known(c.sampled.as_ref(), |s| Value::Decimal(s.minimum)), "smallest rate of all samples; of a gauge, its value"),
+    Column::sampled("mean", "MEAN/s", Right, |c, _| Cell::known(c.sampled.as_ref(), |s| Value::Decimal(s.mean)), "mean rate"),
+    Column::sampled("p95", "P95/s", Right, |c, _| Cell::known(c.sampled.as_ref(), |s| Value::Decimal(s.p95)), "95 of 100 samples do not exceed this rate"),
+    Column::sampled("maximum", "MAX/s", Right, |c, _| Cell::known(c.sampled.as_ref(), |s| Value::Decimal(s.maximum)), "largest rate of all samples"),
+    Column::sampled("samples", "SAMPLES", Right, |c, _| Cell::count(c.sampled.as_ref().map(|s| s.samples)), "number of samples"),
+    Column::new("kind", "KIND", Left, |c, _| Cell::word(if c.kind == Kind::Gauge { "gauge" } else { "counter" }), "counter (only rises) or gauge (may fall)"),
+    Column::new("scope", "SCOPE", Left, |c, _| Cell::word(scope(c)), "netns, or host if counted for the whole host"),
+    Column::new("meaning", "MEANING", Left, meaning, "meaning of the counter"),
 ];
 
 #[rustfmt::skip]
@@ -75,6 +71,11 @@ impl Listed for CountersReport {
             (view.sampled, "minimum mean p95 maximum"),
             (true, "meaning"),
         ])
+    }
+
+    /// Only problems are listed, unless others are asked for.
+    fn is_quiet(_: &CounterReport) -> bool {
+        false
     }
 
     fn identity(row: &CounterReport) -> String {

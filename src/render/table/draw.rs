@@ -4,8 +4,11 @@
 use comfy_table::{Attribute, CellAlignment, ContentArrangement, Table, presets};
 use crossterm::style::{ContentStyle, Stylize};
 
-use super::{Align, Cell, Column, Listed, View, column, columns, fit};
-use crate::render::{Tone, text};
+use super::{
+    Align, Cell, Column, Listed, Value, View, column, columns,
+    fit::{self, Fitting, Widths, fit},
+};
+use crate::render::{Change, Tone, text};
 
 pub struct Drawing<'a> {
     pub colour: bool,
@@ -17,20 +20,38 @@ pub struct Drawing<'a> {
 }
 
 /// Takes a row's identity, a column's key and the cell.
-pub type Changed<'a> = &'a dyn Fn(&str, &str, &Cell) -> Option<Tone>;
+pub type Changed<'a> = &'a dyn Fn(&str, &str, &Cell) -> Option<Change>;
 
-pub fn draw<T: Listed>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<String> {
-    let columns = columns(T::COLUMNS, &keys(report, view, drawing));
-    let head = || columns.iter().map(|column| Painted::head(column.title));
-    let head = drawing.header.then(|| head().collect());
-    let rows = report.rows().iter();
-    let rows = rows.map(|row| paint::<T>(row, &columns, view, drawing));
+/// Draws some rows of a report.
+pub fn draw<T: Listed>(
+    report: &T,
+    rows: &[&T::Row],
+    view: &View,
+    drawing: &Drawing<'_>,
+) -> Vec<String> {
+    let fitting = fitting(report, rows, view, drawing);
+    let columns = columns(T::COLUMNS, &fitting.keys);
     let aligns: Vec<Align> = columns.iter().map(|column| column.align).collect();
-    let mut rows: Vec<Vec<Painted>> = head.into_iter().chain(rows).collect();
-    if let Some(width) = view.width {
-        shorten_last(&mut rows, &aligns, width);
+    let heads = columns.iter().map(|column| Painted::head(column.title));
+    let head: Option<Vec<Painted>> = drawing.header.then(|| heads.collect());
+    let cells = |row: &&T::Row| paint::<T>(row, &columns, &fitting, view, drawing);
+    let mut cells: Vec<Vec<Painted>> = head.into_iter().chain(rows.iter().map(cells)).collect();
+    if let (Some(width), Some(last)) = (view.width, columns.last())
+        && last.align == Align::Left
+    {
+        // Names give way; a number is never cut.
+        let room = room_for_last(&cells, width);
+        let title = drawing.header.then(|| text::shorten(last.title, room));
+        let texts = rows
+            .iter()
+            .map(|row| (last.cell)(row, view).value.within(room));
+        for (row, text) in cells.iter_mut().zip(title.into_iter().chain(texts)) {
+            row.last_mut()
+                .into_iter()
+                .for_each(|cell| cell.text.clone_from(&text));
+        }
     }
-    lines(&rows, &aligns, drawing.colour)
+    lines(&cells, &aligns, drawing.colour)
 }
 
 pub fn lay_out(heads: &[&str], aligns: &[Align], rows: Vec<Vec<String>>) -> Vec<String> {
@@ -43,27 +64,45 @@ pub fn lay_out(heads: &[&str], aligns: &[Align], rows: Vec<Vec<String>>) -> Vec<
     lines(&rows, aligns, false)
 }
 
-fn keys<T: Listed>(report: &T, view: &View, drawing: &Drawing<'_>) -> Vec<&'static str> {
+fn fitting<T: Listed>(report: &T, rows: &[&T::Row], view: &View, drawing: &Drawing<'_>) -> Fitting {
     if let Some(chosen) = drawing.columns {
-        return chosen.to_vec();
+        return Fitting::all(chosen.to_vec());
     }
     let shown = report.shown(view);
     let Some(available) = view.width else {
-        return shown;
+        return Fitting::all(shown);
     };
-    let width_of = |key: &str| {
-        column(T::COLUMNS, key).map_or(0, |column| {
-            let cell = |row| text::width(&(column.cell)(row, view).value.shown());
-            let cells = report.rows().iter().map(cell);
-            cells.max().unwrap_or(0).max(text::width(column.title))
-        })
+    let values = |key: &str| {
+        let column = column(T::COLUMNS, key);
+        let cell = move |column: &Column<T::Row>| {
+            let cells = rows.iter().map(|row| (column.cell)(row, view).value);
+            cells.collect::<Vec<_>>()
+        };
+        column.map_or(Vec::new(), cell)
     };
-    fit::fit(shown, T::NARROWER, available, T::NARROWEST_LAST, width_of)
+    let title = |key: &str| column(T::COLUMNS, key).map_or(0, |column| text::width(column.title));
+    let widest = |key: &str, of: fn(&Value) -> usize| values(key).iter().map(of).max();
+    let whole = |value: &Value| text::width(&value.shown());
+    let widths = Widths {
+        of: &|key| widest(key, whole).unwrap_or(0).max(title(key)),
+        is_empty: &|key| {
+            let is_empty = |value: &Value| *value == Value::Missing || value.number() == Some(0.0);
+            values(key).iter().all(is_empty)
+        },
+        last: &|key| {
+            widest(key, |value| value.narrowest(8))
+                .max(Some(T::NARROWEST_LAST))
+                .unwrap_or(0)
+        },
+        narrowest: &|key| widest(key, |value| value.narrowest(4)).unwrap_or(0),
+    };
+    fit(shown, T::NARROWER, available, &widths)
 }
 
 fn paint<T: Listed>(
     row: &T::Row,
     columns: &[&Column<T::Row>],
+    fitting: &Fitting,
     view: &View,
     drawing: &Drawing<'_>,
 ) -> Vec<Painted> {
@@ -71,34 +110,24 @@ fn paint<T: Listed>(
     let cells = columns.iter().map(|column| {
         let cell = (column.cell)(row, view);
         let asked = identity.as_ref();
-        let changed = asked.and_then(|(changed, row)| changed(row, column.key, &cell));
-        let mut text = cell.value.shown();
-        // Without colors a mark shows what changed.
-        if changed.is_some() && !drawing.colour {
-            text.insert(0, '*');
-        }
-        let tone = changed.filter(|tone| *tone != Tone::Plain);
+        let change = asked.and_then(|(changed, row)| changed(row, column.key, &cell));
+        let text = text::shorten_middle(&cell.value.shown(), fitting.limit(column.key));
         Painted {
             text,
-            tone: tone.unwrap_or(cell.tone),
-            bold: changed.is_some(),
+            tone: cell.tone,
+            bold: change.is_some(),
+            mark: change.map(Change::mark),
         }
     });
     cells.collect()
 }
 
-/// The last column is shortened when the others leave it too little room, if it contains text. A
-/// number is never cut.
-fn shorten_last(rows: &mut [Vec<Painted>], aligns: &[Align], available: usize) {
-    if aligns.last() == Some(&Align::Left) {
-        let widths = widths(rows, aligns.len());
-        let others = &widths[..widths.len() - 1];
-        let taken: usize = others.iter().map(|width| width + fit::GAP).sum();
-        let left = available.saturating_sub(taken).max(1);
-        for cell in rows.iter_mut().filter_map(|row| row.last_mut()) {
-            cell.text = text::shorten(&cell.text, left);
-        }
-    }
+/// What the other columns leave to the last one.
+fn room_for_last(rows: &[Vec<Painted>], available: usize) -> usize {
+    let columns = rows.first().map_or(0, Vec::len);
+    let others = widths(rows, columns.saturating_sub(1));
+    let taken: usize = others.iter().map(|width| width + fit::GAP).sum();
+    available.saturating_sub(taken).max(1)
 }
 
 fn widths(rows: &[Vec<Painted>], columns: usize) -> Vec<usize> {
@@ -117,13 +146,20 @@ fn lines(rows: &[Vec<Painted>], aligns: &[Align], colour: bool) -> Vec<String> {
         true => table.enforce_styling(),
         false => table.force_no_tty(),
     };
+    let is_marked = rows.iter().flatten().any(|cell| cell.mark.is_some());
     for row in rows {
-        let cells = row.iter().zip(aligns);
-        table.add_row(cells.map(|(cell, align)| cell.in_table(*align)));
+        let space = |index: usize| (is_marked && index + 1 < row.len()).then_some(' ');
+        let cells = row.iter().zip(aligns).enumerate();
+        let cell = |(index, (cell, align)): (usize, (&Painted, &Align))| {
+            cell.in_table(*align, cell.mark.or(space(index)))
+        };
+        table.add_row(cells.map(cell));
     }
+    // A mark takes the first column of the gap.
+    let gap = fit::GAP - usize::from(is_marked);
     let last = aligns.len().saturating_sub(1);
     for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, if index < last { fit::GAP as u16 } else { 0 }));
+        column.set_padding((0, if index < last { gap as u16 } else { 0 }));
     }
     let lines = table.lines();
     lines.map(|line| line.trim_end().to_owned()).collect()
@@ -151,6 +187,8 @@ pub struct Painted {
     pub text: String,
     tone: Tone,
     bold: bool,
+    /// How the number changed since the previous frame.
+    mark: Option<char>,
 }
 
 impl Painted {
@@ -159,6 +197,7 @@ impl Painted {
             text,
             tone,
             bold: false,
+            mark: None,
         }
     }
 
@@ -169,8 +208,9 @@ impl Painted {
         }
     }
 
-    fn in_table(&self, align: Align) -> comfy_table::Cell {
-        let mut cell = comfy_table::Cell::new(&self.text).set_alignment(match align {
+    fn in_table(&self, align: Align, mark: Option<char>) -> comfy_table::Cell {
+        let text = self.text.chars().chain(mark).collect::<String>();
+        let mut cell = comfy_table::Cell::new(text).set_alignment(match align {
             Align::Left => CellAlignment::Left,
             Align::Right => CellAlignment::Right,
         });

@@ -10,7 +10,7 @@ use std::{
 use super::{
     Align, Column, Streamed, Value, View, column, columns,
     draw::{Painted, join},
-    fit::{GAP, fit},
+    fit::{Fitting, GAP, Widths, fit},
 };
 use crate::render::{
     Settings, notes,
@@ -32,8 +32,7 @@ pub struct Growing<T: Streamed> {
     settings: Settings,
     view: View,
     widths: HashMap<&'static str, usize>,
-    /// The keys of the columns that fit.
-    fitting: Vec<&'static str>,
+    fitting: Fitting,
     /// Columns and rows.
     terminal: Option<(usize, usize)>,
     lines_since_head: usize,
@@ -57,7 +56,7 @@ impl<T: Streamed> Growing<T> {
         let are_named = named.is_some();
         let shown = named.unwrap_or(shown);
         Growing {
-            fitting: shown.clone(),
+            fitting: Fitting::all(shown.clone()),
             shown,
             are_named,
             colour: settings.colours(),
@@ -72,27 +71,43 @@ impl<T: Streamed> Growing<T> {
         }
     }
 
-    /// The note, if it does not fit into the line.
-    fn note_below(&self, row: &T::Row) -> Option<String> {
-        let column = column(T::COLUMNS, T::note()?)?;
-        let shown = (column.cell)(row, &self.view).value;
-        let text = shown.shown();
-        let others = self.columns().filter(|(shown, _)| shown.key != column.key);
-        let before: usize = others.map(|(_, width)| width + GAP).sum();
-        let (available, _) = self.terminal?;
-        let fits = self.fitting.contains(&column.key) && before + text::width(&text) <= available;
-        (!fits && shown != Value::Missing).then_some(text)
+    /// The note, and the number of columns before it. It takes the place of empty cells before its
+    /// own column; where it does not fit, there is no place.
+    fn note(&self, row: &T::Row) -> Option<(String, Option<usize>)> {
+        let value = |column: &Column<T::Row>| (column.cell)(row, &self.view).value;
+        let note = value(column(T::COLUMNS, T::note()?)?);
+        let text = note.shown();
+        let columns = self
+            .columns()
+            .filter(|(column, _)| Some(column.key) != T::note());
+        let mut columns: Vec<_> = columns.collect();
+        let fits = |columns: &[(_, usize)]| {
+            let before: usize = columns.iter().map(|(_, width)| width + GAP).sum();
+            self.terminal
+                .is_none_or(|(available, _)| before + text::width(&text) <= available)
+        };
+        let is_asked = !self.are_named || self.fitting.keys.last().copied() == T::note();
+        if note == Value::Missing || !is_asked {
+            return None;
+        }
+        while !fits(&columns) {
+            match columns.pop() {
+                Some((column, _)) if value(column) == Value::Missing => {}
+                _ => return Some((text, None)),
+            }
+        }
+        Some((text, Some(columns.len())))
     }
 
-    /// Widens columns to the row's cells, and drops columns that no longer fit.
+    /// Widens columns to the row's cells, and drops columns that no longer fit. The header is not
+    /// repeated for a column that only became wider.
     fn make_room(&mut self, row: &T::Row) {
         self.fit();
-        for column in columns(T::COLUMNS, &self.fitting) {
+        for column in columns(T::COLUMNS, &self.fitting.keys) {
             let needed = text::width(&(column.cell)(row, &self.view).value.shown());
             let width = self.widths.entry(column.key).or_default();
-            if needed > *width && T::note() != Some(column.key) {
-                *width = needed;
-                self.has_head &= self.terminal.is_none();
+            if T::note() != Some(column.key) {
+                *width = needed.max(*width);
             }
         }
         self.fit();
@@ -103,22 +118,30 @@ impl<T: Streamed> Growing<T> {
         let Some((available, _)) = self.terminal else {
             return;
         };
-        let width_of = |key: &str| self.widths.get(key).copied().unwrap_or(0);
         let steps = if self.are_named { &[] } else { T::NARROWER };
-        let shown = self.shown.clone();
-        let fitting = fit(shown, steps, available, NARROWEST_LAST, width_of);
-        self.has_head &= fitting == self.fitting;
+        let widths = Widths {
+            of: &|key| self.widths.get(key).copied().unwrap_or(0),
+            // Rows to come may fill it.
+            is_empty: &|_| false,
+            last: &|_| NARROWEST_LAST,
+            narrowest: &|_| NARROWEST_LAST,
+        };
+        let fitting = fit(self.shown.clone(), steps, available, &widths);
+        self.has_head &= fitting.keys == self.fitting.keys;
         self.fitting = fitting;
     }
 
     fn columns(&self) -> impl Iterator<Item = (&'static Column<T::Row>, usize)> + '_ {
-        let last = self.fitting.last().copied();
+        let last = self.fitting.keys.last().copied();
         let width = move |column: &'static Column<T::Row>| match column.align {
             // Nothing follows it that would have to be aligned.
             Align::Left if last == Some(column.key) => (column, 0),
-            _ => (column, self.widths[column.key]),
+            _ => (
+                column,
+                self.widths[column.key].min(self.fitting.limit(column.key)),
+            ),
         };
-        let fitting = columns(T::COLUMNS, &self.fitting);
+        let fitting = columns(T::COLUMNS, &self.fitting.keys);
         fitting.into_iter().map(width)
     }
 
@@ -130,20 +153,25 @@ impl<T: Streamed> Growing<T> {
             return Ok(());
         }
         (self.has_head, self.lines_since_head) = (true, 0);
+        self.is_empty = false;
         if !self.settings.header {
             return Ok(());
         }
-        let heads = self.line(|column, left| {
+        let heads = self.line(usize::MAX, |column, left| {
             let title = left.map(|left| text::shorten(column.title, left));
             Painted::head(title.as_deref().unwrap_or(column.title))
         });
         writeln!(out, "{heads}")
     }
 
-    /// One line of cells. `cell` gets the columns of the terminal that are left for it.
-    fn line(&self, cell: impl Fn(&Column<T::Row>, Option<usize>) -> Painted) -> String {
+    /// The first cells of a line. `cell` gets the columns of the terminal that are left for it.
+    fn line(
+        &self,
+        count: usize,
+        cell: impl Fn(&Column<T::Row>, Option<usize>) -> Painted,
+    ) -> String {
         let mut left = self.terminal.map(|(width, _)| width);
-        let cells = self.columns().map(|(column, width)| {
+        let cells = self.columns().take(count).map(|(column, width)| {
             let cell = cell(column, left.map(|left| left.max(1)));
             left = left.map(|left| left.saturating_sub(width + GAP));
             (cell, (column.align, width))
@@ -155,37 +183,55 @@ impl<T: Streamed> Growing<T> {
         )
     }
 
-    fn cells(&self, row: &T::Row, has_note_below: bool) -> String {
-        self.line(|column, left| {
+    /// A line of cells, with the note at its place.
+    fn cells(&self, row: &T::Row, note: Option<&(String, Option<usize>)>) -> String {
+        let (inside, is_below) = match note {
+            Some((text, Some(place))) => (Some((text, *place)), false),
+            Some((_, None)) => (None, true),
+            None => (None, false),
+        };
+        let count = inside.map_or(usize::MAX, |(_, place)| place);
+        let mut line = self.line(count, |column, left| {
             let cell = (column.cell)(row, &self.view);
-            let text = match has_note_below && T::note() == Some(column.key) {
+            let text = match is_below && T::note() == Some(column.key) {
                 true => "↓".to_owned(),
                 false => cell.value.shown(),
             };
+            let text = text::shorten_middle(&text, self.fitting.limit(column.key));
             let text = match (left, column.align) {
                 (Some(left), Align::Left) => text::shorten(&text, left),
                 _ => text,
             };
             Painted::new(text, cell.tone)
-        })
+        });
+        if let Some((text, place)) = inside {
+            let widths = self.columns().take(place).map(|(_, width)| width + GAP);
+            let gap = widths.sum::<usize>() - text::width_without_styles(&line);
+            line.extend([" ".repeat(gap).as_str(), text]);
+        }
+        line
     }
 }
 
 impl<T: Streamed> Writer<T> for Growing<T> {
+    /// On a terminal the header waits for the first row, to which its columns are fitted.
     fn begin(&mut self, out: &mut Out, _head: &str) -> io::Result<()> {
-        self.is_empty = false;
         self.fit();
-        self.head(out)
+        match self.terminal {
+            Some(_) => Ok(()),
+            None => self.head(out),
+        }
     }
 
     fn row(&mut self, out: &mut Out, row: &T::Row, _: &Moment) -> io::Result<()> {
         self.is_empty = false;
         self.make_room(row);
-        let note = self.note_below(row);
+        let note = self.note(row);
         self.head(out)?;
-        writeln!(out, "{}", self.cells(row, note.is_some()))?;
+        writeln!(out, "{}", self.cells(row, note.as_ref()))?;
         let details = self.settings.verbose.then(|| T::details(row));
-        let under = note.into_iter().chain(details.into_iter().flatten());
+        let below = note.and_then(|(text, place)| place.is_none().then_some(text));
+        let under = below.into_iter().chain(details.into_iter().flatten());
         let room = self.terminal;
         let room = room.map(|(width, _)| width.saturating_sub(INDENT.len()));
         let under = notes::fit(under.collect(), room);

@@ -19,8 +19,8 @@ mod who;
 
 pub use cell::{Cell, Value};
 pub use columns::{
-    Align, Column, ColumnError, Readings, Rising, age_note, column, column_help, columns, keys,
-    named, order, several,
+    Align, Column, ColumnError, Readings, age_note, column, column_help, columns, keys, named,
+    order, several,
 };
 pub use draw::lay_out;
 pub use growing::Growing;
@@ -38,6 +38,8 @@ pub struct View {
     pub sampled: bool,
     /// Each SO_REUSEPORT group is one row.
     pub folded: bool,
+    /// Show all rows on a terminal.
+    pub all: bool,
     /// Resolve names of hosts, services and users.
     pub names: bool,
     /// Columns of the terminal, if there is one.
@@ -47,6 +49,8 @@ pub struct View {
 /// Steps that make a table narrower. Keys are separated by spaces; each is a step of its own.
 pub enum Narrower {
     Drop(&'static str),
+    /// Shortens addresses in the middle.
+    Shorten(&'static str),
     /// Drops columns once the last one cannot be shortened further.
     LastResort(&'static str),
     /// Two columns become one.
@@ -89,6 +93,12 @@ pub trait Listed: Tabular {
 
     /// Identifies a row across readings.
     fn identity(row: &Self::Row) -> String;
+
+    /// What a row without a problem is called: such rows give way where a table is higher than the
+    /// terminal.
+    const QUIET: &'static str = "idle";
+
+    fn is_quiet(row: &Self::Row) -> bool;
 
     /// Lines above the table: what applies to all rows.
     fn heading(&self, _: &View) -> Vec<String> {

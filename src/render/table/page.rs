@@ -8,7 +8,7 @@ use crate::render::{
     Settings,
     notes::{self, Notes},
     sink::{Moment, Out, Writer},
-    size,
+    size, text,
 };
 
 pub struct Page {
@@ -50,15 +50,20 @@ impl Page {
         notes::notes(report, view, &self.settings, explain.then(keys).as_deref())
     }
 
-    fn table<T: Listed>(&self, report: &T, view: &View, out: &mut Out) -> Vec<String> {
+    fn table<T: Listed>(
+        &self,
+        report: &T,
+        rows: &[&T::Row],
+        view: &View,
+        out: &mut Out,
+    ) -> Vec<String> {
         if report.rows().is_empty() {
             return vec![report.nothing()];
         }
         let screen = out.screen.as_mut().map(RefCell::new);
         let changed = |row: &str, key: &str, cell: &Cell| {
             let column = column(T::COLUMNS, key)?;
-            let mut screen = screen.as_ref()?.borrow_mut();
-            screen.change(row, column.key, cell, column.rising)
+            screen.as_ref()?.borrow_mut().change(row, column.key, cell)
         };
         let drawing = draw::Drawing {
             colour: self.colour,
@@ -66,7 +71,42 @@ impl Page {
             columns: self.named.as_deref(),
             changed: screen.is_some().then_some(&changed),
         };
-        draw::draw(report, view, &drawing)
+        draw::draw(report, rows, view, &drawing)
+    }
+
+    /// The table without the rows that have no problem and would scroll others away, which are
+    /// counted. `others` is the number of lines above and below.
+    fn visible<T: Listed>(
+        &self,
+        report: &T,
+        view: &View,
+        out: &mut Out,
+        others: usize,
+    ) -> Vec<String> {
+        const FEWEST_ROWS: usize = 5;
+        // The header, the count and the next prompt.
+        let used = others + 3;
+        let room = size().filter(|_| !view.all && self.settings.top.is_none());
+        let room = room.map_or(usize::MAX, |(_, rows)| rows.saturating_sub(used));
+        let rows = report.rows();
+        if rows.len() <= room {
+            return self.table(report, &rows.iter().collect::<Vec<_>>(), view, out);
+        }
+        let problems = rows.iter().filter(|row| !T::is_quiet(row)).count();
+        let mut quiet = room.max(FEWEST_ROWS).saturating_sub(problems);
+        let is_shown = |row: &&T::Row| {
+            let is_quiet = T::is_quiet(row);
+            let is_shown = !is_quiet || quiet > 0;
+            quiet -= usize::from(is_quiet && is_shown);
+            is_shown
+        };
+        let shown: Vec<&T::Row> = rows.iter().filter(is_shown).collect();
+        let mut lines = self.table(report, &shown, view, out);
+        let hidden = rows.len() - shown.len();
+        let count = text::grouped(hidden as u64);
+        let hidden = (hidden > 0).then(|| format!("{count} {} hidden; --all shows them", T::QUIET));
+        lines.extend(hidden);
+        lines
     }
 }
 
@@ -82,7 +122,8 @@ impl<T: Listed> Writer<T> for Page {
         let above = self.above(report, &view, out.screen.is_some());
         let below = self.below(report, &view);
         if out.screen.is_some() {
-            let lines = self.table(report, &view, out);
+            let rows: Vec<&T::Row> = report.rows().iter().collect();
+            let lines = self.table(report, &rows, &view, out);
             let screen = out.screen.as_mut();
             return screen.map_or(Ok(()), |screen| screen.draw(&above, &lines, &below));
         }
@@ -100,7 +141,9 @@ impl<T: Listed> Writer<T> for Page {
                 self.settings.header,
             )?;
         } else {
-            let lines = self.table(report, &view, out);
+            let gap = usize::from(!below.lines.is_empty());
+            let others = above.len() + gap + below.lines.len();
+            let lines = self.visible(report, &view, out, others);
             out.lines(&lines)?;
         }
         if !below.lines.is_empty() {

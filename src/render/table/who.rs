@@ -29,15 +29,17 @@ fn cell(owners: &[Owner], named: fn(&[u32]) -> Option<&u32>) -> Cell {
     }
     let group = |(name, pids): &(&str, Vec<u32>)| {
         let pid = named(pids).copied().unwrap_or_default();
-        match pids.len() {
-            1 => format!("{name} ({pid})"),
-            count => format!("{name} ×{count} ({pid}…)"),
-        }
+        let tail = match pids.len() {
+            1 => format!("({pid})"),
+            count => format!("×{count} ({pid}…)"),
+        };
+        ((*name).to_owned(), tail)
     };
-    let groups: Vec<String> = groups.iter().map(group).collect();
+    let all = groups.iter().map(group).collect();
     let one = |owner: &Owner| format!("{}:{}:{}", owner.name, owner.pid, owner.fd);
     let raw: Vec<String> = owners.iter().map(one).collect();
-    Cell::name(groups.join(", "), raw.join(" "))
+    let raw = raw.join(" ");
+    Value::Processes { all, raw }.into()
 }
 
 #[cfg(test)]

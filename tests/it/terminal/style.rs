@@ -1,9 +1,10 @@
 //! What a terminal gets and a pipe does not: colours, marks, sequences that move the cursor.
 
 use std::io::Write as _;
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
-use crate::support::netns::in_netns;
+use crate::support::netns::{in_netns, lo_up, sysctl};
 use crate::support::program::{command, finish, stderr};
 use crate::support::screen::Screen;
 use crate::support::sockets::{fill_accept_queue, listen};
@@ -180,7 +181,7 @@ fn a_number_that_grew_is_marked_until_it_stands_still() {
         terminal.until("its drops", |screen| ends_with(screen, &["2"]));
         syn_flood(SERVER, 3);
         terminal.until("more drops, then rest", |screen| {
-            ends_with(screen, &["*5", "5"])
+            ends_with(screen, &["5▲", "5"])
         });
         terminal.type_in("q");
         assert_eq!(terminal.end().0.code(), Some(0));
@@ -204,5 +205,81 @@ fn a_watch_at_the_end_of_its_input_goes_on() {
         let output = child.wait_with_output().expect("it ends");
         let text = String::from_utf8(output.stdout).expect("UTF-8 on stdout");
         assert_eq!(text.lines().count(), 3, "{text}");
+    });
+}
+
+#[test]
+fn idle_listeners_give_way_to_those_with_a_problem() {
+    in_netns(|| {
+        let _scene = overflowing();
+        let _idle: Vec<_> = (20_000..20_040)
+            .map(|port| listen(&format!("127.0.0.1:{port}"), 5))
+            .collect();
+        let on_terminal = |args: &[&str]| {
+            let (_, output) = Terminal::start(args, (100, 24)).end();
+            assert!(
+                !output.contains("\x1b[90m") && !output.contains("38;5;8m"),
+                "bright black"
+            );
+            output.lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let lines = on_terminal(&["queues", "-q"]);
+        assert!(lines.len() < 24, "{lines:#?}");
+        assert!(lines[1].contains(SERVER), "{lines:#?}");
+        let rows = lines
+            .iter()
+            .filter(|line| line.contains(" 127.0.0.1:200"))
+            .count();
+        let hidden = format!("{} idle hidden; --all shows them", 40 - rows);
+        assert!(
+            rows > 5 && lines.iter().any(|line| line.trim() == hidden),
+            "{lines:#?}"
+        );
+        let lines = on_terminal(&["queues", "-q", "--all"]);
+        assert!(lines.len() > 41, "{lines:#?}");
+        // Nothing is hidden in a pipe.
+        let piped = piped(&mut command(&["queues", "-qq"]));
+        assert_eq!(piped.lines().count(), 42, "{piped}");
+    });
+}
+
+#[test]
+fn large_numbers_are_grouped_in_tables_and_nowhere_else() {
+    in_netns(|| {
+        unanswered_syns();
+        sysctl("net/core/somaxconn", 20_000);
+        let _server = listen("127.0.0.1:20000", 12_345);
+        let queues = |format: &[&str]| piped(&mut command(&[&["queues", "-qq"], format].concat()));
+        let table = queues(&[]);
+        assert!(table.contains("  12\u{a0}345  "), "{table}");
+        // A port is a name, not a number.
+        assert!(table.contains("127.0.0.1:20000"), "{table}");
+        for format in ["json", "csv", "prom"] {
+            let text = queues(&["-o", format]);
+            assert!(text.contains("12345") && !text.contains('\u{a0}'), "{text}");
+        }
+    });
+}
+
+#[test]
+fn narrow_tables_drop_what_is_empty_and_keep_process_ids() {
+    in_netns(|| {
+        lo_up();
+        let server = listen("127.0.0.1:5432", 50);
+        let clients: Vec<_> = (0..3)
+            .map(|_| TcpStream::connect("127.0.0.1:5432").expect("room for it"))
+            .collect();
+        for columns in [60, 80] {
+            let (_, output) = Terminal::start(&["ports", "-qq"], (columns, 24)).end();
+            let screen = Screen::showing(&output, columns.into(), 24);
+            let lines = screen.lines();
+            assert_eq!(screen.overruns, 0, "{lines:#?}");
+            assert!(!lines[0].contains("TIME_WAIT"), "{lines:#?}");
+            let has_established = lines[0].contains("ESTAB");
+            assert!(has_established || columns < 80, "{lines:#?}");
+            let id = format!("({})", std::process::id());
+            assert!(lines[1].contains(&id), "{lines:#?}");
+        }
+        drop((server, clients));
     });
 }

@@ -3,7 +3,7 @@
 use crate::support::capture::{ACK, RST};
 use crate::support::capture_file::{Order, pcap, refused_handshakes_file};
 use crate::support::forged::Forged;
-use crate::support::program::text;
+use crate::support::program::{assert_failed, sockdiag, text};
 use crate::support::scenes::{CLIENT, SERVER};
 use crate::support::tree::Tree;
 
@@ -111,11 +111,20 @@ fn findings_precede_the_summary_and_name_each_failure_once() {
 }
 
 #[test]
-fn quiet_leaves_out_the_summary() {
+fn quiet_keeps_conclusions_and_twice_quiet_leaves_out_the_summary() {
     let tree = Tree::new();
     let file = refused_handshakes_file(&tree, 1);
-    for quiet in ["-q", "-qq"] {
-        let lines = text(&["trace", "--read", &file, quiet, "-n", "--no-header"]);
-        assert_eq!(lines.lines().count(), 1, "{lines}");
-    }
+    let lines = |more: &[&str]| {
+        let args = ["trace", "--read", &file, "-n", "--no-header"];
+        text(&[&args[..], more].concat())
+    };
+    let quiet = lines(&["-q"]);
+    assert!(
+        quiet.contains("warning: 10.7.0.1:8080: refused 1 of 1"),
+        "{quiet}"
+    );
+    assert!(quiet.contains(" packets in "), "{quiet}");
+    assert_eq!(lines(&["-qq"]).lines().count(), 1);
+    let output = sockdiag(&["trace", "--read", &file, "-qq", "--summary"]);
+    assert_failed(&output, 2, &["-qq"]);
 }

@@ -7,38 +7,37 @@ use sockdiag::{
 
 use crate::render::{
     Tone, names,
-    table::{Align, Cell, Column, Rising, Value, View},
+    table::{Align, Cell, Column, Value, View},
     text,
 };
 
 use Align::{Left, Right};
-use Rising::{Bad, Flow, Neutral};
 
 /// Width of a full bar.
 const BAR: usize = 10;
 
 #[rustfmt::skip]
 pub static COLUMNS: [Column<ProcessReport>; 20] = [
-    Column::new("state", "STATE", Left, Neutral, state, "ok, near (80 % of the limit or more), full (open() fails with EMFILE)"),
-    Column::new("use", "USE", Left, Bad, used, "share of the soft limit in use; above 100% after the limit was lowered"),
-    Column::new("open", "OPEN", Right, Bad, |p, _| Cell::count(p.open), "open descriptors"),
-    Column::sampled("minimum", "MIN", Right, Neutral, |p, _| Cell::known(p.sampled.as_ref(), |s| Value::count(s.minimum)), "fewest open descriptors of all samples"),
-    Column::sampled("mean", "MEAN", Right, Neutral, |p, _| Cell::known(p.sampled.as_ref(), |s| Value::Decimal(s.mean)), "mean number of open descriptors"),
-    Column::sampled("p95", "P95", Right, Neutral, |p, _| Cell::known(p.sampled.as_ref(), |s| Value::count(s.p95)), "95 of 100 samples do not exceed this"),
-    Column::sampled("maximum", "MAX", Right, Neutral, maximum, "most open descriptors of all samples"),
-    Column::sampled("samples", "SAMPLES", Right, Neutral, |p, _| Cell::known(p.sampled.as_ref(), |s| Value::count(s.samples)), "number of samples"),
-    Column::new("soft", "SOFT", Right, Neutral, |p, _| Cell::count(p.soft_limit), "the limit in force"),
-    Column::new("hard", "HARD", Right, Neutral, |p, _| Cell::count(p.hard_limit), "the value up to which the process may raise it"),
-    Column::change("delta", "Δ", Right, Flow, |p, _| Cell::known(p.delta, Value::change), "change since the previous reading"),
-    Column::change("per_second", "Δ/s", Right, Flow, |p, _| Cell::known(p.per_second, Value::Decimal), "change per second since the previous reading"),
-    Column::change("per_minute", "Δ/min", Right, Flow, |p, _| Cell::known(p.per_second, per_minute), "change per minute, at the rate since the previous reading"),
-    Column::change("full_in", "FULL IN", Right, Bad, full_in, "time until the limit is reached at this rate, in seconds in CSV; sorts soonest first"),
-    Column::new("user", "USER", Left, Neutral, |p, _| Cell::known(p.uid, user), "user that the process runs as"),
-    Column::new("cgroup", "CGROUP", Left, Neutral, |p, _| Cell::known(p.cgroup.clone(), Value::Text), "cgroup of the process"),
-    Column::new("unit", "UNIT", Left, Neutral, |p, _| Cell::known(p.unit.clone(), Value::Text), "systemd unit, container or pod"),
-    Column::new("pid", "PID", Right, Neutral, |p, _| Cell::count(Some(p.pid)), "process id"),
-    Column::new("process", "PROCESS", Left, Neutral, |p, _| Cell::name(format!("{} ({})", p.name, p.pid), &p.name), "name and process id"),
-    Column::new("types", "TYPES", Left, Neutral, types, "descriptors by type (--types)"),
+    Column::new("state", "STATE", Left, state, "ok, near (80 % of the limit or more), full (open() fails with EMFILE)"),
+    Column::new("use", "USE", Left, used, "share of the soft limit in use; above 100% after the limit was lowered"),
+    Column::new("open", "OPEN", Right, |p, _| Cell::count(p.open), "open descriptors"),
+    Column::sampled("minimum", "MIN", Right, |p, _| Cell::known(p.sampled.as_ref(), |s| Value::count(s.minimum)), "fewest open descriptors of all samples"),
+    Column::sampled("mean", "MEAN", Right, |p, _| Cell::known(p.sampled.as_ref(), |s| Value::Decimal(s.mean)), "mean number of open descriptors"),
+    Column::sampled("p95", "P95", Right, |p, _| Cell::known(p.sampled.as_ref(), |s| Value::count(s.p95)), "95 of 100 samples do not exceed this"),
+    Column::sampled("maximum", "MAX", Right, maximum, "most open descriptors of all samples"),
+    Column::sampled("samples", "SAMPLES", Right, |p, _| Cell::known(p.sampled.as_ref(), |s| Value::count(s.samples)), "number of samples"),
+    Column::new("soft", "SOFT", Right, |p, _| Cell::count(p.soft_limit), "the limit in force"),
+    Column::new("hard", "HARD", Right, |p, _| Cell::count(p.hard_limit), "the value up to which the process may raise it"),
+    Column::change("delta", "Δ", Right, |p, _| Cell::known(p.delta, Value::change), "change since the previous reading"),
+    Column::change("per_second", "Δ/s", Right, |p, _| Cell::known(p.per_second, Value::Decimal), "change per second since the previous reading"),
+    Column::change("per_minute", "Δ/min", Right, |p, _| Cell::known(p.per_second, per_minute), "change per minute, at the rate since the previous reading"),
+    Column::change("full_in", "FULL IN", Right, full_in, "time until the limit is reached at this rate, in seconds in CSV; sorts soonest first"),
+    Column::new("user", "USER", Left, |p, _| Cell::known(p.uid, user), "user that the process runs as"),
+    Column::new("cgroup", "CGROUP", Left, |p, _| Cell::known(p.cgroup.clone(), Value::Text), "cgroup of the process"),
+    Column::new("unit", "UNIT", Left, |p, _| Cell::known(p.unit.clone(), Value::Text), "systemd unit, container or pod"),
+    Column::new("pid", "PID", Right, |p, _| Cell::id(p.pid), "process id"),
+    Column::new("process", "PROCESS", Left, |p, _| Cell::process(&p.name, p.pid, p.name.clone()), "name and process id"),
+    Column::new("types", "TYPES", Left, types, "descriptors by type (--types)"),
 ];
 
 fn tone(state: Option<State>) -> Tone {
@@ -108,11 +107,14 @@ fn types(process: &ProcessReport, _: &View) -> Cell {
     if kinds.is_empty() {
         return Cell::text("none");
     }
-    let join = |between: &str, after: &str| {
-        let one = |(kind, count): &(&str, u64)| format!("{kind}{between}{count}");
-        kinds.iter().map(one).collect::<Vec<_>>().join(after)
+    let join = |one: fn(&(&str, u64)) -> String, between: &str| {
+        kinds.iter().map(one).collect::<Vec<_>>().join(between)
     };
-    Cell::name(join(" ", ", "), join(":", " "))
+    let shown = join(
+        |(kind, count)| format!("{kind} {}", text::grouped(*count)),
+        ", ",
+    );
+    Cell::name(shown, join(|(kind, count)| format!("{kind}:{count}"), " "))
 }
 
 fn kinds(types: &FdTypes) -> Vec<(&str, u64)> {

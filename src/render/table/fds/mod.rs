@@ -8,7 +8,7 @@ mod tests;
 
 use std::io;
 
-use sockdiag::analysis::fds::{FdsReport, ProcessReport};
+use sockdiag::analysis::fds::{FdsReport, ProcessReport, State};
 
 use super::{Column, Listed, Narrower, Tabular, View, keys};
 use columns::COLUMNS;
@@ -33,6 +33,8 @@ impl Tabular for FdsReport {
 }
 
 impl Listed for FdsReport {
+    const QUIET: &'static str = "ok";
+
     /// The longest name and a process id of four digits.
     const NARROWEST_LAST: usize = 22;
 
@@ -55,6 +57,10 @@ impl Listed for FdsReport {
             (true, "process"),
             (any(|process| process.types.is_some()), "types"),
         ])
+    }
+
+    fn is_quiet(row: &ProcessReport) -> bool {
+        row.state == Some(State::Ok)
     }
 
     fn identity(row: &ProcessReport) -> String {

@@ -108,11 +108,11 @@ fn large_numbers_are_grouped() {
     };
     assert_eq!(
         host(&system(Some(2_466_177))),
-        "host: 41 312 of 2 466 177 open, nr_open 1 048 576"
+        "host: 41\u{a0}312 of 2\u{a0}466\u{a0}177 open, nr_open 1\u{a0}048\u{a0}576"
     );
     assert_eq!(
         host(&system(Some(i64::MAX as u64))),
-        "host: 41 312 open, no limit (file-max), nr_open 1 048 576"
+        "host: 41\u{a0}312 open, no limit (file-max), nr_open 1\u{a0}048\u{a0}576"
     );
     assert_eq!(
         host(&SystemReport::default()),

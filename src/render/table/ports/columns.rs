@@ -4,45 +4,44 @@ use sockdiag::analysis::ports::{Pressure, TupleReport};
 
 use crate::render::{
     Tone, names,
-    table::{Align, Cell, Column, Rising, Value, View, who::owners},
+    table::{Align, Cell, Column, Value, View, who::owners},
 };
 
 use Align::{Left, Right};
-use Rising::{Bad, Flow, Neutral};
 
 #[rustfmt::skip]
 pub static COLUMNS: [Column<TupleReport>; 31] = [
-    Column::new("netns", "NETNS", Left, Neutral, |t, _| Cell::text(t.netns.label()), "network namespace: its name, or its inode number"),
-    Column::new("state", "STATE", Left, Neutral, state, "ok, busy (half in use), tight (nine of ten), exhausted (connect() fails with EADDRNOTAVAIL); likely_exhausted where that is inferred"),
-    Column::new("source", "SOURCE", Left, Neutral, source, "local address of the connections"),
-    Column::new("destination", "DESTINATION", Left, Neutral, destination, "address and port that the connections go to"),
-    Column::new("interface", "INTERFACE", Left, Neutral, |t, _| Cell::known(t.interface.clone(), Value::Text), "the interface that the sockets are bound to"),
-    Column::new("process", "PROCESS", Left, Neutral, process, "the process that owns the sockets; a TIME_WAIT socket has no owner"),
-    Column::new("tuples", "TUPLES", Right, Neutral, |t, _| Cell::count(Some(t.tuples)), "number of tuples of source and destination; FREE and USE are of the fullest tuple"),
-    Column::new("used", "USED", Right, Bad, |t, _| Cell::count(Some(t.used)), "local ports of the range in use towards the destination, in any state"),
-    Column::new("free", "FREE", Right, Neutral, free, "ports that connect() may still choose; ~ where ports that were probably bound before connect() count as taken"),
-    Column::new("free_likely", "FREE LIKELY", Right, Neutral, |t, _| Cell::count(Some(t.free_likely)), "free, where ports that were probably bound before connect() count as taken"),
-    Column::new("use", "USE", Right, Bad, ratio, "share of the usable ports that is not free; ~ as FREE"),
-    Column::new("reusable", "REUSABLE", Right, Neutral, |t, _| Cell::count(Some(t.reusable)), "TIME_WAIT sockets whose port connect() may reuse (tcp_tw_reuse)"),
-    Column::new("time_wait", "TIME_WAIT", Right, Neutral, |t, _| Cell::count(Some(t.states.time_wait)), "ports in use by closed connections, for a minute"),
-    Column::new("established", "ESTAB", Right, Neutral, |t, _| Cell::count(Some(t.states.established)), "open connections"),
-    Column::new("syn_sent", "SYN_SENT", Right, Bad, |t, _| Cell::count(Some(t.states.syn_sent)), "connect() waits for an answer"),
-    Column::new("syn_recv", "SYN_RECV", Right, Neutral, |t, _| Cell::count(Some(t.states.syn_recv)), "simultaneous open: both ends sent a SYN"),
-    Column::new("fin_wait_1", "FIN_WAIT1", Right, Neutral, |t, _| Cell::count(Some(t.states.fin_wait_1)), "closed here; the FIN is not yet acknowledged"),
-    Column::new("fin_wait_2", "FIN_WAIT2", Right, Neutral, |t, _| Cell::count(Some(t.states.fin_wait_2)), "closed here, not by the peer"),
-    Column::new("close_wait", "CLOSE_WAIT", Right, Bad, |t, _| Cell::count(Some(t.states.close_wait)), "closed by the peer, not here"),
-    Column::new("last_ack", "LAST_ACK", Right, Neutral, |t, _| Cell::count(Some(t.states.last_ack)), "closed by the peer, then here; the last ACK is missing"),
-    Column::new("closing", "CLOSING", Right, Neutral, |t, _| Cell::count(Some(t.states.closing)), "closed by both at once"),
-    Column::new("bound_first", "BOUND FIRST", Right, Neutral, |t, _| Cell::count(t.bound_first), "ports that were probably bound before connect(), inferred from their parity"),
-    Column::sampled("minimum", "USED MIN", Right, Neutral, |t, _| Cell::known(t.sampled.as_ref(), |s| Value::count(s.minimum)), "fewest ports used, of all samples"),
-    Column::sampled("mean", "MEAN", Right, Neutral, |t, _| Cell::known(t.sampled.as_ref(), |s| Value::Decimal(s.mean)), "mean number of ports used"),
-    Column::sampled("p95", "P95", Right, Neutral, |t, _| Cell::known(t.sampled.as_ref(), |s| Value::count(s.p95)), "95 of 100 samples do not exceed this"),
-    Column::sampled("maximum", "MAX", Right, Neutral, |t, _| Cell::known(t.sampled.as_ref(), |s| Value::count(s.maximum)), "most ports used, of all samples"),
-    Column::sampled("samples", "SAMPLES", Right, Neutral, |t, _| Cell::known(t.sampled.as_ref(), |s| Value::count(s.samples)), "number of samples"),
-    Column::change("delta", "Δ", Right, Flow, |t, _| Cell::known(t.delta, Value::change), "change of USED since the previous reading"),
-    Column::change("per_second", "/s", Right, Neutral, |t, _| Cell::known(t.per_second, Value::Decimal), "ports newly taken per second, including ports that were released since"),
-    Column::change("full_in", "FULL IN", Right, Neutral, full_in, "time until no port is left, at the net growth since the previous reading; blank without a clear one"),
-    Column::new("owner", "OWNER", Left, Neutral, owner, "owners of the eight oldest connections"),
+    Column::new("netns", "NETNS", Left, |t, _| Cell::text(t.netns.label()), "network namespace: its name, or its inode number"),
+    Column::new("state", "STATE", Left, state, "ok, busy (half in use), tight (nine of ten), exhausted (connect() fails with EADDRNOTAVAIL); likely_exhausted where that is inferred"),
+    Column::new("source", "SOURCE", Left, source, "local address of the connections"),
+    Column::new("destination", "DESTINATION", Left, destination, "address and port that the connections go to"),
+    Column::new("interface", "INTERFACE", Left, |t, _| Cell::known(t.interface.clone(), Value::Text), "the interface that the sockets are bound to"),
+    Column::new("process", "PROCESS", Left, process, "the process that owns the sockets; a TIME_WAIT socket has no owner"),
+    Column::new("tuples", "TUPLES", Right, |t, _| Cell::count(Some(t.tuples)), "number of tuples of source and destination; FREE and USE are of the fullest tuple"),
+    Column::new("used", "USED", Right, |t, _| Cell::count(Some(t.used)), "local ports of the range in use towards the destination, in any state"),
+    Column::new("free", "FREE", Right, free, "ports that connect() may still choose; ~ where ports that were probably bound before connect() count as taken"),
+    Column::new("free_likely", "FREE LIKELY", Right, |t, _| Cell::count(Some(t.free_likely)), "free, where ports that were probably bound before connect() count as taken"),
+    Column::new("use", "USE", Right, ratio, "share of the usable ports that is not free; ~ as FREE"),
+    Column::new("reusable", "REUSABLE", Right, |t, _| Cell::count(Some(t.reusable)), "TIME_WAIT sockets whose port connect() may reuse (tcp_tw_reuse)"),
+    Column::new("time_wait", "TIME_WAIT", Right, |t, _| Cell::count(Some(t.states.time_wait)), "ports in use by closed connections, for a minute"),
+    Column::new("established", "ESTAB", Right, |t, _| Cell::count(Some(t.states.established)), "open connections"),
+    Column::new("syn_sent", "SYN_SENT", Right, |t, _| Cell::count(Some(t.states.syn_sent)), "connect() waits for an answer"),
+    Column::new("syn_recv", "SYN_RECV", Right, |t, _| Cell::count(Some(t.states.syn_recv)), "simultaneous open: both ends sent a SYN"),
+    Column::new("fin_wait_1", "FIN_WAIT1", Right, |t, _| Cell::count(Some(t.states.fin_wait_1)), "closed here; the FIN is not yet acknowledged"),
+    Column::new("fin_wait_2", "FIN_WAIT2", Right, |t, _| Cell::count(Some(t.states.fin_wait_2)), "closed here, not by the peer"),
+    Column::new("close_wait", "CLOSE_WAIT", Right, |t, _| Cell::count(Some(t.states.close_wait)), "closed by the peer, not here"),
+    Column::new("last_ack", "LAST_ACK", Right, |t, _| Cell::count(Some(t.states.last_ack)), "closed by the peer, then here; the last ACK is missing"),
+    Column::new("closing", "CLOSING", Right, |t, _| Cell::count(Some(t.states.closing)), "closed by both at once"),
+    Column::new("bound_first", "BOUND FIRST", Right, |t, _| Cell::count(t.bound_first), "ports that were probably bound before connect(), inferred from their parity"),
+    Column::sampled("minimum", "USED MIN", Right, |t, _| Cell::known(t.sampled.as_ref(), |s| Value::count(s.minimum)), "fewest ports used, of all samples"),
+    Column::sampled("mean", "MEAN", Right, |t, _| Cell::known(t.sampled.as_ref(), |s| Value::Decimal(s.mean)), "mean number of ports used"),
+    Column::sampled("p95", "P95", Right, |t, _| Cell::known(t.sampled.as_ref(), |s| Value::count(s.p95)), "95 of 100 samples do not exceed this"),
+    Column::sampled("maximum", "MAX", Right, |t, _| Cell::known(t.sampled.as_ref(), |s| Value::count(s.maximum)), "most ports used, of all samples"),
+    Column::sampled("samples", "SAMPLES", Right, |t, _| Cell::known(t.sampled.as_ref(), |s| Value::count(s.samples)), "number of samples"),
+    Column::change("delta", "Δ", Right, |t, _| Cell::known(t.delta, Value::change), "change of USED since the previous reading"),
+    Column::change("per_second", "/s", Right, |t, _| Cell::known(t.per_second, Value::Decimal), "ports newly taken per second, including ports that were released since"),
+    Column::change("full_in", "FULL IN", Right, full_in, "time until no port is left, at the net growth since the previous reading; blank without a clear one"),
+    Column::new("owner", "OWNER", Left, owner, "owners of the eight oldest connections"),
 ];
 
 fn tone(pressure: Pressure) -> Tone {
@@ -80,10 +79,10 @@ fn destination(tuple: &TupleReport, view: &View) -> Cell {
 
 fn process(tuple: &TupleReport, _: &View) -> Cell {
     match &tuple.process {
-        Some(process) => Cell::name(
-            format!("{} ({})", process.name, process.pid),
-            format!("{}:{}", process.name, process.pid),
-        ),
+        Some(process) => {
+            let raw = format!("{}:{}", process.name, process.pid);
+            Cell::process(&process.name, process.pid, raw)
+        }
         None if tuple.states.time_wait == tuple.used => Cell::name("(no owner)", ""),
         None => Cell::name("(owner unknown)", ""),
     }

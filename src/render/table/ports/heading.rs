@@ -25,13 +25,16 @@ pub fn heading(report: &PortsReport) -> Vec<String> {
 
 fn range(namespace: &NamespaceReport) -> String {
     let range = &namespace.range;
-    let mut parts = vec![format!("{} reserved", range.reserved)];
+    let mut parts = vec![format!("{} reserved", text::grouped(range.reserved))];
     parts.push(match namespace.listeners {
         1 => "1 listener inside".to_owned(),
-        listeners => format!("{listeners} listeners inside"),
+        listeners => format!("{} listeners inside", text::grouped(listeners)),
     });
     parts.push(match namespace.bound_only {
-        Some(bound) => format!("{bound} taken by bind() alone for every destination"),
+        Some(bound) => {
+            let bound = text::grouped(bound);
+            format!("{bound} taken by bind() alone for every destination")
+        }
         None => "ports taken by bind() not reported by this kernel".to_owned(),
     });
     parts.extend(reuse(namespace));

@@ -8,7 +8,7 @@ mod tests;
 
 use std::io;
 
-use sockdiag::analysis::ports::{By, PortsReport, States, TupleReport};
+use sockdiag::analysis::ports::{By, PortsReport, Pressure, States, TupleReport};
 
 use super::{Column, Listed, Narrower, Tabular, View, age_note, keys, several};
 use columns::COLUMNS;
@@ -19,8 +19,10 @@ impl Tabular for PortsReport {
     const COLUMNS: &'static [Column<TupleReport>] = &COLUMNS;
 
     const NARROWER: &'static [Narrower] = &[
-        Narrower::Drop("mean p95 minimum established delta fin_wait_2 close_wait syn_sent tuples"),
-        Narrower::Drop("time_wait used per_second interface netns source full_in"),
+        Narrower::Drop("mean p95 minimum delta fin_wait_2 close_wait syn_sent used tuples"),
+        Narrower::Drop("per_second interface netns"),
+        Narrower::Shorten("source destination"),
+        Narrower::Drop("time_wait established source full_in"),
         Narrower::LastResort("owner use state"),
     ];
 
@@ -36,6 +38,8 @@ impl Tabular for PortsReport {
 }
 
 impl Listed for PortsReport {
+    const QUIET: &'static str = "ok";
+
     fn rows(&self) -> &[TupleReport] {
         &self.tuples
     }
@@ -68,6 +72,10 @@ impl Listed for PortsReport {
             (view.changes, "per_second full_in"),
             (self.by != By::Process, "owner"),
         ])
+    }
+
+    fn is_quiet(row: &TupleReport) -> bool {
+        row.state == Pressure::Ok
     }
 
     fn identity(row: &TupleReport) -> String {

@@ -5,7 +5,7 @@ mod metrics;
 
 use std::io;
 
-use sockdiag::analysis::queues::{ListenerReport, QueueReport};
+use sockdiag::analysis::queues::{ListenerReport, QueueReport, State};
 
 use super::{Column, Listed, Narrower, Tabular, View, age_note, keys, several};
 use crate::render::prom;
@@ -20,6 +20,7 @@ impl Tabular for QueueReport {
         Narrower::Drop("per_second wait syn"),
         Narrower::Join(["accept", "limit"], "queue"),
         Narrower::Drop("unit fill delta protocol mean p95 minimum netns members"),
+        Narrower::Shorten("local"),
         Narrower::LastResort("owner state"),
     ];
 
@@ -59,6 +60,10 @@ impl Listed for QueueReport {
             (rows.iter().any(|row| row.unit.is_some()), "unit"),
             (true, "owner"),
         ])
+    }
+
+    fn is_quiet(row: &ListenerReport) -> bool {
+        row.state == State::Idle && row.drops.unwrap_or(0) == 0
     }
 
     fn identity(row: &ListenerReport) -> String {

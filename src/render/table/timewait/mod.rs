@@ -10,33 +10,32 @@ use std::io;
 use sockdiag::analysis::timewait::{By, GroupReport, InferredFrom, Side, TimewaitReport};
 
 use super::{
-    Align, Cell, Column, Listed, Narrower, Rising, Tabular, Value, View, keys, several, who::owners,
+    Align, Cell, Column, Listed, Narrower, Tabular, Value, View, keys, several, who::owners,
 };
 
 use Align::{Left, Right};
-use Rising::Neutral;
 
 #[rustfmt::skip]
 static COLUMNS: [Column<GroupReport>; 19] = [
-    Column::new("netns", "NETNS", Left, Neutral, |g, _| Cell::text(g.netns.label()), "network namespace: its name, or its inode number"),
-    Column::new("service", "SERVICE", Left, Neutral, |g, _| key(g, By::Service), "the destination of outgoing connections, or the listener of incoming ones"),
-    Column::new("destination", "DESTINATION", Left, Neutral, |g, _| key(g, By::Destination), "the destination of outgoing connections, or the client's address"),
-    Column::new("dport", "REMOTE PORT", Left, Neutral, |g, _| key(g, By::Dport), "the peer's port, if it belongs to a service"),
-    Column::new("source", "SOURCE", Left, Neutral, |g, _| key(g, By::Source), "the local address"),
-    Column::new("sport", "LOCAL PORT", Left, Neutral, |g, _| key(g, By::Sport), "the local port, if it belongs to a service"),
-    Column::new("listener", "LISTENER", Left, Neutral, |g, _| key(g, By::Listener), "the listener that accepted the connections"),
-    Column::new("count", "COUNT", Right, Neutral, |g, _| Cell::count(Some(g.count)), "connections in TIME_WAIT, or in FIN_WAIT2 without an owner"),
-    Column::new("share", "SHARE", Right, Neutral, |g, _| Value::Ratio(g.share_ratio).into(), "share of all"),
-    Column::sampled("minimum", "COUNT MIN", Right, Neutral, |g, _| Cell::known(g.sampled.as_ref(), |s| Value::count(s.minimum)), "fewest of all samples"),
-    Column::sampled("mean", "MEAN", Right, Neutral, |g, _| Cell::known(g.sampled.as_ref(), |s| Value::Decimal(s.mean)), "mean number"),
-    Column::sampled("p95", "P95", Right, Neutral, |g, _| Cell::known(g.sampled.as_ref(), |s| Value::count(s.p95)), "95 of 100 samples do not exceed this"),
-    Column::sampled("maximum", "MAX", Right, Neutral, |g, _| Cell::known(g.sampled.as_ref(), |s| Value::count(s.maximum)), "most of all samples"),
-    Column::sampled("samples", "SAMPLES", Right, Neutral, |g, _| Cell::known(g.sampled.as_ref(), |s| Value::count(s.samples)), "number of samples"),
-    Column::change("delta", "Δ", Right, Neutral, |g, _| Cell::known(g.delta, Value::change), "change since the previous reading"),
-    Column::new("median_left", "MEDIAN LEFT", Right, Neutral, |g, _| Cell::known(g.median_left_seconds, |seconds| Value::Milliseconds(seconds * 1000)), "half of them expire within this time"),
-    Column::new("side", "SIDE", Left, Neutral, |g, _| Cell::known(g.side, |side| Value::Word(side.word())), "whether this host was client or server: the end that closes first keeps the TIME_WAIT"),
-    Column::new("inferred_from", "INFERRED FROM", Left, Neutral, |g, _| Cell::known(g.inferred_from, inferred_from), "how the likely owner was inferred: from a live socket to the same destination, or the listener"),
-    Column::new("likely_owner", "LIKELY OWNER", Left, Neutral, likely_owner, "owner of the listener, or of a live connection to the same destination; a TIME_WAIT has no owner"),
+    Column::new("netns", "NETNS", Left, |g, _| Cell::text(g.netns.label()), "network namespace: its name, or its inode number"),
+    Column::new("service", "SERVICE", Left, |g, _| key(g, By::Service), "the destination of outgoing connections, or the listener of incoming ones"),
+    Column::new("destination", "DESTINATION", Left, |g, _| key(g, By::Destination), "the destination of outgoing connections, or the client's address"),
+    Column::new("dport", "REMOTE PORT", Left, |g, _| key(g, By::Dport), "the peer's port, if it belongs to a service"),
+    Column::new("source", "SOURCE", Left, |g, _| key(g, By::Source), "the local address"),
+    Column::new("sport", "LOCAL PORT", Left, |g, _| key(g, By::Sport), "the local port, if it belongs to a service"),
+    Column::new("listener", "LISTENER", Left, |g, _| key(g, By::Listener), "the listener that accepted the connections"),
+    Column::new("count", "COUNT", Right, |g, _| Cell::count(Some(g.count)), "connections in TIME_WAIT, or in FIN_WAIT2 without an owner"),
+    Column::new("share", "SHARE", Right, |g, _| Value::Ratio(g.share_ratio).into(), "share of all"),
+    Column::sampled("minimum", "COUNT MIN", Right, |g, _| Cell::known(g.sampled.as_ref(), |s| Value::count(s.minimum)), "fewest of all samples"),
+    Column::sampled("mean", "MEAN", Right, |g, _| Cell::known(g.sampled.as_ref(), |s| Value::Decimal(s.mean)), "mean number"),
+    Column::sampled("p95", "P95", Right, |g, _| Cell::known(g.sampled.as_ref(), |s| Value::count(s.p95)), "95 of 100 samples do not exceed this"),
+    Column::sampled("maximum", "MAX", Right, |g, _| Cell::known(g.sampled.as_ref(), |s| Value::count(s.maximum)), "most of all samples"),
+    Column::sampled("samples", "SAMPLES", Right, |g, _| Cell::known(g.sampled.as_ref(), |s| Value::count(s.samples)), "number of samples"),
+    Column::change("delta", "Δ", Right, |g, _| Cell::known(g.delta, Value::change), "change since the previous reading"),
+    Column::new("median_left", "MEDIAN LEFT", Right, |g, _| Cell::known(g.median_left_seconds, |seconds| Value::Milliseconds(seconds * 1000)), "half of them expire within this time"),
+    Column::new("side", "SIDE", Left, |g, _| Cell::known(g.side, |side| Value::Word(side.word())), "whether this host was client or server: the end that closes first keeps the TIME_WAIT"),
+    Column::new("inferred_from", "INFERRED FROM", Left, |g, _| Cell::known(g.inferred_from, inferred_from), "how the likely owner was inferred: from a live socket to the same destination, or the listener"),
+    Column::new("likely_owner", "LIKELY OWNER", Left, likely_owner, "owner of the listener, or of a live connection to the same destination; a TIME_WAIT has no owner"),
 ];
 
 /// Empty in the columns of other `--by` values.
@@ -58,8 +57,10 @@ fn key(group: &GroupReport, by: By) -> Cell {
 /// A TIME_WAIT has no owner, so the word shows that this one is a conclusion.
 fn likely_owner(group: &GroupReport, _: &View) -> Cell {
     let mut cell = owners(&group.likely_owners);
-    if let Value::Both { shown, .. } = &mut cell.value {
-        shown.push_str(", inferred");
+    if let Value::Processes { all, .. } = &mut cell.value
+        && let Some((_, tail)) = all.last_mut()
+    {
+        tail.push_str(", inferred");
     }
     cell
 }
@@ -78,6 +79,7 @@ impl Tabular for TimewaitReport {
 
     const NARROWER: &'static [Narrower] = &[
         Narrower::Drop("mean p95 minimum delta share netns"),
+        Narrower::Shorten("service destination source listener"),
         Narrower::LastResort("likely_owner side"),
     ];
 
@@ -91,6 +93,8 @@ impl Tabular for TimewaitReport {
 }
 
 impl Listed for TimewaitReport {
+    const QUIET: &'static str = "smaller";
+
     fn rows(&self) -> &[GroupReport] {
         &self.groups
     }
@@ -116,6 +120,11 @@ impl Listed for TimewaitReport {
             (view.changes, "delta"),
             (true, "median_left side likely_owner"),
         ])
+    }
+
+    /// TIME_WAIT alone is no problem.
+    fn is_quiet(_: &GroupReport) -> bool {
+        true
     }
 
     fn identity(row: &GroupReport) -> String {

@@ -18,7 +18,7 @@ pub fn heading(report: &TimewaitReport, view: &View) -> Vec<String> {
     );
     let head = match (report.totals.limit, report.totals.fill_ratio) {
         (Some(limit), Some(ratio)) => {
-            let (limit, share) = (text::grouped(limit.into()), text::percent(ratio));
+            let (limit, share) = (text::grouped(limit), text::percent(ratio));
             format!("{count} of {limit} buckets ({share})")
         }
         _ => format!("{count} kept"),
@@ -37,7 +37,7 @@ fn buckets(namespace: &NamespaceReport) -> String {
     let name = text::escape(&namespace.netns.label());
     let count = text::grouped(namespace.totals.count);
     match namespace.totals.limit {
-        Some(limit) => format!("{name}: {count} of {} buckets", text::grouped(limit.into())),
+        Some(limit) => format!("{name}: {count} of {} buckets", text::grouped(limit)),
         None => format!("{name}: {count} of ? buckets"),
     }
 }
@@ -45,14 +45,13 @@ fn buckets(namespace: &NamespaceReport) -> String {
 fn overflow_words(report: &TimewaitReport) -> String {
     match (report.totals.overflows, report.totals.overflows_delta) {
         (Some(0), _) => ", none lost".to_owned(),
-        (Some(all), Some(new)) => format!(", {} lost ({})", grouped(all), text::signed(new)),
-        (Some(all), None) => format!(", {} lost since the namespace was created", grouped(all)),
+        (Some(all), Some(new)) => format!(", {} lost ({})", text::grouped(all), text::signed(new)),
+        (Some(all), None) => format!(
+            ", {} lost since the namespace was created",
+            text::grouped(all)
+        ),
         (None, _) => String::new(),
     }
-}
-
-fn grouped(number: i128) -> String {
-    text::grouped(u64::try_from(number).unwrap_or(u64::MAX))
 }
 
 /// `left  0–10s ███ 380  10–20s ███ 365`, on two lines where one is too long.
@@ -60,7 +59,7 @@ fn chart(bars: &[Bar], width: Option<usize>) -> Vec<String> {
     let largest = bars.iter().map(|bar| bar.count).max().unwrap_or(0).max(1);
     let bar = |bar: &Bar| {
         let length = (bar.count * BAR).div_ceil(largest) as usize;
-        let (from, to, count) = (bar.from_seconds, bar.to_seconds, bar.count);
+        let (from, to, count) = (bar.from_seconds, bar.to_seconds, text::grouped(bar.count));
         match length {
             0 => format!("{from}–{to}s {count}"),
             _ => format!("{from}–{to}s {} {count}", "█".repeat(length)),
@@ -81,7 +80,10 @@ fn chart(bars: &[Bar], width: Option<usize>) -> Vec<String> {
 pub fn notes(report: &TimewaitReport) -> Vec<String> {
     let fin_wait = Some(report.totals.fin_wait_2).filter(|count| *count > 0);
     let fin_wait = fin_wait.map(|count| {
-        format!("{count} in FIN_WAIT2: closed here, not by the peer, and owned by no process")
+        format!(
+            "{} in FIN_WAIT2: closed here, not by the peer, and owned by no process",
+            text::grouped(count)
+        )
     });
     let several = report.namespaces.len() > 1;
     let namespaces = report.namespaces.iter();

@@ -48,7 +48,7 @@ pub fn outcome(row: &Event, _: &View) -> Cell {
         }
         Event::Close(close) => {
             let (shown, raw) = ending(close);
-            Cell::name(shown, raw).tone(Tone::Quiet)
+            Cell::name(shown, raw)
         }
         Event::Summary(_) => Value::Missing.into(),
     }
@@ -129,11 +129,12 @@ pub fn queue(row: &Event, _: &View) -> Cell {
 /// `12/128`, `129/128 full`.
 pub fn filled(sample: QueueSample) -> Cell {
     let raw = format!("{}/{}", sample.length, sample.limit);
+    let [length, limit] = [sample.length, sample.limit].map(text::grouped);
     match sample.full_members {
-        _ if sample.is_full() => Cell::name(format!("{raw} full"), raw).tone(Tone::Bad),
-        0 => Cell::text(raw),
+        _ if sample.is_full() => Cell::name(format!("{length}/{limit} full"), raw).tone(Tone::Bad),
+        0 => Cell::name(format!("{length}/{limit}"), raw),
         some => {
-            let shown = format!("{raw}, {some} of {} full", sample.members);
+            let shown = format!("{length}/{limit}, {some} of {} full", sample.members);
             Cell::name(shown, raw).tone(Tone::Warning)
         }
     }
@@ -154,11 +155,11 @@ pub fn confirmed(row: &Event, _: &View) -> Cell {
 }
 
 pub fn packet(row: &Event, _: &View) -> Cell {
-    Cell::count(match row {
-        Event::Handshake(handshake) => Some(handshake.packet),
-        Event::Close(close) => Some(close.packet),
-        Event::Summary(_) => None,
-    })
+    match row {
+        Event::Handshake(handshake) => Cell::id(handshake.packet),
+        Event::Close(close) => Cell::id(close.packet),
+        Event::Summary(_) => Value::Missing.into(),
+    }
 }
 
 /// The reason, the remarks and how soon the ports were reused.

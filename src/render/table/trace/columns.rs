@@ -3,17 +3,25 @@
 use sockdiag::analysis::handshake::Event;
 
 use super::{
-    super::{Align::*, Cell, Column, Narrower, Rising::*},
+    super::{Align::*, Cell, Column, Narrower, Value},
     cells::*,
 };
 
 /// The columns shown by default; the end of a connection has one more.
 pub fn shown(closes: bool) -> Vec<&'static str> {
-    let before = ["started", "client", "server", "outcome"];
-    let times = ["syn_to_syn_ack", "syn_ack_to_ack", "retransmits"];
+    let before = [
+        "started",
+        "client",
+        "server",
+        "outcome",
+        "retransmits",
+        "queue",
+    ];
+    // A failure mostly has no times: its note begins there.
+    let times = ["syn_to_syn_ack", "syn_ack_to_ack"];
     let lived = closes.then_some("lived");
     let shown = before.into_iter().chain(times).chain(lived);
-    shown.chain(["queue", "note"]).collect()
+    shown.chain(["note"]).collect()
 }
 
 /// Columns that join two values, for people.
@@ -37,34 +45,35 @@ pub const NARROWER: &[Narrower] = &[
     Narrower::Drop("retransmits"),
     Narrower::Drop("lived"),
     Narrower::Drop("total"),
+    Narrower::Shorten("client server"),
     Narrower::Drop("started"),
     Narrower::LastResort("client"),
 ];
 
 #[rustfmt::skip]
 pub static COLUMNS: [Column<Event>; 24] = [
-    Column::new("started", "TIME", Left, Neutral, started, "when the first packet was captured, local time; of a close, the last packet"),
-    Column::new("client", "CLIENT", Left, Neutral, |e, _| name(ends(e).map(|ends| ends.0)), "sender of the SYN"),
-    Column::new("server", "SERVER", Left, Neutral, |e, _| name(ends(e).map(|ends| ends.1)), "receiver of the SYN"),
-    Column::new("outcome", "OUTCOME", Left, Neutral, outcome, "how it ended"),
-    Column::new("syn_to_syn_ack", "SYN→SYN-ACK", Right, Bad, |e, _| latency(handshake(e).and_then(|h| h.syn_to_syn_ack_ms)), "first SYN to first SYN-ACK: the server's kernel where captured on the server, else the network too"),
-    Column::new("syn_ack_to_ack", "→ACK", Right, Bad, |e, _| latency(handshake(e).and_then(|h| h.syn_ack_to_ack_ms)), "first SYN-ACK to first ACK: network and client where captured on the server"),
-    Column::new("total", "TOTAL", Right, Bad, |e, _| latency(handshake(e).and_then(|h| h.total_ms)), "first SYN to first ACK"),
-    Column::new("host", "HOST", Right, Bad, |e, _| latency(handshake(e).and_then(|h| h.host_ms)), "the part of TOTAL spent on the host it was captured on"),
-    Column::new("network", "NETWORK", Right, Bad, |e, _| latency(handshake(e).and_then(|h| h.network_ms)), "the part of TOTAL spent in the network and on the peer"),
-    Column::new("retransmits", "RETRANS", Left, Bad, retransmits, "retransmissions of the SYN and of the SYN-ACK"),
-    Column::new("syn_retransmits", "SYN RETRANS", Right, Bad, |e, _| Cell::count(handshake(e).map(|h| h.syn_retransmits)), "retransmissions of the SYN"),
-    Column::new("syn_ack_retransmits", "SYN-ACK RETRANS", Right, Bad, |e, _| Cell::count(handshake(e).map(|h| h.syn_ack_retransmits)), "retransmissions of the SYN-ACK"),
-    Column::new("queue", "QUEUE", Left, Neutral, queue, "length and limit of the listener's accept queue, sampled within milliseconds"),
-    Column::new("queue_length", "QUEUE LENGTH", Right, Neutral, |e, _| Cell::count(sample(e).map(|queue| queue.length)), "connections in the listener's accept queue"),
-    Column::new("queue_limit", "QUEUE LIMIT", Right, Neutral, |e, _| Cell::count(sample(e).map(|queue| queue.limit)), "its limit; the queue is full when its length is greater"),
-    Column::new("lived", "LIVED", Right, Neutral, |e, _| latency(close(e).and_then(|close| close.lived_ms)), "from the SYN to the end of the connection"),
-    Column::new("half_closed", "HALF CLOSED", Right, Neutral, |e, _| latency(close(e).and_then(|close| close.half_closed_ms)), "how long only one end had closed"),
-    Column::new("interface", "INTERFACE", Left, Neutral, interface, "interface that the first packet was captured on"),
-    Column::new("vlan", "VLAN", Right, Neutral, |e, _| Cell::count(handshake(e).and_then(|h| h.vlan)), "id of the outermost VLAN"),
-    Column::new("captured_on", "CAPTURED ON", Left, Neutral, |e, _| name(handshake(e).and_then(|h| h.captured_on).map(|host| key(&host))), "role of the capturing host: server, client, both, or between"),
-    Column::new("confirmed", "CONFIRMED", Left, Neutral, confirmed, "a later segment, or this kernel, proves that the server received the ACK"),
-    Column::new("reused_after", "REUSED AFTER", Right, Neutral, |e, _| latency(handshake(e).and_then(|h| h.reused_after_ms)), "time since the previous connection with the same 4-tuple ended"),
-    Column::new("packet", "PACKET", Right, Neutral, packet, "number of the packet that decided the outcome"),
-    Column::new("note", "NOTE", Left, Neutral, note, "why it failed, and what limits the certainty of the outcome"),
+    Column::new("started", "TIME", Left, started, "when the first packet was captured, local time; of a close, the last packet"),
+    Column::new("client", "CLIENT", Left, |e, _| name(ends(e).map(|ends| ends.0)), "sender of the SYN"),
+    Column::new("server", "SERVER", Left, |e, _| name(ends(e).map(|ends| ends.1)), "receiver of the SYN"),
+    Column::new("outcome", "OUTCOME", Left, outcome, "how it ended"),
+    Column::new("syn_to_syn_ack", "SYN→SYN-ACK", Right, |e, _| latency(handshake(e).and_then(|h| h.syn_to_syn_ack_ms)), "first SYN to first SYN-ACK: the server's kernel where captured on the server, else the network too"),
+    Column::new("syn_ack_to_ack", "→ACK", Right, |e, _| latency(handshake(e).and_then(|h| h.syn_ack_to_ack_ms)), "first SYN-ACK to first ACK: network and client where captured on the server"),
+    Column::new("total", "TOTAL", Right, |e, _| latency(handshake(e).and_then(|h| h.total_ms)), "first SYN to first ACK"),
+    Column::new("host", "HOST", Right, |e, _| latency(handshake(e).and_then(|h| h.host_ms)), "the part of TOTAL spent on the host it was captured on"),
+    Column::new("network", "NETWORK", Right, |e, _| latency(handshake(e).and_then(|h| h.network_ms)), "the part of TOTAL spent in the network and on the peer"),
+    Column::new("retransmits", "RETRANS", Left, retransmits, "retransmissions of the SYN and of the SYN-ACK"),
+    Column::new("syn_retransmits", "SYN RETRANS", Right, |e, _| Cell::count(handshake(e).map(|h| h.syn_retransmits)), "retransmissions of the SYN"),
+    Column::new("syn_ack_retransmits", "SYN-ACK RETRANS", Right, |e, _| Cell::count(handshake(e).map(|h| h.syn_ack_retransmits)), "retransmissions of the SYN-ACK"),
+    Column::new("queue", "QUEUE", Left, queue, "length and limit of the listener's accept queue, sampled within milliseconds"),
+    Column::new("queue_length", "QUEUE LENGTH", Right, |e, _| Cell::count(sample(e).map(|queue| queue.length)), "connections in the listener's accept queue"),
+    Column::new("queue_limit", "QUEUE LIMIT", Right, |e, _| Cell::count(sample(e).map(|queue| queue.limit)), "its limit; the queue is full when its length is greater"),
+    Column::new("lived", "LIVED", Right, |e, _| latency(close(e).and_then(|close| close.lived_ms)), "from the SYN to the end of the connection"),
+    Column::new("half_closed", "HALF CLOSED", Right, |e, _| latency(close(e).and_then(|close| close.half_closed_ms)), "how long only one end had closed"),
+    Column::new("interface", "INTERFACE", Left, interface, "interface that the first packet was captured on"),
+    Column::new("vlan", "VLAN", Right, |e, _| Cell::known(handshake(e).and_then(|h| h.vlan), |id| Value::Id(id.into())), "id of the outermost VLAN"),
+    Column::new("captured_on", "CAPTURED ON", Left, |e, _| name(handshake(e).and_then(|h| h.captured_on).map(|host| key(&host))), "role of the capturing host: server, client, both, or between"),
+    Column::new("confirmed", "CONFIRMED", Left, confirmed, "a later segment, or this kernel, proves that the server received the ACK"),
+    Column::new("reused_after", "REUSED AFTER", Right, |e, _| latency(handshake(e).and_then(|h| h.reused_after_ms)), "time since the previous connection with the same 4-tuple ended"),
+    Column::new("packet", "PACKET", Right, packet, "number of the packet that decided the outcome"),
+    Column::new("note", "NOTE", Left, note, "why it failed, and what limits the certainty of the outcome"),
 ];
