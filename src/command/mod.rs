@@ -21,10 +21,7 @@ pub use reader::Reader;
 pub use session::{Purpose, Session, this_host};
 pub use subcommand::{Described, Outcome, Subcommand};
 
-use std::{
-    fmt,
-    io::{self, IsTerminal, Write},
-};
+use std::{ffi::OsString, fmt, io};
 
 use anyhow::anyhow;
 use sockdiag::model::{NetnsSnapshot, Snapshot};
@@ -47,13 +44,6 @@ pub fn usage(message: impl Into<String>) -> anyhow::Error {
     Usage(message.into()).into()
 }
 
-/// Notes on stderr what begins, where a person sees it; a terminal that is gone is no failure.
-pub fn announce(note: &str) {
-    if io::stderr().is_terminal() {
-        _ = writeln!(io::stderr(), "{}", text::escape(note));
-    }
-}
-
 /// Usage error for a `--columns` or `--sort` key.
 pub fn no_such_column(error: ColumnError) -> anyhow::Error {
     match error {
@@ -65,6 +55,21 @@ pub fn no_such_column(error: ColumnError) -> anyhow::Error {
             "--sort {key}: a single reading has no changes and rates: add --watch or --for DURATION"
         )),
     }
+}
+
+/// The command line as it was typed, for the head of a screen.
+pub fn typed() -> String {
+    let word = |word: OsString| {
+        let word = text::escape(&word.to_string_lossy());
+        let is_plain =
+            !word.is_empty() && !word.contains([' ', '\'', '"', '*', '(', '>', '<', '|']);
+        if is_plain { word } else { format!("'{word}'") }
+    };
+    let words = std::env::args_os().skip(1).map(word);
+    std::iter::once("sockdiag".to_owned())
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Fails if a part of the report could not be read in any namespace, so that it is

@@ -12,12 +12,12 @@ use sockdiag::{
 };
 
 use super::{
-    Outcome, announce, no_such_column,
+    Outcome, no_such_column,
     options::{ReportArgs, Timing},
-    usage,
+    typed, usage,
     wait::{Waiter, Woken, suspend},
 };
-use crate::render::{Host, Listed, Sink, View, text};
+use crate::render::{Host, Listed, Progress, Sink, View, elapsed_of, text};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -199,7 +199,8 @@ impl<R: Listed> Session<R> {
         let every = interval.as_secs_f64();
         let quit = self.sink.screen().map_or("", |_| "; q quits");
         let host = &self.host;
-        format!("{host}  {time}  every {every}s  (reading {reading}{quit})")
+        let typed = typed();
+        format!("{typed}  {host}  {time}  every {every}s  (reading {reading}{quit})")
     }
 }
 
@@ -210,9 +211,8 @@ fn sample(
     mut take: impl FnMut(Duration) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut waiter = Waiter::new(false).context("watching for signals")?;
-    announce(&format!(
-        "sampling every {every:?} for {total:?}; Ctrl-C ends early with a report"
-    ));
+    let mut progress = Progress::new();
+    let mut samples = 0;
     let end = Instant::now() + total;
     let mut last = Instant::now();
     let mut due = last;
@@ -220,18 +220,35 @@ fn sample(
         let now = Instant::now();
         take(now - last)?;
         last = now;
+        samples += 1;
+        let line = |elapsed| {
+            let elapsed = elapsed_of(elapsed, Some(total));
+            let samples = text::grouped(samples);
+            format!("sampling: {elapsed} ({samples} taken); Ctrl-C ends early with a report")
+        };
         // After a late sample the next one is a whole interval away, not immediate.
         due = (due + every).max(now + every.min(now.saturating_duration_since(due)));
-        if due > end || wait_until(&mut waiter, due)? == Woken::Stop {
+        if due > end || wait_until(&mut waiter, due, &mut progress, line)? == Woken::Stop {
+            progress.clear();
             return Ok(());
         }
     }
 }
 
-/// Waits for the deadline or a stop. Nothing else matters while nothing is shown.
-fn wait_until(waiter: &mut Waiter, due: Instant) -> anyhow::Result<Woken> {
+/// Waits for the deadline or a stop, and shows progress meanwhile.
+fn wait_until(
+    waiter: &mut Waiter,
+    due: Instant,
+    progress: &mut Progress,
+    line: impl Fn(Duration) -> String,
+) -> anyhow::Result<Woken> {
+    const TICK: Duration = Duration::from_secs(1);
     loop {
-        match waiter.until(due).context("waiting")? {
+        let elapsed = progress.elapsed();
+        progress.show(|| line(elapsed));
+        let tick = due.min(Instant::now() + TICK);
+        match waiter.until(tick).context("waiting")? {
+            Woken::Time if tick < due => {}
             woken @ (Woken::Time | Woken::Stop) => return Ok(woken),
             Woken::Resized | Woken::Suspend => {}
         }

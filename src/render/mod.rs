@@ -5,6 +5,7 @@ mod findings;
 mod json;
 mod names;
 mod notes;
+mod progress;
 mod prom;
 mod screen;
 mod settings;
@@ -14,6 +15,8 @@ mod terminal;
 pub mod text;
 
 pub use json::schema;
+pub use notes::Notes;
+pub use progress::{Progress, elapsed_of};
 pub use screen::{Change, Screen, close_screen_at_once};
 pub use settings::{Format, Settings};
 pub use sink::{Host, Sink};

@@ -5,14 +5,11 @@ use std::{
     time::Duration,
 };
 
-use crossterm::terminal::{Clear, ClearType};
-
 use super::{
     Format, Screen, Settings,
     csv::Csv,
     json::Json,
     prom::Prom,
-    size,
     table::{Column, ColumnError, Growing, Listed, Page, Streamed, Tabular, View, order},
     terminal_can_move, text,
 };
@@ -135,25 +132,13 @@ impl<T: Streamed> Sink<T> {
 
     /// Writes one row without flushing it.
     pub fn row(&mut self, row: &T::Row) -> io::Result<()> {
-        self.status("")?;
         self.writer.row(&mut self.out, row, &Moment::now(None))
     }
 
     pub fn end(&mut self, report: &T, elapsed: Option<Duration>) -> io::Result<()> {
-        self.status("")?;
         let moment = Moment::now(elapsed);
         self.writer.end(&mut self.out, report, &moment)?;
         self.out.flush()
-    }
-
-    /// On a terminal, shows a line that the next one replaces.
-    pub fn status(&mut self, line: &str) -> io::Result<()> {
-        let is_shown = self.format == Format::Table && terminal_can_move();
-        let Some((width, _)) = is_shown.then(size).flatten() else {
-            return Ok(());
-        };
-        let line = text::shorten(line, width.saturating_sub(1));
-        write!(self.out, "\r{}{line}", Clear(ClearType::UntilNewLine))
     }
 
     pub fn flush(&mut self) -> io::Result<()> {

@@ -63,6 +63,9 @@ pub fn size() -> Option<(usize, usize)> {
 
 /// Whether stdout is a terminal that understands control sequences.
 pub fn terminal_can_move() -> bool {
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-    stdout().is_terminal() && !dumb
+    stdout().is_terminal() && !is_dumb()
+}
+
+pub fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }

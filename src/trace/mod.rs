@@ -28,7 +28,7 @@ pub use options::{LiveOptions, Options};
 
 use crate::{
     Error, Result,
-    analysis::handshake::{TraceReport, Waiting},
+    analysis::handshake::{Summary, TraceReport, Waiting},
     source::{CaptureFile, return_to_real_user},
 };
 use file::File;
@@ -138,6 +138,11 @@ impl Trace {
             Source::Live(live) => live.waiting(&self.pipeline),
             Source::File(_) => None,
         }
+    }
+
+    /// The summary so far, without what only the end of the trace shows.
+    pub fn summary(&self) -> Summary {
+        self.pipeline.summary()
     }
 
     fn conclude(&mut self) {

@@ -113,6 +113,10 @@ impl Pipeline {
         self.save(CaptureWriter::flush);
     }
 
+    pub fn summary(&self) -> Summary {
+        self.collector.summary(self.counted.clone())
+    }
+
     pub fn conclude(&mut self, mut incomplete: Vec<Incomplete>) {
         let missed = self.tracker.shortcomings();
         let uncommented = self.finish_file();

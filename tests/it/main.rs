@@ -70,6 +70,7 @@ mod queues {
 mod terminal {
     mod screen;
     mod style;
+    mod waiting;
 }
 
 mod timewait {

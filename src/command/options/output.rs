@@ -38,6 +38,10 @@ pub struct FormatArgs {
 }
 
 impl FormatArgs {
+    pub fn is_table(&self) -> bool {
+        !self.json && self.output == Format::Table
+    }
+
     pub fn settings(&self) -> anyhow::Result<Settings> {
         let format = if self.json { Format::Json } else { self.output };
         if !format.is_for_rows() && (self.columns.is_some() || self.no_header) {

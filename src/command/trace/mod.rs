@@ -1,6 +1,7 @@
 //! `sockdiag trace`.
 
 mod input;
+mod live;
 mod reporter;
 
 use std::{
@@ -34,12 +35,15 @@ use super::{
     wait::Waiter,
     with_way_in,
 };
-use crate::render::table::trace::local_zone;
+use crate::render::{table::trace::local_zone, terminal_can_move};
 use input::Input;
+use live::LiveSummary;
 use reporter::Reporter;
 
 /// The file name that stands for standard input or output.
 const STDIN: &str = "-";
+/// Progress with a file is shown once in this many packets.
+const PACKETS: u64 = 65_536;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -133,7 +137,14 @@ impl Subcommand for TraceArgs {
             let signal = waiter.stop_signal().try_clone_to_owned();
             signal.context("watching for signals")
         };
-        let options = self.options(filter, stop()?);
+        let (mut live, stopped) = match self.has_screen() {
+            true => {
+                let (live, stopped) = LiveSummary::open(self.limit)?;
+                (Some(live), stopped)
+            }
+            false => (None, stop()?),
+        };
+        let options = self.options(filter, stopped);
         let mut trace = match &self.read {
             Some(path) => {
                 return_to_real_user()?;
@@ -145,9 +156,9 @@ impl Subcommand for TraceArgs {
         };
         self.confine()?;
         if self.read.is_none() {
-            reporter.begin(&self)?;
+            reporter.begin()?;
         }
-        self.report(&mut trace, &mut reporter)?;
+        self.report(&mut trace, &mut reporter, &mut live)?;
         Ok(Outcome::Answered)
     }
 }
@@ -209,25 +220,40 @@ impl TraceArgs {
         Trace::live(live, options).map_err(with_way_out)
     }
 
+    /// A summary is drawn on a terminal while it grows.
+    fn has_screen(&self) -> bool {
+        self.summary && self.read.is_none() && self.format.is_table() && terminal_can_move()
+    }
+
     /// Flushes after each step, except for a file, which is not waited for.
-    fn report(&self, trace: &mut Trace, reporter: &mut Reporter) -> anyhow::Result<()> {
+    fn report(
+        &self,
+        trace: &mut Trace,
+        reporter: &mut Reporter,
+        live: &mut Option<LiveSummary>,
+    ) -> anyhow::Result<()> {
         let is_file = self
             .read
             .as_ref()
             .is_some_and(|path| path.as_os_str() != STDIN);
+        let mut steps: u64 = 0;
         while trace.step() {
             for report in trace.reports() {
                 reporter.report(&report)?;
             }
-            if reporter.is_watched
-                && let Some(waiting) = trace.waiting()
-            {
-                reporter.status(&waiting)?;
-            }
-            if !is_file {
-                reporter.flush()?;
+            steps += 1;
+            match live {
+                Some(live) => live.step(trace)?,
+                None if !is_file => {
+                    reporter.flush()?;
+                    reporter.progress(trace);
+                }
+                None if steps.is_multiple_of(PACKETS) => reporter.file_progress(trace),
+                None => {}
             }
         }
+        // Closes the screen.
+        drop(live.take());
         for report in trace {
             reporter.report(&report?)?;
         }

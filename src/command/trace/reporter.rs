@@ -1,25 +1,27 @@
 //! Writes what a trace reports.
 
-use std::{
-    io::{IsTerminal, stdout},
-    time::Duration,
-};
+use std::time::Duration;
 
 use anyhow::Context;
-use sockdiag::analysis::handshake::{Event, TraceReport, Waiting};
+use sockdiag::{
+    analysis::handshake::{Event, TraceReport, Waiting},
+    trace::Trace,
+};
 
 use super::TraceArgs;
 use crate::{
-    command::{announce, no_such_column, this_host, usage},
-    render::{Format, Settings, Sink, table::trace::shown, text},
+    command::{no_such_column, this_host, usage},
+    render::{Format, Progress, Settings, Sink, elapsed_of, table::trace::shown, text},
 };
 
 pub struct Reporter {
     sink: Sink<TraceReport>,
     summary_only: bool,
     has_no_summary: bool,
-    /// Standard output is a terminal.
-    pub is_watched: bool,
+    progress: Progress,
+    /// What takes the time.
+    doing: String,
+    limit: Option<Duration>,
 }
 
 impl Reporter {
@@ -40,19 +42,14 @@ impl Reporter {
             sink: sink.map_err(no_such_column)?,
             summary_only: args.summary,
             has_no_summary: args.quiet > 1,
-            is_watched: stdout().is_terminal(),
+            progress: Progress::new(),
+            doing: doing(args),
+            limit: args.limit,
         })
     }
 
-    /// Writes the header of the table and, on a terminal, what is captured and for how long.
-    pub fn begin(&mut self, args: &TraceArgs) -> anyhow::Result<()> {
-        let place = match &args.interface[..] {
-            [] => "all interfaces".to_owned(),
-            names => names.join(", "),
-        };
-        let limit = args.limit.map(|limit| format!("for {limit:?}"));
-        let limit = limit.as_deref().unwrap_or("until Ctrl-C");
-        announce(&format!("capturing on {place} {limit}"));
+    /// Writes the header of a table that is not on a terminal.
+    pub fn begin(&mut self) -> anyhow::Result<()> {
         if self.summary_only {
             return Ok(());
         }
@@ -60,6 +57,7 @@ impl Reporter {
     }
 
     pub fn report(&mut self, report: &TraceReport) -> anyhow::Result<()> {
+        self.progress.clear();
         let written = match &report.event {
             Event::Summary(_) if self.has_no_summary => self.sink.flush(),
             Event::Summary(summary) => {
@@ -72,18 +70,52 @@ impl Reporter {
         written.context("writing the report")
     }
 
-    /// Shows on a terminal: `3 without an answer, the longest for 12s: 10.0.0.5:5432`.
-    pub fn status(&mut self, waiting: &Waiting) -> anyhow::Result<()> {
-        let count = waiting.count;
-        let line = waiting.longest.map(|(server, longest)| {
-            let longest = text::duration(longest / 1_000_000);
-            format!("{count} without an answer, the longest for {longest}: {server}")
+    /// Shows on stderr, where that is a terminal: `capturing on all interfaces: 12s of 60s,
+    /// handshakes: 4, 3 without an answer, the longest for 12s: 10.0.0.5:5432`.
+    pub fn progress(&mut self, trace: &mut Trace) {
+        let elapsed = self.progress.elapsed();
+        self.progress.show(|| {
+            let (doing, limit) = (&self.doing, self.limit);
+            let handshakes = text::grouped(trace.summary().handshakes);
+            let waiting = trace.waiting().as_ref().and_then(overdue);
+            let waiting = waiting.map_or(String::new(), |waiting| format!(", {waiting}"));
+            let elapsed = elapsed_of(elapsed, limit);
+            format!("{doing}: {elapsed}, handshakes: {handshakes}{waiting}")
         });
-        let written = self.sink.status(line.as_deref().unwrap_or_default());
-        written.context("writing the report")
+    }
+
+    /// A file is mostly read at once.
+    pub fn file_progress(&mut self, trace: &Trace) {
+        let elapsed = self.progress.elapsed();
+        if elapsed < Duration::from_secs(1) {
+            return;
+        }
+        self.progress.show(|| {
+            let packets = text::grouped(trace.summary().packets);
+            let elapsed = elapsed_of(elapsed, None);
+            format!("{}: {elapsed}, {packets} packets", self.doing)
+        });
     }
 
     pub fn flush(&mut self) -> anyhow::Result<()> {
         self.sink.flush().context("writing the report")
     }
+}
+
+fn doing(args: &TraceArgs) -> String {
+    match (&args.read, &args.interface[..]) {
+        (Some(path), _) => format!("reading {}", path.display()),
+        (None, []) => "capturing on all interfaces".to_owned(),
+        (None, names) => format!("capturing on {}", names.join(", ")),
+    }
+}
+
+/// `3 without an answer, the longest for 12s: 10.0.0.5:5432`
+pub fn overdue(waiting: &Waiting) -> Option<String> {
+    let (server, longest) = waiting.longest?;
+    let count = text::grouped(waiting.count);
+    let longest = text::duration(longest / 1_000_000);
+    Some(format!(
+        "{count} without an answer, the longest for {longest}: {server}"
+    ))
 }

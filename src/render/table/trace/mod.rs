@@ -3,6 +3,7 @@
 mod cells;
 mod columns;
 mod detail;
+mod live;
 mod metrics;
 mod summary;
 
@@ -14,6 +15,7 @@ use super::{Column, Narrower, Streamed, Tabular, View};
 pub use cells::local_zone;
 pub use columns::shown;
 use columns::{COLUMNS, NARROWER, TWO_IN_ONE, USUAL};
+pub use live::live_table;
 
 impl Tabular for TraceReport {
     type Row = Event;
