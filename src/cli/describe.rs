@@ -4,10 +4,13 @@ use std::io::{self, Write, stdout};
 
 use anyhow::Context;
 use clap::{Args, Command, builder::PossibleValuesParser};
-use clap_complete::Shell;
+use clap_complete::{
+    Shell,
+    env::{self, EnvCompleter},
+};
 
 use super::{
-    program,
+    COMPLETE, program,
     registry::{Entry, REGISTRY},
 };
 use crate::command::{Described, Outcome, Subcommand};
@@ -38,7 +41,7 @@ impl Subcommand for CompletionsArgs {
     const ABOUT: &'static str = "Print a completion script for a shell";
 
     fn run(self) -> anyhow::Result<Outcome> {
-        print(&completion_script(self.shell, program()))
+        print(&completion_script(self.shell).context("writing the script")?)
     }
 }
 
@@ -101,10 +104,19 @@ fn print(text: &[u8]) -> anyhow::Result<Outcome> {
     Ok(Outcome::Answered)
 }
 
-pub fn completion_script(shell: Shell, mut program: Command) -> Vec<u8> {
+/// The script with which a shell asks this program for completions.
+pub fn completion_script(shell: Shell) -> io::Result<Vec<u8>> {
+    let shell: &dyn EnvCompleter = match shell {
+        Shell::Bash => &env::Bash,
+        Shell::Elvish => &env::Elvish,
+        Shell::Fish => &env::Fish,
+        Shell::PowerShell => &env::Powershell,
+        Shell::Zsh => &env::Zsh,
+        _ => return Err(io::ErrorKind::Unsupported.into()),
+    };
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut program, "sockdiag", &mut script);
-    script
+    shell.write_registration(COMPLETE, "sockdiag", "sockdiag", "sockdiag", &mut script)?;
+    Ok(script)
 }
 
 pub fn man_pages(mut root: Command) -> io::Result<Vec<(String, Vec<u8>)>> {

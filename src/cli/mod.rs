@@ -1,5 +1,6 @@
 //! The command line: `sockdiag COMMAND …`.
 
+mod candidates;
 mod describe;
 mod registry;
 mod ss;
@@ -8,10 +9,14 @@ use std::ffi::OsString;
 
 use anyhow::Context;
 use clap::Command;
+use clap_complete::CompleteEnv;
 use sockdiag::source::check_stdout;
 
 use crate::command::{Outcome, duration, usage, wants_columns};
 use registry::{Entry, REGISTRY};
+
+/// The variable in which a shell's completion script names the shell.
+const COMPLETE: &str = "SOCKDIAG_COMPLETE";
 
 const ABOUT: &str = "Find out why TCP connections fail: full accept queues, SYN drops, exhausted \
     ports and descriptors, failed handshakes, and the processes behind them";
@@ -32,7 +37,16 @@ Exit codes: 0 answered, 1 could not answer, 2 wrong usage.";
 
 /// Runs the chosen subcommand; without one, prints the help.
 pub fn run() -> anyhow::Result<Outcome> {
-    let arguments: Vec<OsString> = std::env::args_os().map(spelt).collect();
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    let folder = std::env::current_dir().ok();
+    // A shell asks for candidates through the environment.
+    if CompleteEnv::with_factory(program)
+        .var(COMPLETE)
+        .try_complete(&typed, folder.as_deref())?
+    {
+        return Ok(Outcome::Answered);
+    }
+    let arguments: Vec<OsString> = typed.into_iter().map(spelt).collect();
     if let Some(seconds) = lone_seconds(&arguments) {
         return Err(usage(format!("--watch {seconds}: write --watch={seconds}")));
     }
@@ -111,7 +125,7 @@ mod tests {
     fn committed_completions_are_current() {
         for shell in Shell::value_variants() {
             let name = clap_complete::Generator::file_name(shell, "sockdiag");
-            is_current("completions", &name, &completion_script(*shell, program()));
+            is_current("completions", &name, &completion_script(*shell).unwrap());
         }
     }
 

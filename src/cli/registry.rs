@@ -3,7 +3,10 @@
 
 use clap::{ArgMatches, Command};
 
-use super::describe::{CompletionsArgs, ManArgs, SchemaArgs};
+use super::{
+    candidates::offer,
+    describe::{CompletionsArgs, ManArgs, SchemaArgs},
+};
 use crate::command::{
     Described, Outcome, Subcommand, counters::CountersArgs, fds::FdsArgs, ports::PortsArgs,
     queues::QueuesArgs, timewait::TimewaitArgs, trace::TraceArgs,
@@ -36,7 +39,7 @@ impl Entry {
         Entry {
             name: S::NAME,
             about: S::ABOUT,
-            flags: S::augment_args,
+            flags: |command| offer(S::augment_args(command), S::REPORT.as_ref()),
             run: |matches| S::from_arg_matches(matches)?.run(),
             report: S::REPORT,
         }

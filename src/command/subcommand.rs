@@ -24,6 +24,8 @@ pub struct Described {
     pub schema: fn() -> schemars::Schema,
     /// What `--columns help` prints.
     pub columns: fn() -> String,
+    /// Key and help of each column.
+    pub keys: fn() -> Vec<(&'static str, &'static str)>,
 }
 
 impl Described {
@@ -31,6 +33,10 @@ impl Described {
         Some(Described {
             schema: schema::<R>,
             columns: || column_help(R::COLUMNS),
+            keys: || {
+                let columns = R::COLUMNS.iter();
+                columns.map(|column| (column.key, column.help)).collect()
+            },
         })
     }
 }

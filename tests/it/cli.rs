@@ -7,6 +7,7 @@ use std::process::{Output, Stdio};
 
 use serde_json::Value;
 
+use crate::support::helper_process::process_name;
 use crate::support::netns::{in_netns, lo_up};
 use crate::support::program::{command, finish, sockdiag, stderr, text};
 use crate::support::sockets::listen;
@@ -104,13 +105,53 @@ fn a_bare_number_is_seconds() {
 fn completions_and_man_pages_are_printed() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = text(&["completions", shell]);
-        for word in ["queues", "counters", "no-owners"] {
-            assert!(script.contains(word), "{shell} knows no {word}");
-        }
+        assert!(script.contains("SOCKDIAG_COMPLETE"), "{shell}: {script}");
     }
     assert!(text(&["man"]).contains(".TH sockdiag"));
     assert!(text(&["man", "queues"]).contains("somaxconn"));
     assert_refused(&["completions", "tcsh"], 2, &["tcsh"]);
+}
+
+/// What a shell offers for the last word.
+fn candidates(words: &[&str]) -> Vec<String> {
+    let mut asked = command(&["--", "sockdiag"]);
+    asked.args(words).env("SOCKDIAG_COMPLETE", "fish");
+    let output = finish(asked.stdout(Stdio::piped()));
+    assert_clean(&output);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let value = |line: &str| line.split('\t').next().expect("a value").to_owned();
+    text.lines().map(value).collect()
+}
+
+#[test]
+fn a_shell_is_offered_flags_and_values() {
+    in_netns(|| {
+        lo_up();
+        let name = process_name(std::process::id());
+        let (pid, me) = (std::process::id().to_string(), name.as_str());
+        for (words, offered) in [
+            (&["qu"][..], "queues"),
+            (&["queues", "--no-o"], "--no-owners"),
+            (&["queues", "--sort", "fi"], "fill"),
+            (&["ports", "--columns", "source,de"], "source,destination"),
+            (&["trace", "--columns", "outc"], "outcome"),
+            (&["counters", "ListenOver"], "ListenOverflows"),
+            (&["counters", "accept_"], "accept_queue"),
+            (&["trace", "--interface", "l"], "lo"),
+            (&["queues", "--netns", "al"], "all"),
+            (&["queues", "--process", &name[..3]], me),
+            (&["queues", "--user", "roo"], "root"),
+            (&["fds", "--pid", ""], &pid),
+            (&["schema", "ti"], "timewait"),
+        ] {
+            let found = candidates(words);
+            assert!(
+                found.iter().any(|value| value == offered),
+                "{words:?}: {found:?}"
+            );
+        }
+        assert!(candidates(&["fds", "--sort", "fill"]).is_empty());
+    });
 }
 
 #[test]

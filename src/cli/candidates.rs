@@ -1,0 +1,97 @@
+//! Values that a shell offers: columns of a report, and what there is on this host.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use clap::{Command, builder::StyledStr};
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use sockdiag::{
+    analysis::counters::groups,
+    source::{Kernel, interfaces},
+};
+
+use crate::command::Described;
+
+/// An argument by its id, and what it may name.
+const VALUES: [(&str, fn() -> Vec<CompletionCandidate>); 7] = [
+    ("interface", || all(interfaces().into_values())),
+    ("netns", network_namespaces),
+    ("pid", processes_by_id),
+    ("process", || {
+        all(processes().into_iter().map(|(_, name)| name))
+    }),
+    ("unit", || {
+        all(Kernel::default().units().unwrap_or_default())
+    }),
+    ("user", || all(first_fields(Path::new("/etc/passwd")))),
+    ("names", counters),
+];
+
+/// Adds to the arguments of a subcommand what they may name.
+pub fn offer(mut command: Command, report: Option<&'static Described>) -> Command {
+    let mut add = |id: &str, values: ArgValueCandidates| {
+        if command
+            .get_arguments()
+            .any(|argument| argument.get_id() == id)
+        {
+            let described = std::mem::take(&mut command);
+            command = described.mut_arg(id, |argument| argument.add(values));
+        }
+    };
+    for (id, values) in VALUES {
+        add(id, ArgValueCandidates::new(values));
+    }
+    for id in ["columns", "sort"] {
+        if let Some(report) = report {
+            add(id, ArgValueCandidates::new(|| columns(report)));
+        }
+    }
+    command
+}
+
+fn columns(report: &Described) -> Vec<CompletionCandidate> {
+    let column = |(key, help): (&'static str, &'static str)| {
+        CompletionCandidate::new(key).help(Some(StyledStr::from(help)))
+    };
+    (report.keys)().into_iter().map(column).collect()
+}
+
+fn all(names: impl IntoIterator<Item = String>) -> Vec<CompletionCandidate> {
+    let unique: BTreeMap<String, ()> = names.into_iter().map(|name| (name, ())).collect();
+    unique.into_keys().map(CompletionCandidate::new).collect()
+}
+
+/// A shell has no place for an error.
+fn processes() -> Vec<(u32, String)> {
+    Kernel::default().processes().unwrap_or_default()
+}
+
+fn processes_by_id() -> Vec<CompletionCandidate> {
+    let processes = processes().into_iter();
+    let process = |(pid, name): (u32, String)| {
+        CompletionCandidate::new(pid.to_string()).help(Some(StyledStr::from(name)))
+    };
+    processes.map(process).collect()
+}
+
+/// What `ip netns` lists, and all.
+fn network_namespaces() -> Vec<CompletionCandidate> {
+    let entries = fs::read_dir("/run/netns").into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    all(names.chain(["all".to_owned()]))
+}
+
+fn counters() -> Vec<CompletionCandidate> {
+    let counters = Kernel::default().counters().unwrap_or_default();
+    let names = counters
+        .values
+        .into_iter()
+        .map(|(id, _)| id.name.to_string());
+    all(names.chain(groups().into_iter().map(str::to_owned)))
+}
+
+/// What stands before the first colon of each line.
+fn first_fields(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let fields = text.lines().filter_map(|line| line.split_once(':'));
+    fields.map(|(name, _)| name.to_owned()).collect()
+}
