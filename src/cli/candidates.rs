@@ -9,10 +9,12 @@ use sockdiag::{
     source::{Kernel, interfaces},
 };
 
-use crate::command::Described;
+use crate::command::{Described, Title};
+
+type Candidates = Vec<CompletionCandidate>;
 
 /// An argument by its id, and what it may name.
-const VALUES: [(&str, fn() -> Vec<CompletionCandidate>); 7] = [
+const VALUES: [(&str, fn() -> Candidates); 7] = [
     ("interface", || all(interfaces().into_values())),
     ("netns", network_namespaces),
     ("pid", processes_by_id),
@@ -48,14 +50,13 @@ pub fn offer(mut command: Command, report: Option<&'static Described>) -> Comman
     command
 }
 
-fn columns(report: &Described) -> Vec<CompletionCandidate> {
-    let column = |(key, help): (&'static str, &'static str)| {
-        CompletionCandidate::new(key).help(Some(StyledStr::from(help)))
-    };
-    (report.keys)().into_iter().map(column).collect()
+fn columns(report: &Described) -> Candidates {
+    let column =
+        |(key, _, help): Title| CompletionCandidate::new(key).help(Some(StyledStr::from(help)));
+    (report.titles)().into_iter().map(column).collect()
 }
 
-fn all(names: impl IntoIterator<Item = String>) -> Vec<CompletionCandidate> {
+fn all(names: impl IntoIterator<Item = String>) -> Candidates {
     let unique: BTreeMap<String, ()> = names.into_iter().map(|name| (name, ())).collect();
     unique.into_keys().map(CompletionCandidate::new).collect()
 }
@@ -65,7 +66,7 @@ fn processes() -> Vec<(u32, String)> {
     Kernel::default().processes().unwrap_or_default()
 }
 
-fn processes_by_id() -> Vec<CompletionCandidate> {
+fn processes_by_id() -> Candidates {
     let processes = processes().into_iter();
     let process = |(pid, name): (u32, String)| {
         CompletionCandidate::new(pid.to_string()).help(Some(StyledStr::from(name)))
@@ -74,13 +75,13 @@ fn processes_by_id() -> Vec<CompletionCandidate> {
 }
 
 /// What `ip netns` lists, and all.
-fn network_namespaces() -> Vec<CompletionCandidate> {
+fn network_namespaces() -> Candidates {
     let entries = fs::read_dir("/run/netns").into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     all(names.chain(["all".to_owned()]))
 }
 
-fn counters() -> Vec<CompletionCandidate> {
+fn counters() -> Candidates {
     let counters = Kernel::default().counters().unwrap_or_default();
     let names = counters
         .values

@@ -10,7 +10,7 @@ use clap_complete::{
 };
 
 use super::{
-    COMPLETE, program,
+    COMPLETE, man, program,
     registry::{Entry, REGISTRY},
 };
 use crate::command::{Described, Outcome, Subcommand};
@@ -54,7 +54,7 @@ impl Subcommand for ManArgs {
             None => "sockdiag.1".to_owned(),
             Some(command) => format!("sockdiag-{command}.1"),
         };
-        let pages = man_pages(program()).context("writing manual pages")?;
+        let pages = man::pages(program()).context("writing manual pages")?;
         let page = pages.into_iter().find(|(name, _)| *name == wanted);
         let (_, text) = page.with_context(|| format!("there is no {wanted}"))?;
         print(&text)
@@ -117,36 +117,4 @@ pub fn completion_script(shell: Shell) -> io::Result<Vec<u8>> {
     let mut script = Vec::new();
     shell.write_registration(COMPLETE, "sockdiag", "sockdiag", "sockdiag", &mut script)?;
     Ok(script)
-}
-
-pub fn man_pages(mut root: Command) -> io::Result<Vec<(String, Vec<u8>)>> {
-    root.build();
-    let described = root.get_subcommands();
-    let described = described.filter(|command| command.get_name() != "help");
-    let commands = std::iter::once(&root).chain(described);
-    commands
-        .map(|command| {
-            let name = match command.get_name() {
-                "sockdiag" => "sockdiag".to_owned(),
-                subcommand => format!("sockdiag-{subcommand}"),
-            };
-            let title = command.clone().display_name(name.clone());
-            let mut page = Vec::new();
-            clap_mangen::Man::new(title).render(&mut page)?;
-            let page = String::from_utf8(page).map_err(io::Error::other)?;
-            Ok((format!("{name}.1"), with_examples(page).into_bytes()))
-        })
-        .collect()
-}
-
-/// Moves the examples to a section of their own, without filling of lines.
-fn with_examples(page: String) -> String {
-    let Some((before, after)) = page.split_once(".SH EXTRA\nExamples:\n") else {
-        return page;
-    };
-    let (examples, notes) = match after.split_once("\n\n") {
-        Some((examples, notes)) => (examples, format!(".SH NOTES\n{notes}")),
-        None => (after, String::new()),
-    };
-    format!("{before}.SH EXAMPLES\n.nf\n{examples}\n.fi\n{notes}")
 }

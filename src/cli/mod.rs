@@ -2,6 +2,7 @@
 
 mod candidates;
 mod describe;
+mod man;
 mod registry;
 mod ss;
 
@@ -102,7 +103,7 @@ mod tests {
 
     use clap::ValueEnum;
     use clap_complete::Shell;
-    use describe::{completion_script, man_pages};
+    use describe::completion_script;
 
     /// `SOCKDIAG_BLESS=1 cargo test` rewrites the files.
     fn is_current(folder: &str, name: &str, text: &[u8]) {
@@ -131,8 +132,44 @@ mod tests {
 
     #[test]
     fn committed_manual_pages_are_current() {
-        for (name, text) in man_pages(program()).unwrap() {
+        for (name, text) in man::pages(program()).unwrap() {
             is_current("man", &name, &text);
+        }
+    }
+
+    #[test]
+    fn manual_pages_refer_only_to_pages_that_are_shipped() {
+        let pages = man::pages(program()).unwrap();
+        let shipped: Vec<&str> = pages
+            .iter()
+            .map(|(name, _)| name.trim_end_matches(".1"))
+            .collect();
+        for (name, text) in &pages {
+            let text = String::from_utf8_lossy(text).replace("\\-", "-");
+            let own = text.split("sockdiag-").skip(1);
+            let own = own.filter_map(|rest| rest.split_once("(1)").map(|(command, _)| command));
+            for command in own.filter(|command| command.len() < 20) {
+                assert!(
+                    shipped.contains(&format!("sockdiag-{command}").as_str()),
+                    "{name}: {command}"
+                );
+            }
+            let is_report = ["queues", "counters", "ports", "timewait", "fds", "trace"];
+            let is_report = is_report
+                .iter()
+                .any(|report| *name == format!("sockdiag-{report}.1"));
+            for section in ["SYNOPSIS", "DESCRIPTION", "EXIT STATUS", "SEE ALSO"] {
+                assert!(
+                    text.contains(&format!(".SH {section}\n")),
+                    "{name}: {section}"
+                );
+            }
+            for section in ["COLUMNS", "EXAMPLES", "FILES"] {
+                assert!(
+                    !is_report || text.contains(&format!(".SH {section}\n")),
+                    "{name}: {section}"
+                );
+            }
         }
     }
 

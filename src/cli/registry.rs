@@ -28,7 +28,7 @@ pub static REGISTRY: &[Entry] = &[
 /// A [`Subcommand`] with its type erased.
 pub struct Entry {
     pub name: &'static str,
-    about: &'static str,
+    pub about: &'static str,
     flags: fn(Command) -> Command,
     pub run: fn(&ArgMatches) -> anyhow::Result<Outcome>,
     pub report: Option<Described>,

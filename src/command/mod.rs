@@ -19,7 +19,7 @@ pub use options::{
 };
 pub use reader::Reader;
 pub use session::{Purpose, Session, this_host};
-pub use subcommand::{Described, Outcome, Subcommand};
+pub use subcommand::{Described, Outcome, Subcommand, Title};
 
 use std::{ffi::OsString, fmt, io};
 

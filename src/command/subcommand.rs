@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::render::{Tabular, column_help, schema};
+use crate::render::{Column, Tabular, column_help, schema};
 
 /// A subcommand, as a struct of its flags.
 pub trait Subcommand: Args {
@@ -20,12 +20,14 @@ pub enum Outcome {
     Answered,
 }
 
+pub type Title = (&'static str, &'static str, &'static str);
+
 pub struct Described {
     pub schema: fn() -> schemars::Schema,
     /// What `--columns help` prints.
     pub columns: fn() -> String,
-    /// Key and help of each column.
-    pub keys: fn() -> Vec<(&'static str, &'static str)>,
+    /// Key, header and meaning of each column.
+    pub titles: fn() -> Vec<Title>,
 }
 
 impl Described {
@@ -33,9 +35,10 @@ impl Described {
         Some(Described {
             schema: schema::<R>,
             columns: || column_help(R::COLUMNS),
-            keys: || {
+            titles: || {
                 let columns = R::COLUMNS.iter();
-                columns.map(|column| (column.key, column.help)).collect()
+                let title = |column: &Column<R::Row>| (column.key, column.title, column.help);
+                columns.map(title).collect()
             },
         })
     }

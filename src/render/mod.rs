@@ -20,5 +20,5 @@ pub use progress::{Progress, elapsed_of};
 pub use screen::{Change, Screen, close_screen_at_once};
 pub use settings::{Format, Settings};
 pub use sink::{Host, Sink};
-pub use table::{Cell, ColumnError, Listed, Readings, Tabular, View, column_help};
+pub use table::{Cell, Column, ColumnError, Listed, Readings, Tabular, View, column_help};
 pub use terminal::{Colour, Tone, size, terminal_can_move};

@@ -1,0 +1,195 @@
+//! Manual pages (man 7 man): what clap knows of the flags, and what a reader needs beside them.
+
+use std::io;
+
+use clap::Command;
+use clap_mangen::Man;
+
+use super::registry::{Entry, REGISTRY};
+
+/// What a page of a report has beside its help.
+struct More {
+    command: &'static str,
+    files: &'static [(&'static str, &'static str)],
+    see_also: &'static str,
+}
+
+#[rustfmt::skip]
+const MORE: [More; 6] = [
+    More { command: "queues", see_also: "ss(8), listen(2), accept(2), tcp(7)", files: &[
+        ("/proc/sys/net/core/somaxconn", "upper limit of accept queues"),
+        ("/proc/sys/net/ipv4/tcp_max_syn_backlog, tcp_syncookies", "limits of SYN queues"),
+        ("/proc/PID/fd", "owners of sockets"),
+        ("/run/netns", "names of network namespaces"),
+    ] },
+    More { command: "counters", see_also: "nstat(8), netstat(8), tcp(7)", files: &[
+        ("/proc/net/netstat, snmp, snmp6, sockstat, sockstat6", "the counters"),
+    ] },
+    More { command: "ports", see_also: "ss(8), connect(2), bind(2), ip(7)", files: &[
+        ("/proc/sys/net/ipv4/ip_local_port_range, ip_local_reserved_ports", "the ports that connect() chooses from"),
+        ("/proc/sys/net/ipv4/tcp_tw_reuse, tcp_timestamps", "whether connect() takes over the port of a TIME_WAIT socket"),
+    ] },
+    More { command: "timewait", see_also: "ss(8), tcp(7)", files: &[
+        ("/proc/sys/net/ipv4/tcp_max_tw_buckets", "how many TIME_WAIT sockets there may be"),
+    ] },
+    More { command: "fds", see_also: "prlimit(1), getrlimit(2), limits.conf(5), systemd.exec(5)", files: &[
+        ("/proc/PID/fd, /proc/PID/limits", "open descriptors and limits of a process"),
+        ("/proc/sys/fs/file-nr, file-max, nr_open", "open files of the host, and the limits"),
+        ("/etc/systemd, /etc/security/limits.conf, /etc/security/limits.d", "where limits are set (--why)"),
+    ] },
+    More { command: "trace", see_also: "tcpdump(8), pcap-filter(7), capabilities(7), tcp(7)", files: &[
+        ("/etc/services", "names of ports in a filter"),
+    ] },
+];
+
+const EXIT_STATUS: [(&str, &str); 3] = [
+    ("0", "The question was answered, whatever the answer is."),
+    (
+        "1",
+        "It could not be answered: a permission is missing, an interface of the kernel cannot be \
+           read, or what was named does not exist.",
+    ),
+    ("2", "Wrong usage."),
+];
+
+const ENVIRONMENT: [(&str, &str); 2] = [
+    (
+        "NO_COLOR",
+        "Unless empty: no colors, except with --color always.",
+    ),
+    ("TERM", "With dumb, tables are not redrawn in place."),
+];
+
+/// Every page that is shipped, by the name of its file.
+pub fn pages(mut root: Command) -> io::Result<Vec<(String, Vec<u8>)>> {
+    root.build();
+    let first = ("sockdiag.1".to_owned(), page(&root, None)?);
+    let described = REGISTRY.iter().map(|entry| {
+        let command = root.find_subcommand(entry.name);
+        let command = command.expect("every entry is a subcommand");
+        let name = format!("sockdiag-{}.1", entry.name);
+        Ok((name, page(command, Some(entry))?))
+    });
+    std::iter::once(Ok(first)).chain(described).collect()
+}
+
+fn page(command: &Command, entry: Option<&Entry>) -> io::Result<Vec<u8>> {
+    let name = entry.map_or("sockdiag".to_owned(), |entry| {
+        format!("sockdiag-{}", entry.name)
+    });
+    let version = env!("CARGO_PKG_VERSION");
+    let about = command
+        .get_about()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let help = command
+        .get_after_help()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let (examples, notes) = parts(&help);
+    let more = entry.and_then(|entry| MORE.iter().find(|more| more.command == entry.name));
+
+    let mut out = format!(".TH {} 1 \"\" \"sockdiag {version}\"\n", roff(&name)).into_bytes();
+    section(
+        &mut out,
+        "NAME",
+        &format!("{} \\- {}\n", roff(&name), roff(&about)),
+    );
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage: ");
+    section(&mut out, "SYNOPSIS", &format!(".B {}\n", roff(usage)));
+    let description = [format!("{about}.")]
+        .into_iter()
+        .chain(notes)
+        .collect::<Vec<_>>();
+    let paragraphs: Vec<String> = description
+        .iter()
+        .map(|text| format!(".PP\n{}\n", roff(text)))
+        .collect();
+    section(&mut out, "DESCRIPTION", &paragraphs.concat());
+    if entry.is_none() {
+        let commands = REGISTRY.iter().map(|entry| (entry.name, entry.about));
+        section(&mut out, "COMMANDS", &list(commands));
+    }
+    Man::new(command.clone()).render_options_section(&mut out)?;
+    if let Some(report) = entry.and_then(|entry| entry.report.as_ref()) {
+        let columns = (report.titles)();
+        let columns = columns
+            .iter()
+            .map(|(key, title, help)| (format!("{title} ({key})"), *help));
+        let columns: Vec<(String, &str)> = columns.collect();
+        let table = list(columns.iter().map(|(head, help)| (head.as_str(), *help)));
+        let how =
+            "The header of each column, its name in --columns, --sort and CSV, and its meaning:";
+        section(&mut out, "COLUMNS", &format!("{}\n{table}", roff(how)));
+    }
+    if !examples.is_empty() {
+        section(
+            &mut out,
+            "EXAMPLES",
+            &format!(".nf\n{}\n.fi\n", roff(&examples)),
+        );
+    }
+    section(&mut out, "EXIT STATUS", &list(EXIT_STATUS));
+    section(&mut out, "ENVIRONMENT", &list(ENVIRONMENT));
+    if let Some(more) = more {
+        section(&mut out, "FILES", &list(more.files.iter().copied()));
+    }
+    section(
+        &mut out,
+        "SEE ALSO",
+        &format!("{}\n", roff(&see_also(&name, more))),
+    );
+    Ok(out)
+}
+
+/// Examples, and the paragraphs of prose that follow them. Exit codes have a section.
+fn parts(help: &str) -> (String, Vec<String>) {
+    let mut paragraphs: Vec<&str> = help.split("\n\n").collect();
+    paragraphs.retain(|text| !text.starts_with("Exit codes:"));
+    let examples = match paragraphs
+        .first()
+        .and_then(|first| first.strip_prefix("Examples:\n"))
+    {
+        Some(examples) => {
+            paragraphs.remove(0);
+            examples.to_owned()
+        }
+        None => String::new(),
+    };
+    let prose = paragraphs.into_iter().filter(|text| !text.is_empty());
+    (examples, prose.map(str::to_owned).collect())
+}
+
+/// Only pages of this program, and of others that every system has.
+fn see_also(name: &str, more: Option<&More>) -> String {
+    let own = REGISTRY
+        .iter()
+        .map(|entry| format!("sockdiag-{}(1)", entry.name));
+    let own = std::iter::once("sockdiag(1)".to_owned()).chain(own);
+    let others = own.filter(|page| *page != format!("{name}(1)"));
+    let foreign = more.map(|more| more.see_also.to_owned());
+    others.chain(foreign).collect::<Vec<_>>().join(", ")
+}
+
+fn section(out: &mut Vec<u8>, title: &str, body: &str) {
+    out.extend(format!(".SH {title}\n{body}").into_bytes());
+}
+
+fn list<'a>(items: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let item = |(head, text)| format!(".TP\n.B {}\n{}\n", roff(head), roff(text));
+    items.into_iter().map(item).collect()
+}
+
+/// Escapes what roff would interpret.
+fn roff(text: &str) -> String {
+    let text = text
+        .replace('\\', "\\e")
+        .replace('-', "\\-")
+        .replace('\'', "\\(aq");
+    let line = |line: &str| match line.starts_with('.') {
+        true => format!("\\&{line}"),
+        false => line.to_owned(),
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
