@@ -86,7 +86,8 @@ fn container<'a>(above: &[&'a str], part: &'a str) -> Option<Container<'a>> {
         ("", [.., "ecs", task]) => of("ecs", Some(task), id),
         // A unit that has split its cgroup (quadlet): the container, and conmon beside it.
         ("libpod-payload", _) => of("podman", systemd_unit(above), id),
-        ("libpod", _) => of("podman", None, id),
+        ("libpod" | "libpod-conmon", _) => of("podman", None, id),
+        ("crio-conmon", _) => of("crio", None, id),
         ("cri-containerd", _) => of("containerd", None, id),
         ("", [.., runtime]) => of(runtime_of(runtime), None, id),
         ("", []) => of("container", None, id),
@@ -258,6 +259,10 @@ mod tests {
             (
                 format!("/made-by-hand/{ID}"),
                 Some("container:0123456789ab".to_owned()),
+            ),
+            (
+                format!("/machine.slice/libpod-conmon-{ID}.scope"),
+                Some("podman:0123456789ab".to_owned()),
             ),
             (
                 format!("/libpod_parent/libpod-{ID}"),
