@@ -155,12 +155,12 @@ impl<'a> Join<'a> {
 
     fn state(&self, listener: &Listener, syn_queue: Option<&SynQueue>, dropped: bool) -> State {
         let fill = fill_of(listener.queue);
-        let syn_full = syn_queue.is_some_and(SynQueue::is_full);
-        let full = is_full(listener.queue) || (syn_full && syn_queue.is_some_and(SynQueue::drops));
+        let syn_full = syn_queue.is_some_and(|queue| queue.is_full() && queue.drops());
+        let full = is_full(listener.queue) || syn_full;
         match fill {
             _ if dropped && (full || self.overflowed_between(listener)) => State::Overflowing,
             _ if full => State::Full,
-            _ if fill >= 0.5 || syn_full => State::Busy,
+            _ if fill >= 0.5 || syn_queue.is_some_and(SynQueue::is_at_limit) => State::Busy,
             _ if fill > 0.0 => State::Ok,
             _ => State::Idle,
         }

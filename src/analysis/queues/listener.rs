@@ -78,7 +78,8 @@ pub enum State {
     Idle,
     /// Less than half full.
     Ok,
-    /// At least half full, or the SYN queue is full and SYNs are answered with cookies.
+    /// At least half full, or the SYN queue is at its limit, or above it and SYNs are answered with
+    /// cookies.
     Busy,
     /// Full by the kernel's rule, so the next connection or datagram is dropped: the accept queue,
     /// the receive buffer, or the SYN queue with SYN cookies off.
@@ -190,6 +191,12 @@ impl SynQueue {
         let length = self.length.map(u64::from).zip(self.limit);
         let is_over = |(length, limit)| length > limit || (length == limit && self.full_at_limit);
         self.cookies != Some(2) && length.is_some_and(is_over)
+    }
+
+    /// Full, or one short of it.
+    pub(super) fn is_at_limit(&self) -> bool {
+        let length = self.length.map(u64::from).zip(self.limit);
+        self.cookies != Some(2) && length.is_some_and(|(length, limit)| length >= limit.max(1))
     }
 
     /// The kernel drops new SYNs when the queue is full.
