@@ -15,7 +15,7 @@ use crate::{
 
 /// How long to look into namespaces, after they were found.
 const BUDGET: Duration = Duration::from_millis(50);
-/// How long table scans for ports may take in all; each scans the sockets of the host.
+/// CPU time that table scans for ports may take in all; each scans the sockets of the host.
 const SCANS: Duration = Duration::from_millis(50);
 
 /// Looks now and then, and remembers what was found.
@@ -34,7 +34,7 @@ impl Default for Look {
 }
 
 impl Look {
-    /// `scan` is how long a table scan takes on this host.
+    /// `scan` is the CPU time that a table scan takes on this host.
     pub fn elsewhere(
         &mut self,
         kernel: &Kernel,

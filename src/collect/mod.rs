@@ -49,7 +49,7 @@ pub struct Collector {
     /// The walk for parts whose changes are reported.
     compared: Throttle,
     look: Look,
-    /// How long the last walk for parts whose changes are reported took in one namespace.
+    /// CPU time that the last walk for parts whose changes are reported took in one namespace.
     scan: Duration,
 }
 
@@ -95,8 +95,9 @@ impl Collector {
         let mut snapshot = self.host.snapshot();
         self.read_namespaces(needs, compared_is_due, &mut snapshot)?;
         if compared_is_due {
-            self.compared.spent(cpu_time().saturating_sub(cpu_began));
-            self.scan = began.elapsed() / snapshot.namespaces.len().max(1) as u32;
+            let spent = cpu_time().saturating_sub(cpu_began);
+            self.compared.spent(spent);
+            self.scan = spent / snapshot.namespaces.len().max(1) as u32;
         }
         if let Some(chosen) = self.namespaces.chosen().filter(|_| needs.elsewhere) {
             let look = &mut self.look;
