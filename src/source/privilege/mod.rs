@@ -32,21 +32,27 @@ pub fn drop_privileges() -> Result<()> {
 /// Where the kernel has no Landlock or no seccomp, or another policy forbids them, that part is left
 /// out.
 ///
-/// Applies to the calling thread and threads that it starts later: call it before there are others,
-/// and after [`drop_privileges`].
+/// Applies to the calling thread and threads that it starts later: call it before there are others.
 pub fn confine(readable: Option<&Path>) -> Result<()> {
-    let failed = |cause| Error::Capture("restricting what the process may do", cause);
-    for restricted in [landlock::restrict(readable), seccomp::restrict()] {
-        restricted.or_else(unless_unavailable).map_err(failed)?;
-    }
-    Ok(())
+    confine_all(readable)
+        .map_err(|cause| Error::Capture("restricting what the process may do", cause))
 }
 
-fn unless_unavailable(cause: io::Error) -> io::Result<()> {
-    match cause.raw_os_error().map(Errno::from_raw_os_error) {
-        // Not built in; disabled at boot; no filters (of seccomp); refused by a container's policy.
-        Some(Errno::NOSYS | Errno::OPNOTSUPP | Errno::INVAL | Errno::PERM) => Ok(()),
-        _ => Err(cause),
+fn confine_all(readable: Option<&Path>) -> io::Result<()> {
+    // Without it, both are for CAP_SYS_ADMIN only.
+    set_no_new_privs(true)?;
+    // Not built in; disabled at boot; refused by a container's policy.
+    let unavailable = [Errno::NOSYS, Errno::OPNOTSUPP, Errno::PERM];
+    unless(&unavailable, landlock::restrict(readable))?;
+    // Without filters; refused by a container's policy.
+    unless(&[Errno::INVAL, Errno::PERM], seccomp::restrict())
+}
+
+fn unless(expected: &[Errno], result: io::Result<()>) -> io::Result<()> {
+    let is_expected = |errno| expected.contains(&errno);
+    match result {
+        Err(cause) if Errno::from_io_error(&cause).is_some_and(is_expected) => Ok(()),
+        result => result,
     }
 }
 

@@ -3,14 +3,14 @@
 use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::capture_file::{ETHERNET, Order, ethernet, handshake_packets, pcapng};
 use crate::support::netns::{in_netns, lo_up, run};
 use crate::support::processes::process_status;
-use crate::support::program::{PROGRAM, command, stderr};
+use crate::support::program::command;
 use crate::support::terminal::Terminal;
 use crate::support::tree::Tree;
 use crate::support::wait::wait_until;
@@ -36,6 +36,14 @@ impl Running {
         wait_until("the signal has arrived", || {
             (self.mask("SigPnd") | self.mask("ShdPnd")) & bit(signal) == 0
         });
+    }
+
+    /// All that it writes until its end.
+    fn read_stdout(&mut self) -> String {
+        let mut stdout = self.0.stdout.take().expect("stdout is piped");
+        let mut said = String::new();
+        stdout.read_to_string(&mut said).expect("UTF-8");
+        said
     }
 
     fn mask(&self, name: &str) -> u64 {
@@ -124,9 +132,7 @@ fn the_first_signal_ends_the_reading_of_a_file_that_stalls() {
         rustix::io::ioctl_fionread(&writer).expect("a pipe") == 0
     });
     running.ask_to_end(Signal::INT);
-    let mut stdout = running.0.stdout.take().expect("stdout is piped");
-    let mut said = String::new();
-    stdout.read_to_string(&mut said).expect("UTF-8");
+    let said = running.read_stdout();
     assert_eq!(running.end().code(), Some(0));
     let summary: serde_json::Value =
         serde_json::from_str(said.lines().last().expect("a summary")).expect("JSON");
@@ -147,18 +153,18 @@ fn a_reading_that_is_stopped_at_once_does_not_judge_the_file() {
     assert!(said.contains("stopped before the first packet"), "{said}");
 }
 
+/// timeout(1) sends each signal to the process, and then to its group.
 #[test]
 fn a_signal_that_comes_twice_at_once_leaves_time_for_the_summary() {
     in_netns(|| {
         lo_up();
-        let args = ["--signal=TERM", "--kill-after=20", "0.5"];
-        let output = Command::new("timeout")
-            .args(args)
-            .args([PROGRAM, "trace", "--json", "--summary"])
-            .output()
-            .expect("timeout(1) is part of coreutils");
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(said.contains("\"summary\""), "{said} {}", stderr(&output));
+        let mut running = Running::start(&["trace", "--json", "--summary"]);
+        for _ in 0..2 {
+            kill_process(Pid::from_child(&running.0), Signal::TERM).expect("it is ours");
+        }
+        let said = running.read_stdout();
+        assert_eq!(running.end().code(), Some(0));
+        assert!(said.contains("\"summary\""), "{said}");
     });
 }
 
