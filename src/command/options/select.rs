@@ -1,13 +1,16 @@
 //! Flags that restrict what is shown, and where it is read.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use clap::{Args, ValueHint};
 use sockdiag::{
     collect::{Namespaces, OwnerNeeds},
     model::{Families, Family, is_process, is_unit},
-    source::Kernel,
+    source::{Kernel, return_to_real_user},
 };
 
 use super::{Choices, one_of};
@@ -124,6 +127,8 @@ pub struct NameArgs {
     pub resolve: bool,
 }
 
+const PROC: &str = "/proc";
+
 // Which part of which host is read.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where")]
@@ -136,14 +141,19 @@ pub struct PlaceArgs {
     #[arg(
         long,
         value_name = "DIR",
-        default_value = "/proc",
+        default_value = PROC,
         hide_default_value = true
     )]
     pub proc_root: PathBuf,
 }
 
 impl PlaceArgs {
+    /// What stands in a captured tree anybody may have put there, also links to files that only
+    /// the owner of a setuid copy may read.
     pub fn kernel(&self) -> anyhow::Result<Kernel> {
+        if self.proc_root != Path::new(PROC) {
+            return_to_real_user()?;
+        }
         Ok(Kernel::with_proc_root(&self.proc_root)?)
     }
 

@@ -137,15 +137,15 @@ fn a_setuid_copy_reads_and_writes_files_as_the_user_who_runs_it() {
         let roots = format!("{}/roots.pcapng", tree.path());
         run("chmod", &["600", &roots]);
         let user = [format!("--reuid={USER}"), format!("--regid={USER}")];
-        let as_user = |args: &[&str]| {
+        let as_user = |subcommand: &str, args: &[&str]| {
             let mut command = Command::new("setpriv");
             command
                 .args(&user)
-                .args(["--clear-groups", "--", &program, "trace"]);
+                .args(["--clear-groups", "--", &program, subcommand]);
             finish(command.args(args).stdout(Stdio::piped()))
         };
         let saved = format!("{folder}/saved.pcapng");
-        let output = as_user(&["--for", "50ms", "--write", &saved]);
+        let output = as_user("trace", &["--for", "50ms", "--write", &saved]);
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         let file = fs::metadata(&saved).expect("it was written");
         assert_eq!((file.uid(), file.gid()), (USER, USER));
@@ -154,7 +154,7 @@ fn a_setuid_copy_reads_and_writes_files_as_the_user_who_runs_it() {
             (["--for", "50ms", "--write", &roots], &roots),
             (["--summary", "--json", "--read", &capture], &capture),
         ] {
-            let output = as_user(&args);
+            let output = as_user("trace", &args);
             let said = stderr(&output);
             assert_eq!(output.status.code(), Some(1), "{said}");
             assert!(
@@ -163,5 +163,18 @@ fn a_setuid_copy_reads_and_writes_files_as_the_user_who_runs_it() {
             );
         }
         assert_eq!(tree.read("roots.pcapng"), "kept");
+
+        // A name that is a link to what only root may read.
+        tree.link("proc/100/comm", &roots);
+        tree.write("proc/100/cgroup", "0::/\n");
+        tree.folder("proc/100/fd");
+        let root = format!("{}/proc", tree.path());
+        let output = as_user("fds", &["--json", "--proc-root", &root]);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(!said.contains("kept"), "{said}");
+        assert!(
+            said.contains("/proc does not let this user read them"),
+            "{said}"
+        );
     });
 }
