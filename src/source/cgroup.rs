@@ -4,11 +4,13 @@
 use std::{
     collections::{HashMap, HashSet},
     fs,
+    io::{self, ErrorKind},
     os::unix::fs::{DirEntryExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
 use super::{Kernel, mount};
+use crate::{Error, Result};
 
 /// Remembers what it found, so that only new ids cost a search of the hierarchy.
 #[derive(Debug, Default)]
@@ -32,21 +34,37 @@ impl CgroupNames {
         if missing.is_empty() {
             return;
         }
-        if let Some(root) = mount_point(kernel) {
-            if let Ok(id) = fs::metadata(&root).map(|root| root.ino())
-                && missing.remove(&id)
-            {
-                self.known.insert(id, Some("/".to_owned()));
-            }
-            self.search(&root, &root, &mut missing);
+        // What a search that failed did not find is searched for again.
+        if self.search_all(kernel, &mut missing).is_ok() {
+            self.known.extend(missing.into_iter().map(|id| (id, None)));
         }
-        self.known.extend(missing.into_iter().map(|id| (id, None)));
     }
 
-    fn search(&mut self, root: &Path, folder: &Path, missing: &mut HashSet<u64>) {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+    fn search_all(&mut self, kernel: &Kernel, missing: &mut HashSet<u64>) -> Result<()> {
+        let Some(root) = mount_point(kernel)? else {
+            return Ok(());
+        };
+        if let Ok(id) = fs::metadata(&root).map(|root| root.ino())
+            && missing.remove(&id)
+        {
+            self.known.insert(id, Some("/".to_owned()));
+        }
+        let searched = self.search(&root, &root, missing);
+        searched.map_err(Error::file(root))
+    }
+
+    fn search(&mut self, root: &Path, folder: &Path, missing: &mut HashSet<u64>) -> io::Result<()> {
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) => match error.kind() {
+                ErrorKind::NotFound | ErrorKind::PermissionDenied => return Ok(()),
+                _ => return Err(error),
+            },
+        };
+        for entry in entries {
+            let entry = entry?;
             if missing.is_empty() {
-                return;
+                break;
             }
             if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 continue;
@@ -57,13 +75,15 @@ impl CgroupNames {
                 let name = format!("/{}", below.display());
                 self.known.insert(entry.ino(), Some(name));
             }
-            self.search(root, &path, missing);
+            self.search(root, &path, missing)?;
         }
+        Ok(())
     }
 }
 
-fn mount_point(kernel: &Kernel) -> Option<PathBuf> {
-    let mounts = kernel.mounts().ok()?;
+fn mount_point(kernel: &Kernel) -> Result<Option<PathBuf>> {
+    let mounts = kernel.mounts()?;
     let mut mounts = mount::parse(&mounts);
-    Some(mounts.find(|mount| mount.file_system == "cgroup2")?.point)
+    let mount = mounts.find(|mount| mount.file_system == "cgroup2");
+    Ok(mount.map(|mount| mount.point))
 }

@@ -183,8 +183,10 @@ impl Reader {
             let found = read(self, pid, &file);
             // A thread that lives afterwards had its descriptors all the time.
             let stat = self.stat(pid, &format!("task/{thread}/stat"));
-            if matches!(stat, Ok(Some(stat)) if !stat.ended) {
-                return Ok((file, found?));
+            match stat.map_err(Skipped::from) {
+                Ok(Some(stat)) if !stat.ended => return Ok((file, found?)),
+                Err(failed @ Skipped::Failed(_)) => return Err(failed),
+                _ => {}
             }
         }
         Err(Skipped::Gone)

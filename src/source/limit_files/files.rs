@@ -48,7 +48,8 @@ impl Files {
         };
         let mut bytes = Vec::new();
         let mut file = File::from(file).take(LARGEST);
-        file.read_to_end(&mut bytes).ok()?;
+        let read = file.read_to_end(&mut bytes);
+        self.noted(read.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -61,8 +62,13 @@ impl Files {
         let Some(folder) = self.open(folder, OFlags::RDONLY | OFlags::DIRECTORY) else {
             return Vec::new();
         };
-        let entries = Dir::read_from(folder).into_iter().flatten().flatten();
-        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let entries = match Dir::read_from(folder) {
+            Ok(entries) => entries.map(|entry| self.noted(entry)),
+            Err(errno) => return self.noted(Err(errno)).unwrap_or_default(),
+        };
+        let names = entries
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned());
         let mut names: Vec<String> = names
             .filter(|name| name.ends_with(".conf") && !name.starts_with('.'))
             .take(MOST)
@@ -84,14 +90,15 @@ impl Files {
         self.noted(opened)
     }
 
-    fn noted(&self, opened: Result<OwnedFd, Errno>) -> Option<OwnedFd> {
+    /// `None` for what is not there and, noted as refused, for what could not be read.
+    fn noted<T>(&self, result: Result<T, Errno>) -> Option<T> {
         let is_known = matches!(
-            opened,
+            result,
             Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
         );
         if !is_known {
             self.refused.set(true);
         }
-        opened.ok()
+        result.ok()
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::support::netns::{in_sealed_netns, lo_up, run};
-use crate::support::program::{PROGRAM, assert_failed, finish, json, listener, stderr};
+use crate::support::program::{PROGRAM, assert_failed, command, finish, json, listener, stderr};
 use crate::support::skipped::report_skipped;
 use crate::support::sockets::listen;
 use crate::support::tree::Tree;
@@ -74,19 +74,49 @@ fn owners_that_could_not_be_searched_for_are_not_absent() {
     });
 }
 
+fn has_strace(test: &str) -> bool {
+    let found = Command::new("strace").arg("-V").output();
+    found
+        .inspect_err(|_| report_skipped(&format!("{test}: needs strace")))
+        .is_ok()
+}
+
+/// Runs the program, to which the kernel refuses to list folders; with `-P` only those named.
+fn without_listing(which: &[&str], args: &[&str]) -> Output {
+    let refuse = "inject=getdents64:error=EIO";
+    let mut command = Command::new("strace");
+    command.args(["-qq", "-f", "-o", "/dev/null", "-e", refuse]);
+    command.args(which).arg(PROGRAM).args(args);
+    finish(command.stdout(Stdio::piped()))
+}
+
+#[test]
+fn a_folder_of_drop_ins_that_cannot_be_listed_is_said_to_be_unread() {
+    if !has_strace("a_folder_of_drop_ins_that_cannot_be_listed_is_said_to_be_unread") {
+        return;
+    }
+    let tree = Tree::copy_of("5.15-near-descriptor-limit");
+    let folder = format!("{}/1/root/etc/systemd/system/api.service.d", tree.path());
+    let args = ["fds", "--why", "--json", "--proc-root", tree.path()];
+    let missing = |output: &Output| {
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(output));
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        report["incomplete"].to_string()
+    };
+    let why = "files that may set the limits";
+    let all_read = missing(&finish(command(&args).stdout(Stdio::piped())));
+    assert!(!all_read.contains(why), "{all_read}");
+    let unread = missing(&without_listing(&["-P", &folder], &args));
+    assert!(unread.contains(why), "{unread}");
+}
+
 #[test]
 fn a_folder_that_cannot_be_listed_is_not_empty() {
     in_sealed_netns(|| {
         lo_up();
         let _server = listen("127.0.0.1:8080", 5);
-        let traced = |args: &[&str]| {
-            let refuse = "inject=getdents64:error=EIO";
-            let mut command = Command::new("strace");
-            command.args(["-qq", "-f", "-o", "/dev/null", "-e", refuse]);
-            finish(command.arg(PROGRAM).args(args).stdout(Stdio::piped()))
-        };
-        if Command::new("strace").arg("-V").output().is_err() {
-            report_skipped("a_folder_that_cannot_be_listed_is_not_empty: needs strace");
+        let traced = |args: &[&str]| without_listing(&[], args);
+        if !has_strace("a_folder_that_cannot_be_listed_is_not_empty") {
             return;
         }
         let why = "Input/output error";

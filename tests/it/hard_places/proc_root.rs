@@ -79,6 +79,20 @@ fn what_is_no_regular_file_is_refused_and_named() {
 }
 
 #[test]
+fn a_process_whose_files_are_none_is_an_error() {
+    in_netns(|| {
+        for file in ["900/comm", "900/limits", "900/cgroup", "900/stat"] {
+            for spoil in [fifo as fn(&str), endless_device] {
+                let tree = spoilt(file, spoil);
+                let args = ["fds", "--watch=0.01", "-c1", "--proc-root", tree.path()];
+                let output = in_little_memory(&args);
+                assert_failed(&output, 1, &["/900", "not a regular file"]);
+            }
+        }
+    });
+}
+
+#[test]
 fn what_only_adds_to_an_answer_is_left_out() {
     in_sealed_netns(|| {
         lo_up();
