@@ -12,9 +12,10 @@ use sockdiag::{
 use crate::command::{Described, Title};
 
 type Candidates = Vec<CompletionCandidate>;
+type Values = (&'static str, fn() -> Candidates);
 
 /// An argument by its id, and what it may name.
-const VALUES: [(&str, fn() -> Candidates); 7] = [
+const VALUES: [Values; 7] = [
     ("interface", || all(interfaces().into_values())),
     ("netns", network_namespaces),
     ("pid", processes_by_id),

@@ -187,6 +187,11 @@ fn roff(text: &str) -> String {
         .replace('\\', "\\e")
         .replace('-', "\\-")
         .replace('\'', "\\(aq");
+    let letter = |letter: char| match letter.is_ascii() {
+        true => letter.to_string(),
+        false => format!("\\[u{:04X}]", u32::from(letter)),
+    };
+    let text: String = text.chars().map(letter).collect();
     let line = |line: &str| match line.starts_with('.') {
         true => format!("\\&{line}"),
         false => line.to_owned(),

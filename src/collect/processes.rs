@@ -1,9 +1,18 @@
 //! Processes and their descriptors.
 
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap, HashSet},
+    net::IpAddr,
+};
+
 use crate::{
     Result,
-    model::{Incomplete, Snapshot, snapshot::Processes, unit_of},
-    source::{FdQuestion, Found, Kernel, LimitFiles, may_read_all},
+    model::{
+        Address, Families, FdPeer, Filter, Holder, Incomplete, ProcessFds, Snapshot,
+        snapshot::Processes, unit_of,
+    },
+    source::{FdQuestion, Found, Kernel, LimitFiles, SockDiag, States, may_read_all},
 };
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,6 +69,7 @@ pub fn examine(
         let chosen = processes.processes.iter_mut();
         let chosen = chosen.filter(|process| pids.contains(&process.pid));
         let refused = kernel.read_types(chosen)?;
+        name_peers(&mut processes.processes)?;
         if refused > 0 {
             let why = match may_read_all() {
                 true => "a security policy or another user namespace forbids reading these",
@@ -76,6 +86,65 @@ pub fn examine(
             .extend(ancestors(kernel, processes, pids)?);
     }
     Ok(())
+}
+
+/// Finds the peers of TCP sockets in one scan of all.
+fn name_peers(processes: &mut [ProcessFds]) -> Result<()> {
+    let types = || {
+        processes
+            .iter()
+            .filter_map(|process| process.types.as_ref())
+    };
+    let wanted: HashSet<u32> = types()
+        .flat_map(|types| types.inodes.iter().copied())
+        .collect();
+    let mut peers: HashMap<u32, Address> = HashMap::new();
+    if !wanted.is_empty() {
+        SockDiag::open()?.walk(Families::BOTH, States::ALL, &Filter::ALL, |holder| {
+            if let Holder::Connection(connection) = holder
+                && wanted.contains(&connection.inode)
+            {
+                let (address, port) = (connection.peer.to_canonical(), connection.peer_port);
+                peers.insert(connection.inode, Address { address, port });
+            }
+        })?;
+    }
+    for types in processes
+        .iter_mut()
+        .filter_map(|process| process.types.as_mut())
+    {
+        let ends = types.inodes.iter().filter_map(|inode| peers.get(inode));
+        types.peers = most_frequent(ends);
+    }
+    Ok(())
+}
+
+/// Clients come from a port each, which is not named.
+fn most_frequent<'a>(ends: impl Iterator<Item = &'a Address>) -> Vec<FdPeer> {
+    const MOST_NAMED: usize = 3;
+    let mut counts: BTreeMap<Address, u64> = BTreeMap::new();
+    ends.for_each(|end| *counts.entry(*end).or_default() += 1);
+    let mut singles: BTreeMap<IpAddr, u64> = BTreeMap::new();
+    for (end, _) in counts.iter().filter(|(_, count)| **count == 1) {
+        *singles.entry(end.address).or_default() += 1;
+    }
+    let is_alone = |end: &Address, count: u64| count > 1 || singles.get(&end.address) == Some(&1);
+    let named = counts.iter().filter(|(end, count)| is_alone(end, **count));
+    let named = named.map(|(end, count)| FdPeer {
+        address: end.address,
+        port: Some(end.port),
+        count: *count,
+    });
+    let clients = singles.iter().filter(|(_, count)| **count > 1);
+    let clients = clients.map(|(address, count)| FdPeer {
+        address: *address,
+        port: None,
+        count: *count,
+    });
+    let mut all: Vec<FdPeer> = named.chain(clients).collect();
+    all.sort_by_key(|peer| (Reverse(peer.count), peer.address, peer.port));
+    all.truncate(MOST_NAMED);
+    all
 }
 
 fn ancestors(
@@ -98,4 +167,36 @@ fn ancestors(
     }
     let why = "files that may set the limits of these processes could not be read (sudo)";
     Ok((unreadable > 0).then(|| Incomplete::counted("why", why, unreadable)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_named_with_its_port_and_clients_without() {
+        let end = |text: &str| {
+            let end: std::net::SocketAddr = text.parse().unwrap();
+            let (address, port) = (end.ip(), end.port());
+            Address { address, port }
+        };
+        let ends = [
+            "10.0.0.9:5432",
+            "10.0.0.9:5432",
+            "10.0.0.9:5432",
+            "10.0.0.9:6379",
+            "10.0.0.9:6379",
+            "10.0.0.1:50001",
+            "10.0.0.1:50002",
+            "10.0.0.1:50003",
+            "10.0.0.1:50004",
+            "10.0.0.7:443",
+        ]
+        .map(end);
+        let found = most_frequent(ends.iter());
+        let found: Vec<_> = found.iter().map(|peer| (peer.port, peer.count)).collect();
+        assert_eq!(found, [(None, 4), (Some(5432), 3), (Some(6379), 2)]);
+        let alone = most_frequent([end("10.0.0.7:443")].iter());
+        assert_eq!((alone[0].port, alone[0].count), (Some(443), 1));
+    }
 }

@@ -1,6 +1,6 @@
 //! Open descriptors, and what bounds their number.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,9 @@ pub struct ProcessFds {
     /// Whether a number below the soft limit is free although as many are open: some have numbers
     /// above it, from before it was lowered. Looked at only then; `None` when it may not be.
     pub has_free: Option<bool>,
+    /// Its command line, arguments separated by spaces; `None` when it could not be read, empty
+    /// where the process has none.
+    pub command_line: Option<String>,
     /// Its limits; `None` when they could not be read.
     pub limits: Option<FdLimits>,
     /// Effective user id.
@@ -92,4 +95,31 @@ pub struct FdTypes {
     pub io_uring: u64,
     /// The rest, by the kernel's name: `pidfd`, `bpf-map`, `net` (a namespace)…
     pub others: BTreeMap<String, u64>,
+    /// The peers of most TCP connections in this network namespace, at most three.
+    pub peers: Vec<FdPeer>,
+    /// The paths of most files, at most three; the directory where there are several in it.
+    pub paths: Vec<FdPath>,
+    /// Inodes of TCP sockets, by which `peers` are found.
+    #[serde(skip)]
+    pub inodes: Vec<u32>,
+}
+
+/// The other end of TCP connections.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
+pub struct FdPeer {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its port; `null` for connections from several ports.
+    pub port: Option<u16>,
+    /// Number of connections.
+    pub count: u64,
+}
+
+/// A file, or a directory with its files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
+pub struct FdPath {
+    /// Absolute path; that of a directory ends in `/`.
+    pub path: String,
+    /// Number of descriptors.
+    pub count: u64,
 }

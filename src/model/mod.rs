@@ -26,7 +26,7 @@ pub use configured::{ConfiguredLimits, Login, Relative, Setting, UnitLimits};
 pub use connection::{Connection, Holder, State};
 pub use countdown::Countdown;
 pub use counters::{CounterId, Counters, kernel_name};
-pub use descriptors::{FdLimits, FdTypes, ProcessFds, SystemFds};
+pub use descriptors::{FdLimits, FdPath, FdPeer, FdTypes, ProcessFds, SystemFds};
 pub use endpoint::{Endpoint, Families, Family};
 pub use filter::Filter;
 pub use icmp_error::IcmpError;

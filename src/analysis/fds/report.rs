@@ -66,6 +66,8 @@ pub struct ProcessReport {
     pub pid: u32,
     /// Its name (`/proc/PID/comm`).
     pub name: String,
+    /// Its command line, arguments separated by spaces; `null` when it may not be read.
+    pub command_line: Option<String>,
     /// `null` when `used_ratio` is.
     pub state: Option<State>,
     /// Open descriptors; `null` where they may not be counted.
@@ -199,6 +201,7 @@ impl ProcessReport {
         ProcessReport {
             pid: process.pid,
             name: process.name.clone(),
+            command_line: process.command_line.clone(),
             state: used_ratio.map(|ratio| State::of(ratio, process.has_free)),
             open: process.open,
             soft_limit: process.limits.and_then(|limits| bounded(limits.soft)),

@@ -21,6 +21,8 @@ pub enum Value {
         /// What `--sort` compares; without it, the text.
         rank: Option<f64>,
     },
+    /// A command line, whose middle tells least.
+    Command(String),
     /// Processes: name and what follows it, which is never cut.
     Processes {
         all: Vec<(String, String)>,
@@ -66,7 +68,9 @@ impl Value {
         match self {
             Value::Missing => text.push_str(MISSING),
             Value::Word(word) => text.push_str(word),
-            Value::Text(name) | Value::Both { shown: name, .. } => text::escape_into(name, text),
+            Value::Text(name) | Value::Command(name) | Value::Both { shown: name, .. } => {
+                text::escape_into(name, text);
+            }
             Value::Processes { all, .. } => {
                 let one =
                     |(name, tail): &(String, String)| format!("{} {tail}", text::escape(name));
@@ -89,6 +93,7 @@ impl Value {
             Value::Processes { all, .. } if text::width(&whole) > columns => {
                 within(all, columns).unwrap_or_else(|| text::shorten(&whole, columns))
             }
+            Value::Command(_) => text::shorten_middle(&whole, columns),
             _ => text::shorten(&whole, columns),
         }
     }
@@ -109,6 +114,7 @@ impl Value {
             Value::Missing => String::new(),
             Value::Word(word) => (*word).to_owned(),
             Value::Text(name)
+            | Value::Command(name)
             | Value::Both { raw: name, .. }
             | Value::Processes { raw: name, .. } => name.clone(),
             Value::Id(number) => number.to_string(),
@@ -120,7 +126,11 @@ impl Value {
 
     pub fn number(&self) -> Option<f64> {
         match self {
-            Value::Missing | Value::Word(_) | Value::Text(_) | Value::Processes { .. } => None,
+            Value::Missing
+            | Value::Word(_)
+            | Value::Text(_)
+            | Value::Command(_)
+            | Value::Processes { .. } => None,
             Value::Id(number) => Some(*number as f64),
             Value::Both { rank, .. } => *rank,
             Value::Count(number) | Value::Change(number) => Some(*number as f64),

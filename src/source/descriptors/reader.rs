@@ -97,6 +97,7 @@ impl Reader {
             began: began.filter(|_| question.began),
             open,
             has_free: full.and_then(|soft| self.has_free(pid, &folder, soft)),
+            command_line: self.command_line(pid)?,
             limits,
             uid: self.uid(pid),
             cgroup: self.cgroup(pid)?,
@@ -138,7 +139,10 @@ impl Reader {
     }
 
     fn types_in(&mut self, pid: u32, folder: &str) -> Result<FdTypes, Errno> {
-        types::of(self.folder(pid)?, folder)
+        let mut types = types::of(self.folder(pid)?, folder)?;
+        // Inodes of a captured tree are another kernel's.
+        types.inodes.retain(|_| self.procfs);
+        Ok(types)
     }
 
     fn limits(&mut self, pid: u32) -> Result<Option<FdLimits>, Errno> {
@@ -247,6 +251,12 @@ impl Reader {
         let bytes = &self.buffer[..read];
         let name = bytes.strip_suffix(b"\n").unwrap_or(bytes);
         Ok(String::from_utf8_lossy(name).into_owned())
+    }
+
+    fn command_line(&mut self, pid: u32) -> Result<Option<String>, Errno> {
+        // Arguments end in a 0; some processes write over them.
+        let parse = |text: &str| text.trim_end_matches('\0').replace('\0', " ");
+        self.text(pid, "cmdline", parse)
     }
 
     /// `None` when it may not be read.

@@ -7,7 +7,7 @@
 //! 5 -> anon_inode:[eventpoll]
 //! ```
 
-use std::{ffi::CStr, os::fd::AsRawFd};
+use std::{collections::HashMap, ffi::CStr, os::fd::AsRawFd};
 
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
@@ -16,28 +16,68 @@ use rustix::{
 };
 
 use super::count;
-use crate::model::FdTypes;
+use crate::model::{FdPath, FdTypes};
+
+/// At most this many paths are named.
+const MOST_NAMED: usize = 3;
 
 pub fn of(root: BorrowedFd<'_>, path: &str) -> Result<FdTypes, Errno> {
     let folder = count::open(root, path)?;
     let mut types = FdTypes::default();
+    let mut paths = Paths::default();
     let mut refused = None;
     count::each(&folder, |name| {
         match rustix::fs::readlinkat(&folder, name, Vec::new()) {
-            Ok(link) => add(&mut types, &folder, name, &link),
+            Ok(link) => {
+                add(&mut types, &folder, name, &link);
+                paths.add(&link);
+            }
             // Closed meanwhile.
             Err(Errno::NOENT | Errno::SRCH) => {}
             // /proc lists links that it does not let us follow.
             Err(errno) => refused = Some(errno),
         }
     })?;
+    types.paths = paths.most();
     refused.map_or(Ok(types), Err)
+}
+
+/// How many descriptors there are of the files in each directory.
+#[derive(Default)]
+struct Paths(HashMap<String, (u64, String)>);
+
+impl Paths {
+    fn add(&mut self, link: &CStr) {
+        let link = link.to_string_lossy();
+        // /dev/null and terminals are open in every process.
+        let file = link.rsplit_once('/').filter(|_| !link.starts_with("/dev/"));
+        let Some((directory, _)) = file else { return };
+        let directory = format!("{directory}/");
+        let known = self.0.entry(directory.clone());
+        let (count, path) = known.or_insert_with(|| (0, link.clone().into_owned()));
+        *count += 1;
+        if *path != link {
+            *path = directory;
+        }
+    }
+
+    fn most(self) -> Vec<FdPath> {
+        let path = |(count, path)| FdPath { path, count };
+        let mut paths: Vec<FdPath> = self.0.into_values().map(path).collect();
+        paths.sort_by(|a, b| (b.count, &a.path).cmp(&(a.count, &b.path)));
+        paths.truncate(MOST_NAMED);
+        paths
+    }
 }
 
 fn add(types: &mut FdTypes, folder: &OwnedFd, name: &CStr, link: &CStr) {
     let link = link.to_string_lossy();
     if link.starts_with("socket:[") {
         let protocol = protocol(folder, name);
+        if protocol == "tcp" {
+            let digits = link.trim_matches(|letter: char| !letter.is_ascii_digit());
+            types.inodes.extend(digits.parse::<u32>().ok());
+        }
         *types.sockets.entry(protocol).or_default() += 1;
     } else if link.starts_with("pipe:[") {
         types.pipes += 1;

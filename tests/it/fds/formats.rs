@@ -1,12 +1,17 @@
 //! `sockdiag fds` for machines and terminals: schema, CSV, Prometheus text, widths, wrong usage.
 
-use crate::support::netns::in_sealed_netns;
+use std::fs::File;
+use std::net::TcpStream;
+
+use crate::support::netns::{in_sealed_netns, lo_up};
 use crate::support::program::{command, finding, finish, json, sockdiag, stderr, text};
 use crate::support::schema::{assert_refused, assert_valid};
 use crate::support::screen::Screen;
+use crate::support::sockets::listen;
 use crate::support::terminal::Terminal;
 use crate::support::tools::assert_promtool_accepts;
 use crate::support::tree::{Tree, fixture};
+use crate::support::wait::wait_until;
 use serde_json::{Value, json as object};
 
 const LAID_OUT: &str = "5.15-near-descriptor-limit";
@@ -250,4 +255,72 @@ fn wrong_usage_is_answered() {
     let output = finish(command(&["fds"]).stdout(full));
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("No space left"));
+}
+
+#[test]
+fn processes_of_one_name_are_told_apart_by_their_command_lines() {
+    in_sealed_netns(|| {
+        let sleepers = ["3601", "3602"].map(|seconds| {
+            let mut sleep = std::process::Command::new("sleep");
+            sleep
+                .arg(seconds)
+                .spawn()
+                .expect("sleep is part of coreutils")
+        });
+        let pids = sleepers
+            .each_ref()
+            .map(|sleeper| sleeper.id().to_string())
+            .join(",");
+        wait_until("both have begun", || {
+            let table = text(&["fds", "--pid", &pids, "-qq"]);
+            table.contains("sleep 3601") && table.contains("sleep 3602")
+        });
+        let report = json(&["fds", "--pid", &sleepers[0].id().to_string()]);
+        assert_eq!(report["processes"][0]["command_line"], "sleep 3601");
+        let (_, output) = Terminal::start(&["fds", "--pid", &pids, "-qq"], (80, 24)).end();
+        assert!(output.contains("sleep 3601"), "{output}");
+        for mut sleeper in sleepers {
+            sleeper.kill().expect("it is ours");
+            sleeper.wait().expect("it is ours");
+        }
+        // A name alone says enough.
+        let own = std::process::id().to_string();
+        assert!(!text(&["fds", "--pid", &own]).contains("COMMAND"));
+    });
+}
+
+#[test]
+fn types_name_the_peers_and_paths_of_most_descriptors() {
+    in_sealed_netns(|| {
+        lo_up();
+        let server = listen("127.0.0.1:5432", 50);
+        let _clients: Vec<_> = (0..3)
+            .map(|_| TcpStream::connect("127.0.0.1:5432").expect("room for it"))
+            .collect();
+        let tree = Tree::new();
+        for name in ["a.log", "b.log"] {
+            tree.write(name, "");
+        }
+        let files = ["a.log", "b.log"].map(|name| File::open(format!("{}/{name}", tree.path())));
+        let own = std::process::id().to_string();
+        let args = ["fds", "--pid", &own, "--types"];
+        let report = json(&args);
+        let types = &report["processes"][0]["types"];
+        assert_eq!(
+            types["peers"],
+            object!([{"address": "127.0.0.1", "port": 5432, "count": 3}])
+        );
+        let directory = format!("{}/", tree.path());
+        let paths = types["paths"].as_array().expect("paths[]");
+        assert!(
+            paths.contains(&object!({"path": directory, "count": 2})),
+            "{paths:?}"
+        );
+        let table = text(&args);
+        assert!(
+            table.contains("TCP with 127.0.0.1:5432 ×3; files "),
+            "{table}"
+        );
+        drop((server, files));
+    });
 }

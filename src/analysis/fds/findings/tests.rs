@@ -19,16 +19,7 @@ fn process(open: u64) -> ProcessReport {
         soft_limit: Some(100),
         hard_limit: Some(4096),
         used_ratio: Some(open as f64 / 100.0),
-        delta: None,
-        per_second: None,
-        full_in_seconds: None,
-        uid: None,
-        cgroup: None,
-        unit: None,
-        types: None,
-        why: None,
-        sampled: None,
-        began: None,
+        ..ProcessReport::default()
     }
 }
 

@@ -17,7 +17,7 @@ use Align::{Left, Right};
 const BAR: usize = 10;
 
 #[rustfmt::skip]
-pub static COLUMNS: [Column<ProcessReport>; 20] = [
+pub static COLUMNS: [Column<ProcessReport>; 21] = [
     Column::new("state", "STATE", Left, state, "ok, near (80 % of the limit or more), full (open() fails with EMFILE)"),
     Column::new("use", "USE", Left, used, "share of the soft limit in use; above 100% after the limit was lowered"),
     Column::new("open", "OPEN", Right, |p, _| Cell::count(p.open), "open descriptors"),
@@ -37,6 +37,7 @@ pub static COLUMNS: [Column<ProcessReport>; 20] = [
     Column::new("unit", "UNIT", Left, |p, _| Cell::known(p.unit.clone(), Value::Text), "systemd unit, container or pod"),
     Column::new("pid", "PID", Right, |p, _| Cell::id(p.pid), "process id"),
     Column::new("process", "PROCESS", Left, |p, _| Cell::process(&p.name, p.pid, p.name.clone()), "name and process id"),
+    Column::new("command", "COMMAND", Left, |p, _| Cell::known(p.command_line.clone(), Value::Command), "command line; shown where processes have the same name"),
     Column::new("types", "TYPES", Left, types, "descriptors by type (--types)"),
 ];
 

@@ -6,7 +6,7 @@ mod notes;
 #[cfg(test)]
 mod tests;
 
-use std::io;
+use std::{collections::HashSet, io};
 
 use sockdiag::analysis::fds::{FdsReport, ProcessReport, State};
 
@@ -20,11 +20,11 @@ impl Tabular for FdsReport {
 
     const NARROWER: &'static [Narrower] = &[
         Narrower::Drop("unit hard mean p95 minimum state per_minute full_in"),
-        Narrower::LastResort("types"),
+        Narrower::LastResort("types command"),
     ];
 
     fn notes(&self, _: &View) -> Vec<String> {
-        notes::limits(self)
+        [notes::contents(self), notes::limits(self)].concat()
     }
 
     fn write_metrics(&self, out: &mut dyn io::Write) -> io::Result<()> {
@@ -47,6 +47,7 @@ impl Listed for FdsReport {
     }
 
     fn shown(&self, view: &View) -> Vec<&'static str> {
+        let types = self.processes.iter().any(|process| process.types.is_some());
         let any = |has: fn(&ProcessReport) -> bool| self.processes.iter().any(has);
         keys(&[
             (true, "state use open"),
@@ -55,7 +56,8 @@ impl Listed for FdsReport {
             (view.changes, "per_minute full_in"),
             (any(|process| process.unit.is_some()), "unit"),
             (true, "process"),
-            (any(|process| process.types.is_some()), "types"),
+            (types, "types"),
+            (!types && has_namesakes(&self.processes), "command"),
         ])
     }
 
@@ -78,4 +80,10 @@ impl Listed for FdsReport {
             there => format!("none of {there} visible processes matches; {left_out}"),
         }
     }
+}
+
+/// Whether two processes have the same name, which then says little.
+fn has_namesakes(processes: &[ProcessReport]) -> bool {
+    let mut names = HashSet::new();
+    processes.iter().any(|process| !names.insert(&process.name))
 }

@@ -1,12 +1,14 @@
 //! Lines above and below the table of `fds`: the limits of the host, and the origin of each
 //! process's limit.
 
+use std::net::SocketAddr;
+
 use sockdiag::{
     analysis::{
         fds::{FdsReport, Origin, ProcessReport, SetBy, SystemReport, Why},
         finding::names,
     },
-    model::Setting,
+    model::{FdPath, FdPeer, Setting},
 };
 
 use crate::render::text::{self, MISSING};
@@ -23,6 +25,32 @@ pub fn host(system: &SystemReport) -> String {
         limit => format!("{open} of {} open", number(limit)),
     };
     format!("host: {limit}, nr_open {}", number(system.nr_open))
+}
+
+/// The peers and paths of most descriptors, of the first processes.
+pub fn contents(report: &FdsReport) -> Vec<String> {
+    const MOST: usize = 5;
+    let described = report.processes.iter().filter_map(|process| {
+        let types = process.types.as_ref()?;
+        let peer = |peer: &FdPeer| {
+            let (address, count) = (peer.address, text::grouped(peer.count));
+            let end = peer
+                .port
+                .map(|port| SocketAddr::new(address, port).to_string());
+            format!("{} ×{count}", end.unwrap_or_else(|| address.to_string()))
+        };
+        let path = |path: &FdPath| format!("{} ×{}", path.path, text::grouped(path.count));
+        let peers: Vec<String> = types.peers.iter().map(peer).collect();
+        let paths: Vec<String> = types.paths.iter().map(path).collect();
+        let parts = [("TCP with", peers), ("files", paths)].into_iter();
+        let parts = parts.filter(|(_, names)| !names.is_empty());
+        let parts: Vec<String> = parts
+            .map(|(what, names)| format!("{what} {}", names.join(", ")))
+            .collect();
+        let (name, pid) = (&process.name, process.pid);
+        (!parts.is_empty()).then(|| text::escape(&format!("{name} ({pid}): {}", parts.join("; "))))
+    });
+    described.take(MOST).collect()
 }
 
 /// One sentence for all processes whose limits come from the same place, in the order of the table.

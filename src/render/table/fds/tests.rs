@@ -18,6 +18,7 @@ fn example() -> ProcessReport {
     ProcessReport {
         pid: 1,
         name: "api".to_owned(),
+        command_line: Some("api --port 80".to_owned()),
         state: Some(State::Near),
         open: Some(2),
         soft_limit: Some(3),
@@ -81,6 +82,7 @@ fn each_column_has_its_own_number() {
         "unit=u",
         "pid=1",
         "process=api",
+        "command=api --port 80",
         "types=",
     ];
     assert_eq!(raw(&COLUMNS, &process), expected);
