@@ -6,6 +6,7 @@ use clap::Command;
 use clap_mangen::Man;
 
 use super::registry::{Entry, REGISTRY};
+use crate::command::Described;
 
 /// What a page of a report has beside its help.
 struct More {
@@ -74,73 +75,63 @@ pub fn pages(mut root: Command) -> io::Result<Vec<(String, Vec<u8>)>> {
 }
 
 fn page(command: &Command, entry: Option<&Entry>) -> io::Result<Vec<u8>> {
-    let name = entry.map_or("sockdiag".to_owned(), |entry| {
-        format!("sockdiag-{}", entry.name)
-    });
-    let version = env!("CARGO_PKG_VERSION");
-    let about = command
-        .get_about()
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    let help = command
-        .get_after_help()
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    let (examples, notes) = parts(&help);
+    let own = entry.map(|entry| format!("sockdiag-{}", entry.name));
+    let name = own.unwrap_or_else(|| "sockdiag".to_owned());
+    let help = command.get_after_help();
+    let (examples, notes) = parts(&help.map(ToString::to_string).unwrap_or_default());
     let more = entry.and_then(|entry| MORE.iter().find(|more| more.command == entry.name));
 
-    let mut out = format!(".TH {} 1 \"\" \"sockdiag {version}\"\n", roff(&name)).into_bytes();
-    section(
-        &mut out,
-        "NAME",
-        &format!("{} \\- {}\n", roff(&name), roff(&about)),
-    );
-    let usage = command.clone().render_usage().to_string();
-    let usage = usage.trim_start_matches("Usage: ");
-    section(&mut out, "SYNOPSIS", &format!(".B {}\n", roff(usage)));
-    let description = [format!("{about}.")]
-        .into_iter()
-        .chain(notes)
-        .collect::<Vec<_>>();
-    let paragraphs: Vec<String> = description
-        .iter()
-        .map(|text| format!(".PP\n{}\n", roff(text)))
-        .collect();
-    section(&mut out, "DESCRIPTION", &paragraphs.concat());
+    let mut out = begin(&name, command, &notes).into_bytes();
     if entry.is_none() {
         let commands = REGISTRY.iter().map(|entry| (entry.name, entry.about));
-        section(&mut out, "COMMANDS", &list(commands));
+        out.extend(section("COMMANDS", &list(commands)));
     }
     Man::new(command.clone()).render_options_section(&mut out)?;
     if let Some(report) = entry.and_then(|entry| entry.report.as_ref()) {
-        let columns = (report.titles)();
-        let columns = columns
-            .iter()
-            .map(|(key, title, help)| (format!("{title} ({key})"), *help));
-        let columns: Vec<(String, &str)> = columns.collect();
-        let table = list(columns.iter().map(|(head, help)| (head.as_str(), *help)));
-        let how =
-            "The header of each column, its name in --columns, --sort and CSV, and its meaning:";
-        section(&mut out, "COLUMNS", &format!("{}\n{table}", roff(how)));
+        out.extend(section("COLUMNS", &columns(report)));
     }
     if !examples.is_empty() {
-        section(
-            &mut out,
-            "EXAMPLES",
-            &format!(".nf\n{}\n.fi\n", roff(&examples)),
-        );
+        let examples = format!(".nf\n{}\n.fi\n", roff(&examples));
+        out.extend(section("EXAMPLES", &examples));
     }
-    section(&mut out, "EXIT STATUS", &list(EXIT_STATUS));
-    section(&mut out, "ENVIRONMENT", &list(ENVIRONMENT));
+    out.extend(section("EXIT STATUS", &list(EXIT_STATUS)));
+    out.extend(section("ENVIRONMENT", &list(ENVIRONMENT)));
     if let Some(more) = more {
-        section(&mut out, "FILES", &list(more.files.iter().copied()));
+        out.extend(section("FILES", &list(more.files.iter().copied())));
     }
-    section(
-        &mut out,
-        "SEE ALSO",
-        &format!("{}\n", roff(&see_also(&name, more))),
-    );
+    let see_also = format!("{}\n", roff(&see_also(&name, more)));
+    out.extend(section("SEE ALSO", &see_also));
     Ok(out)
+}
+
+/// Everything before the options; `notes` are paragraphs on how to read the report.
+fn begin(name: &str, command: &Command, notes: &[String]) -> String {
+    let about = command.get_about().map(ToString::to_string);
+    let about = about.unwrap_or_default();
+    let usage = command.clone().render_usage().to_string();
+    let usage = roff(usage.trim_start_matches("Usage: "));
+    let paragraph = |text: &String| format!(".PP\n{}\n", roff(text));
+    let first = paragraph(&format!("{about}."));
+    let description = std::iter::once(first).chain(notes.iter().map(paragraph));
+    let (version, title) = (env!("CARGO_PKG_VERSION"), roff(name));
+    let sections = [
+        ("NAME", format!("{title} \\- {}\n", roff(&about))),
+        ("SYNOPSIS", format!(".B {usage}\n")),
+        ("DESCRIPTION", description.collect::<String>()),
+    ];
+    let head = format!(".TH {title} 1 \"\" \"sockdiag {version}\"\n");
+    let sections = sections.map(|(title, body)| format!(".SH {title}\n{body}"));
+    head + &sections.concat()
+}
+
+fn columns(report: &Described) -> String {
+    let intro =
+        "The header of each column, its name in --columns, --sort and CSV, and its meaning:";
+    let heads = (report.titles)().into_iter();
+    let heads = heads.map(|(key, title, help)| (format!("{title} ({key})"), help));
+    let heads: Vec<(String, &str)> = heads.collect();
+    let table = list(heads.iter().map(|(head, help)| (head.as_str(), *help)));
+    format!("{}\n{table}", roff(intro))
 }
 
 /// Examples, and the paragraphs of prose that follow them. Exit codes have a section.
@@ -172,8 +163,8 @@ fn see_also(name: &str, more: Option<&More>) -> String {
     others.chain(foreign).collect::<Vec<_>>().join(", ")
 }
 
-fn section(out: &mut Vec<u8>, title: &str, body: &str) {
-    out.extend(format!(".SH {title}\n{body}").into_bytes());
+fn section(title: &str, body: &str) -> Vec<u8> {
+    format!(".SH {title}\n{body}").into_bytes()
 }
 
 fn list<'a>(items: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {

@@ -1,4 +1,4 @@
-//! Text for people: units and durations, escaped names, wrapped and shortened lines.
+//! Text for people: units and durations, wrapped and shortened lines.
 
 mod escape;
 

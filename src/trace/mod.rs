@@ -140,6 +140,16 @@ impl Trace {
         }
     }
 
+    /// Packets that were captured or read so far.
+    pub fn packets(&self) -> u64 {
+        self.pipeline.counted.packets
+    }
+
+    /// Handshakes that ended so far.
+    pub fn handshakes(&self) -> u64 {
+        self.pipeline.handshakes
+    }
+
     /// The summary so far, without what only the end of the trace shows.
     pub fn summary(&self) -> Summary {
         self.pipeline.summary()

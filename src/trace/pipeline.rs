@@ -22,6 +22,8 @@ pub struct Pipeline {
     /// The first error; it ends the trace, and is reported after the summary.
     pub failure: Option<Error>,
     first_ns: Option<u64>,
+    /// Handshakes that ended and match the filter.
+    pub handshakes: u64,
     /// Handshakes that ended and do not match the filter.
     others: u64,
 }
@@ -40,6 +42,7 @@ impl Pipeline {
             writer: writer.transpose()?,
             failure: None,
             first_ns: None,
+            handshakes: 0,
             others: 0,
             options,
         })
@@ -152,6 +155,7 @@ impl Pipeline {
         }
         self.save(|writer| writer.comment(handshake.packet, &comment(&handshake)));
         self.collector.add(&handshake);
+        self.handshakes += 1;
         if self.options.reports(&handshake) {
             self.counted.shown += 1;
             self.report(Event::Handshake(handshake), Vec::new());

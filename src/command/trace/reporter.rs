@@ -76,7 +76,7 @@ impl Reporter {
         let elapsed = self.progress.elapsed();
         self.progress.show(|| {
             let (doing, limit) = (&self.doing, self.limit);
-            let handshakes = text::grouped(trace.summary().handshakes);
+            let handshakes = text::grouped(trace.handshakes());
             let waiting = trace.waiting().as_ref().and_then(overdue);
             let waiting = waiting.map_or(String::new(), |waiting| format!(", {waiting}"));
             let elapsed = elapsed_of(elapsed, limit);
@@ -91,7 +91,7 @@ impl Reporter {
             return;
         }
         self.progress.show(|| {
-            let packets = text::grouped(trace.summary().packets);
+            let packets = text::grouped(trace.packets());
             let elapsed = elapsed_of(elapsed, None);
             format!("{}: {elapsed}, {packets} packets", self.doing)
         });
