@@ -4,47 +4,45 @@
 //! 22 1 0:20 / /proc rw,nosuid - proc proc rw,hidepid=invisible
 //! ```
 //!
-//! The fields in front of `-` vary in number.
+//! procfs reads the fields of a line; it leaves the escapes of the mount point as they are.
 
 use std::{
+    collections::HashMap,
     ffi::OsString,
     os::unix::ffi::OsStringExt,
     path::{Path, PathBuf},
 };
 
-#[derive(Debug, PartialEq, Eq)]
-pub struct Mount<'a> {
+use procfs::process::MountInfo;
+
+pub struct Mount {
     pub point: PathBuf,
-    pub file_system: &'a str,
-    /// Of the file system, separated by commas.
-    options: &'a str,
+    pub file_system: String,
+    /// Of the file system.
+    options: HashMap<String, Option<String>>,
 }
 
-impl Mount<'_> {
+impl Mount {
     pub fn option(&self, name: &str) -> Option<&str> {
-        let mut options = self.options.split(',');
-        options.find_map(|option| option.strip_prefix(name)?.strip_prefix('='))
+        self.options.get(name)?.as_deref()
     }
 }
 
 /// Lines that cannot be read are left out.
-pub fn parse(text: &str) -> impl DoubleEndedIterator<Item = Mount<'_>> {
-    text.lines().filter_map(line)
+pub fn parse(text: &str) -> impl DoubleEndedIterator<Item = Mount> {
+    text.lines().filter_map(|line| {
+        let mount = MountInfo::from_line(line).ok()?;
+        Some(Mount {
+            point: unescaped(mount.mount_point.to_str()?),
+            file_system: mount.fs_type,
+            options: mount.super_options,
+        })
+    })
 }
 
 /// The file system that covers earlier ones there.
-pub fn last_at<'a>(text: &'a str, point: &Path) -> Option<Mount<'a>> {
+pub fn last_at(text: &str, point: &Path) -> Option<Mount> {
     parse(text).rfind(|mount| mount.point == point)
-}
-
-fn line(line: &str) -> Option<Mount<'_>> {
-    let (place, file_system) = line.split_once(" - ")?;
-    let mut words = file_system.split(' ');
-    Some(Mount {
-        point: unescaped(place.split(' ').nth(4)?),
-        file_system: words.next()?,
-        options: words.nth(1)?,
-    })
 }
 
 /// Spaces, tabs, newlines and backslashes are written as `\040`.
@@ -85,7 +83,7 @@ nonsense
         assert_eq!(mount.option("hidepid"), Some("invisible"));
         assert_eq!(mount.option("gid"), Some("27"));
         assert_eq!(mount.option("rw"), None);
-        assert_eq!(last_at(TEXT, Path::new("/pro")), None);
+        assert!(last_at(TEXT, Path::new("/pro")).is_none());
     }
 
     #[test]

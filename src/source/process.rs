@@ -96,7 +96,7 @@ pub fn cgroup_in(text: &str) -> Option<&str> {
 
 /// Members of the group `gid=` (default: root's) see all, except with `hidepid=ptraceable`
 /// (fs/proc/base.c, `has_pid_permissions`).
-fn hides_from(proc: &mount::Mount<'_>, groups: &[u32]) -> bool {
+fn hides_from(proc: &mount::Mount, groups: &[u32]) -> bool {
     match proc.option("hidepid") {
         None | Some("0" | "off") => false,
         Some("4" | "ptraceable") => true,
