@@ -97,7 +97,8 @@ impl Screen {
         let place = (row.to_owned(), key);
         self.drawing.insert(place.clone(), cell.clone());
         let before = self.shown.get(&place)?;
-        if before.value == cell.value {
+        // `45m` that is still `45m` has not changed for a reader.
+        if before.value.shown() == cell.value.shown() {
             return None;
         }
         let (then, now) = (before.value.number()?, cell.value.number()?);
@@ -321,6 +322,10 @@ mod tests {
         screen.shown = std::mem::take(&mut screen.drawing);
         assert_eq!(screen.change("a", "drops", &cell(1)), Some(Change::Down));
         assert_eq!(screen.change("b", "drops", &cell(2)), None);
+        let waited = |milliseconds| Cell::from(Value::Milliseconds(milliseconds));
+        assert_eq!(screen.change("a", "wait", &waited(2_700_000)), None);
+        screen.shown = std::mem::take(&mut screen.drawing);
+        assert_eq!(screen.change("a", "wait", &waited(2_702_000)), None);
         std::mem::forget(screen);
     }
 }
