@@ -10,7 +10,7 @@ const FLAGS: [(&str, &str); 11] = [
     ("-a", "all rows are shown"),
     (
         "-e",
-        "--columns help lists the user, inode and cookie that ss -e shows",
+        "sockdiag queues --columns help lists user, inode, cookie and cgroup",
     ),
     ("-H", "--no-header omits the header"),
     ("-i", "ss -ti shows what TCP knows about each connection"),
@@ -22,10 +22,10 @@ const FLAGS: [(&str, &str); 11] = [
     ("-N", "--netns NAME inspects another network namespace"),
     (
         "-p",
-        "owners are shown, or --process NAME|PID restricts to a process",
+        "queues and ports show owners, sockdiag fds --pid PID a process",
     ),
     ("-s", "sockdiag counters sockets counts all sockets"),
-    ("-t", "TCP is shown"),
+    ("-t", "queues, ports and timewait show TCP sockets"),
     ("-u", "sockdiag queues -u shows UDP sockets"),
 ];
 
