@@ -122,7 +122,12 @@ impl<T: Listed> Writer<T> for Page {
         let above = self.above(report, &view, out.screen.is_some());
         let below = self.below(report, &view);
         if out.screen.is_some() {
-            let rows: Vec<&T::Row> = report.rows().iter().collect();
+            let mut rows: Vec<&T::Row> = report.rows().iter().collect();
+            // The header and the empty lines; what does not fit is cut off at the end.
+            let height = above.len() + rows.len() + below.lines.len() + 3;
+            if size().is_some_and(|(_, available)| height > available) {
+                rows.sort_by_key(|row| T::is_quiet(row));
+            }
             let lines = self.table(report, &rows, &view, out);
             let screen = out.screen.as_mut();
             return screen.map_or(Ok(()), |screen| screen.draw(&above, &lines, &below));

@@ -208,6 +208,25 @@ fn addresses_are_never_cut_and_what_does_not_fit_is_counted() {
 }
 
 #[test]
+fn a_screen_that_is_too_low_shows_the_problems_in_any_order() {
+    in_sealed_netns(|| {
+        let scene = scene(80, 30);
+        let args = ["queues", "--watch=0.01", "--count", "1", "--sort", "-local"];
+        let frame = |rows: u16| {
+            let (_, output) = Terminal::start(&args, (80, rows)).end();
+            Screen::showing(&output, 80, rows.into()).frame().to_vec()
+        };
+        let (low, high) = (frame(24), frame(60));
+        assert!(rows(&low, &scene)[0].contains("overflowing"), "{low:#?}");
+        let last = rows(&high, &scene).len() - 1;
+        assert!(
+            rows(&high, &scene)[last].contains("overflowing"),
+            "{high:#?}"
+        );
+    });
+}
+
+#[test]
 fn whatever_ends_a_watch_leaves_the_terminal_as_it_was() {
     in_sealed_netns(|| {
         let _scene = scene(80, 1);
