@@ -70,6 +70,12 @@ pub fn examine(
         let chosen = chosen.filter(|process| pids.contains(&process.pid));
         let refused = kernel.read_types(chosen)?;
         name_peers(&mut processes.processes)?;
+        let elsewhere = sockets_elsewhere(kernel, &processes.processes);
+        if elsewhere > 0 {
+            let why = "their sockets are in other network namespaces than this program";
+            let missing = Incomplete::counted("peers", why, elsewhere);
+            snapshot.incomplete.push(missing);
+        }
         if refused > 0 {
             let why = match may_read_all() {
                 true => "a security policy or another user namespace forbids reading these",
@@ -86,6 +92,17 @@ pub fn examine(
             .extend(ancestors(kernel, processes, pids)?);
     }
     Ok(())
+}
+
+/// Number of processes with TCP sockets that are in another network namespace, or in one that is not
+/// visible.
+fn sockets_elsewhere(kernel: &Kernel, processes: &[ProcessFds]) -> u64 {
+    let own = kernel.own_namespace().id.inode;
+    let is_elsewhere = |process: &&ProcessFds| {
+        let types = process.types.as_ref();
+        types.is_some_and(|types| !types.inodes.is_empty()) && kernel.netns_of(process.pid) != own
+    };
+    processes.iter().filter(is_elsewhere).count() as u64
 }
 
 /// Finds the peers of TCP sockets in one scan of all.

@@ -81,6 +81,12 @@ impl Namespace {
 
 impl Kernel {
     /// The caller's own namespace.
+    /// The inode of the network namespace of a process; `None` where it is not visible.
+    pub fn netns_of(&self, pid: u32) -> Option<u64> {
+        let file = fs::metadata(self.process_dir(pid).join("ns/net"));
+        file.map(|file| file.ino()).ok()
+    }
+
     pub fn own_namespace(&self) -> Namespace {
         let own = fs::metadata(self.proc_root().join("thread-self/ns/net"));
         let inode = own.map(|file| file.ino()).ok();

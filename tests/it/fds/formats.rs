@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::net::TcpStream;
 
+use crate::support::host::Host;
 use crate::support::netns::{in_sealed_netns, lo_up};
 use crate::support::program::{command, finding, finish, json, sockdiag, stderr, text};
 use crate::support::schema::{assert_refused, assert_valid};
@@ -310,6 +311,7 @@ fn types_name_the_peers_and_paths_of_most_descriptors() {
             types["peers"],
             object!([{"address": "127.0.0.1", "port": 5432, "count": 3}])
         );
+        assert_eq!(report["incomplete"], object!([]));
         let directory = format!("{}/", tree.path());
         let paths = types["paths"].as_array().expect("paths[]");
         assert!(
@@ -320,6 +322,14 @@ fn types_name_the_peers_and_paths_of_most_descriptors() {
         assert!(
             table.contains("TCP with 127.0.0.1:5432 ×3; files "),
             "{table}"
+        );
+        // From another namespace, their peers cannot be looked up.
+        let elsewhere = Host::new().run(|| json(&args));
+        assert_eq!(elsewhere["processes"][0]["types"]["peers"], object!([]));
+        let missing = &elsewhere["incomplete"][0];
+        assert_eq!(
+            (&missing["what"], &missing["count"]),
+            (&object!("peers"), &object!(1))
         );
         drop((server, files));
     });
