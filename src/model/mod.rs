@@ -36,7 +36,7 @@ pub use listen_address::{ListenAddress, ListenAddresses};
 pub use owner::{Netns, Owner, Owners, is_process, is_unit};
 pub use port_set::PortSet;
 pub use release::is_at_least;
-pub use segment::{Direction, Flags, Segment, TcpOptions, Timestamps};
+pub use segment::{Direction, Flags, Segment, TcpOptions, Timestamps, Tunnel};
 pub use snapshot::{NetnsSnapshot, Snapshot};
 pub use socket::{Listener, Local, Protocol, Queue, RequestSocket, Waiting};
 pub use unit::unit_of;

@@ -1,5 +1,8 @@
 //! One TCP header that passed, and when and where it did (RFC 9293, section 3.1).
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::Address;
 
 /// A TCP segment without what it carries.
@@ -14,6 +17,8 @@ pub struct Segment {
     /// Which way it went, seen from the host that captured it; `None` where the file does not tell.
     pub direction: Option<Direction>,
     pub vlan: Option<u16>,
+    /// What carried the IP packet within another one.
+    pub tunnel: Option<Tunnel>,
     /// Identification of the IPv4 header; `None` for IPv6.
     pub ip_id: Option<u16>,
     pub source: Address,
@@ -27,6 +32,20 @@ pub struct Segment {
     /// Bytes of data, by the lengths in the headers: the capture may have cut them off.
     pub payload_bytes: u32,
     pub options: TcpOptions,
+}
+
+/// How an IP packet is carried within another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tunnel {
+    /// IPv4 or IPv6 directly (RFC 2003, RFC 2473, RFC 4213).
+    Ip,
+    /// RFC 2784.
+    Gre,
+    /// RFC 7348.
+    Vxlan,
+    /// RFC 8926.
+    Geneve,
 }
 
 /// Which way a packet went (`sll_pkttype`, include/uapi/linux/if_packet.h).

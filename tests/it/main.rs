@@ -101,5 +101,6 @@ mod trace {
     mod summary;
     mod tables;
     mod translated;
+    mod tunnels;
     mod usage;
 }

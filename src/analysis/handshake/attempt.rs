@@ -5,7 +5,7 @@ use super::{
     outcome::{CapturedOn, ResetReport, Unreachable},
     transmissions::Transmissions,
 };
-use crate::model::{Address, Direction, Flags, Segment};
+use crate::model::{Address, Direction, Flags, Segment, Tunnel};
 
 #[derive(Debug, Clone)]
 pub struct Attempt {
@@ -21,9 +21,10 @@ pub struct Attempt {
     pub began_ns: u64,
     /// When its first segment passed, on the clock that does not step.
     pub first: u64,
-    /// Of the first segment, as is `vlan`.
+    /// Of the first segment, as are `vlan` and `tunnel`.
     pub interface: u32,
     pub vlan: Option<u16>,
+    pub tunnel: Option<Tunnel>,
     /// Steps of the clock before it.
     pub clock_steps: u32,
     /// Packets that the capture had dropped before it.
@@ -79,6 +80,7 @@ impl Attempt {
             first: at,
             interface: segment.interface,
             vlan: segment.vlan,
+            tunnel: segment.tunnel,
             clock_steps: 0,
             lost_before: 0,
             syn,

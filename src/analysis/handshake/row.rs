@@ -13,7 +13,7 @@ use super::{
     transmissions::Transmissions,
     verdict::Evidence,
 };
-use crate::model::{Address, Flags};
+use crate::model::{Address, Flags, Tunnel};
 
 /// One handshake, and how it ended.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -29,6 +29,8 @@ pub struct Handshake {
     pub interface: Option<Arc<str>>,
     /// The outermost VLAN id; `null` without a VLAN.
     pub vlan: Option<u16>,
+    /// What carried its first packet within another IP packet; `null` without a tunnel.
+    pub tunnel: Option<Tunnel>,
     /// When its first packet was captured: RFC 3339, UTC.
     pub started: String,
     /// How it ended.
@@ -181,6 +183,7 @@ impl Handshake {
             translated: translated.or(evidence.translated()),
             interface: None,
             vlan: attempt.vlan,
+            tunnel: attempt.tunnel,
             started: rfc3339(attempt.began_ns),
             outcome: evidence.outcome(),
             reason: evidence.reason(),

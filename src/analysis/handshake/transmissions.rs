@@ -104,6 +104,9 @@ impl Transmissions {
                 self.segment.direction = direction;
             }
             (Some(Direction::Incoming | Direction::Outgoing), Some(Direction::Passing)) => {}
+            // Within a tunnel a packet shows no direction.
+            (None, known) => self.segment.direction = known,
+            (Some(_), None) => {}
             (first, then) => self.forwarded |= first != then,
         }
     }

@@ -11,8 +11,13 @@ use pnet::packet::{
     ipv6::{ExtensionPacket, FragmentPacket, Ipv6Packet},
 };
 
+use super::tunnel;
+use crate::model::Tunnel;
+
 pub(super) enum Carried<'a> {
     Tcp(Transport<'a>),
+    /// An IP packet in a tunnel.
+    Tunnel(Tunnel, &'a [u8]),
     /// An ICMP or ICMPv6 message: its sender, and the captured part from its header on.
     Icmp(IpAddr, &'a [u8]),
     /// A fragment of a TCP segment other than the first.
@@ -46,14 +51,11 @@ fn decode_v4(bytes: &[u8], wire_bytes: usize) -> Carried<'_> {
         return Carried::Other;
     };
     let protocol = header.get_next_level_protocol();
-    let is_icmp = protocol == IpNextHeaderProtocols::Icmp;
-    if protocol != IpNextHeaderProtocols::Tcp && !is_icmp {
-        return Carried::Other;
-    }
+    let is_tcp = protocol == IpNextHeaderProtocols::Tcp;
     if header.get_fragment_offset() > 0 {
-        return match is_icmp {
-            true => Carried::Other,
-            false => Carried::LaterFragment,
+        return match is_tcp {
+            true => Carried::LaterFragment,
+            false => Carried::Other,
         };
     }
     let header_bytes = usize::from(header.get_header_length()) * 4;
@@ -62,17 +64,23 @@ fn decode_v4(bytes: &[u8], wire_bytes: usize) -> Carried<'_> {
         length => usize::from(length),
     };
     if header_bytes < Ipv4Packet::minimum_packet_size() || header_bytes > total_bytes {
-        return Carried::Contradictory;
+        return match is_tcp {
+            true => Carried::Contradictory,
+            false => Carried::Other,
+        };
     }
-    if is_icmp {
-        let message = between(bytes, header_bytes, total_bytes);
-        return Carried::Icmp(header.get_source().into(), message);
+    let payload = between(bytes, header_bytes, total_bytes);
+    if protocol == IpNextHeaderProtocols::Icmp {
+        return Carried::Icmp(header.get_source().into(), payload);
+    }
+    if !is_tcp {
+        return tunnel(protocol, payload);
     }
     Carried::Tcp(Transport {
         source: header.get_source().into(),
         destination: header.get_destination().into(),
         id: Some(header.get_identification()),
-        bytes: between(bytes, header_bytes, total_bytes),
+        bytes: payload,
         wire_bytes: total_bytes - header_bytes,
         is_fragment: header.get_flags() & Ipv4Flags::MoreFragments != 0,
     })
@@ -110,7 +118,7 @@ fn decode_v6(bytes: &[u8], wire_bytes: usize) -> Carried<'_> {
             return Carried::Icmp(header.get_source().into(), rest);
         }
         let Some(found) = extension(next, rest) else {
-            return Carried::Other;
+            return tunnel(next, rest);
         };
         next = found.next;
         // A later fragment names only the header that the fragmented part begins with.
@@ -122,6 +130,13 @@ fn decode_v6(bytes: &[u8], wire_bytes: usize) -> Carried<'_> {
         at += found.bytes;
     }
     Carried::Other
+}
+
+fn tunnel(protocol: IpNextHeaderProtocol, bytes: &[u8]) -> Carried<'_> {
+    let inside = tunnel::inside(protocol, bytes);
+    inside.map_or(Carried::Other, |(tunnel, bytes)| {
+        Carried::Tunnel(tunnel, bytes)
+    })
 }
 
 struct Extension {

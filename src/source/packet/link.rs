@@ -108,8 +108,8 @@ fn is_internet(family: [u8; 4]) -> bool {
     }
 }
 
-const IPV4: u16 = 0x0800;
-const IPV6: u16 = 0x86dd;
+pub(super) const IPV4: u16 = 0x0800;
+pub(super) const IPV6: u16 = 0x86dd;
 /// 802.1Q, 802.1ad, and the predecessor of 802.1ad.
 const VLAN: u16 = 0x8100;
 const PROVIDER_VLAN: u16 = 0x88a8;

@@ -6,11 +6,12 @@ mod link;
 #[cfg(test)]
 pub(super) mod samples;
 mod tcp;
+pub(super) mod tunnel;
 
 use ip::Carried;
 pub(super) use link::{device_index, direction};
 
-use crate::model::{Direction, IcmpError, Segment};
+use crate::model::{Direction, IcmpError, Segment, Tunnel};
 
 /// A packet, or as much of it as was captured.
 #[derive(Debug, Clone, Copy)]
@@ -91,10 +92,38 @@ impl Packet<'_> {
         let wire_bytes = (self.wire_bytes as usize).saturating_sub(skipped);
         match ip::decode(network.bytes, wire_bytes) {
             Carried::Tcp(transport) => tcp::decode(self, &network, &transport),
+            Carried::Tunnel(tunnel, bytes) => self.decode_inner(network, tunnel, bytes),
             Carried::Icmp(sender, bytes) => icmp::decode(self, sender, bytes),
             Carried::LaterFragment => Decoded::Fragment,
             Carried::Other => Decoded::Other,
             Carried::Contradictory => Decoded::Undecodable,
+        }
+    }
+
+    /// Where the outer packet went says nothing about the one inside.
+    fn decode_inner(&self, outer: link::Network<'_>, tunnel: Tunnel, bytes: &[u8]) -> Decoded {
+        let skipped = self.bytes.len() - bytes.len();
+        let wire_bytes = (self.wire_bytes as usize).saturating_sub(skipped);
+        let network = link::Network {
+            bytes,
+            direction: None,
+            ..outer
+        };
+        let packet = Packet {
+            direction: None,
+            ..*self
+        };
+        match ip::decode(bytes, wire_bytes) {
+            Carried::Tcp(transport) => match tcp::decode(&packet, &network, &transport) {
+                Decoded::Segment(segment) => Decoded::Segment(Segment {
+                    tunnel: Some(tunnel),
+                    ..segment
+                }),
+                other => other,
+            },
+            Carried::LaterFragment => Decoded::Fragment,
+            Carried::Contradictory => Decoded::Undecodable,
+            Carried::Icmp(..) | Carried::Tunnel(..) | Carried::Other => Decoded::Other,
         }
     }
 }

@@ -61,6 +61,7 @@ impl Script {
                 interface: 2,
                 direction: None,
                 vlan: None,
+                tunnel: None,
                 ip_id: None,
                 source: client,
                 destination: server,

@@ -1,7 +1,13 @@
 //! The part of the filter that skips the headers of one family, from X on, and checks the TCP
 //! header (RFC 791, RFC 8200, RFC 4302 for the authentication header, RFC 9293).
 
-use super::{Ends, assembler::*, checks::Checks, memory};
+use super::{
+    Ends,
+    assembler::*,
+    checks::Checks,
+    memory,
+    tunnel::{self, Inner},
+};
 use crate::{
     model::{self, Filter, Flags},
     source::packet::icmp::{ERRORS, ERRORS_V6},
@@ -11,6 +17,8 @@ const TCP: u32 = 6;
 const ICMP: u32 = 1;
 const ICMP_V6: u32 = 58;
 const ICMP_HEADER: u32 = 8;
+/// The header of IPv6 without extensions.
+const V6_BYTES: u32 = 40;
 /// A later fragment.
 const OFFSET: u32 = 0x1fff;
 /// More fragments follow, or this is not the first.
@@ -38,6 +46,34 @@ impl Family {
         }
     }
 
+    /// Looks into a tunnel at X, and goes on with the IP packet in it or with the packet itself.
+    pub fn write_outer(&self, asm: &mut Assembler, itself: Label, inner: Inner, ends: Ends) {
+        let (at, tunnel) = (self.protocol(), asm.label());
+        asm.put(LOAD_BYTE, at);
+        for protocol in tunnel::PROTOCOLS {
+            asm.test_or_on(EQUAL, protocol, tunnel);
+        }
+        asm.go(itself);
+        asm.place(tunnel);
+        asm.put(STORE, memory::NEXT);
+        match self.family {
+            model::Family::V4 => skip_v4(asm, ends),
+            model::Family::V6 => skip(asm, V6_BYTES),
+        }
+        tunnel::write_tunnel(asm, inner, ends);
+    }
+
+    /// Checks the version of the IP packet in a tunnel.
+    pub fn write_version(&self, asm: &mut Assembler, itself: Label, ends: Ends) {
+        let version = match self.family {
+            model::Family::V4 => 4,
+            model::Family::V6 => 6,
+        };
+        asm.put(LOAD_BYTE, 0);
+        asm.put(SHIFT_RIGHT, 4);
+        asm.test(EQUAL, version, itself, ends.drop);
+    }
+
     pub fn write(&self, asm: &mut Assembler, ends: Ends) {
         match self.family {
             model::Family::V4 => self.write_v4(asm, ends),
@@ -45,13 +81,22 @@ impl Family {
         }
     }
 
+    /// Where the IP header names what follows.
+    fn protocol(&self) -> u32 {
+        match self.family {
+            model::Family::V4 => 9,
+            model::Family::V6 => 6,
+        }
+    }
+
     fn write_v4(&self, asm: &mut Assembler, ends: Ends) {
         let [tcp, fragment, whole, icmp] = [(); 4].map(|()| asm.label());
-        asm.put(LOAD_BYTE, 9);
+        asm.put(LOAD_BYTE, self.protocol());
         asm.test_or_on(EQUAL, TCP, tcp);
         asm.test(EQUAL, ICMP, icmp, ends.drop);
         asm.place(icmp);
-        write_icmp_v4(asm, ends);
+        skip_v4(asm, ends);
+        write_icmp_error(asm, 0, ERRORS, 9, ends);
         asm.place(tcp);
         self.write_addresses(asm, 1, [12, 16]);
         asm.put(LOAD_HALF, 6);
@@ -71,10 +116,10 @@ impl Family {
 
     fn write_v6(&self, asm: &mut Assembler, ends: Ends) {
         let [fragment, segment, icmp, other] = [(); 4].map(|()| asm.label());
-        asm.put(LOAD_BYTE, 6);
+        asm.put(LOAD_BYTE, self.protocol());
         asm.test(EQUAL, ICMP_V6, icmp, other);
         asm.place(icmp);
-        write_icmp_error(asm, 40, ERRORS_V6, 6, ends);
+        write_icmp_error(asm, V6_BYTES, ERRORS_V6, 6, ends);
         asm.place(other);
         self.write_addresses(asm, 4, [8, 24]);
         asm.put(LOAD_BYTE, 6);
@@ -148,7 +193,8 @@ impl Family {
     }
 }
 
-fn write_icmp_v4(asm: &mut Assembler, ends: Ends) {
+/// Skips an IPv4 header, unless it is that of a later fragment.
+fn skip_v4(asm: &mut Assembler, ends: Ends) {
     let whole = asm.label();
     asm.put(LOAD_HALF, 6);
     asm.test(ANY_BIT, OFFSET, ends.drop, whole);
@@ -157,7 +203,6 @@ fn write_icmp_v4(asm: &mut Assembler, ends: Ends) {
     asm.put(AND, 0x0f);
     asm.put(SHIFT_LEFT, 2);
     advance(asm);
-    write_icmp_error(asm, 0, ERRORS, 9, ends);
 }
 
 /// Accepts the ICMP error at X + k where it quotes a TCP segment; `protocol` is where the quoted IP
@@ -202,7 +247,15 @@ fn write_next(asm: &mut Assembler) {
     asm.put(LOAD_BYTE, 1);
 }
 
-fn advance(asm: &mut Assembler) {
+/// Moves X by a number of bytes.
+pub fn skip(asm: &mut Assembler, bytes: u32) {
+    asm.put(A_FROM_INDEX, 0);
+    asm.put(ADD, bytes);
+    asm.put(INDEX_FROM_A, 0);
+}
+
+/// Moves X by A.
+pub fn advance(asm: &mut Assembler) {
     asm.put(ADD_INDEX, 0);
     asm.put(INDEX_FROM_A, 0);
 }

@@ -1,6 +1,6 @@
 //! The filter that the kernel runs on every packet before it is copied to us. It accepts TCP
-//! segments with SYN, FIN or RST, bare ACKs and fragments that may match the user's filter, and ICMP
-//! errors about any TCP segment.
+//! segments with SYN, FIN or RST, bare ACKs and fragments that may match the user's filter, also one
+//! level deep in a tunnel, and ICMP errors about any TCP segment.
 //!
 //! A cooked packet socket's filter sees the packet from its network header on, whose type is the
 //! Ethernet protocol. With a VLAN protocol, a tag of four bytes may precede the IP header (a second
@@ -11,10 +11,11 @@ mod checks;
 mod headers;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 
 use libc::sock_filter;
 
-use self::{assembler::*, headers::Family};
+use self::{assembler::*, headers::Family, tunnel::Inner};
 use crate::model::{self, Families, Filter};
 
 /// Captured bytes of a packet: two VLAN tags, headers, extension headers and options.
@@ -60,8 +61,24 @@ pub fn compile(wanted: &Filter, families: Families) -> Option<Vec<sock_filter>> 
     let v6 = ip(families.v6, model::Family::V6);
     let begin = |family: &Option<(Label, Family)>| family.as_ref().map_or(ends.drop, |(at, _)| *at);
     write_link(&mut asm, begin(&v4), begin(&v6), ends.drop);
-    for (label, family) in [v4, v6].into_iter().flatten() {
-        asm.place(label);
+    let mut label = |family: &Option<_>| family.as_ref().map_or(ends.drop, |_| asm.label());
+    let inner = Inner {
+        v4: label(&v4),
+        v6: label(&v6),
+    };
+    let families: Vec<(Label, Label, Label, Family)> = [(v4, inner.v4), (v6, inner.v6)]
+        .into_iter()
+        .filter_map(|(family, inner)| family.map(|(outer, family)| (outer, inner, family)))
+        .map(|(outer, inner, family)| (outer, inner, asm.label(), family))
+        .collect();
+    for (outer, _, itself, family) in &families {
+        asm.place(*outer);
+        family.write_outer(&mut asm, *itself, inner, ends);
+    }
+    for (_, inner, itself, family) in &families {
+        asm.place(*inner);
+        family.write_version(&mut asm, *itself, ends);
+        asm.place(*itself);
         family.write(&mut asm, ends);
     }
     asm.place(ends.accept);

@@ -10,19 +10,31 @@ use crate::model::{
 
 /// The verdict on a packet that has no tags left to pass over.
 pub fn wants(wanted: &Filter, families: Families, packet: &Built) -> Option<bool> {
-    let bytes = &packet.bytes[..];
+    wants_ip(wanted, families, &packet.bytes, true)
+}
+
+/// A tunnel is looked into only on the outside.
+fn wants_ip(wanted: &Filter, families: Families, bytes: &[u8], is_outer: bool) -> Option<bool> {
+    let inner = |protocol: u8, at: usize, is_wanted: bool| {
+        let inner = inside(protocol, bytes.get(at..).unwrap_or_default());
+        let wants = |bytes| wants_ip(wanted, families, bytes, false);
+        is_wanted && inner.and_then(wants).unwrap_or(false)
+    };
     let (is_wanted, ends, rest, end) = match bytes.first()? >> 4 {
         4 => {
             let address = |at: usize| -> Option<IpAddr> {
                 Some(IpAddr::from(*bytes.get(at..)?.first_chunk::<4>()?))
             };
             let ends = [address(12)?, address(16)?];
-            if bytes[9] == 1 {
-                let at = usize::from(bytes[0] & 15) * 4;
-                let is_whole = half(bytes, 6)? & 0x1fff == 0;
-                return Some(families.v4 && is_whole && is_error(bytes, at, [3, 11], 9));
+            let header = usize::from(bytes[0] & 15) * 4;
+            let is_whole = half(bytes, 6)? & 0x1fff == 0;
+            if is_outer && TUNNELS.contains(bytes.get(9)?) {
+                return Some(inner(bytes[9], header, families.v4 && is_whole));
             }
-            if bytes[9] != 6 {
+            if bytes[9] == 1 {
+                return Some(families.v4 && is_whole && is_error(bytes, header, [3, 11], 9));
+            }
+            if *bytes.get(9)? != 6 {
                 return Some(false);
             }
             if half(bytes, 6)? & 0x3fff != 0 {
@@ -37,6 +49,9 @@ pub fn wants(wanted: &Filter, families: Families, packet: &Built) -> Option<bool
                 Some(Ipv6Addr::from(bytes).into())
             };
             let ends = [address(8)?, address(24)?];
+            if is_outer && TUNNELS.contains(bytes.get(6)?) {
+                return Some(inner(bytes[6], 40, families.v6));
+            }
             if bytes[6] == 58 {
                 return Some(families.v6 && is_error(bytes, 40, [1, 3], 6));
             }
@@ -53,6 +68,41 @@ pub fn wants(wanted: &Filter, families: Families, packet: &Built) -> Option<bool
     let is_shown = flags & 7 != 0 || (flags & 16 != 0 && data == end);
     let ports = [half(bytes, rest)?, half(bytes, rest + 2)?];
     Some(is_wanted && is_shown && either_way(wanted, ends, ports))
+}
+
+const TUNNELS: [u8; 4] = [4, 17, 41, 47];
+
+/// The IP packet in the payload of an IP header with this protocol.
+fn inside(protocol: u8, bytes: &[u8]) -> Option<&[u8]> {
+    let (kind, bytes) = match protocol {
+        4 => (0x0800, bytes),
+        41 => (0x86dd, bytes),
+        47 => {
+            let flags = half(bytes, 0)?;
+            let fields = [0x8000, 0x2000, 0x1000]
+                .iter()
+                .filter(|one| flags & **one != 0);
+            (half(bytes, 2)?, bytes.get(4 + 4 * fields.count()..)?)
+        }
+        _ => match half(bytes, 2)? {
+            4789 | 8472 => (0x6558, bytes.get(16..)?),
+            6081 => {
+                let options = usize::from(bytes.get(8)? & 0x3f) * 4;
+                (half(bytes, 10)?, bytes.get(16 + options..)?)
+            }
+            _ => return None,
+        },
+    };
+    let (kind, bytes) = match kind {
+        0x6558 => (half(bytes, 12)?, bytes.get(14..)?),
+        _ => (kind, bytes),
+    };
+    let version = match kind {
+        0x0800 => 4,
+        0x86dd => 6,
+        _ => return None,
+    };
+    (bytes.first()? >> 4 == version).then_some(bytes)
 }
 
 /// An ICMP error of one of these types that quotes TCP, by the protocol in the quoted header.

@@ -59,10 +59,48 @@ fn icmp() -> impl Strategy<Value = (u8, Vec<u8>)> {
     })
 }
 
+/// An IP packet in a tunnel: the protocol and the payload of the outer IP header.
+fn tunnel() -> impl Strategy<Value = (u8, Vec<u8>)> {
+    let kind = prop::sample::select(vec![4u8, 41, 47, 17]);
+    let port = prop::sample::select(vec![4789u16, 8472, 6081, 53]);
+    let flags = prop::sample::select(vec![0u16, 0x8000, 0x2000, 0x3000, 0xb000]);
+    (kind, port, flags, any::<bool>(), 0u8..3, ip(), tcp()).prop_map(
+        |(kind, port, flags, has_frame, options, ip, segment)| {
+            let inner = ip.carries(&segment);
+            let protocol = (inner.known.protocol as u16).to_be_bytes();
+            let frame = [&[0; 12], &protocol[..], &inner.bytes].concat();
+            let (named, payload) = match has_frame {
+                true => ([0x65, 0x58], &frame),
+                false => (protocol, &inner.bytes),
+            };
+            let fields = [0x8000, 0x2000, 0x1000].map(|one| usize::from(flags & one != 0) * 4);
+            let fields = vec![7; fields.iter().sum()];
+            let gre = [&flags.to_be_bytes()[..], &named, &fields, payload].concat();
+            let udp = [&[0, 9], &port.to_be_bytes()[..], &[0; 4]].concat();
+            let geneve = [
+                &[options, 0],
+                &named[..],
+                &[0; 4],
+                &vec![9; usize::from(options) * 4],
+            ];
+            let within = match (kind, port) {
+                (4 | 41, _) => inner.bytes,
+                (47, _) => gre,
+                (_, 6081) => [udp, geneve.concat(), payload.clone()].concat(),
+                _ => [udp, vec![8; 8], frame].concat(),
+            };
+            (kind, within)
+        },
+    )
+}
+
 /// A well-formed packet without tags.
 pub fn packet() -> impl Strategy<Value = Built> {
     prop_oneof![
         4 => (ip(), tcp()).prop_map(|(ip, segment)| ip.carries(&segment)),
+        2 => (ip(), tunnel()).prop_map(|(ip, (protocol, payload))| {
+            Ip { protocol, extensions: Vec::new(), ..ip }.carries(&payload)
+        }),
         1 => (ip(), icmp()).prop_map(|(ip, (protocol, message))| {
             Ip { protocol, ..ip }.carries(&message)
         }),
