@@ -17,6 +17,17 @@ use crate::{Error, Result, model::Address};
 /// More than this is not read: about 300,000 connections.
 const MOST_BYTES: u64 = 64 << 20;
 
+/// What netfilter knows of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tracked {
+    /// The replies come from here.
+    RepliesFrom(Address),
+    /// It is in no table: it is not tracked, or was dropped before a socket could receive it.
+    NotThere,
+    /// The table may not be read (only root may, and not on every kernel), or is too long.
+    Unreadable,
+}
+
 impl Kernel {
     /// Whether netfilter tracks connections in the network namespace of the calling thread; where it
     /// does not, it translates none.
@@ -25,15 +36,14 @@ impl Kernel {
         Ok(count.unwrap_or(0) > 0)
     }
 
-    /// Where the replies to a tracked connection come from. `None` where it is not in the table, or
-    /// the table may not be read (only root may, and not on every kernel). Reads up to its entry.
-    pub fn replies_from(&self, client: &Address, server: &Address) -> Result<Option<Address>> {
+    /// How a connection is tracked. Reads the table up to its entry.
+    pub fn tracked(&self, client: &Address, server: &Address) -> Result<Tracked> {
         let path = self.net_dir().join("nf_conntrack");
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) => {
                 return match error.kind() {
-                    ErrorKind::NotFound | ErrorKind::PermissionDenied => Ok(None),
+                    ErrorKind::NotFound | ErrorKind::PermissionDenied => Ok(Tracked::Unreadable),
                     _ => Err(Error::file(path)(error)),
                 };
             }
@@ -42,11 +52,14 @@ impl Kernel {
         let mut line = String::new();
         while lines.read_line(&mut line).map_err(Error::file(&path))? > 0 {
             if let Some(replies) = replies(&line, client, server) {
-                return Ok(Some(replies));
+                return Ok(Tracked::RepliesFrom(replies));
             }
             line.clear();
         }
-        Ok(None)
+        Ok(match lines.get_ref().limit() {
+            0 => Tracked::Unreadable,
+            _ => Tracked::NotThere,
+        })
     }
 }
 

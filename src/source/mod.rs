@@ -41,6 +41,7 @@ use rustix::{
 pub use capture::Capture;
 pub use capture_file::{CaptureFile, CaptureWriter};
 pub use cgroup::CgroupNames;
+pub use conntrack::Tracked;
 pub use descriptors::{FdQuestion, Found, Relatives};
 pub use host::{Host, addresses, all_interfaces_are_down, cpu_time, interfaces, since_boot};
 pub use limit_files::LimitFiles;

@@ -18,7 +18,7 @@ use crate::{
     analysis::handshake::{KernelAnswer, Listeners, Translation, Waiting, counter_deltas},
     collect::Throttle,
     model::{Address, Counters, Families, Incomplete},
-    source::{Capture, Kernel, SockDiag, all_interfaces_are_down},
+    source::{Capture, Kernel, SockDiag, Tracked, all_interfaces_are_down},
 };
 
 /// The longest wait for a packet, after which deadlines are checked.
@@ -214,11 +214,11 @@ fn translation(
     client: Address,
     server: Address,
 ) -> Result<Translation> {
-    let replies = tracking.run(|| kernel.replies_from(&client, &server));
-    Ok(match replies.transpose()?.flatten() {
-        Some(from) if from == server => Translation::None,
-        Some(from) => Translation::To(from),
-        None => Translation::Unknown,
+    let tracked = tracking.run(|| kernel.tracked(&client, &server));
+    Ok(match tracked.transpose()? {
+        Some(Tracked::RepliesFrom(from)) if from != server => Translation::To(from),
+        Some(Tracked::RepliesFrom(_) | Tracked::NotThere) => Translation::None,
+        Some(Tracked::Unreadable) | None => Translation::Unknown,
     })
 }
 

@@ -41,8 +41,13 @@ enum Part {
     HadRoom,
     /// Some sockets of a SO_REUSEPORT group were full, and which one was chosen is not known.
     PartlyFull,
+    /// Full at another time.
+    FullLater,
     Full,
 }
+
+/// A sample that was taken later, or longer ago, does not show what the packet found.
+const STALE_MS: f64 = 1000.0;
 
 fn part(attempt: &Attempt) -> Part {
     let Some(Listening::There(queue)) = attempt.listening else {
@@ -50,6 +55,7 @@ fn part(attempt: &Attempt) -> Part {
     };
     match queue.full_members {
         _ if queue.dropped == Some(0) => Part::DroppedNothing,
+        _ if queue.is_full() && queue.sampled_after_ms.abs() > STALE_MS => Part::FullLater,
         _ if queue.is_full() => Part::Full,
         1.. => Part::PartlyFull,
         0 => Part::HadRoom,
@@ -78,6 +84,7 @@ pub fn reason_for(outcome: Outcome, attempt: &Attempt, is_timed: bool) -> Option
         },
         AckDropped => match part {
             Part::Full => "the accept queue was full",
+            Part::FullLater => "likely the accept queue, which was full afterwards",
             Part::PartlyFull => {
                 "perhaps a full accept queue: a socket of the SO_REUSEPORT group has one"
             }
@@ -99,6 +106,7 @@ fn delay(attempt: &Attempt, part: Part) -> Option<&'static str> {
     let text = match part {
         _ if attempt.challenge_ack => "late: the server still had an old connection of these ports",
         Part::Full => "late: the accept queue was full",
+        Part::FullLater => "late: likely the accept queue, which was full afterwards",
         Part::PartlyFull => {
             "late: perhaps a full accept queue: a socket of the SO_REUSEPORT group has one"
         }
@@ -125,6 +133,7 @@ fn refusal(attempt: &Attempt) -> &'static str {
 fn silence(attempt: &Attempt, part: Part) -> &'static str {
     match (attempt.listening, part) {
         (_, Part::Full) => "the accept queue was full",
+        (_, Part::FullLater) => "likely the accept queue, which was full afterwards",
         (_, Part::PartlyFull) => {
             "a firewall, or a full accept queue: a socket of the SO_REUSEPORT group has one"
         }
@@ -215,7 +224,7 @@ fn finding(server: &ListenerSummary, failure: &Failure, syn_drops: u64) -> Optio
     let (count, all) = (failure.count, server.handshakes);
     let may_be_syn_queue = failure.outcome == NoReply
         && failure.reason.basis == Inference
-        && server.queue_max.is_some();
+        && server.queue_max.is_some_and(|queue| !queue.is_full());
     let rule = match failure.reason.basis {
         FullQueue => &ACCEPT_QUEUE_OVERFLOW,
         _ if may_be_syn_queue && syn_drops > 0 => &SYN_QUEUE_FULL,

@@ -59,6 +59,16 @@ fn one_that_dropped_something_is_not() {
 }
 
 #[test]
+fn a_queue_that_was_full_at_another_time_is_only_likely() {
+    let mut script = Script::new();
+    script.on(2, Some(Direction::Incoming));
+    script.listeners(1500.0, &[listener(9, 5)]).at(0.0);
+    let found = script.client("S", C, 0).one_by(4000.0);
+    assert!(reason(&found).starts_with("likely the accept queue"));
+    assert_eq!(found.reason.unwrap().basis, Basis::Inference);
+}
+
+#[test]
 fn without_a_dump_from_before_nobody_is_innocent() {
     let mut script = Script::new();
     script.on(2, Some(Direction::Incoming));
