@@ -2,8 +2,9 @@
 
 use comfy_table::Table;
 
+use crate::compare;
 use crate::format::{self, code};
-use crate::limit::{self, markdown};
+use crate::limit::markdown;
 use crate::measure::TooSlow;
 use crate::row::{Outcome, Row};
 use crate::series::Series;
@@ -29,7 +30,7 @@ pub fn commands(rows: &[Row]) -> Table {
 
 fn measured(row: &Row, series: &Series, rows: &[Row]) -> Vec<String> {
     let against = row.against.iter().filter_map(|other| {
-        let ratio = limit::ratio(rows, row.name, other)?;
+        let ratio = compare::ratio(rows, row.name, other)?;
         Some(format!("{} {}", format::times(ratio), code(other)))
     });
     vec![

@@ -1,11 +1,11 @@
 //! Processes that do nothing but wait, as most of a server's do.
 
-use std::io::{self, PipeWriter, Read};
+use std::io::{self, PipeWriter};
 use std::process::{Child, Command};
 
 use anyhow::Context;
 
-use crate::{WAIT, format};
+use crate::{format, idle};
 
 /// Ends them when dropped. They end with their standard input, which is one pipe for all, however
 /// the bench ends.
@@ -25,7 +25,7 @@ impl Crowd {
         };
         for _ in 0..count {
             let process = Command::new(&program)
-                .arg(WAIT)
+                .arg(idle::WAIT)
                 .stdin(input.try_clone()?)
                 .spawn()
                 .context("starting a process (a limit on processes?)")?;
@@ -42,12 +42,4 @@ impl Drop for Crowd {
             let _ = process.wait();
         }
     }
-}
-
-/// What each of them does.
-pub fn wait() -> anyhow::Result<()> {
-    io::stdin()
-        .read_to_end(&mut Vec::new())
-        .context("waiting for the bench to end")?;
-    Ok(())
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::agreement::Agreement;
 use crate::cases::{self, Watch};
+use crate::compare::{faster, small};
 use crate::format;
-use crate::limit::{Limit, faster, small};
+use crate::limit::Limit;
 use crate::owners::Found;
 use crate::pipelines;
 use crate::row::{Row, series};

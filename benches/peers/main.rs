@@ -13,8 +13,12 @@
 // A bench talks to people; nothing in it passes through the program's render module.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+#[path = "../common/compare.rs"]
+mod compare;
 #[path = "../common/format.rs"]
 mod format;
+#[path = "../common/idle.rs"]
+mod idle;
 #[path = "../common/limit.rs"]
 mod limit;
 #[path = "../common/machine.rs"]
@@ -54,8 +58,6 @@ const HOLD: &str = "--hold";
 const RAW_DUMP: &str = "--raw-dump";
 /// First argument of the process that takes one snapshot of everything.
 const SNAPSHOT: &str = "--snapshot";
-/// First argument of a process that only waits.
-const WAIT: &str = "--wait";
 
 /// How many of those there are while descriptors are counted.
 const CROWD: u32 = 1000;
@@ -92,7 +94,7 @@ fn run() -> anyhow::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.first().map(String::as_str) {
         Some(HOLD) => return holder::run(&words[1..]),
-        Some(WAIT) => return crowd::wait(),
+        Some(idle::WAIT) => return idle::wait(),
         Some(RAW_DUMP) => return raw_dump::run(),
         Some(SNAPSHOT) => return snapshot::run(),
         // `cargo test --benches` and test listers start the bench too, without this word.

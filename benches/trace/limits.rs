@@ -1,9 +1,8 @@
 //! The limits that are to be kept on a two-core machine.
 
-use anyhow::ensure;
-
 use crate::agreement::Syns;
-use crate::limit::{Limit, faster, small};
+use crate::compare::{faster, small};
+use crate::limit::Limit;
 use crate::live::{Beside, Flooded};
 use crate::row::Row;
 use crate::{cases, format};
@@ -124,17 +123,4 @@ fn accounted(flooded: &Flooded) -> Limit {
             (shown, sum == flooded.sent.handshakes)
         }),
     }
-}
-
-/// Fails when one does not hold, and names it.
-pub fn ensure_held(limits: &[Limit]) -> anyhow::Result<()> {
-    let broken = limits.iter().filter_map(|limit| match &limit.measured {
-        Some((measured, false)) => {
-            Some(format!("`{}`: {}: {measured}", limit.command, limit.limit))
-        }
-        _ => None,
-    });
-    let broken: Vec<_> = broken.collect();
-    ensure!(broken.is_empty(), "does not hold: {}", broken.join("; "));
-    Ok(())
 }

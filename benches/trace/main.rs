@@ -10,8 +10,14 @@
 // A bench talks to people; nothing in it passes through the program's render module.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+#[path = "../common/compare.rs"]
+mod compare;
 #[path = "../common/format.rs"]
 mod format;
+#[path = "../common/handshakes.rs"]
+mod handshakes;
+#[path = "../common/held.rs"]
+mod held;
 #[path = "../common/limit.rs"]
 mod limit;
 #[path = "../common/machine.rs"]
@@ -34,7 +40,6 @@ mod costs;
 mod file;
 mod flood;
 mod flows;
-mod handshakes;
 mod limits;
 mod live;
 mod segment;
@@ -126,7 +131,7 @@ fn bench(options: &Options) -> anyhow::Result<()> {
     limits.extend(limits::of_reading(&rows, &syns));
     println!("{}", limit::limits(&limits));
     ensure_measured(&rows)?;
-    limits::ensure_held(&limits)
+    held::ensure_held(&limits)
 }
 
 /// What is not installed is said in the table; what fails is said here.
