@@ -115,4 +115,11 @@ mod tests {
             assert_eq!(replies(&REDIRECTED[..length], &client, &server), None);
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_makes_the_parser_panic(line in "(ipv4 +2 tcp 6|\\PC{0,8})( (src|dst|sport|dport|\\PC{0,3})=?[0-9a-f.:]{0,9}){0,10}") {
+            replies(&line, &address("10.7.0.2:5001"), &address("[::1]:80"));
+        }
+    }
 }

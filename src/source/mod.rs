@@ -7,6 +7,9 @@ mod cgroup;
 mod conntrack;
 mod decision;
 mod descriptors;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod inet;
 mod limit_files;

@@ -117,7 +117,7 @@ impl Channel {
     }
 }
 
-fn walk(
+pub(super) fn walk(
     datagram: &[u8],
     sequence: u32,
     each: Each<'_>,

@@ -86,4 +86,12 @@ mod tests {
         assert_eq!(parse_ports("65535,x,9-7,70000-3").len(), 1);
         assert_eq!(parse_ports("0-65535").len(), 65536);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_parsers_panic(text in "([0-9]{0,6}|\\PC{0,3})([-, \t\n]([0-9]{0,6}|\\PC{0,3})){0,6}") {
+            parse_range(&text);
+            parse_ports(&text);
+        }
+    }
 }

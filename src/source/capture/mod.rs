@@ -17,6 +17,8 @@ use rustix::{
     net::netdevice::name_to_index,
 };
 
+#[cfg(fuzzing)]
+pub(super) use self::filter::compile;
 use self::{
     names::Names,
     ring::Ring,

@@ -71,4 +71,12 @@ mod tests {
         assert_eq!(user("api:x:1000", 1000), None);
         assert_eq!(user("api:x:1000:100:::", 1), None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_makes_the_parser_panic(line in "([a-z0-9]{0,4}:|[0-9]{0,12}:|\\PC{0,9}){0,8}") {
+            let api = user(&line, 1000).unwrap_or_default();
+            groups(&line, &api);
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod flood;
 mod listener;
 mod odd;
 mod outcomes;
+mod properties;
 mod syncookie_check;
 mod translated;
 mod unreachable;
