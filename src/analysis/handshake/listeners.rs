@@ -168,9 +168,14 @@ impl Listeners {
         self.listening(server, packet, None)
     }
 
+    /// Where a listener that is bound to another interface has the address too, it may be that one's:
+    /// the packet may belong to that interface, as one that came in by a port of a VRF does.
     fn address(&self, server: &Address, packet: &Segment) -> Option<ListenAddress> {
-        let mut ends = ends(server, packet).into_iter().flatten();
-        ends.find_map(|end| self.addresses.serving(&end))
+        let ends = || ends(server, packet).into_iter().flatten();
+        let address = ends().find_map(|end| self.addresses.serving(&end))?;
+        let is_bound = address.endpoint().interface != 0;
+        let is_sure = is_bound || !ends().any(|end| self.addresses.may_serve(&end));
+        is_sure.then_some(address)
     }
 }
 

@@ -146,6 +146,24 @@ fn one_bound_to_an_interface_that_was_not_seen_excludes_nothing() {
     }
 }
 
+/// A port of a bridge or of a VRF, which has a listener of its own at that address.
+#[test]
+fn one_bound_to_an_interface_that_was_not_seen_may_have_what_another_would_serve() {
+    let both = [listener(0, 0), bound()];
+    let of = |seen_there: bool| {
+        let mut script = Script::new();
+        script.listeners(-1.0, &both).at(0.0);
+        script.on(2, Some(Direction::Incoming)).client("S", C, 0);
+        script.listeners(5.0, &both);
+        if seen_there {
+            script.on(5, Some(Direction::Incoming)).client("S", C, 0);
+        }
+        script.one_by(4000.0)
+    };
+    assert_eq!(of(false).listener_queue, None);
+    assert!(of(true).listener_queue.is_some());
+}
+
 #[test]
 fn an_old_connection_that_was_challenged_is_the_whole_cause_of_a_delay() {
     let mut script = Script::new();
