@@ -64,6 +64,7 @@ mod queues {
     mod reports;
     mod syn;
     mod unix_udp;
+    mod vrf;
     mod waiting;
 }
 
@@ -89,6 +90,7 @@ mod trace {
     mod formats;
     mod headers;
     mod interfaces;
+    mod networks;
     mod options;
     mod outcomes;
     mod partial;

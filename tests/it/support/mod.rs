@@ -10,6 +10,7 @@ pub mod forged;
 pub mod handshakes;
 pub mod helper_process;
 pub mod host;
+pub mod kernel_parts;
 pub mod link;
 pub mod netns;
 pub mod processes;
