@@ -135,7 +135,7 @@ impl Pipeline {
         let why = "the SYN-ACK was retransmitted after the handshake was reported as established";
         add("outcomes", why, missed.contradicted);
         self.counted.evicted = missed.evicted;
-        let summary = self.collector.summary(std::mem::take(&mut self.counted));
+        let summary = self.summary();
         if summary.handshakes == 0 {
             // The filter may name the wrong end.
             let why =

@@ -48,3 +48,14 @@ fn a_filter_that_matches_nothing_reports_what_it_left_out() {
     };
     assert_eq!(summary.incomplete()[0].count, Some(1));
 }
+
+#[test]
+fn what_was_counted_is_still_known_after_the_end() {
+    let mut trace = Trace::file(REFUSED, Options::default()).unwrap();
+    let last = trace.by_ref().last().unwrap().unwrap();
+    let Event::Summary(summary) = last.event else {
+        panic!("the summary is the last");
+    };
+    assert_eq!((trace.packets(), trace.handshakes()), (2, 1));
+    assert_eq!(trace.summary(), *summary);
+}
