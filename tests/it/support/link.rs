@@ -80,8 +80,9 @@ impl Link {
 /// Adds permanent entries for addresses at the other end, and answers no ARP requests.
 fn add_neighbours(own: &VethEnd, addresses: &[&str], other: &VethEnd) {
     sysctl("net/ipv4/conf/all/arp_ignore", 8);
-    let asked = format!("net/ipv4/neigh/{}/mcast_solicit", own.device);
-    sysctl(&asked, 1000);
+    // Linux 5.10 hides net/ipv4/neigh/*/mcast_solicit in a user namespace.
+    let table = ["ntable", "change", "name", "arp_cache", "dev", own.device];
+    run("ip", &[&table[..], &["mcast_probes", "1000"]].concat());
     for address in addresses {
         add_neighbour(own, address, other);
     }
