@@ -27,7 +27,7 @@ pub struct Look {
 impl Default for Look {
     fn default() -> Self {
         Look {
-            throttle: Throttle::one_in(100),
+            throttle: Throttle::one_in(1000),
             found: None,
         }
     }
