@@ -19,7 +19,7 @@ use rustix::{
 use super::{Kernel, process::Unread, regular};
 use crate::{Error, Result, model::Netns};
 
-/// Directories of named namespaces: those of `ip netns` and of container runtimes.
+/// Where `ip netns` and container runtimes mount the namespaces that they name.
 const NAMED: [&str; 3] = ["/run/netns", "/run/docker/netns", "/run/podman/netns"];
 /// `NSFS_MAGIC`, include/uapi/linux/magic.h.
 const NSFS: u64 = 0x6e73_6673;
@@ -42,8 +42,8 @@ enum Door {
     Own,
     /// An open file keeps the namespace alive.
     Open(File),
-    /// Files that were those of this inode, of which one is opened to enter it: there may be more
-    /// namespaces than descriptors.
+    /// The namespace's inode, and paths under which it was found. One of them is opened when the
+    /// namespace is entered, as there may be more namespaces than descriptors.
     Found(u64, Vec<PathBuf>),
     /// Not accessible to this user.
     Shut,

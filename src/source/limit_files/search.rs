@@ -111,8 +111,8 @@ fn folders_of_drop_ins(folders: &[String], unit: &str) -> Vec<String> {
     of_unit.chain(of_kind).collect()
 }
 
-/// The unit, its template and its prefix with the same of each, in systemd's order
-/// (`unit_file_find_dirs`, src/shared/dropin.c).
+/// A unit's own name, then its template's, then those of each shorter prefix (`fob-` of `fob-bar`),
+/// in the order in which systemd reads their drop-ins (`unit_file_find_dirs`, src/shared/dropin.c).
 fn add_names(unit: &str, names: &mut Vec<String>) {
     if names.iter().any(|name| name == unit) {
         return;

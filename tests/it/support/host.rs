@@ -106,3 +106,28 @@ pub fn configure_veth_end(end: &VethEnd) {
         run("ip", &[&add, nodad].concat());
     }
 }
+
+/// Another host at 10.7.0.2, whose cable ends in a port of a bridge; this host is 10.7.0.1 there.
+pub fn behind_bridge() -> Host {
+    lo_up();
+    let there = Host::new();
+    let port = VethEnd {
+        device: "port",
+        hardware: 1,
+        addresses: &[],
+    };
+    let far = VethEnd {
+        device: "far",
+        hardware: 2,
+        addresses: &["10.7.0.2/24"],
+    };
+    connect_by_veth(&port, &there, &far);
+    run("ip", &["link", "add", "bridge", "type", "bridge"]);
+    run("ip", &["link", "set", "port", "master", "bridge"]);
+    configure_veth_end(&VethEnd {
+        device: "bridge",
+        hardware: 1,
+        addresses: &["10.7.0.1/24"],
+    });
+    there
+}

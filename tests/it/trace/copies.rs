@@ -2,8 +2,8 @@
 
 use crate::support::clients::bound_first;
 use crate::support::handshakes::assert_has;
-use crate::support::host::{Host, VethEnd, configure_veth_end, connect_by_veth};
-use crate::support::netns::{in_netns_for_tcpdump, lo_up, run};
+use crate::support::host::behind_bridge;
+use crate::support::netns::in_netns_for_tcpdump;
 use crate::support::scenes::{SERVER, exchange_byte};
 use crate::support::sockets::listen;
 use crate::support::tcpdump::Tcpdump;
@@ -15,26 +15,7 @@ use serde_json::{Value, json as object};
 #[test]
 fn a_bridge_captured_on_all_devices_at_once_retransmits_nothing() {
     in_netns_for_tcpdump(|| {
-        lo_up();
-        let there = Host::new();
-        let port = VethEnd {
-            device: "port",
-            hardware: 1,
-            addresses: &[],
-        };
-        let far = VethEnd {
-            device: "far",
-            hardware: 2,
-            addresses: &["10.7.0.2/24"],
-        };
-        connect_by_veth(&port, &there, &far);
-        run("ip", &["link", "add", "bridge", "type", "bridge"]);
-        run("ip", &["link", "set", "port", "master", "bridge"]);
-        configure_veth_end(&VethEnd {
-            device: "bridge",
-            hardware: 1,
-            addresses: &["10.7.0.1/24"],
-        });
+        let there = behind_bridge();
         let listener = listen(SERVER, 5);
         let Some(tcpdump) = Tcpdump::start_with("any", &["-y", "LINUX_SLL"]) else {
             return;

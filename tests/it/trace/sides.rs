@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::clients::{bound_first, client, connect_with};
 use crate::support::handshakes::{assert_has, assert_same_handshakes};
-use crate::support::host::{Host, VethEnd, configure_veth_end, connect_by_veth};
+use crate::support::host::{Host, VethEnd, behind_bridge, connect_by_veth};
 use crate::support::link::{HERE, HIDDEN_THERE, Link, THERE};
 use crate::support::netns::{in_netns, in_netns_for_tcpdump, lo_up, run, sysctl};
 use crate::support::program::number;
@@ -157,26 +157,7 @@ fn a_router_sees_each_packet_twice_and_counts_it_once() {
 #[test]
 fn a_packet_through_a_bridge_is_counted_once() {
     in_netns(|| {
-        lo_up();
-        let there = Host::new();
-        let port = VethEnd {
-            device: "port",
-            hardware: 1,
-            addresses: &[],
-        };
-        let far = VethEnd {
-            device: "far",
-            hardware: 2,
-            addresses: &["10.7.0.2/24"],
-        };
-        connect_by_veth(&port, &there, &far);
-        run("ip", &["link", "add", "bridge", "type", "bridge"]);
-        run("ip", &["link", "set", "port", "master", "bridge"]);
-        configure_veth_end(&VethEnd {
-            device: "bridge",
-            hardware: 1,
-            addresses: &["10.7.0.1/24"],
-        });
+        let there = behind_bridge();
         let listener = listen(SERVER, 5);
         let mut of_all = Tracing::start(&[]);
         let mut of_bridge = Tracing::start(&["--interface", "bridge"]);

@@ -22,22 +22,30 @@ fn reason(handshake: &Value) -> &str {
     handshake["reason"].as_str().unwrap_or_default()
 }
 
+/// A handshake with port 80, which is redirected to a listener whose accept queue is full; `None`
+/// where there is no nft.
+fn unanswered_behind_redirect() -> Option<Value> {
+    let link = Link::new();
+    let listener = listen(SERVER, 1);
+    if !add_chain("nat", "prerouting", &["tcp dport 80 redirect to :8080"]) {
+        return None;
+    }
+    let _queued = fill_from_peer(&link, &listener, 2);
+    let mut live = Tracing::start(&["--port", "80"]);
+    let client = start_connect_from_peer(&link, CLIENT, REDIRECTED);
+    wait_for_syn_retransmit(&link, &client);
+    drop(client);
+    wait_until("it is dropped", || tcp_ext("ListenOverflows") >= 1);
+    Some(live.handshake())
+}
+
 /// As the real root, who may read the table of tracked connections.
 #[test]
 fn behind_a_redirect_the_listener_of_the_other_port_is_judged() {
     in_netns_of_root(|| {
-        let link = Link::new();
-        let listener = listen(SERVER, 1);
-        if !add_chain("nat", "prerouting", &["tcp dport 80 redirect to :8080"]) {
+        let Some(handshake) = unanswered_behind_redirect() else {
             return;
-        }
-        let _queued = fill_from_peer(&link, &listener, 2);
-        let mut live = Tracing::start(&["--port", "80"]);
-        let client = start_connect_from_peer(&link, CLIENT, REDIRECTED);
-        wait_for_syn_retransmit(&link, &client);
-        drop(client);
-        wait_until("it is dropped", || tcp_ext("ListenOverflows") >= 1);
-        let handshake = live.handshake();
+        };
         assert_has(
             &handshake,
             object!({
@@ -59,17 +67,9 @@ fn behind_a_redirect_the_listener_of_the_other_port_is_judged() {
 #[test]
 fn a_redirect_that_cannot_be_looked_up_leaves_no_certain_cause() {
     in_netns(|| {
-        let link = Link::new();
-        let listener = listen(SERVER, 1);
-        if !add_chain("nat", "prerouting", &["tcp dport 80 redirect to :8080"]) {
+        let Some(handshake) = unanswered_behind_redirect() else {
             return;
-        }
-        let _queued = fill_from_peer(&link, &listener, 2);
-        let mut live = Tracing::start(&["--port", "80"]);
-        let client = start_connect_from_peer(&link, CLIENT, REDIRECTED);
-        wait_for_syn_retransmit(&link, &client);
-        drop(client);
-        let handshake = live.handshake();
+        };
         assert_has(&handshake, object!({"outcome": "no_reply"}));
         assert!(
             !reason(&handshake).contains("nobody listens"),
