@@ -29,6 +29,10 @@ pub fn read(
     is_slow: bool,
     missing: &mut Vec<Incomplete>,
 ) -> Result<Option<WaitingConnections>> {
+    let queued = queued(needs, listeners);
+    if queued.is_empty() {
+        return Ok(Some(WaitingConnections::default()));
+    }
     let mut reader = Reader {
         diag: SockDiag::open()?,
         needs,
@@ -37,10 +41,6 @@ pub fn read(
         found: WaitingConnections::default(),
         missing,
     };
-    let queued = reader.queued();
-    if queued.is_empty() {
-        return Ok(Some(reader.found));
-    }
     let opens = passive_opens(kernel)?;
     let begun = lengths(&reader.again()?);
     if is_slow || !reader.walk(&queued)? {
@@ -66,14 +66,6 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Where the wanted listeners are whose queue is not empty.
-    fn queued(&self) -> HashSet<(Family, u16)> {
-        let wanted = self.listeners.iter();
-        let wanted = wanted.filter(|listener| self.needs.closer.has(listener));
-        let queued = endpoints(wanted).filter(|(_, length)| *length > 0);
-        queued.map(|(at, _)| (at.family, at.port)).collect()
-    }
-
     /// `false` when time ran out before as many were found as the queues of these ports are long,
     /// whoever listens there.
     fn walk(&mut self, queued: &HashSet<(Family, u16)>) -> Result<bool> {
@@ -111,6 +103,15 @@ impl Reader<'_> {
         self.diag.listeners(self.needs.families, &mut found)?;
         Ok(found)
     }
+}
+
+/// Where the wanted listeners are whose queue is not empty.
+fn queued(needs: &ListenerNeeds, listeners: &[Listener]) -> HashSet<(Family, u16)> {
+    let wanted = listeners
+        .iter()
+        .filter(|listener| needs.closer.has(listener));
+    let queued = endpoints(wanted).filter(|(_, length)| *length > 0);
+    queued.map(|(at, _)| (at.family, at.port)).collect()
 }
 
 /// TCP listeners: where, and how long the queue is.
