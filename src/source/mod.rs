@@ -5,6 +5,7 @@ mod capture;
 mod capture_file;
 mod cgroup;
 mod conntrack;
+mod cores;
 mod decision;
 mod descriptors;
 #[cfg(fuzzing)]

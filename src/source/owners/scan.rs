@@ -1,15 +1,6 @@
 //! One search through `/proc/PID/fd`, in two rounds.
 
-use std::{
-    collections::HashSet,
-    ffi::CStr,
-    fs, io,
-    mem::MaybeUninit,
-    path::Path,
-    sync::atomic::{AtomicUsize, Ordering},
-    thread::{Builder, available_parallelism, scope},
-    time::Instant,
-};
+use std::{collections::HashSet, ffi::CStr, fs, io, mem::MaybeUninit, path::Path, time::Instant};
 
 use rustix::{
     fd::OwnedFd,
@@ -19,7 +10,11 @@ use rustix::{
 
 use crate::{
     Error,
-    source::{Kernel, process::Unread},
+    source::{
+        Kernel,
+        cores::{Pieces, on_all},
+        process::Unread,
+    },
 };
 
 /// Descriptors below this are read in the first round.
@@ -106,28 +101,20 @@ impl<'a> Scan<'a> {
 
     /// Second round: all descriptors of these processes, on all cores.
     pub fn all(&self, pids: &[u32], deadline: Option<Instant>) -> Found {
-        let cores = available_parallelism().map_or(1, usize::from);
-        let next = AtomicUsize::new(0);
-        let work = || {
+        let work = |pids: &Pieces<u32>| {
             let mut found = Found::default();
             while !found.out_of_time
-                && let Some(pid) = pids.get(next.fetch_add(1, Ordering::Relaxed))
+                && let Some([pid]) = pids.take()
             {
                 self.high(*pid, deadline, &mut found);
             }
             found
         };
-        scope(|scope| {
-            // Where no thread can be started, this one does the work of all.
-            let others: Vec<_> = (1..cores.min(pids.len()))
-                .map_while(|_| Builder::new().spawn_scoped(scope, work).ok())
-                .collect();
-            let mut found = work();
-            for other in others {
-                found.add(other.join().expect("the search does not panic"));
-            }
-            found
-        })
+        let mut all = Found::default();
+        on_all(pids, 1, work)
+            .into_iter()
+            .for_each(|found| all.add(found));
+        all
     }
 
     fn high(&self, pid: u32, deadline: Option<Instant>, found: &mut Found) {
