@@ -80,8 +80,8 @@ mod tests {
     use super::*;
     use crate::{
         analysis::{
-            Severity::Critical,
-            rules::{ACCEPT_QUEUE_FULL, LIMIT_STALE},
+            finding::Rule,
+            rules::{ACCEPT_QUEUE_FULL, LIMIT_STALE, SYN_COOKIES_ACTIVE},
         },
         model::NetnsSnapshot,
     };
@@ -116,15 +116,15 @@ mod tests {
         let found = found(|there| {
             assert_eq!((there.namespaces.len(), &there.kernel[..]), (2, "5.10.0"));
             let [web, nameless] = [0, 1].map(|at| &there.namespaces[at].netns);
-            let at = |netns, severity, message: &str| {
-                let finding = ACCEPT_QUEUE_FULL.finding(severity, "0.0.0.0:80", message);
+            let at = |netns, rule: &Rule, message: &str| {
+                let finding = rule.finding(rule.severities[0], "0.0.0.0:80", message);
                 finding.in_netns(netns)
             };
             vec![
-                at(web, Warning, "one"),
-                at(web, Critical, "two"),
-                at(web, Critical, "three"),
-                at(nameless, Critical, "four"),
+                at(web, &SYN_COOKIES_ACTIVE, "one"),
+                at(web, &ACCEPT_QUEUE_FULL, "two"),
+                at(web, &ACCEPT_QUEUE_FULL, "three"),
+                at(nameless, &ACCEPT_QUEUE_FULL, "four"),
             ]
         });
         let is = |finding: &Finding| {

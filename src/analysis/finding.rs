@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Netns, Owner};
 
-pub use super::rules::RULES;
+pub use super::rules::{Area, RULES};
 
 /// One conclusion. Its id is published: scripts match on it.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -81,6 +81,9 @@ pub enum EvidenceValue {
 pub struct Rule {
     /// The published id: `accept_queue_overflow`.
     pub id: &'static str,
+    pub area: Area,
+    /// The severities that a finding of this rule can have.
+    pub severities: &'static [Severity],
     /// When the rule fires, with its thresholds, and what that means.
     pub explain: &'static str,
 }
@@ -93,6 +96,7 @@ impl Rule {
         subject: impl Into<String>,
         message: impl Into<String>,
     ) -> Finding {
+        debug_assert!(self.severities.contains(&severity), "{}", self.id);
         Finding {
             id: self.id,
             cause_id: None,

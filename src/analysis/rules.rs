@@ -1,7 +1,10 @@
 //! The table of rules: every id that a report can find, by area, and the thresholds. When a rule
 //! fires, and what that means, is explained in `explain/`.
 
-use super::finding::Rule;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::finding::{Rule, Severity};
 
 /// Share of a limit from which it counts as near.
 pub const NEAR_LIMIT: f64 = 0.80;
@@ -16,49 +19,89 @@ pub const MEMBER_HAS_ROOM: f64 = 0.50;
 /// The share of a server's handshakes, as one in this many, from which failures are a warning.
 pub const HANDSHAKES_WARNING_ONE_IN: u64 = 20;
 
+/// What a rule is about: the parts of the host that a conclusion can be drawn on.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Area {
+    AcceptQueue,
+    /// Why a process does not accept: causes, which have no finding of their own.
+    Acceptor,
+    SynQueue,
+    Ports,
+    #[serde(rename = "timewait")]
+    TimeWait,
+    Descriptors,
+    Connections,
+    Memory,
+    Network,
+    Settings,
+    Handshakes,
+    Elsewhere,
+}
+
 macro_rules! rules {
-    ($($name:ident $id:literal;)*) => {
-        $(pub static $name: Rule = Rule {
+    ($($area:ident { $($name:ident $id:literal $($severity:ident)|+;)* })*) => {
+        $($(pub static $name: Rule = Rule {
             id: $id,
+            area: Area::$area,
+            severities: &[$(Severity::$severity),+],
             explain: include_str!(concat!("explain/", $id, ".md")).trim_ascii(),
-        };)*
+        };)*)*
 
         /// Every rule, by area.
-        pub static RULES: &[&Rule] = &[$(&$name),*];
+        pub static RULES: &[&Rule] = &[$($(&$name),*),*];
     };
 }
 
 rules! {
-    ACCEPT_QUEUE_OVERFLOW "accept_queue_overflow";
-    ACCEPT_QUEUE_FULL "accept_queue_full";
-    REUSEPORT_MEMBER_STUCK "reuseport_member_stuck";
-    LIMIT_STALE "limit_stale";
-    LISTEN_DROPS_OTHER "listen_drops_other";
-    SYN_QUEUE_FULL "syn_queue_full";
-    SYN_COOKIES_ACTIVE "syn_cookies_active";
-    PORTS_EXHAUSTED "ports_exhausted";
-    PORTS_TIGHT "ports_tight";
-    PORTS_HELD_BY_BIND "ports_held_by_bind";
-    PORTS_HELD_BY_TIME_WAIT "ports_held_by_time_wait";
-    PORTS_BOUND_BEFORE_CONNECT "ports_bound_before_connect";
-    PORT_RANGE_OVER_LISTENER "port_range_over_listener";
-    PORT_RANGE_ODD "port_range_odd";
-    PORT_RANGE_OF_SOCKETS "port_range_of_sockets";
-    TIMEWAIT_OVERFLOW "timewait_overflow";
-    TIMEWAIT_NEAR_LIMIT "timewait_near_limit";
-    FD_LIMIT_REACHED "fd_limit_reached";
-    FD_LIMIT_NEAR "fd_limit_near";
-    FD_LIMIT_ABOVE_NR_OPEN "fd_limit_above_nr_open";
-    FD_LIMIT_LINE_IGNORED "fd_limit_line_ignored";
-    HOST_FILES_NEAR_LIMIT "host_files_near_limit";
-    UDP_RECEIVE_OVERFLOW "udp_receive_overflow";
-    HANDSHAKES_REFUSED "handshakes_refused";
-    HANDSHAKES_UNANSWERED "handshakes_unanswered";
-    HANDSHAKES_UNREACHABLE "handshakes_unreachable";
-    HANDSHAKES_ACK_DROPPED "handshakes_ack_dropped";
-    HANDSHAKES_RESET "handshakes_reset";
-    HANDSHAKES_SLOW "handshakes_slow";
-    OTHER_NAMESPACE "other_namespace";
+    AcceptQueue {
+        ACCEPT_QUEUE_OVERFLOW "accept_queue_overflow" Critical;
+        ACCEPT_QUEUE_FULL "accept_queue_full" Critical;
+        REUSEPORT_MEMBER_STUCK "reuseport_member_stuck" Critical;
+        LIMIT_STALE "limit_stale" Info | Warning;
+        LISTEN_DROPS_OTHER "listen_drops_other" Info | Warning;
+    }
+    SynQueue {
+        SYN_QUEUE_FULL "syn_queue_full" Critical;
+        SYN_COOKIES_ACTIVE "syn_cookies_active" Warning;
+    }
+    Ports {
+        PORTS_EXHAUSTED "ports_exhausted" Critical;
+        PORTS_TIGHT "ports_tight" Warning;
+        PORTS_HELD_BY_BIND "ports_held_by_bind" Warning;
+        PORTS_HELD_BY_TIME_WAIT "ports_held_by_time_wait" Info;
+        PORTS_BOUND_BEFORE_CONNECT "ports_bound_before_connect" Info;
+        PORT_RANGE_OVER_LISTENER "port_range_over_listener" Info;
+        PORT_RANGE_ODD "port_range_odd" Info;
+        PORT_RANGE_OF_SOCKETS "port_range_of_sockets" Info;
+    }
+    TimeWait {
+        TIMEWAIT_OVERFLOW "timewait_overflow" Warning;
+        TIMEWAIT_NEAR_LIMIT "timewait_near_limit" Warning;
+    }
+    Descriptors {
+        FD_LIMIT_REACHED "fd_limit_reached" Critical;
+        FD_LIMIT_NEAR "fd_limit_near" Warning;
+        FD_LIMIT_ABOVE_NR_OPEN "fd_limit_above_nr_open" Info;
+        FD_LIMIT_LINE_IGNORED "fd_limit_line_ignored" Info;
+        HOST_FILES_NEAR_LIMIT "host_files_near_limit" Warning | Critical;
+    }
+    Memory {
+        UDP_RECEIVE_OVERFLOW "udp_receive_overflow" Warning;
+    }
+    Handshakes {
+        HANDSHAKES_REFUSED "handshakes_refused" Info | Warning;
+        HANDSHAKES_UNANSWERED "handshakes_unanswered" Info | Warning;
+        HANDSHAKES_UNREACHABLE "handshakes_unreachable" Info | Warning;
+        HANDSHAKES_ACK_DROPPED "handshakes_ack_dropped" Info | Warning;
+        HANDSHAKES_RESET "handshakes_reset" Info | Warning;
+        HANDSHAKES_SLOW "handshakes_slow" Info | Warning;
+    }
+    Elsewhere {
+        OTHER_NAMESPACE "other_namespace" Info | Warning;
+    }
 }
 
 #[cfg(test)]
@@ -67,29 +110,22 @@ mod tests {
 
     use super::*;
 
-    /// Ids are published, so none may disappear; the order is that of the areas.
     #[test]
     fn ids_are_unique_and_in_the_order_of_their_areas() {
-        let areas = [
-            "accept_queue",
-            "reuseport",
-            "limit_stale",
-            "listen_drops",
-            "syn_",
-            "port",
-            "timewait",
-            "fd_limit",
-            "host_files",
-            "udp_",
-            "handshakes_",
-            "other_namespace",
-        ];
-        let area = |rule: &&&Rule| areas.iter().position(|area| rule.id.starts_with(area));
-        let places: Vec<_> = RULES.iter().map(|rule| area(&rule)).collect();
-        assert!(places.iter().all(Option::is_some), "{places:?}");
-        assert!(places.is_sorted(), "{places:?}");
+        assert!(RULES.is_sorted_by_key(|rule| rule.area));
         let ids: HashSet<&str> = RULES.iter().map(|rule| rule.id).collect();
         assert_eq!(ids.len(), RULES.len());
+    }
+
+    #[test]
+    fn severities_stand_in_the_explanations_where_there_are_few() {
+        for rule in RULES.iter().filter(|rule| rule.area != Area::Handshakes) {
+            let explanation = rule.explain.to_lowercase();
+            for severity in rule.severities {
+                let name = format!("{severity:?}").to_lowercase();
+                assert!(explanation.contains(&name), "{}: {name}", rule.id);
+            }
+        }
     }
 
     #[test]

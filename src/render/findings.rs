@@ -97,12 +97,14 @@ fn seen(evidence: &Evidence) -> String {
 
 #[cfg(test)]
 mod tests {
-    use sockdiag::analysis::finding::Rule;
+    use sockdiag::analysis::finding::{Area, Rule};
 
     use super::*;
 
     static RULE: Rule = Rule {
         id: "queue_full",
+        area: Area::AcceptQueue,
+        severities: &[Severity::Critical, Severity::Warning, Severity::Info],
         explain: "",
     };
 

@@ -87,7 +87,7 @@ fn what_is_kept_is_harmless_unless_something_was_found() {
             .contains("Harmless")
     };
     assert!(is_harmless(&report));
-    report.findings = vec![RULES[0].finding(Severity::Info, "", "")];
+    report.findings = vec![RULES[0].finding(Severity::Critical, "", "")];
     assert!(!is_harmless(&report));
     report.totals.count = 0;
     assert!(report.heading(&View::default()).is_empty());
