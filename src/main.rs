@@ -11,11 +11,14 @@ use std::{
 };
 
 use command::{Outcome, Usage};
-use sockdiag::source::check_stdout;
+use sockdiag::{analysis::doctor::Verdict, source::check_stdout};
 
 fn main() -> ExitCode {
     match cli::run() {
-        Ok(Outcome::Answered) => ExitCode::SUCCESS,
+        Ok(Outcome::Answered | Outcome::Judged(Verdict::Ok)) => ExitCode::SUCCESS,
+        Ok(Outcome::Judged(Verdict::Warning)) => ExitCode::from(1),
+        Ok(Outcome::Judged(Verdict::Critical)) => ExitCode::from(2),
+        Ok(Outcome::Judged(Verdict::Unknown)) => ExitCode::from(3),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => match error.downcast::<clap::Error>() {
             Ok(refused) => refuse(&refused),

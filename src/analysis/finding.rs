@@ -10,6 +10,9 @@ use crate::model::{Netns, Owner};
 
 pub use super::rules::{Area, RULES};
 
+/// What a message calls the time that it speaks of, unless the report says how long that was.
+pub const SINCE: &str = "since the previous reading";
+
 /// One conclusion. Its id is published: scripts match on it.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Finding {
@@ -17,12 +20,16 @@ pub struct Finding {
     pub id: &'static str,
     /// The id of the cause, where the cause has one of its own.
     pub cause_id: Option<&'static str>,
+    /// The part of the host that it is about.
+    pub area: Area,
     /// The network namespace; `null` for findings about the whole host.
     pub netns: Option<Netns>,
     /// How bad it is.
     pub severity: Severity,
     /// What the finding is about: `0.0.0.0:8080`, `10.0.0.5 → 10.0.0.9:5432`, `api (4121)`, `host`.
     pub subject: String,
+    /// The processes that it concerns, as far as they are known: owners of the socket.
+    pub pids: Vec<u32>,
     /// What was observed, in one sentence without its subject.
     pub message: String,
     /// The numbers behind it.
@@ -37,6 +44,9 @@ pub struct Finding {
     pub next: Vec<String>,
     /// What a finding of this id means in general.
     pub explain: &'static str,
+    /// It rests on a counter of the namespace, which does not name the socket.
+    #[serde(skip)]
+    pub counted: bool,
 }
 
 /// How bad a finding is, in rising order.
@@ -100,9 +110,11 @@ impl Rule {
         Finding {
             id: self.id,
             cause_id: None,
+            area: self.area,
             netns: None,
             severity,
             subject: subject.into(),
+            pids: Vec::new(),
             message: message.into(),
             evidence: Vec::new(),
             cause: None,
@@ -110,6 +122,7 @@ impl Rule {
             remedy: Vec::new(),
             next: Vec::new(),
             explain: self.explain,
+            counted: false,
         }
     }
 
@@ -124,7 +137,10 @@ impl Rule {
             label if label.is_empty() => "this namespace".to_owned(),
             label => format!("namespace {label}"),
         };
-        self.finding(severity, subject, message).in_netns(netns)
+        Finding {
+            counted: true,
+            ..self.finding(severity, subject, message).in_netns(netns)
+        }
     }
 }
 
@@ -132,6 +148,19 @@ impl Finding {
     pub(super) fn in_netns(mut self, netns: &Netns) -> Self {
         self.netns = Some(netns.clone());
         self
+    }
+
+    /// The processes that it concerns, with their names as evidence.
+    pub(super) fn owned_by<'a>(
+        mut self,
+        owners: impl IntoIterator<Item = &'a Owner> + Clone,
+    ) -> Self {
+        for owner in owners.clone() {
+            if !self.pids.contains(&owner.pid) {
+                self.pids.push(owner.pid);
+            }
+        }
+        self.text("owners", self::owners(owners))
     }
 
     fn evidence(mut self, name: &'static str, value: EvidenceValue, unit: &'static str) -> Self {

@@ -18,6 +18,7 @@ macro_rules! is_report {
 }
 
 pub mod counters;
+pub mod doctor;
 mod elsewhere;
 pub mod fds;
 pub mod finding;

@@ -16,6 +16,12 @@ pub const PORTS_TIGHT_PERCENT: u64 = 90;
 pub const PORTS_HELD_PERCENT: u64 = 10;
 /// Share below which a member of a SO_REUSEPORT group has room.
 pub const MEMBER_HAS_ROOM: f64 = 0.50;
+/// Time without an accept() from which a queue that overflows is not called too small for bursts.
+pub const LONG_PAUSE_MS: u64 = 200;
+/// Time that a connection waits for accept() from which that is a problem…
+pub const LONG_WAIT_MS: u64 = 1000;
+/// … and from which it is critical that nothing is accepted.
+pub const STALLED_CRITICAL_MS: u64 = 10_000;
 /// The share of a server's handshakes, as one in this many, from which failures are a warning.
 pub const HANDSHAKES_WARNING_ONE_IN: u64 = 20;
 
@@ -59,12 +65,19 @@ rules! {
     AcceptQueue {
         ACCEPT_QUEUE_OVERFLOW "accept_queue_overflow" Critical;
         ACCEPT_QUEUE_FULL "accept_queue_full" Critical;
+        BACKLOG_TOO_SMALL "backlog_too_small" Warning;
+        ACCEPTOR_STALLED "acceptor_stalled" Warning | Critical;
+        ACCEPTOR_SLOW "acceptor_slow" Warning;
         REUSEPORT_MEMBER_STUCK "reuseport_member_stuck" Critical;
         LIMIT_STALE "limit_stale" Info | Warning;
         LISTEN_DROPS_OTHER "listen_drops_other" Info | Warning;
     }
+    Acceptor {
+        OWNER_OUT_OF_DESCRIPTORS "owner_out_of_descriptors" Warning | Critical;
+    }
     SynQueue {
         SYN_QUEUE_FULL "syn_queue_full" Critical;
+        SYN_FLOOD "syn_flood" Critical;
         SYN_COOKIES_ACTIVE "syn_cookies_active" Warning;
     }
     Ports {

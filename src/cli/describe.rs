@@ -3,7 +3,7 @@
 use std::io::{self, Write, stdout};
 
 use anyhow::Context;
-use clap::{Args, Command, builder::PossibleValuesParser};
+use clap::{Args, builder::PossibleValuesParser};
 use clap_complete::{
     Shell,
     env::{self, EnvCompleter},
@@ -90,11 +90,6 @@ fn one_of(entries: impl IntoIterator<Item = &'static Entry>) -> PossibleValuesPa
 /// Prints what `--columns` and `--sort` may name.
 pub fn columns(report: &Described) -> anyhow::Result<Outcome> {
     print((report.columns)().as_bytes())
-}
-
-pub fn help(mut program: Command) -> anyhow::Result<Outcome> {
-    program.print_help().context("writing help")?;
-    Ok(Outcome::Answered)
 }
 
 fn print(text: &[u8]) -> anyhow::Result<Outcome> {

@@ -13,7 +13,9 @@ use clap::Command;
 use clap_complete::CompleteEnv;
 use sockdiag::source::check_stdout;
 
-use crate::command::{Outcome, duration, usage, wants_columns};
+use crate::command::{
+    Outcome, Subcommand as _, doctor::DoctorArgs, duration, usage, wants_columns,
+};
 use registry::{Entry, REGISTRY};
 
 /// The variable in which a shell's completion script names the shell.
@@ -24,6 +26,7 @@ const ABOUT: &str = "Find out why TCP connections fail: full accept queues, SYN 
 
 const EXAMPLES: &str = "\
 Examples:
+  sockdiag                         what is wrong on this host, why, and what to do
   sockdiag queues                  listeners, the ones with a problem first
   sockdiag queues -w :8080         one port, refreshed every 2 seconds
   sockdiag queues --for 60s        min/mean/p95/max queue length, 50 samples per second
@@ -34,9 +37,9 @@ Examples:
   sockdiag trace --failed          failed handshakes as they happen, with the reason
   sockdiag queues --json | jq      JSON; `sockdiag schema queues` describes it
 
-Exit codes: 0 answered, 1 could not answer, 2 wrong usage.";
+Exit codes: 0 answered, 1 could not answer, 2 wrong usage; `doctor --exit-code` has its own.";
 
-/// Runs the chosen subcommand; without one, prints the help.
+/// Runs the chosen subcommand, or `doctor`.
 pub fn run() -> anyhow::Result<Outcome> {
     let typed: Vec<OsString> = std::env::args_os().collect();
     let folder = std::env::current_dir().ok();
@@ -47,7 +50,10 @@ pub fn run() -> anyhow::Result<Outcome> {
     {
         return Ok(Outcome::Answered);
     }
-    let arguments: Vec<OsString> = typed.into_iter().map(spelt).collect();
+    let mut arguments: Vec<OsString> = typed.into_iter().map(spelt).collect();
+    if is_without_command(&arguments) {
+        arguments.insert(1, DoctorArgs::NAME.into());
+    }
     if let Some(seconds) = lone_seconds(&arguments) {
         return Err(usage(format!("--watch {seconds}: write --watch={seconds}")));
     }
@@ -55,9 +61,7 @@ pub fn run() -> anyhow::Result<Outcome> {
     let matches = program().try_get_matches_from(&arguments);
     let matches = matches.map_err(|error| ss::answer(error, command))?;
     check_stdout().context("writing to stdout")?;
-    let Some((name, matches)) = matches.subcommand() else {
-        return describe::help(program());
-    };
+    let (name, matches) = matches.subcommand().expect("a subcommand is required");
     let entry = REGISTRY.iter().find(|entry| entry.name == name);
     let entry = entry.expect("clap accepts only the registered subcommands");
     match &entry.report {
@@ -72,7 +76,18 @@ fn program() -> Command {
         .about(ABOUT)
         .after_help(EXAMPLES)
         .max_term_width(100)
+        .subcommand_required(true)
         .subcommands(REGISTRY.iter().map(Entry::command))
+}
+
+/// Without a command `doctor` is meant, with flags of its own or without any.
+fn is_without_command(arguments: &[OsString]) -> bool {
+    const OF_ALL: [&str; 4] = ["-h", "--help", "-V", "--version"];
+    let first = arguments.get(1);
+    first.is_none_or(|first| {
+        let is_flag = first.as_encoded_bytes().starts_with(b"-");
+        is_flag && !OF_ALL.iter().any(|flag| first == flag)
+    })
 }
 
 /// The value of `--watch` needs its `=`, so that a filter may follow. `-w2` is accepted, too…

@@ -8,12 +8,13 @@ use super::{
     describe::{CompletionsArgs, ManArgs, SchemaArgs},
 };
 use crate::command::{
-    Described, Outcome, Subcommand, counters::CountersArgs, fds::FdsArgs, ports::PortsArgs,
-    queues::QueuesArgs, timewait::TimewaitArgs, trace::TraceArgs,
+    Described, Outcome, Subcommand, counters::CountersArgs, doctor::DoctorArgs, fds::FdsArgs,
+    ports::PortsArgs, queues::QueuesArgs, timewait::TimewaitArgs, trace::TraceArgs,
 };
 
 /// In the order of `--help`.
 pub static REGISTRY: &[Entry] = &[
+    Entry::of::<DoctorArgs>(),
     Entry::of::<QueuesArgs>(),
     Entry::of::<CountersArgs>(),
     Entry::of::<PortsArgs>(),

@@ -2,6 +2,7 @@
 //! [`Session`], which reads, reports and waits, in a loop with `--watch`.
 
 pub mod counters;
+pub mod doctor;
 pub mod fds;
 mod options;
 pub mod ports;

@@ -113,7 +113,7 @@ impl Subcommand for QueuesArgs {
             },
             |samples, now, _| {
                 for namespace in &now.namespaces {
-                    samples.add(&namespace.netns, shown(namespace, &selection));
+                    samples.add(&namespace.netns, namespace.at, shown(namespace, &selection));
                 }
             },
             |samples, last, report| {

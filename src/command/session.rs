@@ -205,7 +205,7 @@ impl<R: Listed> Session<R> {
 }
 
 /// Takes samples for this long, or until stopped. `take` gets the time since the previous sample.
-fn sample(
+pub fn sample(
     total: Duration,
     every: Duration,
     mut take: impl FnMut(Duration) -> anyhow::Result<()>,

@@ -1,6 +1,7 @@
 //! What a subcommand is: the flags that clap derives, and what the registry needs beside them.
 
 use clap::Args;
+use sockdiag::analysis::{Report, doctor::Verdict};
 
 use crate::render::{Column, Tabular, column_help, schema};
 
@@ -18,6 +19,8 @@ pub trait Subcommand: Args {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Answered,
+    /// The exit code states how well the host is.
+    Judged(Verdict),
 }
 
 pub type Title = (&'static str, &'static str, &'static str);
@@ -31,6 +34,15 @@ pub struct Described {
 }
 
 impl Described {
+    /// A report without a table.
+    pub const fn without_rows<R: Report + 'static>() -> Option<Self> {
+        Some(Described {
+            schema: schema::<R>,
+            columns: String::new,
+            titles: Vec::new,
+        })
+    }
+
     pub const fn of<R: Tabular>() -> Option<Self> {
         Some(Described {
             schema: schema::<R>,

@@ -83,7 +83,7 @@ fn head(finding: &Finding) -> String {
     format!("{severity}: {}{place}: ", finding.subject)
 }
 
-fn seen(evidence: &Evidence) -> String {
+pub fn seen(evidence: &Evidence) -> String {
     let value = match &evidence.value {
         EvidenceValue::Count(count) => count.to_string(),
         EvidenceValue::Decimal(number) => text::decimal(*number),

@@ -56,24 +56,36 @@ impl Json {
         &mut self,
         out: &mut Out,
         report: &R,
-        (incomplete, findings): (&[Incomplete], &[Finding]),
+        common: (&[Incomplete], &[Finding]),
         moment: &Moment,
     ) -> io::Result<()> {
-        let envelope = Envelope {
-            schema: format!("sockdiag/{}", T::SCHEMA),
-            time: format!("{:.3}", moment.time),
-            host: &self.host.name,
-            kernel: &self.host.kernel,
-            elapsed_ms: moment.elapsed.map(|elapsed| elapsed.as_millis() as u64),
-            incomplete,
-            findings,
-            report,
-        };
         self.line.clear();
-        serde_json::to_writer(&mut self.line, &envelope).map_err(io::Error::from)?;
-        self.line.push(b'\n');
+        write::<T, R>(&mut self.line, &self.host, report, common, moment)?;
         out.write_all(&self.line)
     }
+}
+
+/// Appends one object and the end of its line.
+pub fn write<T: Report, R: Serialize>(
+    line: &mut Vec<u8>,
+    host: &Host,
+    report: &R,
+    (incomplete, findings): (&[Incomplete], &[Finding]),
+    moment: &Moment,
+) -> io::Result<()> {
+    let envelope = Envelope {
+        schema: format!("sockdiag/{}", T::SCHEMA),
+        time: format!("{:.3}", moment.time),
+        host: &host.name,
+        kernel: &host.kernel,
+        elapsed_ms: moment.elapsed.map(|elapsed| elapsed.as_millis() as u64),
+        incomplete,
+        findings,
+        report,
+    };
+    serde_json::to_writer(&mut *line, &envelope).map_err(io::Error::from)?;
+    line.push(b'\n');
+    Ok(())
 }
 
 impl<T: Tabular> Writer<T> for Json {

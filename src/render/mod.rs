@@ -1,6 +1,7 @@
 //! Output: tables for people, JSON, CSV and metrics for programs.
 
 mod csv;
+pub mod doctor;
 mod findings;
 mod json;
 mod names;
@@ -14,6 +15,7 @@ pub mod table;
 mod terminal;
 pub mod text;
 
+pub use doctor::{DoctorFormat, PageSettings};
 pub use json::schema;
 pub use notes::Notes;
 pub use progress::{Progress, elapsed_of};

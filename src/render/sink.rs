@@ -160,11 +160,7 @@ impl<T: Tabular> Sink<T> {
         };
         let is_shown = settings.format != Format::Table && stdout().is_terminal();
         Sink {
-            out: Out {
-                stdout: BufWriter::with_capacity(16 * 1024, stdout().lock()),
-                escape: is_shown.then_some(escape),
-                screen: None,
-            },
+            out: Out::new(is_shown.then_some(escape)),
             writer: match settings.format {
                 Format::Table => table,
                 Format::Json => Box::new(json),
@@ -204,6 +200,14 @@ impl<T: Tabular> Sink<T> {
 }
 
 impl Out {
+    pub fn new(escape: Option<fn(&str) -> String>) -> Self {
+        Out {
+            stdout: BufWriter::with_capacity(16 * 1024, stdout().lock()),
+            escape,
+            screen: None,
+        }
+    }
+
     pub fn lines(&mut self, lines: &[String]) -> io::Result<()> {
         lines.iter().try_for_each(|line| writeln!(self, "{line}"))
     }

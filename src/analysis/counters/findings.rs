@@ -4,7 +4,7 @@ use super::{CounterReport, CountersReport, Why};
 use crate::analysis::{
     Finding, Severity,
     Severity::{Critical, Info, Warning},
-    finding::{Rule, worst_first},
+    finding::{Rule, SINCE, worst_first},
     rules::{
         ACCEPT_QUEUE_OVERFLOW, LISTEN_DROPS_OTHER, SYN_COOKIES_ACTIVE, SYN_QUEUE_FULL,
         TIMEWAIT_OVERFLOW, UDP_RECEIVE_OVERFLOW,
@@ -82,7 +82,7 @@ fn risen(counter: &CounterReport) -> Option<Finding> {
     let delta = counter.delta.filter(|delta| *delta > 0)?;
     let name = counter.kernel_name();
     let signal = SIGNALS.iter().find(|signal| signal.counter == name)?;
-    let message = format!("{delta} {} since the previous reading", signal.what);
+    let message = format!("{delta} {} {SINCE}", signal.what);
     let (rule, severity) = (signal.rule, signal.severity);
     let finding = rule
         .of_netns(severity, &counter.netns, message)
@@ -96,7 +96,7 @@ fn risen(counter: &CounterReport) -> Option<Finding> {
 /// Drops at listeners that neither an accept queue nor a SYN queue explains.
 fn other_drops(why: &Why) -> Option<Finding> {
     let (drops, severity, since) = match &why.delta {
-        Some(delta) => (delta, Warning, "since the previous reading"),
+        Some(delta) => (delta, Warning, SINCE),
         None => (&why.total, Info, "since the namespace was created"),
     };
     let other = drops.other.filter(|other| *other > 0)?;

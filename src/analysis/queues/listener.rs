@@ -154,6 +154,11 @@ pub struct Sampled {
     pub spread: Spread,
     /// The share of samples in which the queue was full.
     pub full_ratio: f64,
+    /// Connections accepted between the samples: the sum of the decreases. Those that new ones
+    /// replaced between two samples are not among them.
+    pub accepted_at_least: u64,
+    /// The longest time in which connections waited and the queue became no shorter.
+    pub longest_pause_ms: u64,
 }
 
 /// Datagrams waiting for recv(2).

@@ -1,6 +1,6 @@
 //! Accept queues over many samples.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use super::{Cookie, QueueReport, Sampled};
 use crate::{
@@ -20,6 +20,12 @@ struct Seen {
     lengths: Distribution,
     /// Number of samples in which the queue exceeded its limit.
     full: u64,
+    last: u64,
+    /// Sum of the decreases from one sample to the next.
+    accepted: u64,
+    /// When the queue was last seen empty or shorter than before.
+    moved: Option<Duration>,
+    longest_pause: Duration,
 }
 
 /// The sockets of a network namespace that share an address, as one queue.
@@ -41,7 +47,13 @@ impl Samples {
         }
     }
 
-    pub fn add<'a>(&mut self, netns: &Netns, listeners: impl IntoIterator<Item = &'a Listener>) {
+    /// `at` is the time since boot.
+    pub fn add<'a>(
+        &mut self,
+        netns: &Netns,
+        at: Duration,
+        listeners: impl IntoIterator<Item = &'a Listener>,
+    ) {
         let mut sums: HashMap<Place, (u64, bool)> = HashMap::new();
         for listener in listeners {
             let Queue::Accept { length, limit } = listener.queue else {
@@ -51,7 +63,7 @@ impl Samples {
             self.queues
                 .entry(cookie)
                 .or_default()
-                .add(length.into(), is_full);
+                .add(at, length.into(), is_full);
             // Two unix sockets of one name are an old one and a new one, not a group.
             if let (Some(groups), Local::Inet(_)) = (&mut self.groups, &listener.local) {
                 let place = (netns.clone(), listener.local.clone(), listener.v6only);
@@ -63,7 +75,11 @@ impl Samples {
         }
         if let Some(groups) = &mut self.groups {
             for (place, (sum, is_full)) in sums {
-                groups.queues.entry(place).or_default().add(sum, is_full);
+                groups
+                    .queues
+                    .entry(place)
+                    .or_default()
+                    .add(at, sum, is_full);
             }
         }
     }
@@ -101,7 +117,14 @@ impl Samples {
 }
 
 impl Seen {
-    fn add(&mut self, length: u64, is_full: bool) {
+    fn add(&mut self, at: Duration, length: u64, is_full: bool) {
+        if length == 0 || length < self.last {
+            self.accepted += self.last.saturating_sub(length);
+            self.moved = None;
+        }
+        let pause = at.saturating_sub(*self.moved.get_or_insert(at));
+        self.longest_pause = self.longest_pause.max(pause);
+        self.last = length;
         self.lengths.add(length);
         self.full += u64::from(is_full);
     }
@@ -111,6 +134,8 @@ fn sampled(seen: &Seen) -> Option<Sampled> {
     let spread = seen.lengths.spread()?;
     Some(Sampled {
         full_ratio: seen.full as f64 / spread.samples as f64,
+        accepted_at_least: seen.accepted,
+        longest_pause_ms: seen.longest_pause.as_millis() as u64,
         spread,
     })
 }

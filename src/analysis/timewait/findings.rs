@@ -4,7 +4,7 @@ use super::{Fullest, NamespaceReport, TimewaitReport};
 use crate::analysis::{
     Finding,
     Severity::{Info, Warning},
-    finding::worst_first,
+    finding::{SINCE, worst_first},
     rules::{NEAR_LIMIT, PORTS_HELD_BY_TIME_WAIT, TIMEWAIT_NEAR_LIMIT, TIMEWAIT_OVERFLOW},
 };
 
@@ -24,7 +24,7 @@ fn overflow(report: &NamespaceReport) -> Option<Finding> {
     let is_full = limit.is_some_and(|limit| report.totals.count >= limit);
     let message = match report.totals.overflows_delta {
         Some(lost @ 1..) => {
-            format!("{lost} connections lost their TIME_WAIT since the previous reading")
+            format!("{lost} connections lost their TIME_WAIT {SINCE}")
         }
         None if report.totals.overflows > Some(0) && is_full => {
             "the limit is reached: connections are closed without a TIME_WAIT".to_owned()

@@ -157,6 +157,12 @@ impl PlaceArgs {
         Ok(Kernel::with_proc_root(&self.proc_root)?)
     }
 
+    /// Every namespace unless `--netns` names others.
+    pub fn namespaces_or_all(&self, kernel: &Kernel) -> anyhow::Result<Namespaces> {
+        let name = self.netns.as_deref().unwrap_or("all");
+        Ok(Namespaces::named(name, kernel)?)
+    }
+
     /// The program's own namespace unless `--netns` names others.
     pub fn namespaces(&self, kernel: &Kernel) -> anyhow::Result<Namespaces> {
         Ok(match self.netns.as_deref() {

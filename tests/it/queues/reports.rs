@@ -1,6 +1,6 @@
 //! The library alone: what readings of queues, written by hand, are reported as.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::support::queue_readings::{
     endpoint, first_report, listener, listener_report, namespace, next_report,
@@ -224,7 +224,12 @@ fn a_spread_is_that_of_the_samples_of_one_socket() {
     let mut samples = Samples::default();
     for length in 1..=20 {
         let gone = listener(2, endpoint("127.0.0.1", 81, 0), 9, 9);
-        samples.add(&Netns::default(), &[listener(1, local, length, 16), gone]);
+        let at = Duration::from_millis(20) * length;
+        samples.add(
+            &Netns::default(),
+            at,
+            &[listener(1, local, length, 16), gone],
+        );
     }
     let mut report = first_report(&reading(namespace(vec![
         listener(1, local, 0, 16),
@@ -241,6 +246,10 @@ fn a_spread_is_that_of_the_samples_of_one_socket() {
     assert_eq!((sampled.spread.mean, sampled.spread.p95), (10.5, 19));
     // 17, 18, 19 and 20 are more than the limit.
     assert_eq!(sampled.full_ratio, 0.2);
+    assert_eq!(
+        (sampled.accepted_at_least, sampled.longest_pause_ms),
+        (0, 380)
+    );
     assert_eq!(spread(3), None);
     assert_eq!(samples.missing(|cookie| cookie == 1), 1);
 }

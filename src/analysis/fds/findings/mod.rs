@@ -52,7 +52,11 @@ fn near_limit(process: &ProcessReport, nr_open: Option<u64>) -> Option<Finding> 
         .decimal("per_second", process.per_second, "descriptors")
         .likely("a leak (-w shows growth, --types of what), or a limit too low for the load");
     let pid = process.pid;
-    let finding = raise(finding, process, nr_open)
+    let finding = Finding {
+        pids: vec![pid],
+        ..raise(finding, process, nr_open)
+    };
+    let finding = finding
         .next(format!("sockdiag fds --pid {pid} --types --why"))
         .next(format!("sockdiag fds --pid {pid} -w"))
         .next(format!("sockdiag queues --process {pid}"));

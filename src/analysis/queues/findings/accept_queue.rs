@@ -3,14 +3,16 @@
 
 use super::{
     super::{AcceptQueue, LimitSetBy, ListenerReport, State},
-    Members, about, dropped, fullest, is_full, owner_and_watch, watch_and_owner,
+    Members, about, dropped, fullest, is_full, owner_and_watch,
+    pace::Pace,
+    watch_and_owner,
 };
 use crate::analysis::{
     Finding,
     Severity::{Critical, Info, Warning},
-    finding::owners,
+    finding::{SINCE, owners},
     rules::{
-        ACCEPT_QUEUE_FULL, ACCEPT_QUEUE_OVERFLOW, LIMIT_STALE, MEMBER_HAS_ROOM,
+        ACCEPT_QUEUE_FULL, ACCEPT_QUEUE_OVERFLOW, BACKLOG_TOO_SMALL, LIMIT_STALE, MEMBER_HAS_ROOM,
         REUSEPORT_MEMBER_STUCK,
     },
 };
@@ -21,19 +23,27 @@ pub fn accept_queue(members: &Members) -> Option<Finding> {
     let queue = worst.accept_queue.as_ref()?;
     let dropped = dropped(&concerned);
     let is_full = if is_full(worst) { "full" } else { "was full" };
-    let (rule, what) = match dropped {
-        0 => (&ACCEPT_QUEUE_FULL, format!("{} waiting", queue.length)),
+    let pace = Pace::of(queue);
+    let (rule, severity, what) = match dropped {
+        0 => {
+            let what = format!("{} waiting", queue.length);
+            (&ACCEPT_QUEUE_FULL, Critical, what)
+        }
         _ => {
-            let what = format!("{dropped} packets dropped since the previous reading");
-            (&ACCEPT_QUEUE_OVERFLOW, what)
+            let what = format!("{dropped} packets dropped {SINCE}");
+            match pace {
+                Pace::Bursts => (&BACKLOG_TOO_SMALL, Warning, what),
+                _ => (&ACCEPT_QUEUE_OVERFLOW, Critical, what),
+            }
         }
     };
     let (limit, abandoned) = (limit_words(queue), abandoned(queue));
-    let message = format!("accept queue {is_full}, {what}, {limit}{abandoned}");
+    let accepted = pace.words(queue);
+    let message = format!("accept queue {is_full}, {what}{accepted}, {limit}{abandoned}");
     let set_by = queue.limit_set_by.map(|set_by| set_by.word().to_owned());
     let oldest = queue.oldest_wait_ms;
-    let finding = about(worst, rule, Critical, message)
-        .text("owners", owners(&worst.owners))
+    let finding = about(worst, rule, severity, message)
+        .owned_by(&worst.owners)
         .count("accept_queue.length", queue.length, "connections")
         .count("accept_queue.limit", queue.limit, "connections")
         .text("accept_queue.limit_set_by", set_by)
@@ -41,11 +51,13 @@ pub fn accept_queue(members: &Members) -> Option<Finding> {
         .count_known("accept_queue.oldest_wait_ms", oldest, "milliseconds")
         .count_known("drops", worst.drops, "packets")
         .count_known("drops_delta", (dropped > 0).then_some(dropped), "packets")
-        .likely(
-            "the application accepts more slowly than connections arrive, or not at all (busy, \
-             blocked, out of descriptors); or bursts exceed the limit",
-        );
-    Some(watch_and_owner(raise_limit(finding, queue), worst))
+        .likely(pace.cause(queue));
+    // A longer queue helps against bursts; it only delays those who wait for nobody.
+    let finding = match pace {
+        Pace::Stalled | Pace::Slow => finding,
+        Pace::Unknown | Pace::Bursts | Pace::Pauses(_) => raise_limit(finding, queue),
+    };
+    Some(watch_and_owner(finding, worst))
 }
 
 /// Its accept queue is full, or was since the previous reading. The state is also `Overflowing` where
@@ -132,7 +144,7 @@ pub fn stuck_member(members: &Members) -> Option<Finding> {
              connections to it",
         )
         .remedy("restart the process that does not accept, or close its socket")
-        .text("owners", owners(&worst.owners));
+        .owned_by(full.iter().flat_map(|member| &member.owners));
     Some(owner_and_watch(finding, worst))
 }
 
@@ -154,6 +166,6 @@ pub fn stale_limit(members: &Members) -> Option<Finding> {
         .count("accept_queue.limit", limit, "connections")
         .because("net.core.somaxconn was raised after listen() was called")
         .remedy("call listen() again, or restart the application: a limit is set by listen()")
-        .text("owners", owners(&stale.owners));
+        .owned_by(&stale.owners);
     Some(watch_and_owner(finding, stale))
 }

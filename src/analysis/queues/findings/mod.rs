@@ -1,6 +1,9 @@
 //! The rules of `queues`: accept queues, SYN queues and receive buffers that are full or drop.
 
 mod accept_queue;
+mod pace;
+#[cfg(test)]
+mod pace_tests;
 #[cfg(test)]
 mod tests;
 
@@ -11,12 +14,13 @@ use crate::{
     analysis::{
         Finding,
         Severity::{self, Critical, Warning},
-        finding::{Rule, in_shell, owners, worst_first},
+        finding::{Rule, SINCE, in_shell, worst_first},
         rules::{SYN_COOKIES_ACTIVE, SYN_QUEUE_FULL, UDP_RECEIVE_OVERFLOW},
     },
     model::{Netns, Protocol},
 };
 use accept_queue::{accept_queue, is_stale, stale_limit, stuck_member};
+use pace::{may_wait, waiting};
 
 /// The sockets that share an address, in the order of the report.
 type Members<'a> = [&'a ListenerReport];
@@ -27,6 +31,7 @@ pub fn findings(report: &QueueReport) -> Vec<Finding> {
     let rules = [
         accept_queue,
         stuck_member,
+        waiting,
         stale_limit,
         syn_queue,
         receive_queue,
@@ -58,7 +63,7 @@ fn notable_endpoints(listeners: &[ListenerReport]) -> Vec<Vec<&ListenerReport>> 
 
 fn is_notable(listener: &ListenerReport) -> bool {
     let syn_is_full = || listener.syn_queue.as_ref().is_some_and(|q| q.is_full());
-    listener.state >= State::Full || is_stale(listener) || syn_is_full()
+    listener.state >= State::Full || is_stale(listener) || may_wait(listener) || syn_is_full()
 }
 
 /// Two unix sockets of one name are an old one and a new one, not a group.
@@ -107,7 +112,7 @@ fn syn_queue(members: &Members) -> Option<Finding> {
             .remedy("pass a larger backlog to listen(), unless this is a SYN flood")
     };
     let finding = finding
-        .text("owners", owners(&listener.owners))
+        .owned_by(&listener.owners)
         .count("syn_queue.length", length, "handshakes")
         .count("syn_queue.limit", i128::from(limit), "handshakes")
         .count_known("syn_queue.cookies", queue.cookies, "mode")
@@ -132,7 +137,7 @@ fn receive_queue(members: &Members) -> Option<Finding> {
             queue.bytes,
             dropped_ever(worst)
         ),
-        _ => format!("{dropped} datagrams dropped since the previous reading, receive buffer full"),
+        _ => format!("{dropped} datagrams dropped {SINCE}, receive buffer full"),
     };
     let finding = about(worst, &UDP_RECEIVE_OVERFLOW, Warning, message)
         .count("receive_queue.bytes", queue.bytes, "bytes")
@@ -142,7 +147,7 @@ fn receive_queue(members: &Members) -> Option<Finding> {
             "the application reads more slowly than datagrams arrive, or bursts exceed the buffer",
         )
         .remedy("raise the application's SO_RCVBUF (net.core.rmem_max bounds it)")
-        .text("owners", owners(&worst.owners));
+        .owned_by(&worst.owners);
     Some(watch_and_owner(finding, worst))
 }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A TCP listener on 0.0.0.0:8080 with a limit of 8, whose queue is as long as its state says.
-fn listener(cookie: u64, length: u32) -> ListenerReport {
+pub fn listener(cookie: u64, length: u32) -> ListenerReport {
     ListenerReport {
         netns: Netns::default(),
         protocol: Protocol::Tcp,

@@ -1,0 +1,157 @@
+//! One block for what belongs together: a symptom, and with it what other findings say of the same
+//! socket, and of the processes that should serve it.
+
+use std::time::Duration;
+
+use crate::analysis::{
+    Finding,
+    finding::{Rule, SINCE},
+    rules::{
+        ACCEPT_QUEUE_FULL, ACCEPT_QUEUE_OVERFLOW, ACCEPTOR_SLOW, ACCEPTOR_STALLED,
+        BACKLOG_TOO_SMALL, FD_LIMIT_REACHED, LIMIT_STALE, OWNER_OUT_OF_DESCRIPTORS,
+        REUSEPORT_MEMBER_STUCK, SYN_COOKIES_ACTIVE, SYN_FLOOD, SYN_QUEUE_FULL,
+    },
+};
+
+/// Symptoms that a process causes which does not accept.
+pub static UNACCEPTED: [&Rule; 5] = [
+    &REUSEPORT_MEMBER_STUCK,
+    &ACCEPT_QUEUE_OVERFLOW,
+    &ACCEPT_QUEUE_FULL,
+    &ACCEPTOR_STALLED,
+    &ACCEPTOR_SLOW,
+];
+
+/// What is wrong with a socket, and what follows from it at the same socket.
+static FOLLOW: [(&Rule, &[&Rule]); 5] = [
+    (
+        &REUSEPORT_MEMBER_STUCK,
+        &[
+            &ACCEPT_QUEUE_OVERFLOW,
+            &ACCEPT_QUEUE_FULL,
+            &BACKLOG_TOO_SMALL,
+            &ACCEPTOR_STALLED,
+        ],
+    ),
+    // Handshakes whose last ACK is dropped stay in the SYN queue.
+    (
+        &ACCEPT_QUEUE_OVERFLOW,
+        &[&SYN_QUEUE_FULL, &SYN_COOKIES_ACTIVE],
+    ),
+    (&ACCEPT_QUEUE_FULL, &[&SYN_QUEUE_FULL, &SYN_COOKIES_ACTIVE]),
+    (&SYN_FLOOD, &[&SYN_QUEUE_FULL, &SYN_COOKIES_ACTIVE]),
+    (&BACKLOG_TOO_SMALL, &[&SYN_COOKIES_ACTIVE]),
+];
+
+/// Joins the findings of all reports, those of sockets and processes before those of counters.
+pub fn join(findings: Vec<Finding>, elapsed: Option<Duration>) -> Vec<Finding> {
+    let mut joined: Vec<Finding> = Vec::new();
+    for finding in findings {
+        if !joined.iter().any(|socket| is_behind(socket, &finding)) {
+            joined.push(timed(finding, elapsed));
+        }
+    }
+    for (symptom, following) in FOLLOW {
+        absorb(&mut joined, symptom, following);
+    }
+    stale_limits(&mut joined);
+    out_of_descriptors(&mut joined);
+    joined
+}
+
+/// Whether a socket's finding says what the counters of its namespace repeat.
+fn is_behind(socket: &Finding, counted: &Finding) -> bool {
+    let is_same = socket.id == counted.id
+        || FOLLOW.iter().any(|(symptom, following)| {
+            symptom.id == socket.id && following.iter().any(|rule| rule.id == counted.id)
+        })
+        || (socket.id, counted.id) == (BACKLOG_TOO_SMALL.id, ACCEPT_QUEUE_OVERFLOW.id);
+    is_same && counted.counted && socket.netns == counted.netns
+}
+
+fn timed(mut finding: Finding, elapsed: Option<Duration>) -> Finding {
+    if let Some(elapsed) = elapsed {
+        let interval = format!("in {:.1} s", elapsed.as_secs_f64());
+        finding.message = finding.message.replace(SINCE, &interval);
+    }
+    finding
+}
+
+fn absorb(findings: &mut Vec<Finding>, symptom: &Rule, following: &[&Rule]) {
+    let mut at = 0;
+    while let Some(found) = findings.get(at) {
+        let place = (found.subject.clone(), found.netns.clone());
+        if found.id == symptom.id {
+            let follows = |other: &mut Finding| {
+                following.iter().any(|rule| rule.id == other.id)
+                    && (&other.subject, &other.netns) == (&place.0, &place.1)
+            };
+            let absorbed: Vec<Finding> = findings.extract_if(.., follows).collect();
+            // It may have moved up.
+            let is_symptom = |found: &Finding| {
+                found.id == symptom.id && (&found.subject, &found.netns) == (&place.0, &place.1)
+            };
+            at = findings.iter().position(is_symptom).unwrap_or(at);
+            absorbed
+                .into_iter()
+                .for_each(|other| findings[at].add(other));
+        }
+        at += 1;
+    }
+}
+
+/// An old limit is the cause where the queue that has it overflows.
+fn stale_limits(findings: &mut Vec<Finding>) {
+    let is_stale = |found: &mut Finding| found.id == LIMIT_STALE.id;
+    for stale in findings.extract_if(.., is_stale).collect::<Vec<_>>() {
+        let overflows = |found: &&mut Finding| {
+            [BACKLOG_TOO_SMALL.id, ACCEPT_QUEUE_OVERFLOW.id].contains(&found.id)
+                && (&found.subject, &found.netns) == (&stale.subject, &stale.netns)
+        };
+        match findings.iter_mut().find(overflows) {
+            Some(symptom) => {
+                symptom.message = format!("{}; {}", symptom.message, stale.message);
+                symptom.remedy = stale.remedy;
+            }
+            None => findings.push(stale),
+        }
+    }
+}
+
+/// accept(2) needs a descriptor: a process without one is the cause of queues that nobody empties.
+fn out_of_descriptors(findings: &mut Vec<Finding>) {
+    let is_full = |found: &mut Finding| found.id == FD_LIMIT_REACHED.id;
+    for full in findings.extract_if(.., is_full).collect::<Vec<_>>() {
+        let mut explained = false;
+        for symptom in findings.iter_mut().filter(|found| is_unaccepted(found)) {
+            if symptom.pids == full.pids {
+                explained = true;
+                symptom.cause_id = Some(OWNER_OUT_OF_DESCRIPTORS.id);
+                symptom.cause = Some(format!("{} has {}", full.subject, full.message));
+                symptom.inferred = false;
+                symptom.remedy.clone_from(&full.remedy);
+                symptom.next.clone_from(&full.next);
+                symptom.evidence.extend(full.evidence.iter().cloned());
+            }
+        }
+        if !explained {
+            findings.push(full);
+        }
+    }
+}
+
+pub fn is_unaccepted(found: &Finding) -> bool {
+    UNACCEPTED.iter().any(|rule| rule.id == found.id)
+}
+
+impl Finding {
+    /// Adds what another finding says of the same socket.
+    fn add(&mut self, other: Finding) {
+        self.message = format!("{}; {}", self.message, other.message);
+        self.severity = self.severity.max(other.severity);
+        let known: Vec<&str> = self.evidence.iter().map(|one| one.name).collect();
+        let new = other.evidence.into_iter();
+        let new: Vec<_> = new.filter(|one| !known.contains(&one.name)).collect();
+        self.evidence.extend(new);
+    }
+}

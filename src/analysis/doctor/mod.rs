@@ -1,0 +1,12 @@
+//! What is wrong with the host: the findings of every report, joined, and what was looked at.
+
+mod areas;
+mod join;
+mod report;
+#[cfg(test)]
+mod tests;
+
+mod watched;
+
+pub use report::{DoctorReport, LookedAt, Reports, Verdict};
+pub use watched::Watched;

@@ -1,0 +1,226 @@
+//! `sockdiag doctor`, and `sockdiag` alone.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use clap::{ArgAction, Args};
+use sockdiag::{
+    analysis::{
+        doctor::{DoctorReport, Reports, Watched},
+        finding::Area,
+    },
+    collect::{Collector, Needs},
+    model::Snapshot,
+    source::FdQuestion,
+};
+
+use super::{
+    Described, Outcome, PlaceArgs, Subcommand, duration,
+    options::{Choices, one_of},
+    session::{sample, this_host},
+    with_way_in,
+};
+use crate::render::{Colour, DoctorFormat, PageSettings, doctor};
+
+/// Bursts last milliseconds, and a sample of the listeners is cheap.
+const SAMPLE_EVERY: Duration = Duration::from_millis(20);
+/// How often descriptors are counted between the first and the last reading.
+const COUNTS: u32 = 6;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sockdiag
+  sockdiag doctor --for 10s
+  sockdiag doctor --quick --exit-code --only accept_queue,descriptors
+  sockdiag doctor -o html > ticket.html
+
+Reads listeners, ports, TIME_WAIT, descriptors and counters of every network namespace that it may \
+enter, twice, and samples the queues between the two readings. Each problem is one block: what was \
+seen, why, what to do, and the command to run next. `sockdiag` without a command does the same.")]
+pub struct DoctorArgs {
+    /// Watch for this long
+    #[arg(long = "for", value_name = "DURATION", default_value = "2s", value_parser = duration)]
+    watch_for: Duration,
+    /// Take a single reading, without changes and rates
+    #[arg(long, conflicts_with = "watch_for")]
+    quick: bool,
+    /// Look at these areas only (comma-separated)
+    #[arg(long, value_name = "AREA", value_delimiter = ',', value_parser = one_of(AREAS))]
+    only: Vec<Area>,
+    /// Leave out these areas
+    #[arg(long, value_name = "AREA", value_delimiter = ',', value_parser = one_of(AREAS))]
+    skip: Vec<Area>,
+    /// Exit with 1 for warnings, 2 for critical findings, 3 if an area could not be read
+    #[arg(long)]
+    exit_code: bool,
+    /// Output format
+    #[arg(
+        short,
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "table"
+    )]
+    output: DoctorFormat,
+    /// Print JSON (= --output json)
+    #[arg(long, conflicts_with = "output")]
+    json: bool,
+    /// When to use colors
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
+    color: Colour,
+    /// Show the evidence of each finding
+    #[arg(short, long)]
+    verbose: bool,
+    /// Omit what could not be read; -qq omits everything but the problems
+    #[arg(short, long, action = ArgAction::Count, conflicts_with = "verbose")]
+    quiet: u8,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+const AREAS: Choices<Area> = &[
+    (
+        "accept_queue",
+        Area::AcceptQueue,
+        "Accept queues and their drops",
+    ),
+    (
+        "syn_queue",
+        Area::SynQueue,
+        "SYN queues, cookies and floods",
+    ),
+    ("ports", Area::Ports, "Ephemeral ports"),
+    ("timewait", Area::TimeWait, "TIME_WAIT buckets"),
+    ("descriptors", Area::Descriptors, "Descriptor limits"),
+    (
+        "memory",
+        Area::Memory,
+        "Socket memory and UDP receive buffers",
+    ),
+];
+
+impl Subcommand for DoctorArgs {
+    const NAME: &'static str = "doctor";
+    const ABOUT: &'static str =
+        "Show what is wrong on this host, why, and what to do (the default command)";
+    const REPORT: Option<Described> = Described::without_rows::<DoctorReport>();
+
+    fn run(self) -> anyhow::Result<Outcome> {
+        let host = this_host()?;
+        let areas = self.areas();
+        let mut examination = Examination::new(&self.place)?;
+        let (report, elapsed) = match self.quick {
+            true => examination.single(&areas)?,
+            false => examination.watched(self.watch_for, &areas)?,
+        };
+        let format = if self.json {
+            DoctorFormat::Json
+        } else {
+            self.output
+        };
+        let settings = PageSettings {
+            colour: self.color,
+            verbose: self.verbose,
+            quiet: self.quiet,
+        };
+        let written = doctor::write(&report, format, &settings, &host, elapsed);
+        written.context("writing the report")?;
+        Ok(match self.exit_code {
+            true => Outcome::Judged(report.verdict()),
+            false => Outcome::Answered,
+        })
+    }
+}
+
+impl DoctorArgs {
+    fn areas(&self) -> BTreeSet<Area> {
+        let all = AREAS.iter().map(|(_, area, _)| *area);
+        let is_wanted = |area: &Area| self.only.is_empty() || self.only.contains(area);
+        all.filter(|area| is_wanted(area) && !self.skip.contains(area))
+            .collect()
+    }
+}
+
+/// Reads the host, first and last in full, and samples in between.
+pub struct Examination {
+    collector: Collector,
+    first: Needs,
+    last: Needs,
+}
+
+impl Examination {
+    pub fn new(place: &PlaceArgs) -> anyhow::Result<Self> {
+        let kernel = place.kernel()?;
+        let namespaces = place.namespaces_or_all(&kernel)?;
+        let last = Needs {
+            processes: Some(FdQuestion {
+                began: true,
+                ..FdQuestion::default()
+            }),
+            elsewhere: false,
+            unthrottled: true,
+            ..Needs::everything()
+        };
+        Ok(Examination {
+            first: last.clone(),
+            collector: Collector::new(kernel, last.clone()).within(namespaces),
+            last,
+        })
+    }
+
+    fn read(&mut self, needs: &Needs) -> anyhow::Result<Snapshot> {
+        let snapshot = self.collector.collect_only(needs);
+        snapshot
+            .map_err(|error| with_way_in(anyhow::Error::from(error).context("reading the host")))
+    }
+
+    pub fn single(
+        &mut self,
+        areas: &BTreeSet<Area>,
+    ) -> anyhow::Result<(DoctorReport, Option<Duration>)> {
+        let now = self.read(&self.last.clone())?;
+        let reports = Reports::of(&now, None, &Watched::default());
+        Ok((DoctorReport::of(&now, None, &reports, areas), None))
+    }
+
+    pub fn watched(
+        &mut self,
+        total: Duration,
+        areas: &BTreeSet<Area>,
+    ) -> anyhow::Result<(DoctorReport, Option<Duration>)> {
+        let begun = Instant::now();
+        let first = self.read(&self.first.clone())?;
+        let mut watched = Watched::default();
+        watched.add(&first);
+        let listeners = Needs {
+            listeners: self.last.listeners.clone(),
+            ..Needs::default()
+        };
+        let with_processes = Needs {
+            processes: self.last.processes.clone(),
+            ..listeners.clone()
+        };
+        let mut next_count = total / COUNTS;
+        let left = total.saturating_sub(begun.elapsed());
+        sample(left, SAMPLE_EVERY.min(left / 4), |_| {
+            let is_due = begun.elapsed() >= next_count;
+            if is_due {
+                next_count = begun.elapsed() + total / COUNTS;
+            }
+            let needs = if is_due { &with_processes } else { &listeners };
+            watched.add(&self.read(needs)?);
+            Ok(())
+        })?;
+        let elapsed = begun.elapsed();
+        let now = self.read(&self.last.clone())?;
+        watched.add(&now);
+        let before = Some((&first, elapsed));
+        let reports = Reports::of(&now, before, &watched);
+        let report = DoctorReport::of(&now, before, &reports, areas);
+        Ok((report, Some(elapsed)))
+    }
+}

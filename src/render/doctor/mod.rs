@@ -1,0 +1,62 @@
+//! What `doctor` prints: a page for people, JSON for programs.
+
+mod page;
+
+use std::{io, time::Duration};
+
+use clap::ValueEnum;
+use sockdiag::analysis::{Report, doctor::DoctorReport};
+
+use super::{
+    Colour, Host, json,
+    sink::{Moment, Out},
+    size, terminal_can_move, text,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DoctorFormat {
+    /// A page to read
+    Table,
+    /// One JSON object
+    Json,
+}
+
+/// How the page is written.
+#[derive(Debug, Clone, Copy)]
+pub struct PageSettings {
+    pub colour: Colour,
+    /// With the evidence of each finding, and all findings of severity `info`.
+    pub verbose: bool,
+    /// 1 omits what could not be read, 2 everything but the problems.
+    pub quiet: u8,
+}
+
+/// Writes to standard output.
+pub fn write(
+    report: &DoctorReport,
+    format: DoctorFormat,
+    settings: &PageSettings,
+    host: &Host,
+    elapsed: Option<Duration>,
+) -> io::Result<()> {
+    match format {
+        DoctorFormat::Table => {
+            let colours = settings.colour.is_on(terminal_can_move());
+            crossterm::style::force_color_output(colours);
+            let width = size().map_or(page::USUAL_WIDTH, |(columns, _)| columns);
+            let lines = page::lines(report, settings, &host.name, (width, colours));
+            let mut out = Out::new(None);
+            out.lines(&lines)?;
+            io::Write::flush(&mut out)
+        }
+        DoctorFormat::Json => {
+            let common = (report.incomplete(), report.findings());
+            let (mut line, moment) = (Vec::new(), Moment::now(elapsed));
+            json::write::<DoctorReport, _>(&mut line, host, report, common, &moment)?;
+            let mut out =
+                Out::new(io::IsTerminal::is_terminal(&io::stdout()).then_some(text::escape_json));
+            io::Write::write_all(&mut out, &line)?;
+            io::Write::flush(&mut out)
+        }
+    }
+}
