@@ -257,7 +257,11 @@ impl Asker<'_> {
         });
         let half_open = needs.half_open.then(|| HalfOpen {
             at,
-            by_endpoint: tallies.half_open.into_iter().collect(),
+            by_endpoint: tallies
+                .half_open
+                .iter()
+                .map(|(local, requests)| (*local, requests.finish()))
+                .collect(),
         });
         let port_holders = tallies.ports.map(|tally| tally.finish(at, reports_bound()));
         self.memory.parts = NetnsSnapshot {

@@ -15,7 +15,7 @@ use crate::{
     model::{
         Address, Endpoint, Families, Filter, Holder, Incomplete, ListenAddresses, State,
         filter::End,
-        snapshot::{ConnectionTally, FlowTally, HostEnds, PortTally},
+        snapshot::{ConnectionTally, FlowTally, HostEnds, PortTally, RequestTally},
     },
     source::{SockDiag, States, Walk},
 };
@@ -49,7 +49,7 @@ struct Dump {
 }
 
 pub struct Tallies<'a> {
-    pub half_open: HashMap<Endpoint, u32>,
+    pub half_open: HashMap<Endpoint, RequestTally>,
     pub ports: Option<PortTally<'a>>,
     pub time_waits: Option<FlowTally<'a>>,
     pub connections: Option<ConnectionTally>,
@@ -189,7 +189,10 @@ impl<'a> Tallies<'a> {
     fn add(&mut self, holder: Holder) {
         match holder {
             Holder::Request(request) => {
-                *self.half_open.entry(request.local).or_default() += 1;
+                self.half_open
+                    .entry(request.local)
+                    .or_default()
+                    .add(&request);
                 if let Some(connections) = &mut self.connections {
                     connections.add(State::SynRecv);
                 }
@@ -214,8 +217,8 @@ impl<'a> Tallies<'a> {
     }
 
     fn merge(&mut self, other: Self) {
-        for (local, count) in other.half_open {
-            *self.half_open.entry(local).or_default() += count;
+        for (local, requests) in other.half_open {
+            self.half_open.entry(local).or_default().merge(requests);
         }
         if let (Some(mine), Some(theirs)) = (&mut self.ports, other.ports) {
             mine.merge(theirs);

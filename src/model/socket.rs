@@ -1,5 +1,7 @@
 //! Sockets that others connect or send to, and the connections that wait in their queues.
 
+use std::net::IpAddr;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +80,9 @@ pub struct Listener {
 pub struct RequestSocket {
     /// The concrete local end, in the listener's family.
     pub local: Endpoint,
+    pub peer: IpAddr,
+    /// How often the SYN-ACK was retransmitted.
+    pub retransmits: u8,
 }
 
 /// A connection that is waiting for accept(2): a socket without an inode, at the listener's port.

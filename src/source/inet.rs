@@ -19,6 +19,7 @@ use crate::model::{
 const HEADER: usize = size_of::<InetResponseBuffer>();
 /// Offsets of `idiag_timer` and `idiag_expires`.
 const TIMER: usize = 2;
+const RETRANSMITS: usize = 3;
 const EXPIRES: usize = 52;
 /// `idiag_timer` of a timewait socket.
 const TIMEWAIT_TIMER: u8 = 3;
@@ -112,7 +113,11 @@ impl<'a> Row<'a> {
     /// accept queue, with attributes that a request socket lacks.
     pub fn request(&self) -> Option<RequestSocket> {
         let is_request = self.value(SHUTDOWN).is_none();
-        is_request.then_some(RequestSocket { local: self.local })
+        is_request.then_some(RequestSocket {
+            local: self.local,
+            peer: self.header.socket_id.destination_address,
+            retransmits: self.fixed[RETRANSMITS],
+        })
     }
 
     /// A connection that no process has accepted: a full socket without an inode.

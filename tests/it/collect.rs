@@ -77,7 +77,7 @@ fn the_parts_of_one_walk_agree_with_each_other() {
         let snapshot = everything();
         let namespace = &snapshot.namespaces[0];
         let half_open = namespace.half_open.as_ref().expect("counted");
-        let requests: u32 = half_open.by_endpoint.iter().map(|(_, count)| count).sum();
+        let requests: u32 = half_open.by_endpoint.iter().map(|(_, sum)| sum.count).sum();
         let connections = namespace.connections.as_ref().expect("counted");
         assert_eq!(u64::from(requests), 3);
         assert_eq!(connections.count(State::SynRecv), 3);

@@ -79,16 +79,18 @@ fn ends(holder: Holder) -> Ends {
                 port: connection.peer_port,
             },
         },
-        Holder::Request(RequestSocket { local: at }) | Holder::Bound { local: at, .. } => Ends {
-            local: local(at),
-            peer: Address {
-                address: match at.family {
-                    Family::V4 => IpAddr::from(Ipv4Addr::UNSPECIFIED),
-                    Family::V6 => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+        Holder::Request(RequestSocket { local: at, .. }) | Holder::Bound { local: at, .. } => {
+            Ends {
+                local: local(at),
+                peer: Address {
+                    address: match at.family {
+                        Family::V4 => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+                        Family::V6 => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+                    },
+                    port: 0,
                 },
-                port: 0,
-            },
-        },
+            }
+        }
     }
 }
 

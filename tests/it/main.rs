@@ -24,6 +24,11 @@ mod counters {
     mod reports;
 }
 
+mod doctor {
+    mod page;
+    mod problems;
+}
+
 mod fds {
     mod formats;
     mod limits;

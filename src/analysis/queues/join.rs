@@ -16,7 +16,9 @@ use crate::{
     analysis::{Previous, change, per_second, wrapping_change},
     model::{
         Families, ListenAddress, ListenAddresses, Listener, NetnsSnapshot, Owner, Protocol, Queue,
-        Snapshot, snapshot::HalfOpen, unit_of,
+        Snapshot,
+        snapshot::{HalfOpen, Requests},
+        unit_of,
     },
 };
 
@@ -53,7 +55,8 @@ pub struct Join<'a> {
     /// Cookie of the only listener that dropped packets, where it is known that no other did.
     only_dropper: Option<u64>,
     members: HashMap<(Protocol, ListenAddress), Members>,
-    requests: Option<HashMap<ListenAddress, u32>>,
+    requests: Option<HashMap<ListenAddress, Requests>>,
+    cookies: Cookies,
     waiters: Option<HashMap<ListenAddress, Waiters>>,
     with_waiters: HashMap<ListenAddress, u32>,
     addresses: ListenAddresses,
@@ -86,6 +89,7 @@ impl<'a> Join<'a> {
             only_dropper: None,
             members: members(namespace),
             requests: half_open.map(|read| by_address(read, &addresses)),
+            cookies: earlier.map_or_else(Cookies::default, |before| Cookies::of(before, namespace)),
             waiters: waiting.map(|read| waiting::by_address(read, &addresses)),
             with_waiters: waiting::members_with_waiters(namespace.sockets()),
             addresses,
@@ -232,10 +236,15 @@ impl<'a> Join<'a> {
         let cookies = self.namespace.settings.listen.tcp_syncookies;
         let requests = self.requests.as_ref();
         let counted = requests.filter(|_| !self.addresses.contested(place));
-        let length = counted.map(|counted| counted.get(place).copied().unwrap_or(0));
+        let requests = counted.map(|counted| counted.get(place).copied().unwrap_or_default());
+        let length = requests.map(|requests| requests.count);
         let sends_cookies = cookies == Some(1) && length > Some(0);
         SynQueue {
             length,
+            unanswered: requests.map(|requests| requests.unanswered),
+            peers: requests.map(|requests| requests.peers),
+            cookies_sent: self.cookies.sent,
+            cookies_validated: self.cookies.validated,
             limit: members.and_then(|members| members.syn_limit),
             cookies,
             full_at_limit: limits::may_be_full_at_limit(&self.now.kernel)
@@ -277,12 +286,36 @@ fn table(protocol: Protocol) -> Protocol {
     }
 }
 
-/// Number of request sockets by the address of their listener.
-fn by_address(half_open: &HalfOpen, addresses: &ListenAddresses) -> HashMap<ListenAddress, u32> {
-    let mut sums = HashMap::new();
-    for (local, count) in &half_open.by_endpoint {
+/// SYN cookies of a namespace since the previous reading.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cookies {
+    sent: Option<u64>,
+    validated: Option<u64>,
+}
+
+impl Cookies {
+    fn of(before: &NetnsSnapshot, now: &NetnsSnapshot) -> Self {
+        let risen = |name| {
+            let value = |reading: &NetnsSnapshot| reading.counters.value("TcpExt", name);
+            let risen = change(value(before)?, value(now)?)?;
+            u64::try_from(risen).ok()
+        };
+        Cookies {
+            sent: risen("SyncookiesSent"),
+            validated: risen("SyncookiesRecv"),
+        }
+    }
+}
+
+/// Sums of request sockets by the address of their listener.
+fn by_address(
+    half_open: &HalfOpen,
+    addresses: &ListenAddresses,
+) -> HashMap<ListenAddress, Requests> {
+    let mut sums: HashMap<ListenAddress, Requests> = HashMap::new();
+    for (local, requests) in &half_open.by_endpoint {
         if let Some(place) = addresses.serving(local) {
-            *sums.entry(place).or_default() += count;
+            sums.entry(place).or_default().add(*requests);
         }
     }
     sums

@@ -174,11 +174,22 @@ pub struct ReceiveQueue {
 
 /// Request sockets of all listeners that share the address: unfinished handshakes and, with
 /// TCP_DEFER_ACCEPT, finished ones of clients that have sent nothing yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SynQueue {
     /// SYNs that were answered, whose final ACK or, with TCP_DEFER_ACCEPT, first data has not come;
     /// `null` when they were not counted.
     pub length: Option<u32>,
+    /// How many of them had their SYN-ACK retransmitted, which was not answered for a second.
+    pub unanswered: Option<u32>,
+    /// Number of addresses that they come from; 256 stands for more, too.
+    pub peers: Option<u32>,
+    /// SYN cookies sent in the whole network namespace since the previous reading, where all
+    /// counters were read.
+    #[serde(skip)]
+    pub cookies_sent: Option<u64>,
+    /// How many came back.
+    #[serde(skip)]
+    pub cookies_validated: Option<u64>,
     /// The queue is full when it is longer than this, under the sysctls in force; kernels before 6.14
     /// and its backports hold no more than this. With SYN cookies
     /// on, more SYNs are answered without an entry; with tcp_syncookies = 2 none has one: 0.

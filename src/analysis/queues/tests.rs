@@ -6,7 +6,7 @@ use super::*;
 use crate::model::{
     CounterId, Counters, Endpoint, Families, Family, ListenLimits, Listener, Local, Netns,
     NetnsSnapshot, Protocol, Queue, Snapshot, Waiting,
-    snapshot::{HalfOpen, Listeners, WaitingConnections},
+    snapshot::{HalfOpen, Listeners, Requests, WaitingConnections},
 };
 
 fn endpoint(port: u16) -> Endpoint {
@@ -30,6 +30,13 @@ fn listener(cookie: u64, port: u16, length: u32, drops: u32) -> Listener {
         inode: cookie as u32,
         cookie,
         cgroup_id: None,
+    }
+}
+
+fn requests(count: u32) -> Requests {
+    Requests {
+        count,
+        ..Requests::default()
     }
 }
 
@@ -193,7 +200,7 @@ fn a_full_syn_queue_keeps_everybody_out_only_without_cookies() {
         let namespace = &mut reading.namespaces[0];
         namespace.settings.listen.tcp_syncookies = Some(cookies);
         namespace.half_open = Some(HalfOpen {
-            by_endpoint: vec![(endpoint(80), 9)],
+            by_endpoint: vec![(endpoint(80), requests(9))],
             ..HalfOpen::default()
         });
         once(&reading).listeners.remove(0)
@@ -214,7 +221,7 @@ fn on_an_older_kernel_a_syn_queue_at_its_limit_is_full_where_it_drops() {
         let namespace = &mut reading.namespaces[0];
         namespace.settings.listen.tcp_syncookies = Some(cookies);
         namespace.half_open = Some(HalfOpen {
-            by_endpoint: vec![(endpoint(80), length)],
+            by_endpoint: vec![(endpoint(80), requests(length))],
             ..HalfOpen::default()
         });
         let report = once(&reading);

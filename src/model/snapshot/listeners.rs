@@ -1,13 +1,14 @@
 //! Listeners, their request sockets and the connections in their accept queues.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
+    net::IpAddr,
     time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Endpoint, Families, Listener, Queue, Waiting};
+use crate::model::{Endpoint, Families, Listener, Queue, RequestSocket, Waiting};
 
 /// Sockets that others connect or send to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,8 +38,66 @@ pub struct HalfOpen {
     /// Time since boot when they were counted. Counting walks every socket of the host, and is not
     /// repeated at every reading where that takes long.
     pub at: Duration,
-    /// How many there are by concrete local end.
-    pub by_endpoint: Vec<(Endpoint, u32)>,
+    /// Sums by concrete local end.
+    pub by_endpoint: Vec<(Endpoint, Requests)>,
+}
+
+/// Sums of request sockets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requests {
+    pub count: u32,
+    /// How many had their SYN-ACK retransmitted: it was not answered for a second.
+    pub unanswered: u32,
+    /// Number of addresses that they come from, [`Requests::MOST_PEERS`] or more at the most.
+    pub peers: u32,
+}
+
+impl Requests {
+    /// Addresses are told apart up to this number.
+    pub const MOST_PEERS: u32 = 256;
+
+    /// Of two local ends, or of two parts of a walk, which may have peers in common.
+    pub fn add(&mut self, other: Requests) {
+        self.count += other.count;
+        self.unanswered += other.unanswered;
+        self.peers = self.peers.saturating_add(other.peers).min(Self::MOST_PEERS);
+    }
+}
+
+/// Sums them up on a walk.
+#[derive(Debug, Default)]
+pub struct RequestTally {
+    count: u32,
+    unanswered: u32,
+    peers: HashSet<IpAddr>,
+}
+
+impl RequestTally {
+    pub fn add(&mut self, request: &RequestSocket) {
+        self.count += 1;
+        self.unanswered += u32::from(request.retransmits > 0);
+        self.add_peer(request.peer);
+    }
+
+    pub fn merge(&mut self, other: RequestTally) {
+        self.count += other.count;
+        self.unanswered += other.unanswered;
+        other.peers.into_iter().for_each(|peer| self.add_peer(peer));
+    }
+
+    pub fn finish(&self) -> Requests {
+        Requests {
+            count: self.count,
+            unanswered: self.unanswered,
+            peers: self.peers.len() as u32,
+        }
+    }
+
+    fn add_peer(&mut self, peer: IpAddr) {
+        if self.peers.len() < Requests::MOST_PEERS as usize {
+            self.peers.insert(peer);
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,7 +16,9 @@ use serde::{Deserialize, Serialize};
 
 pub use connections::ConnectionTally;
 pub use elsewhere::Elsewhere;
-pub use listeners::{HalfOpen, LimitHistory, Limits, Listeners, WaitingConnections};
+pub use listeners::{
+    HalfOpen, LimitHistory, Limits, Listeners, RequestTally, Requests, WaitingConnections,
+};
 pub use port_holders::{HeldSocket, Oldest, PortHolders, PortTally, Tuple, TupleKey};
 pub use processes::Processes;
 pub use time_waits::{Flow, FlowTally, HostEnds, Kept, Side, TimeWaits};

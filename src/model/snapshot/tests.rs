@@ -128,9 +128,17 @@ fn waiting() -> impl Strategy<Value = Waiting> {
     })
 }
 
+fn requests() -> impl Strategy<Value = Requests> {
+    any::<(u32, u32, u32)>().prop_map(|(count, unanswered, peers)| Requests {
+        count,
+        unanswered,
+        peers,
+    })
+}
+
 fn namespace() -> impl Strategy<Value = NetnsSnapshot> {
     let sockets = (vec(listener(), 0..4), vec(connection(), 0..40));
-    let queues = (vec((endpoint(), any::<u32>()), 0..4), vec(waiting(), 0..4));
+    let queues = (vec((endpoint(), requests()), 0..4), vec(waiting(), 0..4));
     let counters = vec((".{0,9}", ".{0,9}", any::<i64>()), 0..4);
     let names = any::<(Option<u64>, Option<String>, u64, bool)>();
     (sockets, queues, settings(), counters, names).prop_map(

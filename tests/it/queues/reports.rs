@@ -7,7 +7,7 @@ use crate::support::queue_readings::{
     overflows as counted, reading, with_drops,
 };
 use sockdiag::analysis::queues::{LimitSetBy, LocalReport, Samples, State, SynQueue};
-use sockdiag::model::snapshot::{HalfOpen, WaitingConnections};
+use sockdiag::model::snapshot::{HalfOpen, Requests, WaitingConnections};
 use sockdiag::model::{
     Listener, Local, Netns, NetnsSnapshot, Owner, Owners, Protocol, Snapshot, Waiting,
 };
@@ -96,6 +96,13 @@ fn requests_go_to_the_exact_address_and_the_bound_device_first() {
         (endpoint("10.0.0.2", 80, 3), 8),
         (endpoint("10.0.0.1", 81, 0), 16),
     ];
+    let requests = requests.map(|(local, count)| {
+        let requests = Requests {
+            count,
+            ..Requests::default()
+        };
+        (local, requests)
+    });
     // In whatever order the kernel lists them.
     for turn in 0..places.len() {
         let mut listeners: Vec<Listener> = (1..)
@@ -270,7 +277,7 @@ fn a_syn_queue_is_full_when_it_holds_more_than_its_limit_and_any_is_kept() {
             length,
             limit,
             cookies,
-            full_at_limit: false,
+            ..SynQueue::default()
         };
         assert_eq!(queue.is_full(), full, "{queue:?}");
         assert_eq!(queue.drops(), cookies == Some(0));

@@ -9,15 +9,15 @@ mod tests;
 
 use std::collections::HashMap;
 
-use super::{ListenerReport, LocalReport, QueueReport, State};
+use super::{ListenerReport, LocalReport, QueueReport, State, SynQueue};
 use crate::{
     analysis::{
         Finding,
         Severity::{self, Critical, Warning},
         finding::{Rule, SINCE, in_shell, worst_first},
-        rules::{SYN_COOKIES_ACTIVE, SYN_QUEUE_FULL, UDP_RECEIVE_OVERFLOW},
+        rules::{SYN_COOKIES_ACTIVE, SYN_FLOOD, SYN_QUEUE_FULL, UDP_RECEIVE_OVERFLOW},
     },
-    model::{Netns, Protocol},
+    model::{Netns, Protocol, snapshot::Requests},
 };
 use accept_queue::{accept_queue, is_stale, stale_limit, stuck_member};
 use pace::{may_wait, waiting};
@@ -88,6 +88,27 @@ fn fullest<'a>(members: &Members<'a>) -> Option<&'a ListenerReport> {
     members.iter().copied().reduce(fuller)
 }
 
+/// Fewer half-open handshakes say little about who sends them.
+const FEWEST_OF_FLOOD: u32 = 16;
+
+/// Half-open handshakes that nobody completes, each from an address of its own; or cookies that
+/// hardly ever come back. SYN-ACKs that do not reach the clients look the same.
+fn is_like_flood(queue: &SynQueue) -> bool {
+    let (sent, validated) = (queue.cookies_sent, queue.cookies_validated);
+    let come_back = |share| {
+        sent.zip(validated).is_some_and(|(sent, validated)| {
+            sent >= FEWEST_OF_FLOOD.into() && validated * share >= sent
+        })
+    };
+    let (Some(length), Some(unanswered)) = (queue.length, queue.unanswered) else {
+        return false;
+    };
+    let peers = queue.peers.unwrap_or(0);
+    let are_spread = peers * 2 >= length.min(Requests::MOST_PEERS);
+    let unanswered = unanswered * 2 >= length;
+    length >= FEWEST_OF_FLOOD && are_spread && unanswered && !come_back(10)
+}
+
 /// The SYN queue belongs to the endpoint, and each member reports it.
 fn syn_queue(members: &Members) -> Option<Finding> {
     let mut full = members.iter().filter_map(|member| {
@@ -111,16 +132,51 @@ fn syn_queue(members: &Members) -> Option<Finding> {
         about(listener, &SYN_COOKIES_ACTIVE, Warning, message)
             .remedy("pass a larger backlog to listen(), unless this is a SYN flood")
     };
+    let finding = match is_like_flood(queue) {
+        true => flood(listener, queue, finding),
+        false => finding,
+    };
     let finding = finding
         .owned_by(&listener.owners)
+        .count_known("syn_queue.peers", queue.peers, "addresses")
+        .count_known("syn_queue.unanswered", queue.unanswered, "handshakes")
+        .count_known("cookies_sent", queue.cookies_sent, "cookies")
+        .count_known("cookies_validated", queue.cookies_validated, "cookies")
         .count("syn_queue.length", length, "handshakes")
         .count("syn_queue.limit", i128::from(limit), "handshakes")
         .count_known("syn_queue.cookies", queue.cookies, "mode")
-        .likely(
-            "SYNs that nobody completes (a flood, or clients that SYN-ACKs do not reach), a limit \
-             too small for bursts, or TCP_DEFER_ACCEPT and clients that send nothing",
-        );
+        .likely(match is_like_flood(queue) {
+            true => {
+                "a SYN flood from forged addresses; or SYN-ACKs do not reach the clients (no route \
+                 back, a firewall)"
+            }
+            false => {
+                "SYNs that nobody completes (a flood, or clients that SYN-ACKs do not reach), a \
+                 limit too small for bursts, or TCP_DEFER_ACCEPT and clients that send nothing"
+            }
+        });
     Some(finding.next_in_netns(watch(listener)))
+}
+
+/// `drops_or_cookies` is what follows from the full queue.
+fn flood(listener: &ListenerReport, queue: &SynQueue, drops_or_cookies: Finding) -> Finding {
+    let peers = queue.peers.unwrap_or(0);
+    let more = if peers >= Requests::MOST_PEERS {
+        " or more"
+    } else {
+        ""
+    };
+    let unanswered = queue.unanswered.unwrap_or(0);
+    let message = format!(
+        "{}; {unanswered} of them unanswered for a second or more, from {peers}{more} addresses",
+        drops_or_cookies.message
+    );
+    let keeps_answering = "sysctl -w net.ipv4.tcp_syncookies=1 keeps the port open meanwhile";
+    let finding = about(listener, &SYN_FLOOD, Critical, message);
+    match queue.drops() {
+        true => finding.remedy(keeps_answering),
+        false => finding.remedy("limit new connections per source upstream, if it is a flood"),
+    }
 }
 
 /// The fullest socket of an address, as each datagram goes to one of them.

@@ -35,7 +35,7 @@ pub fn listener(cookie: u64, length: u32) -> ListenerReport {
             length: Some(0),
             limit: Some(8),
             cookies: Some(1),
-            full_at_limit: false,
+            ..SynQueue::default()
         }),
         drops: Some(0),
         drops_delta: None,
@@ -251,7 +251,7 @@ fn a_full_syn_queue_drops_or_sends_cookies() {
             length: Some(length),
             limit: Some(8),
             cookies: Some(cookies),
-            full_at_limit: false,
+            ..SynQueue::default()
         }),
         ..listener(1, 0)
     };
@@ -268,6 +268,51 @@ fn a_full_syn_queue_drops_or_sends_cookies() {
     );
 }
 
+fn flooded(
+    length: u32,
+    unanswered: u32,
+    peers: u32,
+    cookies: Option<(u64, u64)>,
+) -> ListenerReport {
+    ListenerReport {
+        syn_queue: Some(SynQueue {
+            length: Some(length),
+            unanswered: Some(unanswered),
+            peers: Some(peers),
+            limit: Some(8),
+            cookies: Some(if cookies.is_some() { 1 } else { 0 }),
+            cookies_sent: cookies.map(|(sent, _)| sent),
+            cookies_validated: cookies.map(|(_, validated)| validated),
+            ..SynQueue::default()
+        }),
+        ..listener(1, 0)
+    }
+}
+
+#[test]
+fn many_addresses_that_never_answer_are_a_flood() {
+    let id = |listener| ids(vec![listener])[0];
+    for cookies in [None, Some((1000, 0)), Some((1000, 99))] {
+        let found = found(vec![flooded(16, 8, 8, cookies)]);
+        assert_eq!(ids(vec![flooded(16, 8, 8, cookies)]), ["syn_flood"]);
+        assert!(found[0].inferred, "no route back looks the same");
+    }
+    assert_eq!(
+        id(flooded(5000, 5000, 256, None)),
+        "syn_flood",
+        "256 or more"
+    );
+    // Few of them: a burst. From few addresses: one client, or a balancer. Young: a burst.
+    assert_eq!(id(flooded(15, 15, 15, None)), "syn_queue_full");
+    assert_eq!(id(flooded(16, 16, 7, None)), "syn_queue_full");
+    assert_eq!(id(flooded(16, 7, 16, None)), "syn_queue_full");
+    // The clients are there.
+    assert_eq!(
+        id(flooded(16, 16, 16, Some((1000, 100)))),
+        "syn_cookies_active"
+    );
+}
+
 /// The socket counts drops of either queue.
 #[test]
 fn drops_of_a_full_syn_queue_are_not_those_of_the_accept_queue() {
@@ -278,7 +323,7 @@ fn drops_of_a_full_syn_queue_are_not_those_of_the_accept_queue() {
         length: Some(9),
         limit: Some(8),
         cookies: Some(0),
-        full_at_limit: false,
+        ..SynQueue::default()
     });
     assert_eq!(ids(vec![both]), ["syn_queue_full"]);
 }

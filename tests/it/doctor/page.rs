@@ -1,0 +1,173 @@
+//! `sockdiag doctor`: the page, the exit codes and what is fine.
+
+use serde_json::{Value, json as value};
+
+use crate::support::netns::{in_netns_of_root, in_sealed_netns, lo_up, run};
+use crate::support::program::{assert_failed, finish, json, sockdiag, stderr, text};
+use crate::support::schema::assert_valid;
+use crate::support::sockets::{fill_accept_queue, listen};
+use crate::support::users::as_nobody;
+
+fn area<'a>(report: &'a Value, name: &str) -> &'a Value {
+    let mut areas = report["looked_at"].as_array().expect("an array").iter();
+    let found = areas.find(|area| area["area"] == name);
+    found.unwrap_or_else(|| panic!("no {name} in {report:#}"))
+}
+
+#[test]
+fn a_healthy_host_is_said_to_be_fine() {
+    in_sealed_netns(|| {
+        lo_up();
+        let _server = listen("127.0.0.1:8080", 16);
+        let report = json(&["doctor", "--quick"]);
+        assert_eq!(report["findings"], value!([]));
+        assert_eq!(report["watched_ms"], Value::Null);
+        assert_eq!(area(&report, "accept_queue")["verdict"], "ok");
+        let page = text(&["doctor", "--quick"]);
+        assert!(
+            page.contains(": nothing wrong (one reading, 1 network namespace)"),
+            "{page}"
+        );
+        let fine = "fine    accept queues 0 % full at most (listeners: 1) · SYN queues empty";
+        assert!(page.contains(fine), "{page}");
+    });
+}
+
+#[test]
+fn without_a_command_it_is_the_doctor_who_answers() {
+    in_sealed_netns(|| {
+        let alone = text(&[]);
+        assert!(alone.contains(": nothing wrong (watched 2."), "{alone}");
+        let flags = text(&["--quick", "-qq"]);
+        assert_eq!(flags.lines().count(), 1, "{flags}");
+        assert!(flags.contains(": nothing wrong (one reading"), "{flags}");
+    });
+}
+
+#[test]
+fn the_page_has_a_block_for_each_problem() {
+    in_sealed_netns(|| {
+        lo_up();
+        let server = listen("127.0.0.1:8080", 2);
+        let _clients = fill_accept_queue(&server, 3);
+        let page = text(&["doctor", "--quick"]);
+        let mut lines = page.lines();
+        let verdict = lines.next().expect("a line");
+        assert!(
+            verdict.ends_with(": 1 critical (one reading, 1 network namespace)"),
+            "{page}"
+        );
+        let head = lines.nth(1).expect("a head");
+        assert!(head.starts_with("CRITICAL 127.0.0.1:8080  it ("), "{page}");
+        assert!(head.ends_with("  accept_queue_full"), "{page}");
+        let labels: Vec<&str> = lines
+            .filter_map(|line| line.get(..8).map(str::trim_end))
+            .filter(|label| !label.is_empty())
+            .collect();
+        assert_eq!(labels, ["likely", "do", "next", "fine"], "{page}");
+    });
+}
+
+#[test]
+fn the_exit_code_is_that_of_a_check_where_it_is_asked_for() {
+    in_sealed_netns(|| {
+        lo_up();
+        let code = |args: &[&str]| sockdiag(args).status.code();
+        let judged = ["doctor", "--quick", "--exit-code"];
+        assert_eq!(code(&judged), Some(0));
+        let server = listen("127.0.0.1:8080", 2);
+        let _clients = fill_accept_queue(&server, 3);
+        assert_eq!(code(&judged), Some(2));
+        assert_eq!(code(&["doctor", "--quick"]), Some(0));
+        assert_eq!(
+            code(&[&judged[..], &["--skip=accept_queue"]].concat()),
+            Some(0)
+        );
+        assert_eq!(
+            code(&[&judged[..], &["--only=ports,timewait"]].concat()),
+            Some(0)
+        );
+    });
+}
+
+#[test]
+fn an_unknown_area_or_a_filter_is_refused() {
+    assert_failed(
+        &sockdiag(&["doctor", "--only", "weather"]),
+        2,
+        &["weather", "accept_queue"],
+    );
+    assert_failed(&sockdiag(&["doctor", ":8080"]), 2, &[":8080"]);
+    assert_failed(&sockdiag(&["--quick", "--for=1s"]), 2, &["--for"]);
+}
+
+#[test]
+fn other_users_get_an_answer_and_read_what_they_could_not_see() {
+    in_netns_of_root(|| {
+        lo_up();
+        let server = listen("127.0.0.1:8080", 2);
+        let _clients = fill_accept_queue(&server, 3);
+        let output = as_nobody("", &["doctor", "--quick"]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let page = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(page.contains("accept_queue_full"), "{page}");
+        assert!(
+            page.contains("unseen  owners (1): needs CAP_SYS_PTRACE"),
+            "{page}"
+        );
+    });
+}
+
+#[test]
+fn every_namespace_that_can_be_entered_is_looked_into() {
+    in_sealed_netns(|| {
+        lo_up();
+        run("mkdir", &["-p", "/run/netns"]);
+        let mut other = std::process::Command::new("unshare");
+        let keeps_open = "ip link set lo up && exec cat";
+        let mut other = other
+            .args(["--net", "sh", "-c", keeps_open])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("unshare");
+        crate::support::wait::wait_until("it is in another namespace", || {
+            json(&["doctor", "--quick"])["namespaces"] == 2
+        });
+        drop(other.stdin.take());
+        other.wait().expect("it ends");
+        assert_eq!(json(&["doctor", "--quick"])["namespaces"], 1);
+    });
+}
+
+#[test]
+fn the_json_is_as_its_schema_says() {
+    in_sealed_netns(|| {
+        lo_up();
+        let server = listen("127.0.0.1:8080", 2);
+        let _clients = fill_accept_queue(&server, 3);
+        assert_valid(
+            "doctor",
+            &[
+                &["doctor", "--quick", "--json"],
+                &["doctor", "--for=300ms", "-o", "json"],
+            ],
+        );
+    });
+}
+
+#[test]
+fn an_interrupt_ends_the_watch_with_a_report() {
+    in_sealed_netns(|| {
+        let interrupted = "timeout --preserve-status -s INT 1 \"$@\"";
+        let mut command = std::process::Command::new("sh");
+        command
+            .args(["-c", interrupted, "sh", crate::support::program::PROGRAM])
+            .args(["doctor", "--for=1h"])
+            .stdout(std::process::Stdio::piped());
+        let output = finish(&mut command);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let page = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(page.contains("nothing wrong (watched "), "{page}");
+    });
+}
