@@ -1,6 +1,7 @@
 //! Takes snapshots of the host: asks the kernel for what is wanted and no more, and remembers what
 //! costs too much to ask for at every reading.
 
+mod activity;
 mod elsewhere;
 mod namespace;
 mod namespaces;
@@ -12,7 +13,7 @@ mod waiting;
 mod walk;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -23,7 +24,7 @@ pub use throttle::Throttle;
 
 use crate::{
     Error, Result,
-    model::{Incomplete, NetnsSnapshot, Snapshot},
+    model::{Incomplete, NetnsSnapshot, Owner, Snapshot},
     source::{CgroupNames, Host, Kernel, Namespace, cpu_time, since_boot},
 };
 use elsewhere::Look;
@@ -124,6 +125,16 @@ impl Collector {
     /// Adds to a snapshot what is too expensive to read of every process.
     pub fn examine(&self, snapshot: &mut Snapshot, pids: &[u32], closely: Closely) -> Result<()> {
         processes::examine(&self.kernel, snapshot, pids, closely)
+    }
+
+    /// Adds to a snapshot what the owners of these listeners are doing, by the listeners' inodes,
+    /// as [`Owners::by_inode`](crate::model::Owners::by_inode) has them.
+    pub fn activity(
+        &self,
+        snapshot: &mut Snapshot,
+        listeners: &BTreeMap<u32, Vec<Owner>>,
+    ) -> Result<()> {
+        activity::read(&self.kernel, snapshot, listeners)
     }
 
     fn read_namespaces(

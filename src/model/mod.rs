@@ -1,5 +1,6 @@
 //! What the kernel said, as plain data in our words. No I/O, no text for people.
 
+mod activity;
 mod address;
 mod configured;
 mod connection;
@@ -19,8 +20,13 @@ mod release;
 mod segment;
 pub mod snapshot;
 mod socket;
+mod system_call;
 mod unit;
 
+pub use activity::{
+    CpuQuota, Freezer, HostPressure, MemoryLimit, Pressure, ProcessActivity, Stalled,
+    ThreadActivity,
+};
 pub use address::Address;
 pub use configured::{ConfiguredLimits, Login, Relative, Setting, UnitLimits};
 pub use connection::{Connection, Holder, State};
@@ -39,4 +45,5 @@ pub use release::is_at_least;
 pub use segment::{Direction, Flags, Segment, TcpOptions, Timestamps, Tunnel};
 pub use snapshot::{NetnsSnapshot, Snapshot};
 pub use socket::{Listener, Local, Protocol, Queue, RequestSocket, Waiting};
+pub use system_call::{CallKind, Doing, SystemCall};
 pub use unit::unit_of;

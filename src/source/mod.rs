@@ -1,5 +1,6 @@
 //! Reads the kernel, one file per interface. All I/O of the library is here.
 
+mod activity;
 mod bytecode;
 mod capture;
 mod capture_file;
@@ -42,6 +43,7 @@ use rustix::{
     path::Arg,
 };
 
+pub use activity::Activity;
 pub use capture::Capture;
 pub use capture_file::{CaptureFile, CaptureWriter};
 pub use cgroup::CgroupNames;

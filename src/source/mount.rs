@@ -16,6 +16,8 @@ use std::{
 use procfs::process::MountInfo;
 
 pub struct Mount {
+    /// The folder of the file system that is seen at the mount point.
+    pub root: PathBuf,
     pub point: PathBuf,
     pub file_system: String,
     /// Of the file system.
@@ -26,6 +28,11 @@ impl Mount {
     pub fn option(&self, name: &str) -> Option<&str> {
         self.options.get(name)?.as_deref()
     }
+
+    /// Whether it has this option, with or without a value.
+    pub fn has(&self, name: &str) -> bool {
+        self.options.contains_key(name)
+    }
 }
 
 /// Lines that cannot be read are left out.
@@ -33,6 +40,7 @@ pub fn parse(text: &str) -> impl DoubleEndedIterator<Item = Mount> {
     text.lines().filter_map(|line| {
         let mount = MountInfo::from_line(line).ok()?;
         Some(Mount {
+            root: unescaped(&mount.root),
             point: unescaped(mount.mount_point.to_str()?),
             file_system: mount.fs_type,
             options: mount.super_options,

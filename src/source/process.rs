@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustix::{
-    fd::{AsFd, OwnedFd},
+    fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{CWD, Mode, OFlags},
     io::Errno,
 };
@@ -74,8 +74,13 @@ impl ProcessDir {
         flags.is_some_and(|flags| flags & O_PATH != 0)
     }
 
-    fn read(&self, file: &str) -> Result<String, Errno> {
+    pub(super) fn read(&self, file: &str) -> Result<String, Errno> {
         read_text(self.folder.as_fd(), file, self.is_procfs)
+    }
+
+    /// A folder or link in it.
+    pub(super) fn folder(&self) -> BorrowedFd<'_> {
+        self.folder.as_fd()
     }
 }
 

@@ -7,6 +7,8 @@ const KERNEL_THREAD: u64 = 0x0020_0000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
+    /// `R`, `S`, `D`, `T`…
+    pub state: char,
     /// The first thread is exiting, or a zombie.
     pub ended: bool,
     /// Process id; 0 when the parent is outside of this PID namespace.
@@ -29,6 +31,7 @@ pub fn parse(text: &str) -> Option<Stat> {
     let words: Vec<&str> = rest.split_ascii_whitespace().take(20).collect();
     let flags: u64 = words.get(6)?.parse().ok()?;
     Some(Stat {
+        state: words[0].chars().next()?,
         ended: matches!(words[0], "Z" | "X" | "x") || flags & EXITING != 0,
         parent: words.get(1)?.parse().ok()?,
         kernel_thread: flags & KERNEL_THREAD != 0,
@@ -46,6 +49,7 @@ mod tests {
         let line =
             "7 (a) R 1 (b) S 4 7 7 0 -1 4194560 1 0 0 0 175 65 330 850 20 0 13 0 2000 445 34";
         let stat = Stat {
+            state: 'S',
             ended: false,
             parent: 4,
             kernel_thread: false,

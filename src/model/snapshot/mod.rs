@@ -23,7 +23,10 @@ pub use port_holders::{HeldSocket, Oldest, PortHolders, PortTally, Tuple, TupleK
 pub use processes::Processes;
 pub use time_waits::{Flow, FlowTally, HostEnds, Kept, Side, TimeWaits};
 
-use super::{Counters, Incomplete, ListenLimits, Listener, Netns, Owners, PortLimits};
+use super::{
+    Counters, HostPressure, Incomplete, ListenLimits, Listener, Netns, Owners, PortLimits,
+    ProcessActivity,
+};
 
 /// One reading of the host. A part that was not asked for is `None` or empty; one that was asked
 /// for and could not be read is `None` and listed in `incomplete`.
@@ -43,6 +46,12 @@ pub struct Snapshot {
     pub processes: Option<Processes>,
     /// The processes that hold the sockets of all namespaces.
     pub owners: Option<Owners>,
+    /// What owners of listeners are doing; empty where that was not asked for.
+    #[serde(default)]
+    pub activity: Vec<ProcessActivity>,
+    /// How long tasks of the host were stalled; read with `activity`.
+    #[serde(default)]
+    pub pressure: Option<HostPressure>,
     /// Paths of the listeners' cgroups by id, as far as they are known.
     pub cgroups: BTreeMap<u64, String>,
     pub incomplete: Vec<Incomplete>,

@@ -6,8 +6,9 @@ use proptest::{collection::vec, option, prelude::*};
 
 use super::*;
 use crate::model::{
-    Connection, CounterId, Endpoint, Families, Family, FdLimits, ListenAddresses, Local, Owner,
-    PortSet, ProcessFds, Protocol, Queue, Relative, State, SystemFds, Waiting,
+    CallKind, Connection, CounterId, CpuQuota, Doing, Endpoint, Families, Family, FdLimits,
+    Freezer, ListenAddresses, Local, Owner, PortSet, Pressure, ProcessFds, Protocol, Queue,
+    Relative, Stalled, State, SystemCall, SystemFds, ThreadActivity, Waiting,
 };
 
 fn endpoint() -> impl Strategy<Value = Endpoint> {
@@ -212,25 +213,78 @@ fn owners() -> impl Strategy<Value = Owners> {
     })
 }
 
+fn thread() -> impl Strategy<Value = ThreadActivity> {
+    let call = (any::<Option<u32>>(), option::of(vec(any::<u32>(), 0..3))).prop_map(
+        |(number, waits_for)| {
+            Doing::Call(SystemCall {
+                number,
+                kind: number.map(|_| CallKind::Futex),
+                fd: number,
+                file: None,
+                waits_for,
+            })
+        },
+    );
+    let doing = prop_oneof![Just(Doing::Running), Just(Doing::Kernel), call];
+    (
+        any::<(u32, char, Option<u64>)>(),
+        ".{0,15}",
+        option::of(doing),
+    )
+        .prop_map(|((tid, state, on_cpu_ns), name, doing)| ThreadActivity {
+            tid,
+            name,
+            state,
+            on_cpu_ns,
+            doing,
+            ..ThreadActivity::default()
+        })
+}
+
+fn activity() -> impl Strategy<Value = Vec<ProcessActivity>> {
+    let one = (any::<(u32, u64, Option<bool>)>(), vec(thread(), 0..3));
+    let process = one.prop_map(|((pid, number, flag), threads)| ProcessActivity {
+        pid,
+        at: Duration::from_nanos(number),
+        threads,
+        io_uring: flag,
+        freezer: flag.map(|frozen| Freezer {
+            frozen,
+            ..Freezer::default()
+        }),
+        cpu_quotas: flag.map(|_| vec![CpuQuota::default()]),
+        pressure: Pressure {
+            cpu: flag.map(|_| Stalled::default()),
+            ..Pressure::default()
+        },
+        ..ProcessActivity::default()
+    });
+    vec(process, 0..3)
+}
+
 fn snapshot() -> impl Strategy<Value = Snapshot> {
     let head = (any::<(i64, u64)>(), option::of(".*"), ".*", ".*");
-    let host = (option::of(processes()), option::of(owners()));
+    let host = (option::of(processes()), option::of(owners()), activity());
     (head, vec(namespace(), 0..3), host).prop_map(
-        |(((time_ms, at), boot_id, host, kernel), namespaces, (processes, owners))| Snapshot {
-            time_ms,
-            at: Duration::from_nanos(at),
-            boot_id,
-            host,
-            kernel,
-            elsewhere: namespaces.first().map(|other| Elsewhere {
-                count: 3,
-                namespaces: vec![other.clone()],
-            }),
-            namespaces,
-            processes,
-            owners,
-            cgroups: BTreeMap::from([(7, "/system.slice".to_owned())]),
-            incomplete: vec![Incomplete::counted("owners", "why", 3)],
+        |(((time_ms, at), boot_id, host, kernel), namespaces, (processes, owners, activity))| {
+            Snapshot {
+                time_ms,
+                at: Duration::from_nanos(at),
+                boot_id,
+                host,
+                kernel,
+                elsewhere: namespaces.first().map(|other| Elsewhere {
+                    count: 3,
+                    namespaces: vec![other.clone()],
+                }),
+                namespaces,
+                processes,
+                owners,
+                pressure: activity.first().map(|process| process.pressure),
+                activity,
+                cgroups: BTreeMap::from([(7, "/system.slice".to_owned())]),
+                incomplete: vec![Incomplete::counted("owners", "why", 3)],
+            }
         },
     )
 }

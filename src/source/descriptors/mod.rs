@@ -11,6 +11,8 @@ mod types;
 
 use std::collections::HashMap;
 
+use rustix::{fd::BorrowedFd, io};
+
 use super::{
     Kernel,
     cores::{Pieces, on_all},
@@ -33,6 +35,21 @@ pub struct FdQuestion {
     pub netns: Option<u64>,
     /// Whether start times are read, which only a comparison needs.
     pub began: bool,
+}
+
+/// The entries of a folder that are numbers, as those of `fd` and `task`.
+pub fn each_number(root: BorrowedFd<'_>, folder: &str) -> io::Result<Vec<u32>> {
+    let mut numbers = Vec::new();
+    count::each(&count::open(root, folder)?, |name| {
+        numbers.extend(name.to_str().ok().and_then(|name| name.parse::<u32>().ok()));
+    })?;
+    Ok(numbers)
+}
+
+/// Where a link leads; bytes that are not UTF-8 are replaced.
+pub fn link(root: BorrowedFd<'_>, path: &str) -> io::Result<String> {
+    let link = rustix::fs::readlinkat(root, path, Vec::new())?;
+    Ok(link.to_string_lossy().into_owned())
 }
 
 /// The processes, and how many could not be read.

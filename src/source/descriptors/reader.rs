@@ -11,7 +11,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{FdQuestion, count, limits, types};
+use super::{FdQuestion, count, each_number, limits, types};
 use crate::{
     model::{FdLimits, FdTypes, Login, ProcessFds, Relative},
     source::{
@@ -197,12 +197,7 @@ impl Reader {
     }
 
     fn threads(&mut self, pid: u32) -> Result<Vec<u32>, Errno> {
-        let folder = count::open(self.folder(pid)?, "task")?;
-        let mut threads = Vec::new();
-        count::each(&folder, |name| {
-            threads.extend(name.to_str().ok().and_then(|name| name.parse::<u32>().ok()));
-        })?;
-        Ok(threads)
+        each_number(self.folder(pid)?, "task")
     }
 
     fn open(&mut self, pid: u32, folder: &str) -> Result<Option<u64>, Errno> {
