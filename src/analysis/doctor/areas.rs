@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{LookedAt, Reports, Verdict};
 use crate::{
-    analysis::{Finding, finding::Area},
+    analysis::{Finding, fds::ProcessReport, finding::Area, timewait},
     model::{NetnsSnapshot, Protocol, Snapshot},
 };
 
@@ -16,102 +16,120 @@ pub fn look(
     findings: &[Finding],
 ) -> Vec<LookedAt> {
     let look = |area: &Area| {
-        let (is_known, summary) = summary(*area, now, reports)?;
+        let (summary, ratio) = summary(*area, reports)?;
         let own = findings.iter().filter(|finding| finding.area == *area);
         Some(LookedAt {
             area: *area,
-            verdict: Verdict::of(own, is_known),
+            verdict: Verdict::of(own, is_known(*area, now)),
             summary,
+            ratio,
         })
     };
     areas.iter().filter_map(look).collect()
 }
 
-/// Whether the area could be read, and its summary. `None` for areas that have no numbers.
-fn summary(area: Area, now: &Snapshot, reports: &Reports) -> Option<(bool, String)> {
-    let is_known = |part: fn(&NetnsSnapshot) -> bool| now.namespaces.iter().any(part);
+/// Whether the area could be read anywhere.
+fn is_known(area: Area, now: &Snapshot) -> bool {
+    let has = |part: fn(&NetnsSnapshot) -> bool| now.namespaces.iter().any(part);
+    match area {
+        Area::AcceptQueue | Area::Memory => has(|part| part.listeners.is_some()),
+        Area::SynQueue => has(|part| part.half_open.is_some()),
+        Area::Ports => has(|part| part.port_holders.is_some()),
+        Area::TimeWait => has(|part| part.time_waits.is_some()),
+        Area::Descriptors => now.processes.is_some(),
+        _ => true,
+    }
+}
+
+/// In words, and how much of the limit is used. `None` for areas that have no numbers.
+fn summary(area: Area, reports: &Reports) -> Option<(String, Option<f64>)> {
     Some(match area {
-        Area::AcceptQueue => (is_known(|part| part.listeners.is_some()), accept(reports)),
-        Area::SynQueue => (is_known(|part| part.half_open.is_some()), syn(reports)),
-        Area::Ports => (is_known(|part| part.port_holders.is_some()), ports(reports)),
-        Area::TimeWait => (is_known(|part| part.time_waits.is_some()), closed(reports)),
-        Area::Descriptors => (now.processes.is_some(), descriptors(reports)),
-        Area::Memory => (
-            is_known(|part| part.listeners.is_some()),
-            receivers(reports),
-        ),
+        Area::AcceptQueue => accept(reports),
+        Area::SynQueue => (syn(reports), None),
+        Area::Ports => ports(reports),
+        Area::TimeWait => closed(reports),
+        Area::Descriptors => descriptors(reports),
+        Area::Memory => receivers(reports),
         _ => return None,
     })
 }
 
-fn accept(reports: &Reports) -> String {
+fn accept(reports: &Reports) -> (String, Option<f64>) {
     let listeners = reports.queues.listeners.iter();
     let queues = listeners.filter(|listener| listener.accept_queue.is_some());
-    let fullest = queues.clone().filter_map(|queue| queue.fill_ratio());
-    match queues.count() {
-        0 => "no listeners".to_owned(),
-        count => {
-            let fullest = percent(fullest.fold(0.0, f64::max));
+    let count = queues.clone().count();
+    let fill = queues.filter_map(|queue| queue.fill_ratio());
+    let fullest = fill.reduce(f64::max);
+    let summary = match fullest {
+        None => "no listeners".to_owned(),
+        Some(fullest) => {
+            let fullest = percent(fullest);
             format!("accept queues {fullest} full at most (listeners: {count})")
         }
-    }
+    };
+    (summary, fullest)
 }
 
 fn syn(reports: &Reports) -> String {
     let listeners = reports.queues.listeners.iter();
     let queues = listeners.filter_map(|listener| listener.syn_queue.as_ref());
-    let longest = queues.filter_map(|queue| queue.length).max();
-    match longest.unwrap_or(0) {
-        0 => "SYN queues empty".to_owned(),
-        longest => format!("SYN queues {longest} at most"),
+    match queues.filter_map(|queue| queue.length).max() {
+        None | Some(0) => "SYN queues empty".to_owned(),
+        Some(longest) => format!("SYN queues {longest} long at most"),
     }
 }
 
-fn ports(reports: &Reports) -> String {
+fn ports(reports: &Reports) -> (String, Option<f64>) {
     let tuples = reports.ports.tuples.iter();
-    let used = tuples.map(|tuple| tuple.used_ratio);
-    match used.reduce(f64::max) {
-        None => "ports unused".to_owned(),
-        Some(used) => format!("ports {} used towards one destination", percent(used)),
-    }
+    let used = tuples.map(|tuple| tuple.used_ratio).reduce(f64::max);
+    let summary = match used {
+        None => "no ephemeral ports used".to_owned(),
+        Some(used) => format!(
+            "ephemeral ports {} used towards one destination",
+            percent(used)
+        ),
+    };
+    (summary, used)
 }
 
-fn closed(reports: &Reports) -> String {
+fn closed(reports: &Reports) -> (String, Option<f64>) {
+    let fill = |totals: &timewait::Totals| totals.fill_ratio.unwrap_or(0.0);
     let namespaces = reports.timewait.namespaces.iter();
-    let fill = |totals: &_| {
-        let totals: &crate::analysis::timewait::Totals = totals;
-        totals.fill_ratio.unwrap_or(0.0)
-    };
     let fullest = namespaces
         .map(|namespace| &namespace.totals)
         .reduce(|one, other| if fill(other) > fill(one) { other } else { one });
-    let Some(fullest) = fullest else {
-        return "TIME_WAIT not read".to_owned();
-    };
-    match fullest.limit {
-        Some(limit) => format!("TIME_WAIT {} of {limit}", fullest.count),
-        None => format!("TIME_WAIT {}", fullest.count),
+    match fullest.map(|totals| (totals.count, totals.limit, totals.fill_ratio)) {
+        None => ("TIME_WAIT not counted".to_owned(), None),
+        Some((count, Some(limit), fill)) => (format!("TIME_WAIT {count} of {limit}"), fill),
+        Some((count, None, _)) => (format!("TIME_WAIT {count}"), None),
     }
 }
 
-fn descriptors(reports: &Reports) -> String {
+fn descriptors(reports: &Reports) -> (String, Option<f64>) {
+    let used = |process: &ProcessReport| process.used_ratio.unwrap_or(0.0);
     let processes = reports.fds.processes.iter();
-    let used = |process: &crate::analysis::fds::ProcessReport| process.used_ratio.unwrap_or(0.0);
     let nearest = processes.reduce(|one, other| if used(other) > used(one) { other } else { one });
     match nearest {
-        None => "no processes".to_owned(),
+        None => ("no processes".to_owned(), None),
         Some(nearest) => {
             let (share, name, pid) = (percent(used(nearest)), &nearest.name, nearest.pid);
-            format!("descriptors {share} of the limit at most ({name} {pid})")
+            let summary = format!("descriptors {share} of the limit at most ({name} {pid})");
+            (summary, nearest.used_ratio)
         }
     }
 }
 
-fn receivers(reports: &Reports) -> String {
+fn receivers(reports: &Reports) -> (String, Option<f64>) {
     let listeners = reports.queues.listeners.iter();
     let sockets = listeners.filter(|listener| listener.protocol == Protocol::Udp);
-    let fullest = sockets.filter_map(|socket| socket.fill_ratio());
-    format!("UDP buffers {}", percent(fullest.fold(0.0, f64::max)))
+    let fullest = sockets
+        .filter_map(|socket| socket.fill_ratio())
+        .reduce(f64::max);
+    let summary = match fullest {
+        None => "no UDP sockets".to_owned(),
+        Some(fullest) => format!("UDP buffers {} full at most", percent(fullest)),
+    };
+    (summary, fullest)
 }
 
 fn percent(ratio: f64) -> String {

@@ -3,10 +3,12 @@
 mod areas;
 mod join;
 mod report;
+mod series;
 #[cfg(test)]
 mod tests;
 
 mod watched;
 
 pub use report::{DoctorReport, LookedAt, Reports, Verdict};
+pub use series::Series;
 pub use watched::Watched;

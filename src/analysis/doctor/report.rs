@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Watched, areas::look, join::join};
+use super::{Series, Watched, areas::look, join::join};
 use crate::{
     analysis::{
         Finding, Previous, Severity, counters, fds,
@@ -30,6 +30,9 @@ pub struct DoctorReport {
     pub namespaces: u64,
     /// One element for each area.
     pub looked_at: Vec<LookedAt>,
+    /// Accept queues while they were sampled, the fullest first.
+    #[serde(skip)]
+    pub series: Vec<Series>,
 }
 
 is_report!(DoctorReport, "doctor/v1");
@@ -43,6 +46,8 @@ pub struct LookedAt {
     pub verdict: Verdict,
     /// The numbers that stand for it, in a few words.
     pub summary: String,
+    /// How much of the limit is used where most is, from 0 to 1; `null` where there is no limit.
+    pub ratio: Option<f64>,
 }
 
 /// How well the host or a part of it is.
@@ -86,6 +91,8 @@ pub struct Reports {
     pub ports: ports::PortsReport,
     pub timewait: timewait::TimewaitReport,
     pub fds: fds::FdsReport,
+    /// Accept queues while they were sampled, the fullest first.
+    pub series: Vec<Series>,
 }
 
 impl Reports {
@@ -98,6 +105,7 @@ impl Reports {
             ports: ports::report(now, before, ports::Selection::default()),
             timewait: timewait::report(now, before, timewait::Selection::default()),
             fds: fds::report(now, before, &fds::Selection::default()),
+            series: Vec::new(),
         };
         watched.fill(&mut reports);
         reports
@@ -146,6 +154,7 @@ impl DoctorReport {
             incomplete: reports.incomplete(),
             watched_ms: elapsed.map(|elapsed| elapsed.as_millis() as u64),
             namespaces: now.namespaces.len() as u64,
+            series: reports.series.clone(),
             looked_at,
             findings,
         }

@@ -1,6 +1,6 @@
 //! What samples show between the first reading and the last.
 
-use super::Reports;
+use super::{Reports, series::AllSeries};
 use crate::{
     analysis::{Sampling as _, fds, queues},
     model::Snapshot,
@@ -10,6 +10,7 @@ use crate::{
 pub struct Watched {
     queues: queues::Samples,
     fds: fds::Samples,
+    series: AllSeries,
     samples: u64,
 }
 
@@ -19,6 +20,7 @@ impl Watched {
         for namespace in &sample.namespaces {
             let (netns, sockets) = (&namespace.netns, namespace.sockets());
             self.queues.add(netns, namespace.at, sockets);
+            self.series.add(namespace.at, sockets);
         }
         self.samples += u64::from(!sample.namespaces.is_empty());
         if sample.processes.is_some() {
@@ -30,6 +32,7 @@ impl Watched {
     pub(super) fn fill(&self, reports: &mut Reports) {
         if self.samples > 0 {
             self.queues.fill(&mut reports.queues);
+            reports.series = self.series.of(&reports.queues.listeners);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! What `doctor` prints: a page for people, JSON for programs.
 
+mod html;
+mod markdown;
 mod page;
+mod words;
 
 use std::{io, time::Duration};
 
@@ -19,6 +22,10 @@ pub enum DoctorFormat {
     Table,
     /// One JSON object
     Json,
+    /// Markdown, for a ticket or a comment
+    Markdown,
+    /// One self-contained HTML page, with the sampled queues drawn
+    Html,
 }
 
 /// How the page is written.
@@ -39,7 +46,18 @@ pub fn write(
     host: &Host,
     elapsed: Option<Duration>,
 ) -> io::Result<()> {
+    let written = |text: String| {
+        let mut out =
+            Out::new(io::IsTerminal::is_terminal(&io::stdout()).then_some(text::escape_lines));
+        io::Write::write_all(&mut out, text.as_bytes())?;
+        io::Write::flush(&mut out)
+    };
     match format {
+        DoctorFormat::Markdown => written(markdown::page(report, &host.name)),
+        DoctorFormat::Html => {
+            let time = format!("{:.0}, Linux {}", jiff::Timestamp::now(), host.kernel);
+            written(html::page(report, &host.name, &time))
+        }
         DoctorFormat::Table => {
             let colours = settings.colour.is_on(terminal_can_move());
             crossterm::style::force_color_output(colours);

@@ -2,16 +2,15 @@
 //! not looked at.
 
 use crossterm::style::Stylize;
-use sockdiag::{
-    analysis::{
-        Finding, Severity,
-        doctor::{DoctorReport, Verdict},
-        finding::EvidenceValue,
-    },
-    model::Incomplete,
+use sockdiag::analysis::{
+    Finding, Severity,
+    doctor::{DoctorReport, Verdict},
 };
 
-use super::PageSettings;
+use super::{
+    PageSettings,
+    words::{owners, place, severity, unseen, verdict},
+};
 use crate::render::{findings::seen, terminal::Tone, text};
 
 /// Of a page that is not for a terminal.
@@ -32,7 +31,7 @@ pub fn lines(
     let is_problem = |finding: &&Finding| finding.severity > Severity::Info;
     let (problems, notes): (Vec<&Finding>, Vec<&Finding>) =
         report.findings.iter().partition(is_problem);
-    let mut lines = page.wrapped("", &verdict(report, host, &problems));
+    let mut lines = page.wrapped("", &verdict(report, host));
     for problem in &problems {
         lines.push(String::new());
         lines.extend(page.block(problem));
@@ -76,19 +75,21 @@ impl Page<'_> {
             let evidence: Vec<String> = finding.evidence.iter().map(seen).collect();
             lines.extend(self.wrapped("seen", &evidence.join(", ")));
         }
-        let next = finding.next.join("\u{20}\u{20}\u{20}\u{20}");
+        let next = finding.next.join("    ");
         lines.extend(self.wrapped("next", &next));
         lines
     }
 
     /// `CRITICAL 0.0.0.0:8080 in web, api (4121)` and, at the right margin, the id.
     fn head(&self, finding: &Finding) -> String {
-        let (word, tone) = match finding.severity {
-            Severity::Critical => ("CRITICAL", Tone::Bad),
-            Severity::Warning => ("WARNING", Tone::Warning),
-            Severity::Info => ("INFO", Tone::Plain),
+        let word = severity(finding);
+        let tone = match finding.severity {
+            Severity::Critical => Tone::Bad,
+            Severity::Warning => Tone::Warning,
+            Severity::Info => Tone::Plain,
         };
-        let subject = text::escape(&subject(finding));
+        let owners = owners(finding).map_or(String::new(), |names| format!("  {names}"));
+        let subject = text::escape(&format!("{}{owners}", place(finding)));
         let id = match finding.cause_id {
             Some(cause) => format!("{} ({cause})", finding.id),
             None => finding.id.to_owned(),
@@ -117,47 +118,10 @@ impl Page<'_> {
     }
 }
 
-fn verdict(report: &DoctorReport, host: &str, problems: &[&Finding]) -> String {
-    let count = |severity| {
-        let of = problems.iter().filter(|one| one.severity == severity);
-        of.count()
-    };
-    let found = match (count(Severity::Critical), count(Severity::Warning)) {
-        (0, 0) => "nothing wrong".to_owned(),
-        (0, warnings) => several(warnings, "warning"),
-        (critical, 0) => format!("{critical} critical"),
-        (critical, warnings) => format!("{critical} critical, {}", several(warnings, "warning")),
-    };
-    let watched = match report.watched_ms {
-        Some(watched) => format!("watched {:.1} s", watched as f64 / 1000.0),
-        None => "one reading".to_owned(),
-    };
-    let namespaces = several(report.namespaces as usize, "network namespace");
-    format!("{host}: {found} ({watched}, {namespaces})")
-}
-
-fn several(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
-}
-
-/// What it is about, where that is, and whose it is.
-fn subject(finding: &Finding) -> String {
-    let name = finding.netns.as_ref().and_then(|netns| netns.name.as_ref());
-    let place = name.filter(|name| !finding.subject.ends_with(*name));
-    let place = place.map_or(String::new(), |name| format!(" in {name}"));
-    let owners = finding.evidence.iter().find(|one| one.name == "owners");
-    let owners = owners.and_then(|owners| match &owners.value {
-        EvidenceValue::Text(names) => Some(format!("  {names}")),
-        _ => None,
-    });
-    format!("{}{place}{}", finding.subject, owners.unwrap_or_default())
-}
-
 fn brief(finding: &Finding) -> String {
     let next = finding.next.first();
     let next = next.map_or(String::new(), |next| format!("; next: {next}"));
-    format!("{}: {}{next}", subject(finding), finding.message)
+    format!("{}: {}{next}", place(finding), finding.message)
 }
 
 fn fine(report: &DoctorReport) -> String {
@@ -165,10 +129,4 @@ fn fine(report: &DoctorReport) -> String {
     let fine = fine.filter(|area| area.verdict == Verdict::Ok);
     let summaries: Vec<&str> = fine.map(|area| area.summary.as_str()).collect();
     summaries.join(" · ")
-}
-
-fn unseen(missing: &Incomplete) -> String {
-    let count = missing.count;
-    let count = count.map_or(String::new(), |count| format!(" ({count})"));
-    format!("{}{count}: {}", missing.what, missing.why)
 }

@@ -1,0 +1,100 @@
+//! The lengths of accept queues over the samples, for drawing.
+
+use std::{collections::HashMap, time::Duration};
+
+use crate::{
+    analysis::queues::ListenerReport,
+    model::{Listener, Netns, Queue},
+};
+
+/// Queues that are remembered; others are only counted in the spread of the report.
+const MOST_QUEUES: usize = 64;
+/// Samples of a queue, above which each two become one, the longer.
+const MOST_SAMPLES: usize = 2048;
+
+/// The length of one accept queue over time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Series {
+    pub subject: String,
+    pub netns: Netns,
+    pub limit: u32,
+    /// Milliseconds since the first sample, and connections that waited.
+    pub samples: Vec<(u64, u32)>,
+}
+
+/// Collects the series of queues in which something waited.
+#[derive(Debug, Default)]
+pub struct AllSeries {
+    began: Option<Duration>,
+    queues: HashMap<u64, Vec<(u64, u32)>>,
+}
+
+impl AllSeries {
+    /// `at` is the time since boot.
+    pub fn add<'a>(&mut self, at: Duration, listeners: impl IntoIterator<Item = &'a Listener>) {
+        let began = *self.began.get_or_insert(at);
+        let at_ms = at.saturating_sub(began).as_millis() as u64;
+        for listener in listeners {
+            let Queue::Accept { length, .. } = listener.queue else {
+                continue;
+            };
+            let has_room = self.queues.len() < MOST_QUEUES;
+            match self.queues.get_mut(&listener.cookie) {
+                Some(samples) => push(samples, (at_ms, length)),
+                None if length > 0 && has_room => {
+                    // It was empty until now.
+                    let samples = vec![(0, 0), (at_ms, length)];
+                    self.queues.insert(listener.cookie, samples);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Those of the listed listeners, the fullest first.
+    pub fn of(&self, listeners: &[ListenerReport]) -> Vec<Series> {
+        let series = |listener: &ListenerReport| {
+            Some(Series {
+                subject: listener.local.to_string(),
+                netns: listener.netns.clone(),
+                limit: listener.accept_queue.as_ref()?.limit,
+                samples: self.queues.get(&listener.cookie.0)?.clone(),
+            })
+        };
+        let mut all: Vec<Series> = listeners.iter().filter_map(series).collect();
+        all.sort_by(|one, other| other.fullest().total_cmp(&one.fullest()));
+        all
+    }
+}
+
+impl Series {
+    /// The longest length, of what the queue takes.
+    pub fn fullest(&self) -> f64 {
+        let longest = self.samples.iter().map(|(_, length)| *length).max();
+        f64::from(longest.unwrap_or(0)) / (f64::from(self.limit) + 1.0)
+    }
+}
+
+fn push(samples: &mut Vec<(u64, u32)>, sample: (u64, u32)) {
+    if samples.len() >= MOST_SAMPLES {
+        let longer = |pair: &[(u64, u32)]| pair.iter().copied().max_by_key(|sample| sample.1);
+        *samples = samples.chunks(2).filter_map(longer).collect();
+    }
+    samples.push(sample);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_stays_short_and_keeps_its_peak() {
+        let mut samples = Vec::new();
+        for at in 0..100_000 {
+            push(&mut samples, (at, u32::from(at == 777)));
+        }
+        assert!(samples.len() <= MOST_SAMPLES, "{}", samples.len());
+        assert!(samples.contains(&(777, 1)));
+        assert!(samples.is_sorted());
+    }
+}
