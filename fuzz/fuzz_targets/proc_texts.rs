@@ -86,7 +86,7 @@ fn read() {
         address: [10, 7, 0, last].into(),
         port,
     };
-    let _ = kernel.replies_from(&end(2, 5001), &end(1, 80));
+    let _ = kernel.tracked(&end(2, 5001), &end(1, 80));
     let question = FdQuestion {
         began: true,
         ..FdQuestion::default()

@@ -105,6 +105,7 @@ impl Sent {
                 _ => Direction::Internal,
             }),
             vlan: None,
+            tunnel: None,
             ip_id: self.ip_id,
             source,
             destination,
