@@ -1,7 +1,7 @@
 //! A handshake in progress: what was captured of it so far.
 
 use super::{
-    listeners::{Listeners, Listening, QueueSample},
+    listeners::{Dropped, Listeners, Listening, QueueSample},
     outcome::{CapturedOn, ResetReport, Unreachable},
     transmissions::Transmissions,
 };
@@ -56,7 +56,7 @@ pub struct Attempt {
     /// At the server's address; `None` where that is not known.
     pub listening: Option<Listening>,
     /// What the listener had dropped before; `None` where that is not known.
-    pub drops_before: Option<u32>,
+    pub drops_before: Option<Dropped>,
     /// The packet that decides the outcome so far.
     pub packet: u64,
 }

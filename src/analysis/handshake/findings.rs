@@ -41,8 +41,7 @@ enum Part {
     HadRoom,
     /// Some sockets of a SO_REUSEPORT group were full, and which one was chosen is not known.
     PartlyFull,
-    /// Full at another time.
-    FullLater,
+    FullAtAnotherTime,
     Full,
 }
 
@@ -55,7 +54,7 @@ fn part(attempt: &Attempt) -> Part {
     };
     match queue.full_members {
         _ if queue.dropped == Some(0) => Part::DroppedNothing,
-        _ if queue.is_full() && queue.sampled_after_ms.abs() > STALE_MS => Part::FullLater,
+        _ if queue.is_full() && queue.sampled_after_ms.abs() > STALE_MS => Part::FullAtAnotherTime,
         _ if queue.is_full() => Part::Full,
         1.. => Part::PartlyFull,
         0 => Part::HadRoom,
@@ -84,13 +83,14 @@ pub fn reason_for(outcome: Outcome, attempt: &Attempt, is_timed: bool) -> Option
         },
         AckDropped => match part {
             Part::Full => "the accept queue was full",
-            Part::FullLater => "likely the accept queue, which was full afterwards",
+            Part::FullAtAnotherTime => "likely the accept queue, which was full at another time",
             Part::PartlyFull => {
                 "perhaps a full accept queue: a socket of the SO_REUSEPORT group has one"
             }
             Part::HadRoom => "the accept queue was full before, or TCP_DEFER_ACCEPT waits for data",
+            // An ACK that TCP_DEFER_ACCEPT ignores counts as dropped.
             Part::DroppedNothing => {
-                "a firewall of this host, or TCP_DEFER_ACCEPT waits for data; the listener dropped nothing"
+                "a firewall of this host or a bad checksum; the listener dropped nothing"
             }
             Part::Unknown => "accept queue full, ACK lost, or TCP_DEFER_ACCEPT waits for data",
         },
@@ -106,7 +106,7 @@ fn delay(attempt: &Attempt, part: Part) -> Option<&'static str> {
     let text = match part {
         _ if attempt.challenge_ack => "late: the server still had an old connection of these ports",
         Part::Full => "late: the accept queue was full",
-        Part::FullLater => "late: likely the accept queue, which was full afterwards",
+        Part::FullAtAnotherTime => "late: likely the accept queue, which was full at another time",
         Part::PartlyFull => {
             "late: perhaps a full accept queue: a socket of the SO_REUSEPORT group has one"
         }
@@ -133,7 +133,7 @@ fn refusal(attempt: &Attempt) -> &'static str {
 fn silence(attempt: &Attempt, part: Part) -> &'static str {
     match (attempt.listening, part) {
         (_, Part::Full) => "the accept queue was full",
-        (_, Part::FullLater) => "likely the accept queue, which was full afterwards",
+        (_, Part::FullAtAnotherTime) => "likely the accept queue, which was full at another time",
         (_, Part::PartlyFull) => {
             "a firewall, or a full accept queue: a socket of the SO_REUSEPORT group has one"
         }

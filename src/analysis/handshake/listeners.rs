@@ -21,7 +21,7 @@ pub struct QueueSample {
     /// How many of them are full. The kernel spreads connections by hash.
     pub full_members: u32,
     /// Packets that these sockets dropped between a sample before the handshake and this one; `null`
-    /// when there is no sample from before.
+    /// when there is no sample from before, or one of other sockets.
     pub dropped: Option<u32>,
     /// Milliseconds from the packet of the handshake to the sample; negative when sampled before.
     pub sampled_after_ms: f64,
@@ -68,8 +68,29 @@ pub struct Listeners {
     earlier: (u64, Drops),
 }
 
-/// Packets that all sockets of an address dropped since they were made; 32 bits, which wrap.
-type Drops = HashMap<ListenAddress, u32>;
+/// What the sockets of each address have dropped.
+type Drops = HashMap<ListenAddress, Dropped>;
+
+/// What the sockets of an address have dropped since they were made.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Dropped {
+    /// Of all of them; wraps at 2^32.
+    packets: u32,
+    /// Their cookies together: a socket that was opened or closed changes it.
+    sockets: u64,
+}
+
+impl Dropped {
+    fn add(&mut self, packets: u32, cookie: u64) {
+        self.packets = self.packets.wrapping_add(packets);
+        self.sockets = self.sockets.wrapping_add(cookie);
+    }
+
+    /// `None` unless both are of the same sockets.
+    fn since(self, before: Dropped) -> Option<u32> {
+        (self.sockets == before.sockets).then(|| self.packets.wrapping_sub(before.packets))
+    }
+}
 
 impl Listeners {
     /// From a dump of listeners and its time, in nanoseconds since 1970.
@@ -92,7 +113,7 @@ impl Listeners {
             };
             if let Some(dropped) = listener.drops {
                 let all = drops.entry(address).or_default();
-                *all = all.wrapping_add(dropped);
+                all.add(dropped, listener.cookie);
             }
             let fullest = samples.entry(address);
             let join = |known: &mut QueueSample| *known = known.with(own);
@@ -117,7 +138,7 @@ impl Listeners {
 
     /// What the sockets at a server's address had dropped before this time, by the last dump
     /// before; `None` when that is not known any more.
-    pub(super) fn drops_before(&self, server: &Address, packet: &Segment) -> Option<u32> {
+    pub(super) fn drops_before(&self, server: &Address, packet: &Segment) -> Option<Dropped> {
         let address = self.address(server, packet)?;
         let (earlier_ns, earlier) = &self.earlier;
         let dumps = [(self.taken_ns, &self.drops), (*earlier_ns, earlier)];
@@ -135,7 +156,7 @@ impl Listeners {
         &self,
         server: &Address,
         packet: &Segment,
-        before: Option<u32>,
+        before: Option<Dropped>,
     ) -> Option<Listening> {
         if self.taken_ns == 0 {
             return None;
@@ -157,7 +178,7 @@ impl Listeners {
             .filter(|_| after_ns >= 0);
         let queue = QueueSample {
             sampled_after_ms: (after_ns / 1000) as f64 / 1000.0,
-            dropped: drops.map(|(now, before)| now.wrapping_sub(before)),
+            dropped: drops.and_then(|(now, before)| now.since(before)),
             ..*self.samples.get(&address)?
         };
         Some(Listening::There(queue))

@@ -58,7 +58,7 @@ fn behind_a_redirect_the_listener_of_the_other_port_is_judged() {
         // The other port is known only once the handshake has ended.
         assert_eq!(
             reason(&handshake),
-            "likely the accept queue, which was full afterwards"
+            "likely the accept queue, which was full at another time"
         );
     });
 }

@@ -40,6 +40,8 @@ fn a_listener_that_dropped_nothing_is_innocent() {
             );
             assert_eq!(found.reason.unwrap().basis, Basis::NotTheListener);
             assert_eq!(found.listener_queue.unwrap().dropped, Some(0));
+            // It drops the ACKs of clients that have sent nothing.
+            assert!(!reason(&found).contains("TCP_DEFER_ACCEPT"), "{found:?}");
         }
     }
 }
@@ -58,14 +60,36 @@ fn one_that_dropped_something_is_not() {
     );
 }
 
+/// Another socket has not dropped what the one before had.
+#[test]
+fn a_listener_that_was_opened_meanwhile_shows_nothing_of_the_one_before() {
+    let again = Listener {
+        cookie: 2,
+        ..listener(0, 5)
+    };
+    let found = silent(&[listener(0, 5)], std::slice::from_ref(&again));
+    assert_eq!(found.listener_queue.unwrap().dropped, None);
+    assert!(reason(&found).ends_with("the accept queue had room"));
+    let [both, left] = [vec![listener(0, 7), again.clone()], vec![again]];
+    let found = silent(&both, &left);
+    assert_eq!(found.listener_queue.unwrap().dropped, None, "7 less");
+    assert_eq!(
+        silent(&both, &both).listener_queue.unwrap().dropped,
+        Some(0)
+    );
+}
+
 #[test]
 fn a_queue_that_was_full_at_another_time_is_only_likely() {
-    let mut script = Script::new();
-    script.on(2, Some(Direction::Incoming));
-    script.listeners(1500.0, &[listener(9, 5)]).at(0.0);
-    let found = script.client("S", C, 0).one_by(4000.0);
-    assert!(reason(&found).starts_with("likely the accept queue"));
-    assert_eq!(found.reason.unwrap().basis, Basis::Inference);
+    for taken in [1500.0, -1500.0] {
+        let mut script = Script::new();
+        script.on(2, Some(Direction::Incoming));
+        script.listeners(taken, &[listener(9, 5)]).at(0.0);
+        let found = script.client("S", C, 0).one_by(4000.0);
+        let expected = "likely the accept queue, which was full at another time";
+        assert_eq!(reason(&found), expected);
+        assert_eq!(found.reason.unwrap().basis, Basis::Inference);
+    }
 }
 
 #[test]
