@@ -46,7 +46,7 @@ pub struct Tracker {
     /// Some are outdated: a deadline is checked again when it is due.
     pub(super) deadlines: BinaryHeap<Reverse<(u64, u64, FlowKey)>>,
     /// The last attempt of each client port and initial sequence number.
-    legs: HashMap<(u16, u32), FlowKey>,
+    legs: HashMap<Leg, FlowKey>,
     history: History,
     ended: Vec<Ended>,
     listeners: Listeners,
@@ -235,10 +235,9 @@ impl Tracker {
 
     /// Finds the attempt that this one goes on with, behind a translation of addresses.
     fn join(&mut self, key: FlowKey, attempt: &mut Attempt) {
-        let Some(syn) = &attempt.syn else {
+        let (Some(syn), Some(leg)) = (&attempt.syn, leg(attempt)) else {
             return;
         };
-        let leg = (attempt.client.port, syn.sequence());
         let earlier = self.legs.insert(leg, key);
         let earlier = earlier.and_then(|earlier| self.attempts.get_mut(&earlier));
         let is_same = |other: &&mut Box<Attempt>| {
@@ -250,16 +249,19 @@ impl Tracker {
         }
     }
 
+    fn forget_leg(&mut self, key: FlowKey, attempt: &Attempt) {
+        if let Some(leg) = leg(attempt)
+            && self.legs.get(&leg) == Some(&key)
+        {
+            self.legs.remove(&leg);
+        }
+    }
+
     fn end(&mut self, key: FlowKey, ending: Ending) {
         let Some(mut attempt) = self.attempts.remove(&key) else {
             return;
         };
-        if let Some(syn) = &attempt.syn {
-            let leg = (attempt.client.port, syn.sequence());
-            if self.legs.get(&leg) == Some(&key) {
-                self.legs.remove(&leg);
-            }
-        }
+        self.forget_leg(key, &attempt);
         let finished = Finished::new(&attempt, self.clock.now());
         self.history.insert(key, finished);
         if attempt.goes_on {
@@ -315,10 +317,10 @@ impl Tracker {
         {
             match self.attempt(key, serial) {
                 Some(attempt) if attempt.ack.is_some() => self.end(key, Ending::Evicted),
-                Some(attempt) => {
-                    let isn = attempt.client_sequence().unwrap_or_default();
-                    self.legs.remove(&(attempt.client.port, isn));
-                    self.attempts.remove(&key);
+                Some(_) => {
+                    if let Some(attempt) = self.attempts.remove(&key) {
+                        self.forget_leg(key, &attempt);
+                    }
                     self.history.shortcomings.evicted += 1;
                 }
                 None => {}
@@ -330,6 +332,13 @@ impl Tracker {
             self.deadlines = current.map(|(key, attempt)| due(key, attempt)).collect();
         }
     }
+}
+
+/// What a translation of addresses leaves as it is: the client's port and initial sequence number.
+type Leg = (u16, u32);
+
+fn leg(attempt: &Attempt) -> Option<Leg> {
+    Some((attempt.client.port, attempt.syn.as_ref()?.sequence()))
 }
 
 fn closes(segment: &Segment) -> bool {
