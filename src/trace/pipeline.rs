@@ -48,10 +48,9 @@ impl Pipeline {
         })
     }
 
-    /// Keeps the first error, and writes no more packets.
+    /// Keeps the first error. What was captured until then is saved all the same.
     pub fn fail(&mut self, error: Error) {
         self.failure.get_or_insert(error);
-        self.writer = None;
     }
 
     pub fn packet(&mut self, packet: &Packet<'_>) {
@@ -82,6 +81,7 @@ impl Pipeline {
 
     fn save(&mut self, save: impl FnOnce(&mut CaptureWriter) -> Result<()>) {
         if let Some(Err(error)) = self.writer.as_mut().map(save) {
+            self.writer = None;
             self.fail(error);
         }
     }

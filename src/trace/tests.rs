@@ -34,6 +34,23 @@ fn an_error_in_the_file_comes_after_the_summary() {
 }
 
 #[test]
+fn what_was_read_before_an_error_is_saved() {
+    let name = format!("sockdiag-saved-{}.pcapng", std::process::id());
+    let saved = std::env::temp_dir().join(name);
+    let options = Options {
+        write: Some(saved.clone()),
+        ..Options::default()
+    };
+    let mut bytes = std::fs::read(REFUSED).unwrap();
+    bytes.extend([0xff; 16]);
+    let trace = Trace::reader("broken", std::io::Cursor::new(bytes), options).unwrap();
+    assert_eq!(trace.filter(Result::is_err).count(), 1);
+    let mut again = Trace::file(&saved, Options::default()).unwrap();
+    std::fs::remove_file(&saved).unwrap();
+    assert_eq!((again.by_ref().count(), again.packets()), (2, 2));
+}
+
+#[test]
 fn a_filter_that_matches_nothing_reports_what_it_left_out() {
     let options = Options {
         families: crate::model::Families {
