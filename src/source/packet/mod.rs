@@ -121,9 +121,10 @@ impl Packet<'_> {
                 }),
                 other => other,
             },
+            Carried::Icmp(sender, bytes) => icmp::decode(&packet, sender, bytes),
             Carried::LaterFragment => Decoded::Fragment,
             Carried::Contradictory => Decoded::Undecodable,
-            Carried::Icmp(..) | Carried::Tunnel(..) | Carried::Other => Decoded::Other,
+            Carried::Tunnel(..) | Carried::Other => Decoded::Other,
         }
     }
 }

@@ -136,6 +136,22 @@ mod tests {
     }
 
     #[test]
+    fn an_icmp_error_in_a_tunnel_is_about_the_inner_segment() {
+        let message = [&[3, 13, 0, 0, 0, 0, 0, 0][..], &SYN_V4].concat();
+        let inner = carried(false, 1, &message);
+        let bytes = carried(true, 47, &[&[0, 0, 0x08, 0x00][..], &inner].concat());
+        let Decoded::IcmpError(error) = packet(LinkType::Raw, &bytes).decode() else {
+            panic!("{bytes:?}");
+        };
+        assert_eq!((error.kind, error.code), (3, 13));
+        assert_eq!(error.destination.port, 8080);
+        // A tunnel that cannot be reached says nothing of what it carries.
+        let outer = [&[3, 13, 0, 0, 0, 0, 0, 0][..], &bytes].concat();
+        let found = packet(LinkType::Raw, &carried(false, 1, &outer)).decode();
+        assert_eq!(found, Decoded::Other);
+    }
+
+    #[test]
     fn a_tunnel_cut_anywhere_or_in_another_tunnel_is_no_segment() {
         for (tunnel, protocol, payload) in samples() {
             let bytes = carried(false, protocol, &payload);
