@@ -24,7 +24,7 @@ const fn argument(index: u32) -> u32 {
     16 + index * 8
 }
 
-const FORBIDDEN: [c_long; 7] = [
+const FORBIDDEN: [c_long; 8] = [
     libc::SYS_execve,
     libc::SYS_execveat,
     libc::SYS_ptrace,
@@ -33,6 +33,8 @@ const FORBIDDEN: [c_long; 7] = [
     libc::SYS_pidfd_getfd,
     // Its flags are in memory, where a filter cannot read them. Callers fall back to openat(2).
     libc::SYS_openat2,
+    // What is asked for through a ring passes no filter.
+    libc::SYS_io_uring_setup,
 ];
 const WRITING: u32 = (libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC) as u32;
 
@@ -118,5 +120,34 @@ fn install(lines: &[sock_filter]) -> io::Result<()> {
     match unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, program) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    use rustix::thread::set_no_new_privs;
+
+    #[expect(unsafe_code, reason = "rustix makes no call that must fail")]
+    fn open_ring() -> io::Error {
+        let nothing = std::ptr::null_mut::<u8>();
+        // SAFETY: the kernel does not write to a null pointer.
+        let ring = unsafe { libc::syscall(libc::SYS_io_uring_setup, 1, nothing) };
+        assert_eq!(ring, -1);
+        io::Error::last_os_error()
+    }
+
+    /// In a thread of its own, which alone is restricted.
+    #[test]
+    fn no_ring_is_opened() {
+        let asked = thread::spawn(|| {
+            set_no_new_privs(true).unwrap();
+            restrict().unwrap();
+            open_ring()
+        });
+        let refused = asked.join().unwrap().raw_os_error();
+        assert_eq!(refused, Some(libc::EPERM));
     }
 }
