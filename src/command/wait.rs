@@ -18,7 +18,7 @@ use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH},
     low_level::pipe,
 };
-use sockdiag::source::end_at_repeated_signal;
+use sockdiag::source::{end_at_repeated_signal, is_ignored};
 
 use crate::render::close_screen_at_once;
 
@@ -41,11 +41,16 @@ pub struct Waiter {
 }
 
 impl Waiter {
-    /// Listens for signals; for keys and Ctrl-Z only when a screen is open.
+    /// Listens for signals; for keys and Ctrl-Z only when a screen is open, and for a hang-up unless
+    /// nohup(1) had it ignored.
     pub fn new(screen: bool) -> io::Result<Self> {
         end_at_repeated_signal(close_screen_at_once)?;
+        let mut stops = vec![SIGINT, SIGTERM, SIGQUIT];
+        if !is_ignored(SIGHUP)? {
+            stops.push(SIGHUP);
+        }
         let mut signals = vec![
-            (Woken::Stop, on(&[SIGINT, SIGTERM, SIGHUP, SIGQUIT])?),
+            (Woken::Stop, on(&stops)?),
             (Woken::Resized, on(&[SIGWINCH])?),
         ];
         if screen {

@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use libc::{SIG_DFL, SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, c_int};
+use libc::{SIG_DFL, SIG_IGN, SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, c_int};
 
 /// timeout(1) sends each signal twice, to the process and to its group.
 const GRACE_SECONDS: u32 = 1;
@@ -21,6 +21,11 @@ const GRACE_SECONDS: u32 = 1;
 static SIGNALS: AtomicU32 = AtomicU32::new(0);
 static LAST: AtomicI32 = AtomicI32::new(SIGTERM);
 static TIDY: OnceLock<fn()> = OnceLock::new();
+
+/// Whether whoever started the program had this signal ignored, as nohup(1) does with SIGHUP.
+pub fn is_ignored(signal: c_int) -> io::Result<bool> {
+    Ok(action_of(signal)?.sa_sigaction == SIG_IGN)
+}
 
 /// From now on a SIGINT or SIGTERM that is not the first signal which asks the program to end gives
 /// it one second; a further one ends it at once. Before that, `tidy` is called, which may do only
@@ -35,7 +40,9 @@ pub fn end_at_repeated_signal(tidy: fn()) -> io::Result<()> {
         handle(signal, asked)?;
     }
     for signal in [SIGHUP, SIGQUIT] {
-        handle(signal, asked_to_hang_up)?;
+        if signal != SIGHUP || !is_ignored(SIGHUP)? {
+            handle(signal, asked_to_hang_up)?;
+        }
     }
     handle(SIGALRM, overdue)
 }
@@ -72,6 +79,21 @@ fn end() {
 fn end_in(seconds: u32) {
     // SAFETY: it only sets a timer.
     unsafe { libc::alarm(seconds) };
+}
+
+#[expect(unsafe_code, reason = "rustix does not show handlers")]
+fn action_of(signal: c_int) -> io::Result<libc::sigaction> {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: all zeros is a valid action. Without one to install, the kernel only writes the present
+    // one there.
+    let (found, action) = unsafe {
+        let found = libc::sigaction(signal, ptr::null(), action.as_mut_ptr());
+        (found, action.assume_init())
+    };
+    match found {
+        0 => Ok(action),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 #[expect(unsafe_code, reason = "rustix installs no handlers")]

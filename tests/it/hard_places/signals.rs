@@ -3,14 +3,14 @@
 use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::capture_file::{ETHERNET, Order, ethernet, handshake_packets, pcapng};
 use crate::support::netns::{in_netns, lo_up, run};
 use crate::support::processes::process_status;
-use crate::support::program::command;
+use crate::support::program::{PROGRAM, command};
 use crate::support::terminal::Terminal;
 use crate::support::tree::Tree;
 use crate::support::wait::wait_until;
@@ -20,7 +20,10 @@ struct Running(Child);
 
 impl Running {
     fn start(args: &[&str]) -> Running {
-        let mut command = command(args);
+        Self::start_command(command(args))
+    }
+
+    fn start_command(mut command: Command) -> Running {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let running = Running(command.spawn().expect("the program starts"));
         let handles = |signal: Signal| running.mask("SigCgt") & bit(signal) != 0;
@@ -151,6 +154,29 @@ fn a_reading_that_is_stopped_at_once_does_not_judge_the_file() {
     let (status, said) = running.end_with_stderr();
     assert_eq!(status.code(), Some(1));
     assert!(said.contains("stopped before the first packet"), "{said}");
+}
+
+/// nohup(1) redirects a terminal's streams and does the same.
+#[test]
+fn a_hang_up_that_was_ignored_before_is_ignored() {
+    in_netns(|| {
+        lo_up();
+        for args in [
+            "trace --json",
+            "trace --json --summary",
+            "queues --json --watch=9",
+        ] {
+            let script = format!("trap '' HUP; exec {PROGRAM} {args}");
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &script]);
+            let mut running = Running::start_command(shell);
+            assert_ne!(running.mask("SigIgn") & bit(Signal::HUP), 0, "{args}");
+            running.ask_to_end(Signal::HUP);
+            running.ask_to_end(Signal::TERM);
+            assert!(!running.read_stdout().is_empty(), "{args}");
+            assert_eq!(running.end().code(), Some(0), "{args}");
+        }
+    });
 }
 
 /// timeout(1) sends each signal to the process, and then to its group.
