@@ -74,6 +74,9 @@ pub fn is_process(pid: u32, name: &str, wanted: &str) -> bool {
     }
 }
 
+/// As much of the id of a container as its unit has.
+const ID_DIGITS: usize = 12;
+
 /// Whether a user means this unit: `api` and `api.service` mean `api.service`; `docker:0123456789ab`
 /// also goes by its id, whole or cut short, a pod by either of its two ids, and a unit's container
 /// by the unit. A pattern with `*` is compared with each of these names.
@@ -88,7 +91,16 @@ pub fn is_unit(unit: &str, wanted: &str) -> bool {
         let is_like = |name: &str| glob::matches(wanted.as_bytes(), name.as_bytes());
         return names.any(|name| is_like(name) || base(name).is_some_and(|base| is_like(&base)));
     }
-    let is_id = |id: &str| wanted.starts_with(id) || (wanted.len() >= 4 && id.starts_with(wanted));
+    // Names that people gave, as those of LXC, are not cut.
+    let is_hexadecimal = |id: &str| {
+        id.bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+    };
+    let is_id = |id: &str| {
+        let is_longer = id.len() == ID_DIGITS && wanted.starts_with(id);
+        let is_shorter = wanted.len() >= 4 && id.starts_with(wanted);
+        id.len() >= ID_DIGITS && is_hexadecimal(id) && (is_longer || is_shorter)
+    };
     let is_name = |name: &str| name == wanted || base(name).as_deref() == Some(wanted);
     names.any(is_name) || ids().any(is_id)
 }
@@ -136,6 +148,10 @@ mod tests {
             ("podman:web.service/0123456789ab", "0123456789ab", true),
             ("podman:web.service/0123456789ab", "web", true),
             ("podman:web.service/0123456789ab", "api", false),
+            ("podman:web.service/0123456789ab", "web.service2", false),
+            ("lxc:web", "web", true),
+            ("lxc:web", "website", false),
+            ("lxc:website", "webs", false),
         ] {
             assert_eq!(is_unit(unit, wanted), is, "{unit} {wanted}");
         }
