@@ -8,10 +8,12 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader, ErrorKind, Read},
+    io::{BufRead, BufReader, Read},
 };
 
-use super::Kernel;
+use rustix::{fs::CWD, io::Errno};
+
+use super::{Kernel, open_file, regular};
 use crate::{Error, Result, model::Address};
 
 /// More than this is not read: about 300,000 connections.
@@ -39,14 +41,10 @@ impl Kernel {
     /// How a connection is tracked. Reads the table up to its entry.
     pub fn tracked(&self, client: &Address, server: &Address) -> Result<Tracked> {
         let path = self.net_dir().join("nf_conntrack");
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) => {
-                return match error.kind() {
-                    ErrorKind::NotFound | ErrorKind::PermissionDenied => Ok(Tracked::Unreadable),
-                    _ => Err(Error::file(path)(error)),
-                };
-            }
+        let file = match open_file(CWD, &path, self.is_procfs) {
+            Ok(file) => File::from(file),
+            Err(Errno::NOENT | Errno::ACCESS | Errno::PERM) => return Ok(Tracked::Unreadable),
+            Err(errno) => return Err(Error::file(path)(regular::cause(errno))),
         };
         let mut lines = BufReader::new(file.take(MOST_BYTES));
         let mut line = String::new();
@@ -82,6 +80,7 @@ fn replies(line: &str, client: &Address, server: &Address) -> Option<Address> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::{FileType, Mode};
 
     fn address(text: &str) -> Address {
         let socket: std::net::SocketAddr = text.parse().unwrap();
@@ -105,6 +104,18 @@ mod tests {
         assert_eq!(replies(REDIRECTED, &server, &client), None);
         let udp = REDIRECTED.replace("tcp", "udp");
         assert_eq!(replies(&udp, &client, &server), None);
+    }
+
+    #[test]
+    fn a_table_of_a_captured_tree_may_be_a_fifo() {
+        let root = std::env::temp_dir().join(format!("sockdiag-table-{}", std::process::id()));
+        std::fs::create_dir_all(root.join("net")).unwrap();
+        let (path, mode) = (root.join("net/nf_conntrack"), Mode::from(0o600));
+        rustix::fs::mknodat(CWD, &path, FileType::Fifo, mode, 0).unwrap();
+        let kernel = Kernel::with_proc_root(&root).unwrap();
+        let refused = kernel.tracked(&address("10.7.0.2:5001"), &address("10.7.0.1:80"));
+        std::fs::remove_dir_all(&root).unwrap();
+        assert!(refused.is_err(), "{refused:?}");
     }
 
     #[test]

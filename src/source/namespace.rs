@@ -80,13 +80,13 @@ impl Namespace {
 }
 
 impl Kernel {
-    /// The caller's own namespace.
     /// The inode of the network namespace of a process; `None` where it is not visible.
     pub fn netns_of(&self, pid: u32) -> Option<u64> {
         let file = fs::metadata(self.process_dir(pid).join("ns/net"));
         file.map(|file| file.ino()).ok()
     }
 
+    /// The caller's own namespace.
     pub fn own_namespace(&self) -> Namespace {
         let own = fs::metadata(self.proc_root().join("thread-self/ns/net"));
         let inode = own.map(|file| file.ino()).ok();
@@ -202,8 +202,7 @@ impl Kernel {
 
     /// Whether this is a procfs, and not a captured tree of files.
     pub fn is_live(&self) -> bool {
-        let root = rustix::fs::statfs(self.proc_root());
-        root.is_ok_and(|root| root.f_type == rustix::fs::PROC_SUPER_MAGIC)
+        self.is_procfs
     }
 
     /// The inode stands for a namespace without a name; process ids are smaller. The namespace is
