@@ -48,7 +48,7 @@ pub fn contents(report: &FdsReport) -> Vec<String> {
             .map(|(what, names)| format!("{what} {}", names.join(", ")))
             .collect();
         let (name, pid) = (&process.name, process.pid);
-        (!parts.is_empty()).then(|| text::escape(&format!("{name} ({pid}): {}", parts.join("; "))))
+        (!parts.is_empty()).then(|| format!("{name} ({pid}): {}", parts.join("; ")))
     });
     described.take(MOST).collect()
 }
@@ -67,7 +67,7 @@ pub fn limits(report: &FdsReport) -> Vec<String> {
     let line = |(sentence, processes): (String, Vec<&ProcessReport>)| {
         let processes = processes.iter();
         let names = names(processes.map(|process| (process.name.as_str(), process.pid)));
-        text::escape(&format!("{names}: {sentence}"))
+        format!("{names}: {sentence}")
     };
     alike.into_iter().map(line).collect()
 }

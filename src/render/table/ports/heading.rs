@@ -8,11 +8,7 @@ use crate::render::text;
 pub fn heading(report: &PortsReport) -> Vec<String> {
     let several = report.namespaces.len() > 1;
     let line = |namespace: &NamespaceReport| match several {
-        true => format!(
-            "{}: {}",
-            text::escape(&namespace.netns.label()),
-            range(namespace)
-        ),
+        true => format!("{}: {}", namespace.netns.label(), range(namespace)),
         false => range(namespace),
     };
     let is_shown = |namespace: &&NamespaceReport| {

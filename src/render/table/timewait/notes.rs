@@ -34,7 +34,7 @@ pub fn heading(report: &TimewaitReport, view: &View) -> Vec<String> {
 }
 
 fn buckets(namespace: &NamespaceReport) -> String {
-    let name = text::escape(&namespace.netns.label());
+    let name = namespace.netns.label();
     let count = text::grouped(namespace.totals.count);
     match namespace.totals.limit {
         Some(limit) => format!("{name}: {count} of {} buckets", text::grouped(limit)),
