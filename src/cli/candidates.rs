@@ -1,6 +1,6 @@
 //! Values that a shell offers: columns of a report, and what there is on this host.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use clap::{Command, builder::StyledStr};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
@@ -58,8 +58,8 @@ fn columns(report: &Described) -> Candidates {
 }
 
 fn all(names: impl IntoIterator<Item = String>) -> Candidates {
-    let unique: BTreeMap<String, ()> = names.into_iter().map(|name| (name, ())).collect();
-    unique.into_keys().map(CompletionCandidate::new).collect()
+    let unique: BTreeSet<String> = names.into_iter().collect();
+    unique.into_iter().map(CompletionCandidate::new).collect()
 }
 
 /// A shell has no place for an error.

@@ -1,4 +1,4 @@
-//! Decoders and compilers that only the kernel has a use for otherwise, for the targets of `fuzz/`.
+//! Gives the targets of `fuzz/` decoders and compilers that are private otherwise.
 
 use std::{hint::black_box, ops::ControlFlow};
 

@@ -152,10 +152,9 @@ impl Drop for Watch {
     }
 }
 
-/// The ids of what a report found, the worst first.
+/// The ids of what a report found, the worst first, without `other_namespace`: whether there are
+/// other namespaces depends on the machine.
 #[track_caller]
-/// Ids of the findings, without `other_namespace`: whether there are other namespaces depends on the
-/// machine.
 pub fn finding_ids(report: &Value) -> Vec<&str> {
     let findings = report["findings"].as_array().expect("findings[]");
     let ids = findings.iter().map(|finding| finding["id"].as_str());
