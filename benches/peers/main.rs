@@ -31,6 +31,8 @@ mod namespace;
 mod row;
 #[path = "../common/series.rs"]
 mod series;
+#[path = "../common/start.rs"]
+mod start;
 #[path = "../common/table.rs"]
 mod table;
 
@@ -52,6 +54,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use start::Start;
+
 /// First argument of a holder process.
 const HOLD: &str = "--hold";
 /// First argument of the process that makes one raw dump.
@@ -72,41 +76,20 @@ struct Options {
     /// How often to measure each command
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Said by `cargo bench`
-    #[arg(long, hide = true)]
-    bench: bool,
-    /// The process is in its own namespace by now
-    #[arg(long, hide = true)]
-    inside: bool,
+    #[command(flatten)]
+    start: Start,
 }
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("peers: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run() -> anyhow::Result<()> {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    match words.first().map(String::as_str) {
-        Some(HOLD) => return holder::run(&words[1..]),
-        Some(idle::WAIT) => return idle::wait(),
-        Some(RAW_DUMP) => return raw_dump::run(),
-        Some(SNAPSHOT) => return snapshot::run(),
-        // `cargo test --benches` and test listers start the bench too, without this word.
-        _ if !words.iter().any(|word| word == "--bench") => return Ok(()),
-        _ => {}
-    }
-    let options = Options::parse();
-    if options.inside {
-        bench(&options)
-    } else {
-        namespace::reenter(&words)
-    }
+    let words = start::words();
+    let result = match words.first().map(String::as_str) {
+        Some(HOLD) => holder::run(&words[1..]),
+        Some(idle::WAIT) => idle::wait(),
+        Some(RAW_DUMP) => raw_dump::run(),
+        Some(SNAPSHOT) => snapshot::run(),
+        _ => start::run(&words, |options: &Options| &options.start, bench),
+    };
+    start::exit_code("peers", result)
 }
 
 fn bench(options: &Options) -> anyhow::Result<()> {

@@ -24,6 +24,8 @@ mod limit;
 mod machine;
 #[path = "../common/namespace.rs"]
 mod namespace;
+#[path = "../common/start.rs"]
+mod start;
 
 mod churn;
 mod course;
@@ -38,6 +40,7 @@ use anyhow::{Context, bail};
 use clap::Parser;
 
 use churn::{Churn, Made};
+use start::Start;
 use watched::{Ended, Watched};
 
 /// What goes on without end. The intervals are short: what leaks does so at every reading.
@@ -69,38 +72,17 @@ struct Options {
     /// Connections to open and close a second
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(2..=20_000))]
     rate: u32,
-    /// Said by `cargo bench`
-    #[arg(long, hide = true)]
-    bench: bool,
-    /// The process is in its own namespace by now
-    #[arg(long, hide = true)]
-    inside: bool,
+    #[command(flatten)]
+    start: Start,
 }
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("soak: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run() -> anyhow::Result<()> {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    match words.first().map(String::as_str) {
-        Some(idle::WAIT) => return idle::wait(),
-        // `cargo test --benches` and test listers start the bench too, without this word.
-        _ if !words.iter().any(|word| word == "--bench") => return Ok(()),
-        _ => {}
-    }
-    let options = Options::parse();
-    if options.inside {
-        bench(&options)
-    } else {
-        namespace::reenter(&words)
-    }
+    let words = start::words();
+    let result = match words.first().map(String::as_str) {
+        Some(idle::WAIT) => idle::wait(),
+        _ => start::run(&words, |options: &Options| &options.start, bench),
+    };
+    start::exit_code("soak", result)
 }
 
 fn bench(options: &Options) -> anyhow::Result<()> {

@@ -30,6 +30,8 @@ mod namespace;
 mod row;
 #[path = "../common/series.rs"]
 mod series;
+#[path = "../common/start.rs"]
+mod start;
 #[path = "../common/table.rs"]
 mod table;
 
@@ -47,6 +49,8 @@ mod segment;
 use std::process::ExitCode;
 
 use clap::Parser;
+
+use start::Start;
 
 /// Measure sockdiag trace against tcpdump and tshark
 #[derive(Parser)]
@@ -67,36 +71,14 @@ struct Options {
     /// How often to measure each command
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Said by `cargo bench`
-    #[arg(long, hide = true)]
-    bench: bool,
-    /// The process is in its own namespace by now
-    #[arg(long, hide = true)]
-    inside: bool,
+    #[command(flatten)]
+    start: Start,
 }
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("trace: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run() -> anyhow::Result<()> {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    // `cargo test --benches` and test listers start the bench too, without this word.
-    if !words.iter().any(|word| word == "--bench") {
-        return Ok(());
-    }
-    let options = Options::parse();
-    if options.inside {
-        bench(&options)
-    } else {
-        namespace::reenter(&words)
-    }
+    let words = start::words();
+    let result = start::run(&words, |options: &Options| &options.start, bench);
+    start::exit_code("trace", result)
 }
 
 fn bench(options: &Options) -> anyhow::Result<()> {
