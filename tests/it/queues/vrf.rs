@@ -1,13 +1,10 @@
 //! `sockdiag queues`: listeners in a VRF.
 
-use crate::support::clients::bound_first;
-use crate::support::clients::connect_with;
 use crate::support::handshakes::assert_has;
-use crate::support::kernel_parts::add_device;
 use crate::support::link::Link;
-use crate::support::netns::{in_netns, run};
+use crate::support::netns::in_netns;
 use crate::support::program::{json, listeners};
-use crate::support::scenes::{CLIENT, start_connect_from_peer};
+use crate::support::scenes::{CLIENT, connect_from_peer, start_connect_from_peer};
 use crate::support::sockets::{half_open_count, listen, listen_with};
 use crate::support::wait::wait_until;
 use serde_json::{Value, json as object};
@@ -16,19 +13,16 @@ use serde_json::{Value, json as object};
 fn queues_of_a_listener_in_a_vrf_are_not_those_of_one_outside() {
     in_netns(|| {
         let link = Link::new();
-        if !add_device("red", &["vrf", "table", "10"]) {
+        if !link.enter_vrf("red") {
             return;
         }
-        run("ip", &["link", "set", "near", "master", "red"]);
-        link.add_neighbours();
         let _outside = listen("0.0.0.0:8080", 7);
         let _inside = listen_with("0.0.0.0:8080", 5, |socket| {
             let device = Some(&b"red"[..]);
             socket.bind_device(device).expect("the VRF is there");
         });
         let server = "10.7.0.1:8080";
-        let queued = link.there.run(|| connect_with(server, bound_first(CLIENT)));
-        let _queued = queued.expect("the queue has room");
+        let _queued = connect_from_peer(&link, CLIENT, server);
         // Its SYN-ACK is never sent.
         let _half_open = start_connect_from_peer(&link, "10.7.0.12:5002", server);
         wait_until("the SYN has arrived", || half_open_count(8080) == 1);

@@ -4,6 +4,7 @@
 //! waits until it is. So a test can hold a packet back as long as it likes, without a clock.
 
 use super::host::{Host, VethEnd, connect_by_veth};
+use super::kernel_parts::add_device;
 use super::netns::{lo_up, run, sysctl};
 use super::wait::wait_until;
 
@@ -58,6 +59,16 @@ impl Link {
         add_neighbours(&NEAR, &[THERE, NOBODY], &FAR);
         self.there
             .run(|| add_neighbours(&FAR, &[HERE, NOBODY], &NEAR));
+    }
+
+    /// Puts the device of this host into a VRF; `false`, loudly, where the kernel has none.
+    pub fn enter_vrf(&self, name: &str) -> bool {
+        let added = add_device(name, &["vrf", "table", "10"]);
+        if added {
+            run("ip", &["link", "set", NEAR.device, "master", name]);
+            self.add_neighbours();
+        }
+        added
     }
 
     /// From now on nothing is sent to the second addresses again.

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use crate::support::clients::{bound_first, connect_with};
+use crate::support::clients::bound_first;
 use crate::support::handshakes::assert_has;
 use crate::support::host::{VethEnd, configure_veth_end, wait_until_up};
 use crate::support::kernel_parts::{add_device, set_qdisc};
@@ -90,11 +90,9 @@ fn a_handshake_through_a_vlan_device_is_counted_once() {
 fn a_handshake_in_a_vrf_is_counted_once_and_not_judged_by_a_listener_outside() {
     in_netns(|| {
         let link = Link::new();
-        if !add_device("red", &["vrf", "table", "10"]) {
+        if !link.enter_vrf("red") {
             return;
         }
-        run("ip", &["link", "set", "near", "master", "red"]);
-        link.add_neighbours();
         let _outside = listen("0.0.0.0:8080", 100);
         let _inside = listen_with(SERVER, 0, |socket| {
             let device = Some(&b"red"[..]);
@@ -172,8 +170,7 @@ fn an_ack_that_data_overtakes_is_no_failure() {
             return;
         }
         let mut trace = Tracing::start(&["--interface", "near"]);
-        let client = link.there.run(|| connect_with(SERVER, bound_first(CLIENT)));
-        let client = client.expect("the listener has room");
+        let client = connect_from_peer(&link, CLIENT, SERVER);
         (&client).write_all(b"x").expect("it is connected");
         let (_server, _) = listener.accept().expect("a client is there");
         let handshake = trace.handshake();
