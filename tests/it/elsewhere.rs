@@ -2,14 +2,18 @@
 //! test's namespace, and the program runs in another one.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::time::Duration;
 
 use crate::support::clients::{client, exhaust_ports, port_range};
 use crate::support::netns::{in_sealed_netns, lo_up, run, sysctl};
 use crate::support::program::json;
+use crate::support::skipped::report_skipped;
 use crate::support::sockets::{fill_accept_queue, listen};
 use crate::support::time_waits::client_time_waits;
 use crate::support::unanswered::unanswered_syns;
 use serde_json::Value;
+use sockdiag::collect::{Collector, Needs};
+use sockdiag::source::{Kernel, cpu_time};
 
 const SERVER: &str = "10.9.0.1:8080";
 const NONE: [[&str; 3]; 0] = [];
@@ -112,8 +116,10 @@ fn ports_that_have_run_out_in_another_namespace_are_found() {
         let clients = exhaust_ports(SERVER);
         let report = json_elsewhere(&["ports"]);
         assert_eq!(report["tuples"], Value::Array(Vec::new()));
-        let [full, _] = of_others(&report)[..] else {
-            panic!("{report:#}");
+        let found = of_others(&report);
+        let [full, _] = found[..] else {
+            assert_eq!(found.len(), 1, "{report:#}");
+            return assert_scans_are_dear();
         };
         assert!(full[1].starts_with("no port is left"), "{full:?}");
         assert_eq!(full[0], "warning");
@@ -174,6 +180,20 @@ fn namespaces_that_may_not_be_entered_are_counted() {
             "{count:?}"
         );
     });
+}
+
+/// The look scans for ports only where that takes at most 50 ms of CPU time; an emulated machine
+/// needs more. Half of that is asked for, as two scans do not take the same time.
+#[track_caller]
+fn assert_scans_are_dear() {
+    let began = cpu_time();
+    let mut collector = Collector::new(Kernel::new(), Needs::ports());
+    collector.collect().expect("a snapshot");
+    let spent = cpu_time() - began;
+    assert!(spent > Duration::from_millis(25), "a scan takes {spent:?}");
+    report_skipped(&format!(
+        "ports of another namespace: a scan takes {spent:?}"
+    ));
 }
 
 fn netns_inode() -> u64 {

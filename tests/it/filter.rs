@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 
-use crate::support::clients::bind;
+use crate::support::clients::{bind, bound_first, connect_with};
 use crate::support::netns::{in_netns, lo_up};
 use sockdiag::model::filter::{End, Ends, Filter};
 use sockdiag::model::{Address, Endpoint, Families, Family, Holder, RequestSocket};
@@ -29,7 +29,7 @@ const CONDITIONS: [&str; 16] = [
 ];
 
 /// Both ends of connections over IPv4, over IPv6 and between IPv6 sockets over IPv4, and bound
-/// sockets of both families, all of which stay as they are while the value lives.
+/// sockets of both families (reported since Linux 6.8), all of which stay as they are while the value lives.
 fn sockets() -> impl Sized {
     let listeners = ["127.0.0.1:8080", "[::1]:8080", "[::]:8081"]
         .map(|address| TcpListener::bind(address).unwrap());
@@ -41,8 +41,9 @@ fn sockets() -> impl Sized {
         "127.0.0.1:8081",
     ]
     .map(|address| TcpStream::connect(address).unwrap());
-    let bound = ["127.0.0.2:8090", "[::1]:8090"].map(|address| bind(address));
-    (listeners, clients, bound)
+    let bound_first = connect_with("127.0.0.1:8080", bound_first("127.0.0.2:8090")).unwrap();
+    let bound = ["127.0.0.2:8092", "[::1]:8090"].map(|address| bind(address));
+    (listeners, clients, bound_first, bound)
 }
 
 const FAMILIES: [Families; 3] = [

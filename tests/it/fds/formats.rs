@@ -202,8 +202,9 @@ fn a_watch_redraws_in_place() {
             "--process",
             &std::process::id().to_string(),
         ];
-        let (_, output) = Terminal::start(&args, (100, 24)).end();
-        let screen = Screen::showing(&output, 100, 24);
+        // The title has the name of the host, which may be long, before the number of readings.
+        let (_, output) = Terminal::start(&args, (200, 24)).end();
+        let screen = Screen::showing(&output, 200, 24);
         let text = screen.lines().join("\n");
         for word in ["host: ", "Δ/min", "FULL IN", "(reading 3"] {
             assert!(text.contains(word), "no {word} in {text}");

@@ -223,7 +223,7 @@ fn samples_show_a_peak_between_two_readings() {
     in_sealed_netns(|| {
         let pid = std::process::id().to_string();
         let mut command = command(&[
-            "fds", "--pid", &pid, "--for", "300ms", "--every", "5ms", "--json",
+            "fds", "--pid", &pid, "--for", "2s", "--every", "5ms", "--json",
         ]);
         let child = command
             .stdout(Stdio::piped())

@@ -36,6 +36,11 @@ fn as_nobody(first: &str, args: &[&str]) -> Output {
     finish(command.args(args).stdout(Stdio::piped()))
 }
 
+/// The size of `/proc/PID/fd` is the number of its entries from Linux 6.2 on, and 0 before.
+fn folder_sizes_count_descriptors() -> bool {
+    fs::metadata("/proc/self/fd").expect("/proc is there").len() > 0
+}
+
 #[track_caller]
 fn report_of(output: &Output) -> Value {
     assert!(output.status.success(), "{}", stderr(output));
@@ -54,14 +59,16 @@ fn an_ordinary_user_sees_how_many_but_not_what() {
         let pid = helper.pid().to_string();
         let report = report_of(&as_nobody("", &["fds", "--json", "--types", "--pid", &pid]));
         let found = find(&report, helper.pid()).expect("it is seen");
-        assert_eq!(
-            (&found["open"], &found["soft_limit"]),
-            (&60.into(), &64.into())
-        );
+        let (open, uncounted) = match folder_sizes_count_descriptors() {
+            true => (Value::from(60), None),
+            false => (Value::Null, Some(Value::from(1))),
+        };
+        let told = missing(&report, "open").map(|missing| missing["count"].clone());
+        assert_eq!((&found["open"], told), (&open, uncounted));
+        assert_eq!(found["soft_limit"], 64);
         assert_eq!(found["uid"], 0);
         assert!(found["types"].is_null());
         assert_eq!(missing(&report, "types").expect("reported")["count"], 1);
-        assert_eq!(missing(&report, "open"), None);
 
         // A namespace of another user's process may not be looked at.
         let output = as_nobody("", &["fds", "--netns", &pid]);
@@ -150,6 +157,9 @@ fn a_network_namespace_chooses_its_processes() {
 #[test]
 fn descriptors_are_counted_without_listing_them() {
     in_sealed_netns(|| {
+        if !folder_sizes_count_descriptors() {
+            return report_skipped("counting without listing: /proc/PID/fd has no size here");
+        }
         let listed = |args: &[&str]| {
             let strace = ["-f", "-y", "-e", "trace=getdents64,openat", PROGRAM];
             let output = Command::new("strace").args(strace).args(args).output();

@@ -1,8 +1,15 @@
-//! Kinds of devices and queueing disciplines that not every kernel is built with.
+//! What not every kernel has: kinds of devices and queueing disciplines, sockets that are only bound
+//! in the tables, and options of sockets.
 
 use std::io::ErrorKind;
 use std::process::Command;
 
+use rustix::io::Errno;
+use serde_json::Value;
+use sockdiag::source::reports_bound;
+use socket2::{Domain, Socket, Type};
+
+use super::clients::from_port_window;
 use super::netns::{run, test_inside};
 use super::skipped::report_skipped;
 
@@ -45,4 +52,40 @@ fn run_where_supported(program: &str, args: &[&str]) -> bool {
     assert!(is_lacking, "{command}: {why}");
     report_skipped(&format!("{}: {command}: {}", test_inside(), why.trim_end()));
     false
+}
+
+/// `bound_only` of a report where so many ports are only bound.
+pub fn bound_only(ports: u64) -> Value {
+    reports_bound().then_some(ports).into()
+}
+
+/// Whether the kernel reports sockets that are only bound (since Linux 6.8); `false`, loudly, where
+/// it does not.
+pub fn reports_bound_sockets() -> bool {
+    if !reports_bound() {
+        let why = "the kernel does not report sockets that are only bound";
+        report_skipped(&format!("{}: {why}", test_inside()));
+    }
+    reports_bound()
+}
+
+/// What a report does not know although this kernel reports it.
+pub fn unseen(report: &Value) -> Vec<&Value> {
+    let incomplete = report["incomplete"].as_array().expect("incomplete[]");
+    let is_reported = |missing: &&Value| reports_bound() || missing["what"] != "bound_only";
+    incomplete.iter().filter(is_reported).collect()
+}
+
+/// Whether a socket may have a port range of its own (since Linux 6.3); `false`, loudly, where it
+/// may not.
+pub fn has_port_windows() -> bool {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a TCP socket");
+    match from_port_window(40000, 40063)(&socket) {
+        Ok(()) => true,
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::NOPROTOOPT) => {
+            report_skipped(&format!("{}: IP_LOCAL_PORT_RANGE: {error}", test_inside()));
+            false
+        }
+        Err(error) => panic!("IP_LOCAL_PORT_RANGE: {error}"),
+    }
 }
