@@ -10,7 +10,7 @@ pub enum Error {
     /// A file of `/proc`, `/sys` or `/run`, or a capture file, could not be read.
     File(PathBuf, io::Error),
     Write(PathBuf, io::Error),
-    /// A `NETLINK_SOCK_DIAG` request for these sockets failed.
+    /// A netlink request for these sockets, interfaces or statistics failed.
     Netlink(&'static str, io::Error),
     /// Packets could not be captured: this step failed.
     Capture(&'static str, io::Error),

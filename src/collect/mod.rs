@@ -3,9 +3,11 @@
 
 mod activity;
 mod elsewhere;
+mod half_closed;
 mod namespace;
 mod namespaces;
 mod needs;
+mod network;
 mod owners;
 mod processes;
 mod throttle;
@@ -113,6 +115,10 @@ impl Collector {
         }
         if let Some(listeners) = &needs.listeners {
             self.join_cgroups(listeners, &mut snapshot);
+        }
+        if needs.network {
+            let missing = &mut snapshot.incomplete;
+            snapshot.host_network = network::read_host(&self.kernel, missing);
         }
         if let Some(question) = &needs.processes {
             processes::read(&self.kernel, question, &mut snapshot)?;

@@ -11,13 +11,17 @@ use crate::{
     model::{
         CounterId, Families, Family, Incomplete, ListenAddresses, Listener, Local, NetnsSnapshot,
         Queue,
-        snapshot::{HalfOpen, LimitHistory, Limits, Listeners, PortHolders, Settings, TimeWaits},
+        snapshot::{
+            HalfClosed, HalfOpen, LimitHistory, Limits, Listeners, PortHolders, Settings, TimeWaits,
+        },
     },
     source::{Kernel, SockDiag, addresses, interfaces, reports_bound, since_boot},
 };
 
 use super::{
+    half_closed,
     needs::{Needs, OwnerNeeds},
+    network,
     throttle::Throttle,
     waiting,
     walk::{self, Context, Walked, flaws},
@@ -76,11 +80,14 @@ pub fn ask(
             ..NetnsSnapshot::default()
         },
     };
-    if needs.listeners.is_some() || needs.compared() || needs.half_open {
+    if needs.listeners.is_some() || needs.compared() || needs.half_open || needs.connections {
         asker.listeners()?;
     }
     asker.settings()?;
     asker.counters()?;
+    if needs.network {
+        asker.part.network = network::read(kernel, &asker.part.counters, asker.missing);
+    }
     let is_slow = asker.walk()? > waiting::BUDGET;
     if needs.waiting {
         asker.waiting(is_slow)?;
@@ -102,7 +109,7 @@ impl Asker<'_> {
         let needs = self.question.needs;
         let wanted = needs.listeners.clone().unwrap_or_default();
         // bind(2) took the ports of all listeners from clients, whatever their family is.
-        let families = match needs.compared() {
+        let families = match needs.compared() || needs.connections {
             true => Families::BOTH,
             false => wanted.families,
         };
@@ -136,7 +143,7 @@ impl Asker<'_> {
         } else if needs.counters {
             settings.listen.tcp_syncookies = self.kernel.tcp_syncookies()?;
         }
-        if needs.compared() {
+        if needs.compared() || needs.connections {
             settings.ports = self.kernel.port_limits()?;
         }
         if let Some(listeners) = self
@@ -156,7 +163,7 @@ impl Asker<'_> {
 
     fn counters(&mut self) -> Result<()> {
         let needs = self.question.needs;
-        if needs.counters {
+        if needs.counters || needs.network {
             self.part.counters = self.kernel.counters()?;
             return Ok(());
         }
@@ -204,6 +211,7 @@ impl Asker<'_> {
         self.part.port_holders = known.port_holders.clone();
         self.part.time_waits = known.time_waits.clone();
         self.part.connections = known.connections;
+        self.part.half_closed = known.half_closed.clone();
         Ok(took)
     }
 
@@ -255,6 +263,10 @@ impl Asker<'_> {
             }
             tally
         });
+        let half_closed = match tallies.half_closed.map(|tally| tally.finish(at)) {
+            Some(found) => Some(half_closed::silences(found)?),
+            None => None,
+        };
         let half_open = needs.half_open.then(|| HalfOpen {
             at,
             by_endpoint: tallies
@@ -270,6 +282,7 @@ impl Asker<'_> {
             port_holders: port_holders.map(Arc::<PortHolders>::new),
             time_waits: time_waits.map(Arc::<TimeWaits>::new),
             connections,
+            half_closed: half_closed.map(Arc::<HalfClosed>::new),
             ..NetnsSnapshot::default()
         };
         Ok(took)

@@ -21,10 +21,14 @@ pub struct Needs {
     pub port_holders: Option<PortDepth>,
     /// What is kept of closed connections. Walks every socket of the host.
     pub time_waits: bool,
-    /// Connections counted by state. Walks every socket of the host.
+    /// Connections counted by state, and those that one end has closed by service. Walks every
+    /// socket of the host.
     pub connections: bool,
     /// Every counter, not only those that the other parts need.
     pub counters: bool,
+    /// What drops packets before they reach a socket, and what bounds the memory of sockets; with
+    /// every counter.
+    pub network: bool,
     /// Processes and how many descriptors they have.
     pub processes: Option<FdQuestion>,
     /// The processes that hold the listeners, and sockets of the other parts.
@@ -121,6 +125,16 @@ impl Needs {
         }
     }
 
+    /// What the report on the network is made from.
+    pub fn network() -> Self {
+        Needs {
+            network: true,
+            connections: true,
+            owners: OwnerNeeds::Auto,
+            ..Needs::default()
+        }
+    }
+
     /// What the report on counters is made from.
     pub fn counters() -> Self {
         Needs {
@@ -142,6 +156,7 @@ impl Needs {
             time_waits: true,
             connections: true,
             counters: true,
+            network: true,
             processes: Some(FdQuestion::default()),
             owners: OwnerNeeds::Auto,
             elsewhere: true,
@@ -151,12 +166,12 @@ impl Needs {
 
     /// Whether a namespace is asked for nothing but its counters.
     pub(super) fn only_counters(&self) -> bool {
-        self.counters && self.listeners.is_none() && !self.walks()
+        self.counters && !self.network && self.listeners.is_none() && !self.walks()
     }
 
     /// Whether anything is asked of network namespaces.
     pub(super) fn namespaces(&self) -> bool {
-        self.listeners.is_some() || self.walks() || self.counters
+        self.listeners.is_some() || self.walks() || self.counters || self.network
     }
 
     /// Whether a part that is fed by the walk over the host's sockets is wanted.

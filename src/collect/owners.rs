@@ -9,7 +9,7 @@ use crate::{
 };
 
 use super::{
-    ALLOWANCE,
+    ALLOWANCE, half_closed,
     needs::{Closer, Needs, OwnerNeeds},
     throttle::Throttle,
 };
@@ -59,6 +59,7 @@ impl Search {
         let at_once = few.iter().any(is_new);
         let mut inodes = few;
         inodes.extend(snapshot.namespaces.iter().flat_map(in_use));
+        inodes.extend(snapshot.namespaces.iter().flat_map(half_closed::inodes));
         inodes.remove(&0);
         let has_new = inodes.iter().any(is_new);
         let all = has_new && search == OwnerSearch::All;

@@ -15,7 +15,9 @@ use crate::{
     model::{
         Address, Endpoint, Families, Filter, Holder, Incomplete, ListenAddresses, State,
         filter::End,
-        snapshot::{ConnectionTally, FlowTally, HostEnds, PortTally, RequestTally},
+        snapshot::{
+            ConnectionTally, FlowTally, HalfClosedTally, HostEnds, PortTally, RequestTally,
+        },
     },
     source::{SockDiag, States, Walk},
 };
@@ -53,6 +55,7 @@ pub struct Tallies<'a> {
     pub ports: Option<PortTally<'a>>,
     pub time_waits: Option<FlowTally<'a>>,
     pub connections: Option<ConnectionTally>,
+    pub half_closed: Option<HalfClosedTally<'a>>,
 }
 
 pub struct Walked<'a> {
@@ -178,7 +181,9 @@ impl<'a> Tallies<'a> {
                 ephemeral,
             })
         });
+        let half_closed = || HalfClosedTally::new(context.listening, context.range.clone());
         Tallies {
+            half_closed: needs.connections.then(half_closed),
             half_open: HashMap::new(),
             ports,
             time_waits,
@@ -206,6 +211,9 @@ impl<'a> Tallies<'a> {
                 if let Some(connections) = &mut self.connections {
                     connections.add(connection.state);
                 }
+                if let Some(half_closed) = &mut self.half_closed {
+                    half_closed.add(&connection);
+                }
                 if let Some(ports) = &mut self.ports {
                     ports.add(&connection);
                 }
@@ -228,6 +236,9 @@ impl<'a> Tallies<'a> {
         }
         if let (Some(mine), Some(theirs)) = (&mut self.connections, other.connections) {
             mine.merge(&theirs);
+        }
+        if let (Some(mine), Some(theirs)) = (&mut self.half_closed, other.half_closed) {
+            mine.merge(theirs);
         }
     }
 }

@@ -44,6 +44,8 @@ const RCVBUF: usize = 1;
 const DROPS: usize = 8;
 /// `tcpi_last_data_sent` as an index of 32-bit words in `struct tcp_info`; since 2.6.
 const LAST_DATA_SENT: usize = 11;
+/// `tcpi_last_ack_recv`, likewise.
+const LAST_ACK_RECEIVED: usize = 14;
 
 pub struct Row<'a> {
     header: InetResponseHeader,
@@ -162,6 +164,12 @@ impl<'a> Row<'a> {
                 .byte(SOCKOPT, 1)
                 .map(|bits| bits & BIND_ADDRESS_NO_PORT != 0),
         }))
+    }
+
+    /// Milliseconds since the last ACK came; `None` for another socket than that of this inode.
+    pub fn silent_ms(&self, inode: u32) -> Option<u32> {
+        let silent_ms = self.word(INFO, LAST_ACK_RECEIVED);
+        silent_ms.filter(|_| self.header.inode == inode)
     }
 
     /// `idiag_expires`, which the crate omits for timewait sockets.

@@ -1,5 +1,5 @@
-//! NETLINK_SOCK_DIAG dumps: one request, many datagrams of many messages (man 7 netlink,
-//! sock_diag).
+//! Netlink dumps: one request, many datagrams of many messages (man 7 netlink, sock_diag,
+//! rtnetlink).
 
 use std::{io, ops::ControlFlow};
 
@@ -7,7 +7,8 @@ use netlink_packet_core::{
     NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer,
     NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable,
 };
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
+pub use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE, NETLINK_SOCK_DIAG};
+use netlink_sys::{Socket, SocketAddr};
 use rustix::net::RecvFlags;
 
 /// The kernel puts no more than this into one datagram, however large the buffer is.
@@ -30,7 +31,29 @@ pub type Each<'a> = &'a mut dyn FnMut(&[u8]) -> Result<ControlFlow<()>, Undecoda
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Undecodable;
 
+/// A request of fixed length without attributes.
+pub struct Fixed<const LENGTH: usize> {
+    /// `nlmsg_type`
+    pub kind: u16,
+    pub payload: [u8; LENGTH],
+}
+
+impl<const LENGTH: usize> NetlinkSerializable for Fixed<LENGTH> {
+    fn message_type(&self) -> u16 {
+        self.kind
+    }
+
+    fn buffer_len(&self) -> usize {
+        LENGTH
+    }
+
+    fn serialize(&self, buffer: &mut [u8]) {
+        buffer.copy_from_slice(&self.payload);
+    }
+}
+
 pub struct Channel {
+    protocol: isize,
     socket: Socket,
     buffer: Box<[u8]>,
     sequence: u32,
@@ -38,11 +61,12 @@ pub struct Channel {
 
 impl Channel {
     /// The socket is connected to the kernel, so no process can send us messages.
-    pub fn open() -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
+    pub fn open(protocol: isize) -> io::Result<Self> {
+        let mut socket = Socket::new(protocol)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
         Ok(Channel {
+            protocol,
             socket,
             buffer: vec![0; DATAGRAM].into(),
             sequence: 0,
@@ -68,7 +92,7 @@ impl Channel {
             }
         }
         if end.stopped {
-            *self = Self::open()?;
+            *self = Self::open(self.protocol)?;
         }
         Ok(end)
     }

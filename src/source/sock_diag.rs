@@ -17,13 +17,13 @@ use netlink_packet_sock_diag::{
 use super::{
     bytecode,
     inet::{Row, family},
-    netlink::{Channel, DumpEnd},
+    netlink::{Channel, DumpEnd, NETLINK_SOCK_DIAG},
     unix,
 };
 use crate::{
     Error, Result,
     model::{
-        Address, Connection, Families, Family, Filter, Holder, Listener, State, Waiting,
+        Address, Connection, Endpoint, Families, Family, Filter, Holder, Listener, State, Waiting,
         filter::End, is_at_least,
     },
 };
@@ -118,7 +118,8 @@ pub struct SockDiag {
 impl SockDiag {
     /// Needs no privilege.
     pub fn open() -> Result<Self> {
-        let channel = Channel::open().map_err(|cause| Error::Netlink("a socket", cause))?;
+        let channel = Channel::open(NETLINK_SOCK_DIAG);
+        let channel = channel.map_err(|cause| Error::Netlink("a socket", cause))?;
         Ok(SockDiag { channel })
     }
 
@@ -142,8 +143,40 @@ impl SockDiag {
         peer: &Address,
         interface: u32,
     ) -> Result<Option<State>> {
-        let family = family(local.address);
-        let mut request = request(family, TCP, ExtensionFlags::empty(), StateFlags::all());
+        let mut state = None;
+        let extensions = ExtensionFlags::empty();
+        self.one(local, peer, interface, extensions, |row| {
+            state = row.state();
+        })?;
+        Ok(state)
+    }
+
+    /// Milliseconds since the last ACK came for the connection with this 4-tuple and inode; `None`
+    /// when there is none such. No walk.
+    pub fn silent_ms(
+        &mut self,
+        local: &Endpoint,
+        peer: &Address,
+        inode: u32,
+    ) -> Result<Option<u32>> {
+        let (address, port) = (local.address, local.port);
+        let (at, mut silent_ms) = (Address { address, port }, None);
+        self.one(&at, peer, local.interface, ExtensionFlags::INFO, |row| {
+            silent_ms = row.silent_ms(inode);
+        })?;
+        Ok(silent_ms)
+    }
+
+    /// Requests one connection; `found` is not called when there is none.
+    fn one(
+        &mut self,
+        local: &Address,
+        peer: &Address,
+        interface: u32,
+        extensions: ExtensionFlags,
+        mut found: impl FnMut(Row<'_>),
+    ) -> Result<()> {
+        let mut request = request(family(local.address), TCP, extensions, StateFlags::all());
         request.socket_id = SocketId {
             source_port: local.port,
             destination_port: peer.port,
@@ -152,14 +185,13 @@ impl SockDiag {
             interface_id: interface,
             cookie: [0xff; 8],
         };
-        let mut state = None;
-        let mut decode = |payload: &[u8]| Row::decode(payload).map(|row| state = row.state());
+        let mut decode = |payload: &[u8]| Row::decode(payload).map(&mut found);
         let message = SockDiagMessage::InetRequest(request);
         match self.channel.get(message, &mut decode) {
             Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
                 Err(Error::Netlink("a connection", cause))
             }
-            Ok(()) | Err(_) => Ok(state),
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 

@@ -1,10 +1,10 @@
 //! `/proc/sys/net`: settings of the reading thread's network namespace.
 
-use std::ops::RangeInclusive;
+use std::{fs, io, ops::RangeInclusive};
 
 use super::Kernel;
 use crate::{
-    Result,
+    Error, Result,
     model::{ListenLimits, PortLimits, PortSet},
 };
 
@@ -43,7 +43,20 @@ impl Kernel {
         Ok(text.and_then(|text| text.trim().parse().ok()))
     }
 
-    fn sysctl_text(&self, key: &str) -> Result<Option<String>> {
+    /// The folders below one of `/proc/sys/net`; none where it is absent.
+    pub(super) fn sysctl_names(&self, folder: &str) -> Result<Vec<String>> {
+        let path = self.proc_root.join("sys/net").join(folder);
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::file(path)(error)),
+        };
+        let name =
+            |entry: io::Result<fs::DirEntry>| Some(entry.ok()?.file_name().into_string().ok()?);
+        Ok(entries.filter_map(name).collect())
+    }
+
+    pub(super) fn sysctl_text(&self, key: &str) -> Result<Option<String>> {
         self.read_if_present(&self.proc_root.join("sys/net").join(key))
     }
 }

@@ -3,7 +3,9 @@
 
 mod connections;
 mod elsewhere;
+mod half_closed;
 mod listeners;
+mod network;
 mod port_holders;
 mod processes;
 #[cfg(test)]
@@ -16,8 +18,15 @@ use serde::{Deserialize, Serialize};
 
 pub use connections::ConnectionTally;
 pub use elsewhere::Elsewhere;
+pub use half_closed::{
+    HalfClosed, HalfClosedGroup, HalfClosedKey, HalfClosedSocket, HalfClosedTally, ServiceEnd,
+};
 pub use listeners::{
     HalfOpen, LimitHistory, Limits, Listeners, RequestTally, Requests, WaitingConnections,
+};
+pub use network::{
+    Conntrack, ConntrackTotals, HostNetwork, Interface, InterfaceStats, MemoryLimits, NetnsNetwork,
+    ProtocolMemory, ReversePathFilter, SoftnetCpu,
 };
 pub use port_holders::{HeldSocket, Oldest, PortHolders, PortTally, Tuple, TupleKey};
 pub use processes::Processes;
@@ -44,6 +53,8 @@ pub struct Snapshot {
     /// The other namespaces; `None` where they were not asked for either.
     pub elsewhere: Option<Elsewhere>,
     pub processes: Option<Processes>,
+    /// What drops packets and bounds the memory of sockets on the whole host.
+    pub host_network: Option<HostNetwork>,
     /// The processes that hold the sockets of all namespaces.
     pub owners: Option<Owners>,
     /// What owners of listeners are doing; empty where that was not asked for.
@@ -77,6 +88,10 @@ pub struct NetnsSnapshot {
     /// What the kernel keeps of closed connections.
     pub time_waits: Option<Arc<TimeWaits>>,
     pub connections: Option<ConnectionTally>,
+    /// Connections that one end has closed.
+    pub half_closed: Option<Arc<HalfClosed>>,
+    /// What drops packets before they reach a socket.
+    pub network: Option<NetnsNetwork>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

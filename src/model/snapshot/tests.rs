@@ -85,16 +85,19 @@ fn tallied(connections: &[Connection], listening: &ListenAddresses, at: Duration
         ephemeral: 32_768..=60_999,
     });
     let mut states = ConnectionTally::default();
+    let mut half_closed = HalfClosedTally::new(listening, Some(32_768..=60_999));
     for connection in connections {
         ports.add(connection);
         ports.add_bound(&connection.local, connection.inode);
         time_waits.add(connection, connection.left_ms.unwrap_or(0));
         states.add(connection.state);
+        half_closed.add(connection);
     }
     NetnsSnapshot {
         port_holders: Some(Arc::new(ports.finish(at, true))),
         time_waits: Some(Arc::new(time_waits.finish(at, Vec::new()))),
         connections: Some(states),
+        half_closed: Some(Arc::new(half_closed.finish(at))),
         ..NetnsSnapshot::default()
     }
 }
@@ -142,8 +145,15 @@ fn namespace() -> impl Strategy<Value = NetnsSnapshot> {
     let queues = (vec((endpoint(), requests()), 0..4), vec(waiting(), 0..4));
     let counters = vec((".{0,9}", ".{0,9}", any::<i64>()), 0..4);
     let names = any::<(Option<u64>, Option<String>, u64, bool)>();
-    (sockets, queues, settings(), counters, names).prop_map(
-        |((listeners, connections), (by_endpoint, waiting), settings, counters, names)| {
+    let parts = (settings(), option::of(netns_network()));
+    (sockets, queues, parts, counters, names).prop_map(
+        |(
+            (listeners, connections),
+            (by_endpoint, waiting),
+            (settings, network),
+            counters,
+            names,
+        )| {
             let (inode, name, at, settled) = names;
             let at = Duration::from_nanos(at);
             let listening = ListenAddresses::of(&listeners);
@@ -154,6 +164,7 @@ fn namespace() -> impl Strategy<Value = NetnsSnapshot> {
                 netns: Netns { inode, name },
                 at,
                 settings,
+                network,
                 counters: Counters {
                     values: values.collect(),
                 },
@@ -262,29 +273,114 @@ fn activity() -> impl Strategy<Value = Vec<ProcessActivity>> {
     vec(process, 0..3)
 }
 
+fn host_network() -> impl Strategy<Value = HostNetwork> {
+    let cpu = any::<([u32; 3], [Option<u32>; 2])>().prop_map(|(numbers, [cpu, flow_limit])| {
+        let [processed, dropped, time_squeeze] = numbers;
+        SoftnetCpu {
+            cpu,
+            processed,
+            dropped,
+            time_squeeze,
+            flow_limit,
+        }
+    });
+    let memory = any::<(Option<u64>, Option<[u64; 3]>)>().prop_map(|(pages, limits)| {
+        let limits = limits.map(|[low, pressure, high]| MemoryLimits {
+            low,
+            pressure,
+            high,
+        });
+        ProtocolMemory { pages, limits }
+    });
+    let numbers = any::<(Option<u32>, [Option<u64>; 2])>();
+    (
+        option::of(vec(cpu, 0..3)),
+        [memory.clone(), memory],
+        numbers,
+    )
+        .prop_map(|(softnet, [tcp_memory, udp_memory], numbers)| HostNetwork {
+            softnet,
+            netdev_max_backlog: numbers.0,
+            tcp_memory,
+            udp_memory,
+            orphans: numbers.1[0],
+            max_orphans: numbers.1[1],
+        })
+}
+
+fn netns_network() -> impl Strategy<Value = NetnsNetwork> {
+    let conntrack =
+        any::<(u64, Option<u64>, Option<[u64; 3]>)>().prop_map(|(count, max, totals)| {
+            let totals = totals.map(|[drop, early_drop, insert_failed]| ConntrackTotals {
+                drop,
+                early_drop,
+                insert_failed,
+            });
+            Conntrack { count, max, totals }
+        });
+    let numbers = any::<([u64; 2], Option<u64>)>();
+    let interface = (
+        any::<u32>(),
+        ".{0,15}",
+        option::of(".{0,9}"),
+        any::<Option<u32>>(),
+        numbers,
+    );
+    let interface = interface.prop_map(|(index, name, kind, master, numbers)| Interface {
+        index,
+        name,
+        kind,
+        master,
+        stats: InterfaceStats {
+            rx_packets: numbers.0[0],
+            tx_dropped: numbers.0[1],
+            rx_nohandler: numbers.1,
+            ..InterfaceStats::default()
+        },
+    });
+    let filter = (".{0,15}", any::<u32>());
+    let filter = filter.prop_map(|(interface, mode)| ReversePathFilter { interface, mode });
+    let interfaces = option::of(vec(interface, 0..3));
+    (option::of(conntrack), interfaces, vec(filter, 0..3)).prop_map(
+        |(conntrack, interfaces, rp_filter)| NetnsNetwork {
+            conntrack,
+            interfaces,
+            rp_filter,
+        },
+    )
+}
+
 fn snapshot() -> impl Strategy<Value = Snapshot> {
     let head = (any::<(i64, u64)>(), option::of(".*"), ".*", ".*");
-    let host = (option::of(processes()), option::of(owners()), activity());
+    let host = (
+        option::of(processes()),
+        option::of(owners()),
+        option::of(host_network()),
+        activity(),
+    );
     (head, vec(namespace(), 0..3), host).prop_map(
-        |(((time_ms, at), boot_id, host, kernel), namespaces, (processes, owners, activity))| {
-            Snapshot {
-                time_ms,
-                at: Duration::from_nanos(at),
-                boot_id,
-                host,
-                kernel,
-                elsewhere: namespaces.first().map(|other| Elsewhere {
-                    count: 3,
-                    namespaces: vec![other.clone()],
-                }),
-                namespaces,
-                processes,
-                owners,
-                pressure: activity.first().map(|process| process.pressure),
-                activity,
-                cgroups: BTreeMap::from([(7, "/system.slice".to_owned())]),
-                incomplete: vec![Incomplete::counted("owners", "why", 3)],
-            }
+        |(
+            ((time_ms, at), boot_id, host, kernel),
+            namespaces,
+            (processes, owners, host_network, activity),
+        )| Snapshot {
+            time_ms,
+            at: Duration::from_nanos(at),
+            boot_id,
+            host,
+            kernel,
+            elsewhere: namespaces.first().map(|other| Elsewhere {
+                count: 3,
+                namespaces: vec![other.clone()],
+            }),
+            namespaces,
+            processes,
+            owners,
+            host_network,
+            pressure: activity.first().map(|process| process.pressure),
+            activity,
+            cgroups: BTreeMap::from([(7, "/system.slice".to_owned())]),
+            incomplete: vec![Incomplete::counted("owners", "why", 3)],
         },
     )
 }

@@ -1,0 +1,292 @@
+//! Connections that one end has closed and the other has not, counted by service.
+
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, hash_map::Entry},
+    net::IpAddr,
+    ops::RangeInclusive,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Address, Connection, Endpoint, ListenAddresses, State};
+
+/// How many sockets of a group are remembered.
+const SAMPLES: usize = 3;
+/// More groups than this are not told apart.
+const MOST_GROUPS: usize = 4096;
+
+/// Sockets in CLOSE_WAIT, FIN_WAIT1 and FIN_WAIT2, by state and service.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HalfClosed {
+    /// Time since boot when they were read.
+    pub at: Duration,
+    /// The largest group first.
+    pub groups: Vec<(HalfClosedKey, HalfClosedGroup)>,
+    /// Sockets of services beyond the first 4096 that were found.
+    pub ungrouped: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct HalfClosedKey {
+    pub state: State,
+    pub service: ServiceEnd,
+}
+
+/// The end of a connection that many others share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceEnd {
+    /// A listener here or, without one, the local address and a port that is not ephemeral.
+    Local(Address),
+    /// A service elsewhere.
+    Peer(Address),
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HalfClosedGroup {
+    /// Sockets that a process holds.
+    pub held: u64,
+    /// Sockets that no process holds: in CLOSE_WAIT they wait in an accept queue, in FIN_WAIT1 and
+    /// FIN_WAIT2 they were closed and the kernel ends them in time.
+    pub unheld: u64,
+    /// Some of the sockets that a process holds, those with the lowest inodes, which are likely the
+    /// oldest.
+    pub samples: Vec<HalfClosedSocket>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HalfClosedSocket {
+    pub inode: u32,
+    /// The local end, in the socket's family.
+    pub local: Endpoint,
+    pub peer: Address,
+    /// Time since the last ACK came. In CLOSE_WAIT and FIN_WAIT2 the socket has been in this state
+    /// at least as long: an ACK came with the segment that led to it. `None` where it was not read.
+    pub silent_ms: Option<u32>,
+}
+
+/// Counts sockets as they stream by.
+#[derive(Debug)]
+pub struct HalfClosedTally<'a> {
+    listening: &'a ListenAddresses,
+    /// `ip_local_port_range`.
+    ephemeral: Option<RangeInclusive<u16>>,
+    groups: HashMap<HalfClosedKey, HalfClosedGroup>,
+    ungrouped: u64,
+}
+
+impl<'a> HalfClosedTally<'a> {
+    pub fn new(listening: &'a ListenAddresses, ephemeral: Option<RangeInclusive<u16>>) -> Self {
+        HalfClosedTally {
+            listening,
+            ephemeral,
+            groups: HashMap::new(),
+            ungrouped: 0,
+        }
+    }
+
+    pub fn add(&mut self, connection: &Connection) {
+        let state = connection.state;
+        if !matches!(state, State::CloseWait | State::FinWait1 | State::FinWait2) {
+            return;
+        }
+        let service = self.service(connection);
+        let Some(group) = self.group(HalfClosedKey { state, service }) else {
+            self.ungrouped += 1;
+            return;
+        };
+        match connection.inode {
+            0 => group.unheld += 1,
+            inode => {
+                group.held += 1;
+                group.remember(HalfClosedSocket {
+                    inode,
+                    local: connection.local,
+                    peer: Address {
+                        address: connection.peer,
+                        port: connection.peer_port,
+                    },
+                    silent_ms: None,
+                });
+            }
+        }
+    }
+
+    pub fn merge(&mut self, other: Self) {
+        self.ungrouped += other.ungrouped;
+        for (key, theirs) in other.groups {
+            match self.group(key) {
+                Some(mine) => mine.merge(theirs),
+                None => self.ungrouped += theirs.held + theirs.unheld,
+            }
+        }
+    }
+
+    pub fn finish(self, at: Duration) -> HalfClosed {
+        let mut groups: Vec<_> = self.groups.into_iter().collect();
+        groups.sort_unstable_by_key(|(key, group)| (Reverse(group.held), *key));
+        HalfClosed {
+            at,
+            groups,
+            ungrouped: self.ungrouped,
+        }
+    }
+
+    fn group(&mut self, key: HalfClosedKey) -> Option<&mut HalfClosedGroup> {
+        let is_full = self.groups.len() >= MOST_GROUPS;
+        match self.groups.entry(key) {
+            Entry::Occupied(group) => Some(group.into_mut()),
+            Entry::Vacant(_) if is_full => None,
+            Entry::Vacant(place) => Some(place.insert(HalfClosedGroup::default())),
+        }
+    }
+
+    fn service(&self, connection: &Connection) -> ServiceEnd {
+        let local = &connection.local;
+        let address = |address: IpAddr, port| Address {
+            address: address.to_canonical(),
+            port,
+        };
+        if let Some(listener) = self.listening.serving(local) {
+            let at = listener.endpoint();
+            return ServiceEnd::Local(address(at.address, at.port));
+        }
+        let mut range = self.ephemeral.iter();
+        match range.any(|range| range.contains(&local.port)) {
+            true => ServiceEnd::Peer(address(connection.peer, connection.peer_port)),
+            false => ServiceEnd::Local(address(local.address, local.port)),
+        }
+    }
+}
+
+impl HalfClosedGroup {
+    fn remember(&mut self, socket: HalfClosedSocket) {
+        let place = self.samples.partition_point(|one| one.inode < socket.inode);
+        if place < SAMPLES {
+            self.samples.truncate(SAMPLES - 1);
+            self.samples.insert(place, socket);
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.held += other.held;
+        self.unheld += other.unheld;
+        for socket in other.samples {
+            self.remember(socket);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Family, Listener, Local, Protocol, Queue};
+
+    fn endpoint(address: [u8; 4], port: u16) -> Endpoint {
+        Endpoint {
+            family: Family::V4,
+            address: address.into(),
+            port,
+            interface: 0,
+        }
+    }
+
+    fn listening() -> ListenAddresses {
+        let listener = Listener {
+            protocol: Protocol::Tcp,
+            local: Local::Inet(endpoint([0; 4], 80)),
+            v6only: None,
+            queue: Queue::Accept {
+                length: 0,
+                limit: 9,
+            },
+            drops: None,
+            uid: None,
+            inode: 1,
+            cookie: 1,
+            cgroup_id: None,
+        };
+        ListenAddresses::of([&listener])
+    }
+
+    fn connection(state: State, local: u16, peer: u16, inode: u32) -> Connection {
+        Connection {
+            local: endpoint([10, 0, 0, 1], local),
+            peer: [10, 0, 0, 2].into(),
+            peer_port: peer,
+            state,
+            left_ms: None,
+            inode,
+            port_at_connect: None,
+        }
+    }
+
+    fn tallied(connections: &[Connection]) -> HalfClosed {
+        let listening = listening();
+        let mut tallies = [(); 2].map(|()| HalfClosedTally::new(&listening, Some(40_000..=50_000)));
+        for (index, connection) in connections.iter().enumerate() {
+            tallies[index % 2].add(connection);
+        }
+        let [mut all, other] = tallies;
+        all.merge(other);
+        all.finish(Duration::ZERO)
+    }
+
+    fn local(address: [u8; 4], port: u16) -> ServiceEnd {
+        ServiceEnd::Local(Address {
+            address: address.into(),
+            port,
+        })
+    }
+
+    #[test]
+    fn a_group_is_a_service_here_or_elsewhere() {
+        let of = |local, peer| tallied(&[connection(State::CloseWait, local, peer, 7)]).groups[0].0;
+        assert_eq!(of(80, 45_000).service, super::tests::local([0; 4], 80));
+        let elsewhere = ServiceEnd::Peer(Address {
+            address: [10, 0, 0, 2].into(),
+            port: 5432,
+        });
+        assert_eq!(of(45_000, 5432).service, elsewhere);
+        let closed = super::tests::local([10, 0, 0, 1], 81);
+        assert_eq!(of(81, 45_000).service, closed, "its listener has closed");
+    }
+
+    #[test]
+    fn sockets_that_no_process_holds_are_counted_apart() {
+        let found = tallied(&[
+            connection(State::CloseWait, 80, 1, 0),
+            connection(State::CloseWait, 80, 2, 9),
+            connection(State::Established, 80, 3, 8),
+        ]);
+        let [(_, group)] = &found.groups[..] else {
+            panic!("{found:?}");
+        };
+        assert_eq!((group.held, group.unheld), (1, 1));
+    }
+
+    #[test]
+    fn the_lowest_inodes_are_remembered_and_the_largest_group_is_first() {
+        let inodes = [50, 20, 40, 10, 30];
+        let mut all = vec![connection(State::FinWait2, 80, 1, 7)];
+        all.extend(inodes.map(|inode| connection(State::CloseWait, 80, 1, inode)));
+        let found = tallied(&all);
+        let [(largest, group), _] = &found.groups[..] else {
+            panic!("{found:?}");
+        };
+        assert_eq!(largest.state, State::CloseWait);
+        let remembered: Vec<u32> = group.samples.iter().map(|one| one.inode).collect();
+        assert_eq!((group.held, remembered), (5, vec![10, 20, 30]));
+    }
+
+    #[test]
+    fn more_groups_than_are_kept_are_counted_together() {
+        let one = |port: u16| connection(State::CloseWait, 45_000, port, 7);
+        let all: Vec<_> = (0..=MOST_GROUPS as u16 + 9).map(one).collect();
+        let found = tallied(&all);
+        assert_eq!(found.groups.len(), MOST_GROUPS);
+        assert_eq!(found.ungrouped, 10);
+    }
+}
