@@ -1,5 +1,5 @@
 //! The table of rules: every id that a report can find, by area, and the thresholds. When a rule
-//! fires, and what that means, is explained in `explain/`.
+//! fires, and what that means, is explained in `explain/findings/`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,7 +53,7 @@ macro_rules! rules {
             id: $id,
             area: Area::$area,
             severities: &[$(Severity::$severity),+],
-            explain: include_str!(concat!("explain/", $id, ".md")).trim_ascii(),
+            explain: include_str!(concat!("explain/findings/", $id, ".md")).trim_ascii(),
         };)*)*
 
         /// Every rule, by area.
