@@ -44,6 +44,9 @@ pub struct Finding {
     pub next: Vec<String>,
     /// What a finding of this id means in general.
     pub explain: &'static str,
+    /// The socket that it is about, where that is one; else 0.
+    #[serde(skip)]
+    pub inode: u32,
     /// It rests on a counter of the namespace, which does not name the socket.
     #[serde(skip)]
     pub counted: bool,
@@ -122,6 +125,7 @@ impl Rule {
             remedy: Vec::new(),
             next: Vec::new(),
             explain: self.explain,
+            inode: 0,
             counted: false,
         }
     }

@@ -157,7 +157,8 @@ impl Collector {
         let (kernel, memory) = (&self.kernel, &mut self.memory);
         snapshot.namespaces = self.namespaces.ask(kernel, &mut missing, |namespace| {
             let in_time = began.elapsed() < WALK_BUDGET;
-            not_walked += u64::from(!in_time && (needs.half_open || needs.waiting));
+            let is_bounded = needs.half_open || needs.waiting || needs.bounded;
+            not_walked += u64::from(!in_time && is_bounded);
             let question = Question {
                 needs,
                 compared_is_due,
@@ -174,7 +175,10 @@ impl Collector {
         self.memory.retain(|inode, _| there.contains(inode));
         if not_walked > 0 {
             let why = "the time for walks over all sockets (2 s) was spent before these namespaces";
-            let what = "syn_queue and waiting";
+            let what = match needs.bounded {
+                true => "connections, ports and timewait",
+                false => "syn_queue and waiting",
+            };
             missing.push(Incomplete::counted(what, why, not_walked));
         }
         snapshot

@@ -195,7 +195,9 @@ impl Asker<'_> {
             return Ok(Duration::ZERO);
         }
         let is_known = self.memory.parts.at != Duration::ZERO;
+        let is_out_of_time = needs.bounded && !self.question.in_time;
         let is_due = match needs.compared() {
+            _ if is_out_of_time => false,
             _ if needs.unthrottled => true,
             true => self.question.compared_is_due || !is_known,
             false => self.question.in_time && self.memory.walk.is_due(),

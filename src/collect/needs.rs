@@ -35,6 +35,9 @@ pub struct Needs {
     pub owners: OwnerNeeds,
     /// A cheap look at the namespaces that were not chosen.
     pub elsewhere: bool,
+    /// Scan no longer than two seconds in all namespaces together, for no part; those that are left
+    /// are listed in `incomplete`.
+    pub bounded: bool,
     /// Repeat even what takes long at every reading, instead of reusing what an earlier one found.
     pub unthrottled: bool,
 }
@@ -160,6 +163,7 @@ impl Needs {
             processes: Some(FdQuestion::default()),
             owners: OwnerNeeds::Auto,
             elsewhere: true,
+            bounded: false,
             unthrottled: false,
         }
     }

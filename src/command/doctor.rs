@@ -1,7 +1,7 @@
 //! `sockdiag doctor`, and `sockdiag` alone.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -13,7 +13,7 @@ use sockdiag::{
         finding::Area,
     },
     collect::{Collector, Needs},
-    model::Snapshot,
+    model::{Owner, ProcessActivity, Snapshot},
     source::FdQuestion,
 };
 
@@ -152,21 +152,34 @@ pub struct Examination {
     last: Needs,
 }
 
+/// With more TCP sockets than this on the host, a scan takes a tenth of a second or more, and only
+/// the last reading has one.
+const MANY_SOCKETS: i128 = 200_000;
+
 impl Examination {
     pub fn new(place: &PlaceArgs) -> anyhow::Result<Self> {
         let kernel = place.kernel()?;
         let namespaces = place.namespaces_or_all(&kernel)?;
+        let counts = kernel.socket_counts().context("counting sockets")?;
+        let has_many = counts.value("sockstat.TCP", "alloc") > Some(MANY_SOCKETS);
         let last = Needs {
             processes: Some(FdQuestion {
                 began: true,
                 ..FdQuestion::default()
             }),
             elsewhere: false,
-            unthrottled: true,
+            bounded: true,
             ..Needs::everything()
         };
+        let first = Needs {
+            half_open: !has_many,
+            port_holders: last.port_holders.filter(|_| !has_many),
+            time_waits: !has_many,
+            connections: !has_many,
+            ..last.clone()
+        };
         Ok(Examination {
-            first: last.clone(),
+            first,
             collector: Collector::new(kernel, last.clone()).within(namespaces),
             last,
         })
@@ -178,12 +191,38 @@ impl Examination {
             .map_err(|error| with_way_in(anyhow::Error::from(error).context("reading the host")))
     }
 
+    /// Adds what the owners of these listeners are doing.
+    fn examine(
+        &self,
+        listeners: impl IntoIterator<Item = u32>,
+        snapshot: &mut Snapshot,
+    ) -> anyhow::Result<()> {
+        let owners = snapshot.owners.as_ref();
+        let owned = |inode| Some((inode, owners?.by_inode.get(&inode)?.clone()));
+        let owned: BTreeMap<u32, Vec<Owner>> = listeners.into_iter().filter_map(owned).collect();
+        if owned.is_empty() {
+            return Ok(());
+        }
+        let known = std::mem::take(&mut snapshot.activity);
+        let read = self.collector.activity(snapshot, &owned);
+        read.context("reading what owners of listeners do")?;
+        let is_new = |process: &ProcessActivity| known.iter().all(|other| other.pid != process.pid);
+        snapshot.activity.retain(is_new);
+        snapshot.activity.extend(known);
+        Ok(())
+    }
+
     pub fn single(
         &mut self,
         areas: &BTreeSet<Area>,
     ) -> anyhow::Result<(DoctorReport, Option<Duration>)> {
-        let now = self.read(&self.last.clone())?;
-        let reports = Reports::of(&now, None, &Watched::default());
+        let mut now = self.read(&self.last.clone())?;
+        let mut watched = Watched::default();
+        // Whatever waits in the one sample there is.
+        watched.new_suspects(&now);
+        let suspects = watched.new_suspects(&now);
+        self.examine(suspects, &mut now)?;
+        let reports = Reports::of(&now, None, &watched);
         Ok((DoctorReport::of(&now, None, &reports, areas), None))
     }
 
@@ -193,9 +232,31 @@ impl Examination {
         areas: &BTreeSet<Area>,
     ) -> anyhow::Result<(DoctorReport, Option<Duration>)> {
         let begun = Instant::now();
-        let first = self.read(&self.first.clone())?;
+        let mut first = self.read(&self.first.clone())?;
         let mut watched = Watched::default();
         watched.add(&first);
+        let left = total.saturating_sub(begun.elapsed());
+        let counting = (total, begun);
+        self.sample(left, counting, &mut watched, &mut first)?;
+        let elapsed = begun.elapsed();
+        let mut now = self.read(&self.last.clone())?;
+        watched.add(&now);
+        self.examine(watched.suspects(), &mut now)?;
+        let before = Some((&first, elapsed));
+        let reports = Reports::of(&now, before, &watched);
+        let report = DoctorReport::of(&now, before, &reports, areas);
+        Ok((report, Some(elapsed)))
+    }
+
+    /// Samples the listeners, now and then the descriptors, and the owners of a listener when
+    /// connections first wait there.
+    fn sample(
+        &mut self,
+        left: Duration,
+        (total, begun): (Duration, Instant),
+        watched: &mut Watched,
+        first: &mut Snapshot,
+    ) -> anyhow::Result<()> {
         let listeners = Needs {
             listeners: self.last.listeners.clone(),
             ..Needs::default()
@@ -205,22 +266,15 @@ impl Examination {
             ..listeners.clone()
         };
         let mut next_count = total / COUNTS;
-        let left = total.saturating_sub(begun.elapsed());
         sample(left, SAMPLE_EVERY.min(left / 4), |_| {
             let is_due = begun.elapsed() >= next_count;
             if is_due {
                 next_count = begun.elapsed() + total / COUNTS;
             }
-            let needs = if is_due { &with_processes } else { &listeners };
-            watched.add(&self.read(needs)?);
-            Ok(())
-        })?;
-        let elapsed = begun.elapsed();
-        let now = self.read(&self.last.clone())?;
-        watched.add(&now);
-        let before = Some((&first, elapsed));
-        let reports = Reports::of(&now, before, &watched);
-        let report = DoctorReport::of(&now, before, &reports, areas);
-        Ok((report, Some(elapsed)))
+            let now = self.read(if is_due { &with_processes } else { &listeners })?;
+            watched.add(&now);
+            let suspects = watched.new_suspects(&now);
+            self.examine(suspects, first)
+        })
     }
 }

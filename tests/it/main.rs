@@ -25,6 +25,7 @@ mod counters {
 }
 
 mod doctor {
+    mod healthy;
     mod page;
     mod problems;
 }

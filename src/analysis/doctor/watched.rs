@@ -1,9 +1,11 @@
 //! What samples show between the first reading and the last.
 
+use std::collections::HashSet;
+
 use super::{Reports, series::AllSeries};
 use crate::{
     analysis::{Sampling as _, fds, queues},
-    model::Snapshot,
+    model::{Listener, Queue, Snapshot},
 };
 
 #[derive(Debug, Default)]
@@ -12,9 +14,37 @@ pub struct Watched {
     fds: fds::Samples,
     series: AllSeries,
     samples: u64,
+    /// Inodes of listeners in whose queue something waited in the last sample…
+    waiting: HashSet<u32>,
+    /// … and of those in which it did in two samples, one after the other.
+    suspects: HashSet<u32>,
 }
 
+/// Listeners whose owners are examined.
+const MOST_SUSPECTS: usize = 32;
+
 impl Watched {
+    /// Listeners in whose queue connections waited in two samples, one after the other, that this
+    /// was not said of before.
+    pub fn new_suspects(&mut self, sample: &Snapshot) -> Vec<u32> {
+        let sockets = sample.namespaces.iter().flat_map(|part| part.sockets());
+        let is_waiting = |listener: &&Listener| {
+            matches!(listener.queue, Queue::Accept { length: 1.., .. }) && listener.inode != 0
+        };
+        let waiting = sockets.filter(is_waiting).map(|listener| listener.inode);
+        let waiting: HashSet<u32> = waiting.collect();
+        let stayed = waiting.intersection(&self.waiting).copied();
+        let new: Vec<u32> = stayed
+            .filter(|inode| self.suspects.len() < MOST_SUSPECTS && self.suspects.insert(*inode))
+            .collect();
+        self.waiting = waiting;
+        new
+    }
+
+    pub fn suspects(&self) -> impl Iterator<Item = u32> {
+        self.suspects.iter().copied()
+    }
+
     /// Adds a snapshot of listeners, of processes or of both.
     pub fn add(&mut self, sample: &Snapshot) {
         for namespace in &sample.namespaces {

@@ -222,8 +222,11 @@ fn dropped(members: &Members) -> u64 {
 }
 
 fn about(listener: &ListenerReport, rule: &Rule, severity: Severity, message: String) -> Finding {
-    rule.finding(severity, listener.local.to_string(), message)
-        .in_netns(&listener.netns)
+    let finding = rule.finding(severity, listener.local.to_string(), message);
+    Finding {
+        inode: listener.inode,
+        ..finding.in_netns(&listener.netns)
+    }
 }
 
 fn watch_and_owner(finding: Finding, listener: &ListenerReport) -> Finding {
