@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::{ArgAction, Args};
 use sockdiag::{
     analysis::{
-        doctor::{DoctorReport, Reports, Watched},
+        doctor::{DoctorReport, Reports, SelfReport, Watched},
         finding::Area,
     },
     collect::{Collector, Needs},
@@ -18,12 +18,14 @@ use sockdiag::{
 };
 
 use super::{
-    Described, Outcome, PlaceArgs, Subcommand, duration,
+    Described, Outcome, PlaceArgs, Subcommand, duration, no_such_column,
     options::{Choices, one_of},
     session::{sample, this_host},
-    with_way_in,
+    usage, with_way_in,
 };
-use crate::render::{Colour, DoctorFormat, PageSettings, doctor};
+use crate::render::{
+    Colour, DoctorFormat, Format, Host, PageSettings, Settings, Sink, View, doctor,
+};
 
 /// Bursts last milliseconds, and a sample of the listeners is cheap.
 const SAMPLE_EVERY: Duration = Duration::from_millis(20);
@@ -54,6 +56,9 @@ pub struct DoctorArgs {
     /// Leave out these areas
     #[arg(long, value_name = "AREA", value_delimiter = ',', value_parser = one_of(AREAS))]
     skip: Vec<Area>,
+    /// Show what can be seen on this host by this user, and what each lack costs
+    #[arg(long = "self", conflicts_with_all = ["watch_for", "quick", "only", "skip", "exit_code"])]
+    of_self: bool,
     /// Exit with 1 for warnings, 2 for critical findings, 3 if an area could not be read
     #[arg(long)]
     exit_code: bool,
@@ -111,17 +116,16 @@ impl Subcommand for DoctorArgs {
 
     fn run(self) -> anyhow::Result<Outcome> {
         let host = this_host()?;
+        if self.of_self {
+            return self.show_abilities(host);
+        }
         let areas = self.areas();
         let mut examination = Examination::new(&self.place)?;
         let (report, elapsed) = match self.quick {
             true => examination.single(&areas)?,
             false => examination.watched(self.watch_for, &areas)?,
         };
-        let format = if self.json {
-            DoctorFormat::Json
-        } else {
-            self.output
-        };
+        let format = self.format();
         let settings = PageSettings {
             colour: self.color,
             verbose: self.verbose,
@@ -137,6 +141,44 @@ impl Subcommand for DoctorArgs {
 }
 
 impl DoctorArgs {
+    fn format(&self) -> DoctorFormat {
+        if self.json {
+            DoctorFormat::Json
+        } else {
+            self.output
+        }
+    }
+
+    fn show_abilities(&self, host: Host) -> anyhow::Result<Outcome> {
+        let format = match self.format() {
+            DoctorFormat::Table => Format::Table,
+            DoctorFormat::Json => Format::Json,
+            _ => return Err(usage("--self is written as a table or as JSON only")),
+        };
+        let settings = Settings {
+            format,
+            colour: self.color,
+            header: true,
+            quiet: self.quiet,
+            verbose: self.verbose,
+            sort: None,
+            top: None,
+            columns: None,
+        };
+        let report = SelfReport::of(self.place.kernel()?.abilities());
+        let sink = Sink::of_reports(
+            &settings,
+            View {
+                all: true,
+                ..View::default()
+            },
+            host,
+        );
+        let written = sink.map_err(no_such_column)?.report(report, None, "");
+        written.context("writing the report")?;
+        Ok(Outcome::Answered)
+    }
+
     fn areas(&self) -> BTreeSet<Area> {
         let all = AREAS.iter().map(|(_, area, _)| *area);
         let is_wanted = |area: &Area| self.only.is_empty() || self.only.contains(area);

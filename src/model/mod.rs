@@ -1,5 +1,6 @@
 //! What the kernel said, as plain data in our words. No I/O, no text for people.
 
+mod ability;
 mod activity;
 mod address;
 mod configured;
@@ -23,6 +24,7 @@ mod socket;
 mod system_call;
 mod unit;
 
+pub use ability::{Ability, Found};
 pub use activity::{
     CpuQuota, Freezer, HostPressure, MemoryLimit, Pressure, ProcessActivity, Stalled,
     ThreadActivity,

@@ -1,5 +1,6 @@
 //! Reads the kernel, one file per interface. All I/O of the library is here.
 
+mod abilities;
 mod activity;
 mod bytecode;
 mod capture;

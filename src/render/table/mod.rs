@@ -1,5 +1,6 @@
 //! What each report shows: its columns, its rows or stream of rows, its notes and metrics.
 
+mod abilities;
 mod cell;
 mod columns;
 pub mod counters;

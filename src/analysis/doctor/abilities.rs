@@ -1,0 +1,114 @@
+//! What the program can see here, and what each lack costs (`doctor --self`).
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{
+    analysis::Finding,
+    model::{Ability, Found, Incomplete},
+};
+
+/// What reports can be made from on this host, with these rights.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct SelfReport {
+    #[serde(skip)]
+    pub incomplete: Vec<Incomplete>,
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+    /// One element for each.
+    pub abilities: Vec<AbilityReport>,
+}
+
+is_report!(SelfReport, "doctor-self/v1");
+
+/// One thing that reports rest on.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct AbilityReport {
+    #[serde(flatten)]
+    pub found: Found,
+    /// What it is.
+    pub what: &'static str,
+    /// What reports lack without it.
+    pub cost: &'static str,
+    /// What gives it.
+    pub given_by: &'static str,
+}
+
+impl SelfReport {
+    pub fn of(found: Vec<Found>) -> Self {
+        let report = |found: Found| {
+            let (what, cost, given_by) = words(found.ability);
+            AbilityReport {
+                found,
+                what,
+                cost,
+                given_by,
+            }
+        };
+        SelfReport {
+            abilities: found.into_iter().map(report).collect(),
+            ..SelfReport::default()
+        }
+    }
+}
+
+/// What it is, what lacks without it, and what gives it.
+fn words(ability: Ability) -> (&'static str, &'static str, &'static str) {
+    match ability {
+        Ability::OtherNamespaces => (
+            "entering other network namespaces",
+            "containers are counted, not read",
+            "sudo (CAP_SYS_ADMIN)",
+        ),
+        Ability::OtherProcesses => (
+            "descriptors of other users' processes",
+            "owners of their sockets, and why they do not accept",
+            "sudo (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)",
+        ),
+        Ability::AllProcesses => (
+            "processes of all users in /proc",
+            "owners, and descriptor limits of other users",
+            "sudo, or /proc without hidepid",
+        ),
+        Ability::Packets => (
+            "capturing packets",
+            "trace without --read",
+            "sudo (CAP_NET_RAW)",
+        ),
+        Ability::NetworkAdministration => (
+            "network administration",
+            "drops of the connection tracker, where /proc lacks them",
+            "sudo (CAP_NET_ADMIN)",
+        ),
+        Ability::SockDiag => (
+            "sockets over netlink (sock_diag)",
+            "queues, ports, timewait and doctor",
+            "modprobe tcp_diag udp_diag unix_diag",
+        ),
+        Ability::BoundSockets => (
+            "sockets that are only bound",
+            "ports that bind() took without a connection",
+            "Linux 6.8",
+        ),
+        Ability::DescriptorCounts => (
+            "counting descriptors without listing them",
+            "counts of other users' descriptors; fds is slower",
+            "Linux 6.2",
+        ),
+        Ability::Cgroups => (
+            "cgroups",
+            "units, containers and CPU quotas",
+            "a kernel with CONFIG_CGROUPS",
+        ),
+        Ability::Pressure => (
+            "pressure stall information",
+            "whether owners wait for CPU, memory or disks",
+            "a kernel with CONFIG_PSI (psi=1)",
+        ),
+        Ability::Btf => (
+            "types of the kernel (BTF)",
+            "nothing: no report uses BPF yet",
+            "a kernel with CONFIG_DEBUG_INFO_BTF",
+        ),
+    }
+}
