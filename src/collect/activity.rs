@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     Result,
     model::{Incomplete, Owner, ProcessActivity, Snapshot},
-    source::{Kernel, may_read_all},
+    source::{Activity, Kernel, may_read_all},
 };
 
 pub fn read(
@@ -14,37 +14,7 @@ pub fn read(
     listeners: &BTreeMap<u32, Vec<Owner>>,
 ) -> Result<()> {
     let found = kernel.activity(listeners)?;
-    if found.refused > 0 {
-        let why = "/proc does not let this user read them (sudo)";
-        let missing = Incomplete::counted("activity", why, found.refused);
-        snapshot.incomplete.push(missing);
-    }
-    let is_hidden =
-        |process: &&ProcessActivity| process.threads.iter().any(|thread| thread.doing.is_none());
-    let hidden = found.processes.iter().filter(is_hidden).count() as u64;
-    if hidden > 0 {
-        let why = match may_read_all() {
-            true => {
-                "a security policy or another user namespace forbids reading the system calls of these processes"
-            }
-            false => {
-                "needs CAP_SYS_PTRACE (sudo) to see in which system calls these processes wait"
-            }
-        };
-        let missing = Incomplete::counted("activity", why, hidden);
-        snapshot.incomplete.push(missing);
-    }
-    let unread: u64 = found
-        .processes
-        .iter()
-        .map(|process| process.threads_unread)
-        .sum();
-    if unread > 0 {
-        let why = "threads beyond the first 4096 of a process are not read";
-        snapshot
-            .incomplete
-            .push(Incomplete::counted("threads", why, unread));
-    }
+    snapshot.incomplete.extend(unseen(&found));
     snapshot.activity = found.processes;
     snapshot.pressure = kernel.pressure().unwrap_or_else(|error| {
         let why = format!("{error}: {}", error.io());
@@ -52,4 +22,42 @@ pub fn read(
         None
     });
     Ok(())
+}
+
+fn unseen(found: &Activity) -> impl Iterator<Item = Incomplete> {
+    let of = |is_it: &dyn Fn(&&ProcessActivity) -> bool| {
+        found.processes.iter().filter(is_it).count() as u64
+    };
+    let is_hidden = |process: &&ProcessActivity| {
+        let mut threads = process.threads.iter();
+        threads.all(|thread| thread.doing.is_none())
+    };
+    let is_large = |process: &&ProcessActivity| process.io_uring.is_none() && !is_hidden(process);
+    let hidden = match may_read_all() {
+        true => {
+            "a security policy or another user namespace forbids reading the system calls of these processes"
+        }
+        false => "needs CAP_SYS_PTRACE (sudo) to see in which system calls these processes wait",
+    };
+    let unread = found.processes.iter().map(|process| process.threads_unread);
+    let counts = [
+        (
+            "activity",
+            "/proc does not let this user read them (sudo)",
+            found.refused,
+        ),
+        ("activity", hidden, of(&is_hidden)),
+        (
+            "activity",
+            "the descriptors of these processes may not be read, or are more than 16384",
+            of(&is_large),
+        ),
+        (
+            "threads",
+            "threads beyond the first 4096 of a process are not read",
+            unread.sum(),
+        ),
+    ];
+    let some = counts.into_iter().filter(|(.., count)| *count > 0);
+    some.map(|(what, why, count)| Incomplete::counted(what, why, count))
 }

@@ -54,8 +54,8 @@ fn takes_descriptor(kind: CallKind) -> bool {
     )
 }
 
-/// arch/x86/entry/syscalls/syscall_64.tbl. `restart_syscall` (219) may continue any call that
-/// waits for a time, poll() included, and has no name here.
+/// arch/x86/entry/syscalls/syscall_64.tbl. `restart_syscall` (219) continues any call that waits
+/// for a time, so that only the kernel function tells which.
 #[cfg(target_arch = "x86_64")]
 fn kind(number: u32) -> Option<CallKind> {
     Some(match number {
@@ -114,10 +114,11 @@ fn kind(_: u32) -> Option<CallKind> {
     None
 }
 
-/// By the kernel function, where the number may not be read (Yama's `ptrace_scope`). Names change
-/// between kernels; one that is not known here says nothing.
+/// By the kernel function, where the number may not be read (Yama's `ptrace_scope`) or does not
+/// tell. Names change between kernels; one that is not known here says nothing. Compilers add
+/// suffixes: `poll_schedule_timeout.constprop.0`.
 pub fn by_function(wchan: &str) -> Option<CallKind> {
-    Some(match wchan {
+    Some(match wchan.split('.').next()? {
         "inet_csk_accept" | "inet_csk_wait_for_connect" => Accept,
         "ep_poll" => Epoll,
         "do_sys_poll" | "do_poll" | "poll_schedule_timeout" => Poll,
@@ -201,6 +202,14 @@ mod tests {
             };
             assert!(kind.is_none_or(|kind| kind == Signal), "{text}");
         }
+    }
+
+    #[test]
+    fn a_kernel_function_tells_what_a_number_does_not() {
+        assert_eq!(by_function("futex_do_wait"), Some(Futex));
+        assert_eq!(by_function("poll_schedule_timeout.constprop.0"), Some(Poll));
+        assert_eq!(by_function("futex_do"), None);
+        assert_eq!(by_function(""), None);
     }
 
     proptest::proptest! {

@@ -112,11 +112,12 @@ fn doing(
     wchan: Option<&str>,
     descriptors: &Descriptors<'_>,
 ) -> Option<Doing> {
+    let function = wchan.and_then(calls::by_function);
     let (number, kind, fd) = match asleep {
         Some(Asleep::Running) => return Some(Doing::Running),
         Some(Asleep::Outside) => return Some(Doing::Kernel),
-        Some(Asleep::In { number, kind, fd }) => (Some(number), kind, fd),
-        None => (None, Some(calls::by_function(wchan?)?), None),
+        Some(Asleep::In { number, kind, fd }) => (Some(number), kind.or(function), fd),
+        None => (None, Some(function?), None),
     };
     Some(Doing::Call(SystemCall {
         number,
