@@ -252,9 +252,14 @@ const NAMED: usize = 3;
 
 /// `api (4121), web (811) and 4 more`
 pub fn names<'a>(processes: impl IntoIterator<Item = (&'a str, u32)>) -> String {
+    let processes = processes.into_iter();
+    list(processes.map(|(name, pid)| format!("{name} ({pid})")))
+}
+
+/// The same of names that are written out.
+pub(super) fn list(names: impl IntoIterator<Item = String>) -> String {
     let mut all: Vec<String> = Vec::new();
-    for (name, pid) in processes {
-        let name = format!("{name} ({pid})");
+    for name in names {
         if !all.contains(&name) {
             all.push(name);
         }

@@ -17,6 +17,7 @@ macro_rules! is_report {
     };
 }
 
+pub mod acceptors;
 pub mod counters;
 pub mod doctor;
 mod elsewhere;

@@ -22,6 +22,14 @@ pub const LONG_PAUSE_MS: u64 = 200;
 pub const LONG_WAIT_MS: u64 = 1000;
 /// … and from which it is critical that nothing is accepted.
 pub const STALLED_CRITICAL_MS: u64 = 10_000;
+/// Share of a CPU quota's periods from which using it up slows a process down.
+pub const THROTTLED_PERIODS: f64 = 0.50;
+/// Share of the time that a thread is on a CPU or waits for one, from which it is busy.
+pub const BUSY: f64 = 0.90;
+/// Share of the time that a busy thread waits for a CPU, from which it is starved.
+pub const STARVED: f64 = 0.50;
+/// Share of the time in which tasks were stalled on memory, from which that slows a process down.
+pub const MEMORY_STALLED: f64 = 0.20;
 /// The share of a server's handshakes, as one in this many, from which failures are a warning.
 pub const HANDSHAKES_WARNING_ONE_IN: u64 = 20;
 
@@ -73,7 +81,13 @@ rules! {
         LISTEN_DROPS_OTHER "listen_drops_other" Info | Warning;
     }
     Acceptor {
+        OWNER_STOPPED "owner_stopped" Warning | Critical;
         OWNER_OUT_OF_DESCRIPTORS "owner_out_of_descriptors" Warning | Critical;
+        OWNER_THROTTLED "owner_throttled" Warning | Critical;
+        MEMORY_PRESSURE "memory_pressure" Warning | Critical;
+        OWNER_BLOCKED "owner_blocked" Warning | Critical;
+        OWNER_STARVED "owner_starved" Warning | Critical;
+        OWNER_BUSY "owner_busy" Warning | Critical;
     }
     SynQueue {
         SYN_QUEUE_FULL "syn_queue_full" Critical;
@@ -149,6 +163,11 @@ mod tests {
             (PORTS_HELD_BY_BIND, PORTS_HELD_PERCENT),
             (REUSEPORT_MEMBER_STUCK, percent(MEMBER_HAS_ROOM)),
             (PORTS_HELD_BY_TIME_WAIT, percent(NEAR_LIMIT)),
+            (OWNER_THROTTLED, percent(THROTTLED_PERIODS)),
+            (OWNER_BUSY, percent(BUSY)),
+            (OWNER_STARVED, percent(BUSY)),
+            (OWNER_STARVED, percent(STARVED)),
+            (MEMORY_PRESSURE, percent(MEMORY_STALLED)),
             (TIMEWAIT_NEAR_LIMIT, percent(NEAR_LIMIT)),
             (FD_LIMIT_NEAR, percent(NEAR_LIMIT)),
             (HOST_FILES_NEAR_LIMIT, percent(NEAR_LIMIT)),
