@@ -13,6 +13,14 @@ mod hostile_names;
 mod privilege;
 mod vanishing;
 
+mod acceptors {
+    mod blocked;
+    mod cgroups;
+    mod cpu;
+    mod stopped;
+    mod waiting;
+}
+
 mod capture {
     mod files;
     mod interfaces;

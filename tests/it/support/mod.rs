@@ -12,6 +12,7 @@ pub mod helper_process;
 pub mod host;
 pub mod kernel_parts;
 pub mod link;
+pub mod listener_owners;
 pub mod netns;
 pub mod processes;
 pub mod program;
