@@ -10,6 +10,7 @@ mod needs;
 mod network;
 mod owners;
 mod processes;
+mod settings;
 mod throttle;
 mod waiting;
 mod walk;
@@ -96,6 +97,7 @@ impl Collector {
         let cpu_began = cpu_time();
         let compared_is_due = needs.compared() && self.compared.is_due();
         let mut snapshot = self.host.snapshot();
+        let needs = &*settings::read(&self.kernel, needs, &mut snapshot);
         self.read_namespaces(needs, compared_is_due, &mut snapshot)?;
         if compared_is_due {
             let spent = cpu_time().saturating_sub(cpu_began);

@@ -22,6 +22,7 @@ use super::{
     half_closed,
     needs::{Needs, OwnerNeeds},
     network,
+    settings,
     throttle::Throttle,
     waiting,
     walk::{self, Context, Walked, flaws},
@@ -84,6 +85,9 @@ pub fn ask(
         asker.listeners()?;
     }
     asker.settings()?;
+    let is_net = |key: &&String| settings::is_of_netns(key);
+    let keys = needs.sysctls.iter().filter(is_net).map(String::as_str);
+    asker.part.sysctls = kernel.sysctls(keys);
     asker.counters()?;
     if needs.network {
         asker.part.network = network::read(kernel, &asker.part.counters, asker.missing);

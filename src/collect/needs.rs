@@ -29,6 +29,10 @@ pub struct Needs {
     /// What drops packets before they reach a socket, and what bounds the memory of sockets; with
     /// every counter.
     pub network: bool,
+    /// Settings below /proc/sys, by name or pattern; and what the kernel's defaults follow from.
+    pub sysctls: Vec<String>,
+    /// What files set at boot, and the settings that they name.
+    pub boot_settings: bool,
     /// Processes and how many descriptors they have.
     pub processes: Option<FdQuestion>,
     /// The processes that hold the listeners, and sockets of the other parts.
@@ -163,19 +167,31 @@ impl Needs {
             processes: Some(FdQuestion::default()),
             owners: OwnerNeeds::Auto,
             elsewhere: true,
-            bounded: false,
-            unthrottled: false,
+            ..Needs::default()
         }
     }
 
     /// Whether a namespace is asked for nothing but its counters.
     pub(super) fn only_counters(&self) -> bool {
-        self.counters && !self.network && self.listeners.is_none() && !self.walks()
+        self.counters
+            && !self.network
+            && self.listeners.is_none()
+            && !self.walks()
+            && !self.sysctls()
     }
 
     /// Whether anything is asked of network namespaces.
     pub(super) fn namespaces(&self) -> bool {
-        self.listeners.is_some() || self.walks() || self.counters || self.network
+        self.listeners.is_some()
+            || self.walks()
+            || self.counters
+            || self.network
+            || self.sysctls()
+    }
+
+    /// Whether settings are asked for.
+    pub(super) fn sysctls(&self) -> bool {
+        !self.sysctls.is_empty() || self.boot_settings
     }
 
     /// Whether a part that is fed by the walk over the host's sockets is wanted.

@@ -13,6 +13,7 @@ pub mod filter;
 pub(crate) mod glob;
 mod icmp_error;
 mod incomplete;
+pub(crate) mod key_pattern;
 mod limits;
 mod listen_address;
 mod owner;
@@ -22,6 +23,7 @@ mod segment;
 pub mod snapshot;
 mod socket;
 mod system_call;
+mod sysctl;
 mod unit;
 
 pub use ability::{Ability, Found};
@@ -48,4 +50,8 @@ pub use segment::{Direction, Flags, Segment, TcpOptions, Timestamps, Tunnel};
 pub use snapshot::{NetnsSnapshot, Snapshot};
 pub use socket::{Listener, Local, Protocol, Queue, RequestSocket, Waiting};
 pub use system_call::{CallKind, Doing, SystemCall};
+pub use sysctl::{
+    BootLine, BootSettings, HostSettings, Place, Sysctl, Sysctls, canonical_key, sysctl_key,
+    sysctl_path,
+};
 pub use unit::unit_of;

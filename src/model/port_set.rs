@@ -19,6 +19,18 @@ enum Ports {
 }
 
 impl PortSet {
+    /// `80,8000-8100`, as sysctls have it; anything that is not a port is skipped.
+    pub fn parse(text: &str) -> Self {
+        let mut ports = PortSet::default();
+        for part in text.trim().split(',') {
+            let (low, high) = part.split_once('-').unwrap_or((part, part));
+            if let (Ok(low), Ok(high)) = (low.parse::<u16>(), high.parse()) {
+                ports.extend(low..=high);
+            }
+        }
+        ports
+    }
+
     /// Puts a port in; `false` when it was there.
     pub fn insert(&mut self, port: u16) -> bool {
         match &mut self.0 {
@@ -150,6 +162,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn reserved_ports_are_a_list_of_ranges() {
+        assert_eq!(PortSet::parse("\n").len(), 0);
+        let ports = PortSet::parse("8080,9000-9002\n");
+        assert!(ports.iter().eq([8080, 9000, 9001, 9002]));
+        assert_eq!(PortSet::parse("65535,x,9-7,70000-3").len(), 1);
+        assert_eq!(PortSet::parse("0-65535").len(), 65536);
+    }
 
     proptest! {
         #[test]

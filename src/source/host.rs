@@ -9,7 +9,7 @@ use std::{
 use rustix::time::{ClockId, clock_gettime};
 
 use super::Kernel;
-use crate::model::Snapshot;
+use crate::{Result, model::Snapshot};
 
 /// Names that do not change while the program runs.
 #[derive(Debug, Clone)]
@@ -46,6 +46,26 @@ impl Host {
     }
 }
 
+impl Kernel {
+    /// `MemTotal` of /proc/meminfo.
+    pub fn memory_bytes(&self) -> Result<Option<u64>> {
+        let text = self.read_if_present(&self.proc_root.join("meminfo"))?;
+        Ok(text.as_deref().and_then(memory_bytes))
+    }
+}
+
+/// `MemTotal:       24684084 kB`
+fn memory_bytes(text: &str) -> Option<u64> {
+    let mut lines = text.lines();
+    let total = lines.find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = total.trim().strip_suffix(" kB")?.parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+pub fn page_bytes() -> u64 {
+    rustix::param::page_size() as u64
+}
+
 /// Time since boot, suspended time included (`CLOCK_BOOTTIME`).
 pub fn since_boot() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
@@ -80,4 +100,18 @@ pub fn addresses() -> HashSet<IpAddr> {
 pub fn all_interfaces_are_down() -> bool {
     let all = pnet::datalink::interfaces();
     !all.is_empty() && !all.iter().any(|interface| interface.is_up())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_the_first_line_of_meminfo() {
+        let text = "MemTotal:       24684084 kB\nMemFree:          123456 kB\n";
+        assert_eq!(memory_bytes(text), Some(24_684_084 * 1024));
+        for wrong in ["", "MemTotal: x kB", "MemTotal:       246", "MemFree: 1 kB"] {
+            assert_eq!(memory_bytes(wrong), None, "{wrong}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod abilities;
 mod activity;
+mod boot_settings;
 mod bytecode;
 mod capture;
 mod capture_file;
@@ -11,6 +12,7 @@ mod conntrack_stats;
 mod cores;
 mod decision;
 mod descriptors;
+mod files;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -30,6 +32,7 @@ mod process;
 mod regular;
 mod signals;
 mod sock_diag;
+mod softnet;
 mod standard_output;
 mod stat;
 mod sysctl;
@@ -54,7 +57,9 @@ pub use cgroup::CgroupNames;
 pub use conntrack::Tracked;
 pub use conntrack_stats::conntrack_totals;
 pub use descriptors::{FdQuestion, Found, Relatives};
-pub use host::{Host, addresses, all_interfaces_are_down, cpu_time, interfaces, since_boot};
+pub use host::{
+    Host, addresses, all_interfaces_are_down, cpu_time, interfaces, page_bytes, since_boot,
+};
 pub use limit_files::LimitFiles;
 pub use links::links;
 pub use namespace::Namespace;
@@ -113,6 +118,15 @@ impl Kernel {
             is_procfs: fs.is_ok_and(|fs| fs.f_type == PROC_SUPER_MAGIC),
             proc_root,
             net: None,
+        }
+    }
+
+    /// The root of the first process: a procfs of another host or container, or a captured one,
+    /// belongs to other files than ours.
+    fn root(&self) -> PathBuf {
+        match self.proc_root() {
+            root if root == Path::new("/proc") => "/".into(),
+            root => root.join("1/root"),
         }
     }
 

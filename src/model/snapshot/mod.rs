@@ -33,8 +33,8 @@ pub use processes::Processes;
 pub use time_waits::{Flow, FlowTally, HostEnds, Kept, Side, TimeWaits};
 
 use super::{
-    Counters, HostPressure, Incomplete, ListenLimits, Listener, Netns, Owners, PortLimits,
-    ProcessActivity,
+    Counters, HostPressure, HostSettings, Incomplete, ListenLimits, Listener, Netns, Owners,
+    PortLimits, ProcessActivity, Sysctls,
 };
 
 /// One reading of the host. A part that was not asked for is `None` or empty; one that was asked
@@ -55,6 +55,8 @@ pub struct Snapshot {
     pub processes: Option<Processes>,
     /// What drops packets and bounds the memory of sockets on the whole host.
     pub host_network: Option<HostNetwork>,
+    /// Settings of the host, and what the kernel's defaults follow from.
+    pub host_settings: Option<HostSettings>,
     /// The processes that hold the sockets of all namespaces.
     pub owners: Option<Owners>,
     /// What owners of listeners are doing; empty where that was not asked for.
@@ -74,6 +76,8 @@ pub struct NetnsSnapshot {
     /// Time since boot when it was read; namespaces are read one after the other.
     pub at: Duration,
     pub settings: Settings,
+    /// The settings below /proc/sys/net that were asked for.
+    pub sysctls: Sysctls,
     /// Its counters: all, or those that the other parts need.
     pub counters: Counters,
     /// Interface names by index, where a socket is bound to an interface.

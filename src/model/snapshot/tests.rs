@@ -6,9 +6,10 @@ use proptest::{collection::vec, option, prelude::*};
 
 use super::*;
 use crate::model::{
-    CallKind, Connection, CounterId, CpuQuota, Doing, Endpoint, Families, Family, FdLimits,
-    Freezer, ListenAddresses, Local, Owner, PortSet, Pressure, ProcessFds, Protocol, Queue,
-    Relative, Stalled, State, SystemCall, SystemFds, ThreadActivity, Waiting,
+    BootLine, BootSettings, CallKind, Connection, CounterId, CpuQuota, Doing, Endpoint, Families,
+    Family, FdLimits, Freezer, ListenAddresses, Local, Owner, Place, PortSet, Pressure, ProcessFds,
+    Protocol, Queue, Relative, Stalled, State, Sysctl, SystemCall, SystemFds, ThreadActivity,
+    Waiting,
 };
 
 fn endpoint() -> impl Strategy<Value = Endpoint> {
@@ -165,6 +166,7 @@ fn namespace() -> impl Strategy<Value = NetnsSnapshot> {
                 at,
                 settings,
                 network,
+                sysctls: sysctls("net.core.somaxconn"),
                 counters: Counters {
                     values: values.collect(),
                 },
@@ -350,6 +352,42 @@ fn netns_network() -> impl Strategy<Value = NetnsNetwork> {
     )
 }
 
+fn sysctls(key: &str) -> Sysctls {
+    let unreadable = Sysctl::Unreadable("permission denied".to_owned());
+    Sysctls::from([
+        (key.to_owned(), Sysctl::Value("128".to_owned())),
+        ("fs.absent".to_owned(), Sysctl::Absent),
+        ("fs.unreadable".to_owned(), unreadable),
+    ])
+}
+
+fn host_settings() -> HostSettings {
+    let line = BootLine {
+        key: "fs.nr_open".to_owned(),
+        value: Some("7".to_owned()),
+        place: Place {
+            file: "/etc/sysctl.conf".to_owned(),
+            line: 3,
+        },
+    };
+    HostSettings {
+        sysctls: sysctls("fs.nr_open"),
+        memory_bytes: Some(1 << 40),
+        page_bytes: 4096,
+        softnet_dropped: None,
+        boot: Some(BootSettings {
+            lines: vec![
+                line.clone(),
+                BootLine {
+                    value: None,
+                    ..line
+                },
+            ],
+            ..BootSettings::default()
+        }),
+    }
+}
+
 fn snapshot() -> impl Strategy<Value = Snapshot> {
     let head = (any::<(i64, u64)>(), option::of(".*"), ".*", ".*");
     let host = (
@@ -375,6 +413,7 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
             }),
             namespaces,
             processes,
+            host_settings: Some(host_settings()),
             owners,
             host_network,
             pressure: activity.first().map(|process| process.pressure),

@@ -2,7 +2,6 @@
 //!
 //! Users may write some of them, so sizes and numbers of files are bounded.
 
-mod files;
 mod pam;
 mod search;
 mod unit_file;
@@ -10,9 +9,8 @@ mod users;
 
 use std::{collections::HashMap, path::Path};
 
-use super::Kernel;
+use super::{Kernel, files::Files};
 use crate::model::{ConfiguredLimits, FdLimits, Setting, UnitLimits};
-use files::Files;
 use search::Manager;
 use users::User;
 
@@ -40,13 +38,9 @@ impl LimitFiles {
         }
     }
 
-    /// Reads below the root of the first process: a procfs of another host or container, or a
-    /// captured one, belongs to other files than ours.
+    /// Reads below the root of the first process.
     pub fn of(kernel: &Kernel) -> Self {
-        match kernel.proc_root() {
-            root if root == Path::new("/proc") => Self::new("/"),
-            root => Self::new(root.join("1/root")),
-        }
+        Self::new(kernel.root())
     }
 
     /// The configured limits of a process in this unit and cgroup that runs as this user.

@@ -7,8 +7,9 @@
 //! @www      -     nofile  65536
 //! ```
 
-use super::{files::Files, users::User};
+use super::users::User;
 use crate::model::{FdLimits, Setting};
+use crate::source::files::Files;
 
 const MAIN: &str = "/etc/security/limits.conf";
 /// Debian and its derivatives exempt root from lines for groups and `*`; Linux-PAM does not.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{files::Files, users::User};
+use super::users::User;
+use crate::source::files::Files;
 
 const SYSTEM: [&str; 13] = [
     "/etc/systemd/system.control",

@@ -6,8 +6,8 @@
 //! LimitNOFILE=65536:524288
 //! ```
 
-use super::files::Files;
 use crate::model::{FdLimits, Setting};
+use crate::source::files::Files;
 
 /// Characters shown of a line that systemd does not understand.
 const LONGEST: usize = 100;

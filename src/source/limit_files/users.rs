@@ -1,6 +1,6 @@
 //! Users and groups of /etc/passwd and /etc/group. Users of a directory service are not found.
 
-use super::files::Files;
+use crate::source::files::Files;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct User {

@@ -8,7 +8,7 @@ use rustix::{
     io::Errno,
 };
 
-use crate::source::regular;
+use super::regular;
 
 /// In bytes; more than any such file has.
 const LARGEST: u64 = 256 * 1024;
@@ -55,6 +55,15 @@ impl Files {
 
     pub fn exists(&self, path: &str) -> bool {
         self.open(path, OFlags::PATH).is_some()
+    }
+
+    /// Whether both paths lead to one file.
+    pub fn are_same(&self, one: &str, other: &str) -> bool {
+        let identity = |path| {
+            let file = rustix::fs::fstat(self.open(path, OFlags::PATH)?).ok()?;
+            Some((file.st_dev, file.st_ino))
+        };
+        identity(one).is_some_and(|found| identity(other) == Some(found))
     }
 
     /// Names in a folder that end with `.conf`, in byte order.
