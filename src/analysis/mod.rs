@@ -31,6 +31,7 @@ mod rate;
 mod rules;
 mod sampling;
 pub mod timewait;
+pub mod tune;
 
 pub use finding::{Finding, Severity};
 use rate::{change, per_second, wrapping_change};

@@ -118,6 +118,10 @@ rules! {
     Memory {
         UDP_RECEIVE_OVERFLOW "udp_receive_overflow" Warning;
     }
+    Settings {
+        SETTING_HARMFUL "setting_harmful" Info | Warning;
+        SETTING_DRIFT "setting_drift" Info;
+    }
     Handshakes {
         HANDSHAKES_REFUSED "handshakes_refused" Info | Warning;
         HANDSHAKES_UNANSWERED "handshakes_unanswered" Info | Warning;
