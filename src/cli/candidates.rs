@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use clap::{Command, builder::StyledStr};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use sockdiag::{
-    analysis::counters::groups,
+    analysis::{counters::groups, tune},
     source::{Kernel, interfaces},
 };
 
@@ -15,7 +15,7 @@ type Candidates = Vec<CompletionCandidate>;
 type Values = (&'static str, fn() -> Candidates);
 
 /// An argument by its id, and what it may name.
-const VALUES: [Values; 7] = [
+const VALUES: [Values; 8] = [
     ("interface", || all(interfaces().into_values())),
     ("netns", network_namespaces),
     ("pid", processes_by_id),
@@ -27,6 +27,7 @@ const VALUES: [Values; 7] = [
     }),
     ("user", || all(first_fields(Path::new("/etc/passwd")))),
     ("names", counters),
+    ("settings", || all(tune::names().map(str::to_owned))),
 ];
 
 /// Adds to the arguments of a subcommand what they may name.

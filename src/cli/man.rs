@@ -16,7 +16,7 @@ struct More {
 }
 
 #[rustfmt::skip]
-const MORE: [More; 6] = [
+const MORE: [More; 7] = [
     More { command: "queues", see_also: "ss(8), listen(2), accept(2), tcp(7)", files: &[
         ("/proc/sys/net/core/somaxconn", "upper limit of accept queues"),
         ("/proc/sys/net/ipv4/tcp_max_syn_backlog, tcp_syncookies", "limits of SYN queues"),
@@ -37,6 +37,11 @@ const MORE: [More; 6] = [
         ("/proc/PID/fd, /proc/PID/limits", "open descriptors and limits of a process"),
         ("/proc/sys/fs/file-nr, file-max, nr_open", "open files of the host, and the limits"),
         ("/etc/systemd, /etc/security/limits.conf, /etc/security/limits.d", "where limits are set (--why)"),
+    ] },
+    More { command: "tune", see_also: "sysctl(8), sysctl.d(5), limits.conf(5), systemd.exec(5), proc_sys_net(5)", files: &[
+        ("/proc/sys/net, /proc/sys/fs", "the settings"),
+        ("/etc/sysctl.d, /run/sysctl.d, /usr/local/lib/sysctl.d, /usr/lib/sysctl.d", "what is set at boot (--drift)"),
+        ("/proc/net/softnet_stat, sockstat, netstat", "what settings are judged by"),
     ] },
     More { command: "trace", see_also: "tcpdump(8), pcap-filter(7), capabilities(7), tcp(7)", files: &[
         ("/etc/services", "names of ports in a filter"),

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::command::{
     Described, Outcome, Subcommand, counters::CountersArgs, doctor::DoctorArgs, fds::FdsArgs,
-    ports::PortsArgs, queues::QueuesArgs, timewait::TimewaitArgs, trace::TraceArgs,
+    ports::PortsArgs, queues::QueuesArgs, timewait::TimewaitArgs, trace::TraceArgs, tune::TuneArgs,
 };
 
 /// In the order of `--help`.
@@ -20,6 +20,7 @@ pub static REGISTRY: &[Entry] = &[
     Entry::of::<PortsArgs>(),
     Entry::of::<TimewaitArgs>(),
     Entry::of::<FdsArgs>(),
+    Entry::of::<TuneArgs>(),
     Entry::of::<TraceArgs>(),
     Entry::of::<CompletionsArgs>(),
     Entry::of::<ManArgs>(),

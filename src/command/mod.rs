@@ -12,6 +12,7 @@ mod session;
 mod subcommand;
 pub mod timewait;
 pub mod trace;
+pub mod tune;
 mod wait;
 
 pub use options::{

@@ -17,7 +17,7 @@ use super::{
     typed, usage,
     wait::{Waiter, Woken, suspend},
 };
-use crate::render::{Host, Listed, Progress, Sink, View, elapsed_of, text};
+use crate::render::{Host, Listed, Progress, Sink, View, Writer, elapsed_of, text};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -69,6 +69,11 @@ impl<R: Listed> Session<R> {
             sink: Sink::of_reports(&settings, view, host).map_err(no_such_column)?,
             timing,
         })
+    }
+
+    /// Writes reports in another way than the options for the output say.
+    pub fn write_as(&mut self, writer: impl Writer<R> + 'static) {
+        self.sink.write_as(writer);
     }
 
     pub fn timing(&self) -> Timing {

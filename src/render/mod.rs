@@ -2,6 +2,7 @@
 
 mod csv;
 pub mod doctor;
+mod emit;
 mod findings;
 mod json;
 mod names;
@@ -16,11 +17,12 @@ mod terminal;
 pub mod text;
 
 pub use doctor::{DoctorFormat, PageSettings};
+pub use emit::Emit;
 pub use json::schema;
 pub use notes::Notes;
 pub use progress::{Progress, elapsed_of};
 pub use screen::{Change, Screen, close_screen_at_once};
 pub use settings::{Format, Settings};
-pub use sink::{Host, Sink};
+pub use sink::{Host, Sink, Writer};
 pub use table::{Cell, Column, ColumnError, Listed, Readings, Tabular, View, column_help};
 pub use terminal::{Colour, Tone, size, terminal_can_move};

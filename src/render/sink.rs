@@ -85,6 +85,11 @@ impl<T: Listed> Sink<T> {
         })
     }
 
+    pub fn write_as(&mut self, writer: impl Writer<T> + 'static) {
+        self.writer = Box::new(writer);
+        self.out.escape = stdout().is_terminal().then_some(text::escape_lines);
+    }
+
     /// Writes a report with its rows in the order and number of `--sort` and `--top`.
     pub fn report(
         &mut self,

@@ -120,3 +120,10 @@ mod trace {
     mod tunnels;
     mod usage;
 }
+
+mod tune {
+    mod drift;
+    mod emit;
+    mod formats;
+    mod verdicts;
+}

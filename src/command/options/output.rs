@@ -103,6 +103,10 @@ pub struct SsArgs {
 }
 
 impl OutputArgs {
+    pub fn is_table(&self) -> bool {
+        self.format.is_table()
+    }
+
     pub fn settings(&self) -> anyhow::Result<Settings> {
         let settings = self.format.settings()?;
         if settings.format == Format::Prom && (self.sort.is_some() || self.top.is_some()) {

@@ -16,6 +16,7 @@ pub mod queues;
 mod tests;
 pub mod timewait;
 pub mod trace;
+pub mod tune;
 mod who;
 
 pub use cell::{Cell, Value};
