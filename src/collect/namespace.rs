@@ -21,8 +21,7 @@ use crate::{
 use super::{
     half_closed,
     needs::{Needs, OwnerNeeds},
-    network,
-    settings,
+    network, settings,
     throttle::Throttle,
     waiting,
     walk::{self, Context, Walked, flaws},

@@ -182,11 +182,7 @@ impl Needs {
 
     /// Whether anything is asked of network namespaces.
     pub(super) fn namespaces(&self) -> bool {
-        self.listeners.is_some()
-            || self.walks()
-            || self.counters
-            || self.network
-            || self.sysctls()
+        self.listeners.is_some() || self.walks() || self.counters || self.network || self.sysctls()
     }
 
     /// Whether settings are asked for.

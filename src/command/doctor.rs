@@ -11,6 +11,7 @@ use sockdiag::{
     analysis::{
         doctor::{DoctorReport, Reports, SelfReport, Watched},
         finding::Area,
+        tune,
     },
     collect::{Collector, Needs},
     model::{Owner, ProcessActivity, Snapshot},
@@ -105,6 +106,11 @@ const AREAS: Choices<Area> = &[
         "memory",
         Area::Memory,
         "Socket memory and UDP receive buffers",
+    ),
+    (
+        "settings",
+        Area::Settings,
+        "Sysctls that do harm, or differ from what files set at boot",
     ),
 ];
 
@@ -211,6 +217,8 @@ impl Examination {
             }),
             elsewhere: false,
             bounded: true,
+            sysctls: tune::keys(),
+            boot_settings: true,
             ..Needs::everything()
         };
         let first = Needs {
@@ -218,6 +226,8 @@ impl Examination {
             port_holders: last.port_holders.filter(|_| !has_many),
             time_waits: !has_many,
             connections: !has_many,
+            sysctls: Vec::new(),
+            boot_settings: false,
             ..last.clone()
         };
         Ok(Examination {

@@ -22,8 +22,8 @@ mod release;
 mod segment;
 pub mod snapshot;
 mod socket;
-mod system_call;
 mod sysctl;
+mod system_call;
 mod unit;
 
 pub use ability::{Ability, Found};
@@ -49,9 +49,9 @@ pub use release::is_at_least;
 pub use segment::{Direction, Flags, Segment, TcpOptions, Timestamps, Tunnel};
 pub use snapshot::{NetnsSnapshot, Snapshot};
 pub use socket::{Listener, Local, Protocol, Queue, RequestSocket, Waiting};
-pub use system_call::{CallKind, Doing, SystemCall};
 pub use sysctl::{
     BootLine, BootSettings, HostSettings, Place, Sysctl, Sysctls, canonical_key, sysctl_key,
     sysctl_path,
 };
+pub use system_call::{CallKind, Doing, SystemCall};
 pub use unit::unit_of;

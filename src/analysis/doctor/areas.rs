@@ -50,6 +50,7 @@ fn summary(area: Area, reports: &Reports) -> Option<(String, Option<f64>)> {
         Area::TimeWait => closed(reports),
         Area::Descriptors => descriptors(reports),
         Area::Memory => receivers(reports),
+        Area::Settings => (settings(reports), None),
         _ => return None,
     })
 }
@@ -130,6 +131,13 @@ fn receivers(reports: &Reports) -> (String, Option<f64>) {
         Some(fullest) => format!("UDP buffers {} full at most", percent(fullest)),
     };
     (summary, fullest)
+}
+
+fn settings(reports: &Reports) -> String {
+    let all = reports.tune.settings.len() + reports.tune.hidden;
+    let others = reports.tune.settings.iter();
+    let others = others.filter(|setting| setting.is_default == Some(false));
+    format!("{} of {all} settings not at their default", others.count())
 }
 
 fn percent(ratio: f64) -> String {

@@ -9,7 +9,7 @@ use crate::analysis::{
     rules::{
         ACCEPT_QUEUE_FULL, ACCEPT_QUEUE_OVERFLOW, ACCEPTOR_SLOW, ACCEPTOR_STALLED,
         BACKLOG_TOO_SMALL, FD_LIMIT_REACHED, LIMIT_STALE, OWNER_OUT_OF_DESCRIPTORS,
-        REUSEPORT_MEMBER_STUCK, SYN_COOKIES_ACTIVE, SYN_FLOOD, SYN_QUEUE_FULL,
+        REUSEPORT_MEMBER_STUCK, SETTING_HARMFUL, SYN_COOKIES_ACTIVE, SYN_FLOOD, SYN_QUEUE_FULL,
     },
 };
 
@@ -55,6 +55,7 @@ pub fn join(findings: Vec<Finding>, elapsed: Option<Duration>) -> Vec<Finding> {
         absorb(&mut joined, symptom, following);
     }
     stale_limits(&mut joined);
+    settings(&mut joined);
     out_of_descriptors(&mut joined);
     joined
 }
@@ -114,6 +115,24 @@ fn stale_limits(findings: &mut Vec<Finding>) {
                 symptom.remedy = stale.remedy;
             }
             None => findings.push(stale),
+        }
+    }
+}
+
+/// A setting that another finding says how to change is not said twice.
+fn settings(findings: &mut Vec<Finding>) {
+    let is_setting = |found: &mut Finding| found.id == SETTING_HARMFUL.id;
+    for setting in findings.extract_if(.., is_setting).collect::<Vec<_>>() {
+        let is_said = |found: &Finding| {
+            let in_place = setting.netns.is_none() || found.netns == setting.netns;
+            in_place
+                && found
+                    .remedy
+                    .iter()
+                    .any(|remedy| remedy.contains(&setting.subject))
+        };
+        if !findings.iter().any(is_said) {
+            findings.push(setting);
         }
     }
 }

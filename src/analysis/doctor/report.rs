@@ -5,12 +5,16 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Series, Watched, areas::look, join::join};
+use super::{
+    Series, Watched,
+    areas::look,
+    join::{is_unaccepted, join},
+};
 use crate::{
     analysis::{
-        Finding, Previous, Severity, counters, fds,
+        Finding, Previous, Severity, acceptors, counters, fds,
         finding::{Area, worst_first},
-        ports, queues, timewait,
+        ports, queues, timewait, tune,
     },
     model::{Incomplete, Snapshot},
 };
@@ -91,6 +95,7 @@ pub struct Reports {
     pub ports: ports::PortsReport,
     pub timewait: timewait::TimewaitReport,
     pub fds: fds::FdsReport,
+    pub tune: tune::TuneReport,
     /// Accept queues while they were sampled, the fullest first.
     pub series: Vec<Series>,
 }
@@ -105,6 +110,7 @@ impl Reports {
             ports: ports::report(now, before, ports::Selection::default()),
             timewait: timewait::report(now, before, timewait::Selection::default()),
             fds: fds::report(now, before, &fds::Selection::default()),
+            tune: tune::report(now, before, &tune::Selection::default()),
             series: Vec::new(),
         };
         watched.fill(&mut reports);
@@ -117,6 +123,7 @@ impl Reports {
         sockets
             .chain(&self.fds.findings)
             .chain(&self.counters.findings)
+            .chain(&self.tune.findings)
     }
 
     fn incomplete(&self) -> Vec<Incomplete> {
@@ -125,6 +132,7 @@ impl Reports {
             &self.ports.incomplete,
             &self.timewait.incomplete,
             &self.fds.incomplete,
+            &self.tune.incomplete,
         ];
         let mut all: Vec<Incomplete> = Vec::new();
         // Each report repeats what the snapshot lacks.
@@ -147,6 +155,9 @@ impl DoctorReport {
     ) -> Self {
         let elapsed = before.map(|(_, elapsed)| elapsed);
         let mut findings = join(reports.findings().cloned().collect(), elapsed);
+        for finding in findings.iter_mut().filter(|found| is_unaccepted(found)) {
+            explain(finding, now, before);
+        }
         findings.retain(|finding| areas.contains(&finding.area));
         worst_first(&mut findings);
         let looked_at = look(now, reports, areas, &findings);
@@ -165,5 +176,14 @@ impl DoctorReport {
         let verdicts = self.looked_at.iter().map(|area| area.verdict);
         let is_known = !verdicts.clone().any(|verdict| verdict == Verdict::Unknown);
         Verdict::of(&self.findings, is_known)
+    }
+}
+
+/// Why the owners of the socket do not accept, where that is known.
+fn explain(finding: &mut Finding, now: &Snapshot, before: Previous<'_>) {
+    if finding.cause_id.is_none()
+        && let Some(cause) = acceptors::why(finding.inode, now, before)
+    {
+        *finding = cause.onto(finding.clone());
     }
 }
