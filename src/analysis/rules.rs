@@ -33,6 +33,11 @@ pub const MEMORY_STALLED: f64 = 0.20;
 /// The share of a server's handshakes, as one in this many, from which failures are a warning.
 pub const HANDSHAKES_WARNING_ONE_IN: u64 = 20;
 
+/// Samples of open descriptors from which growth may be steady, …
+pub const FD_LEAK_SAMPLES: u64 = 5;
+/// … and by how many descriptors it must be.
+pub const FD_LEAK_GROWTH: u64 = 10;
+
 /// What a rule is about: the parts of the host that a conclusion can be drawn on.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
@@ -113,6 +118,7 @@ rules! {
         FD_LIMIT_NEAR "fd_limit_near" Warning;
         FD_LIMIT_ABOVE_NR_OPEN "fd_limit_above_nr_open" Info;
         FD_LIMIT_LINE_IGNORED "fd_limit_line_ignored" Info;
+        FD_LEAK "fd_leak" Warning;
         HOST_FILES_NEAR_LIMIT "host_files_near_limit" Warning | Critical;
     }
     Memory {

@@ -8,7 +8,7 @@ mod selection;
 mod tests;
 mod why;
 
-pub use report::{FdsReport, ProcessReport, State, SystemReport, nearest_limit, report};
+pub use report::{FdsReport, Growth, ProcessReport, State, SystemReport, nearest_limit, report};
 pub use samples::Samples;
 pub use selection::Selection;
 pub use why::{Holder, Origin, SetBy, Why};

@@ -7,7 +7,12 @@ use serde::Serialize;
 
 use super::{Selection, Why, findings::findings, why::why};
 use crate::{
-    analysis::{Finding, Previous, Spread, incomplete::counted, per_second, rules::NEAR_LIMIT},
+    analysis::{
+        Finding, Previous, Spread,
+        incomplete::counted,
+        per_second,
+        rules::{FD_LEAK_GROWTH, FD_LEAK_SAMPLES, NEAR_LIMIT},
+    },
     model::{
         FdLimits, FdTypes, Incomplete, ProcessFds, Snapshot, SystemFds, snapshot::Processes,
         unit_of,
@@ -98,9 +103,55 @@ pub struct ProcessReport {
     /// `open` over many samples (`--for`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sampled: Option<Spread>,
+    /// How `open` moved from one sample to the next (`--for`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub growth: Option<Growth>,
     /// Start time, in clock ticks since boot.
     #[serde(skip)]
     pub began: Option<u64>,
+}
+
+/// A number from one sample to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Growth {
+    /// Number of samples.
+    pub samples: u64,
+    /// The first sample.
+    pub first: u64,
+    /// The last sample.
+    pub last: u64,
+    /// Samples above the one before.
+    pub rises: u64,
+    /// Samples below the one before.
+    pub falls: u64,
+}
+
+impl Growth {
+    pub(super) fn new(first: u64) -> Self {
+        Growth {
+            samples: 1,
+            first,
+            last: first,
+            rises: 0,
+            falls: 0,
+        }
+    }
+
+    pub(super) fn add(&mut self, next: u64) {
+        self.samples += 1;
+        self.rises += u64::from(next > self.last);
+        self.falls += u64::from(next < self.last);
+        self.last = next;
+    }
+
+    /// Never fell, and rose in four of five steps: by a little at a time, not once.
+    pub fn is_steady(&self) -> bool {
+        let steps = self.samples - 1;
+        self.samples >= FD_LEAK_SAMPLES
+            && self.falls == 0
+            && self.rises * 5 >= steps * 4
+            && self.last - self.first >= FD_LEAK_GROWTH
+    }
 }
 
 /// Compares the selected processes with their limits and, for growth, with the previous reading.

@@ -3,13 +3,13 @@
 #[cfg(test)]
 mod tests;
 
-use super::{FdsReport, ProcessReport, State, SystemReport};
+use super::{FdsReport, Growth, ProcessReport, State, SystemReport};
 use crate::analysis::{
     Finding,
     Severity::{Critical, Info, Warning},
     finding::{names, worst_first},
     rules::{
-        FD_LIMIT_ABOVE_NR_OPEN, FD_LIMIT_LINE_IGNORED, FD_LIMIT_NEAR, FD_LIMIT_REACHED,
+        FD_LEAK, FD_LIMIT_ABOVE_NR_OPEN, FD_LIMIT_LINE_IGNORED, FD_LIMIT_NEAR, FD_LIMIT_REACHED,
         HOST_CRITICAL, HOST_FILES_NEAR_LIMIT, NEAR_LIMIT,
     },
 };
@@ -20,6 +20,7 @@ pub fn findings(report: &FdsReport) -> Vec<Finding> {
     let processes = report.processes.iter();
     let mut findings: Vec<Finding> = host(&report.system).into_iter().collect();
     findings.extend(processes.filter_map(|process| near_limit(process, nr_open)));
+    findings.extend(report.processes.iter().filter_map(leak));
     findings.extend(above_nr_open(report));
     findings.extend(report.processes.iter().filter_map(ignored_line));
     worst_first(&mut findings);
@@ -52,6 +53,10 @@ fn near_limit(process: &ProcessReport, nr_open: Option<u64>) -> Option<Finding> 
         .decimal("per_second", process.per_second, "descriptors")
         .likely("a leak (-w shows growth, --types of what), or a limit too low for the load");
     let pid = process.pid;
+    let finding = match process.growth {
+        Some(growth) if growth.is_steady() => finding.caused_by(&FD_LEAK),
+        _ => finding,
+    };
     let finding = Finding {
         pids: vec![pid],
         ..raise(finding, process, nr_open)
@@ -60,6 +65,38 @@ fn near_limit(process: &ProcessReport, nr_open: Option<u64>) -> Option<Finding> 
         .next(format!("sockdiag fds --pid {pid} --types --why"))
         .next(format!("sockdiag fds --pid {pid} -w"))
         .next(format!("sockdiag queues --process {pid}"));
+    Some(finding)
+}
+
+/// A process near its limit has a finding, of which the leak is the cause.
+fn leak(process: &ProcessReport) -> Option<Finding> {
+    let growth = process.growth.filter(Growth::is_steady)?;
+    if process.state.is_some_and(|state| state != State::Ok) {
+        return None;
+    }
+    let Growth {
+        samples,
+        first,
+        last,
+        ..
+    } = growth;
+    let subject = format!("{} ({})", process.name, process.pid);
+    let message = format!(
+        "open descriptors rose from {first} to {last} over {samples} samples and never fell{}",
+        full_in(process)
+    );
+    let pid = process.pid;
+    let finding = FD_LEAK
+        .finding(Warning, subject, message)
+        .count("growth.first", first, "descriptors")
+        .count("growth.last", last, "descriptors")
+        .count("growth.samples", samples, "samples")
+        .count_known("soft_limit", process.soft_limit, "descriptors")
+        .decimal("per_second", process.per_second, "descriptors")
+        .likely("descriptors that are opened and not closed, or load that rises")
+        .remedy("close what --types shows more of at each reading; a restart frees all of them")
+        .next(format!("sockdiag fds --pid {pid} --types"))
+        .next(format!("sockdiag fds --pid {pid} -w"));
     Some(finding)
 }
 

@@ -193,3 +193,42 @@ fn the_host_is_near_its_limit_from_four_fifths_on() {
     let expected = [None, Some(Warning), Some(Warning), Some(Critical)];
     assert_eq!([799, 800, 949, 950].map(severity), expected);
 }
+
+fn sampled(open: &[u64]) -> ProcessReport {
+    let mut growth = Growth::new(open[0]);
+    open[1..].iter().for_each(|open| growth.add(*open));
+    ProcessReport {
+        growth: Some(growth),
+        ..process(growth.last)
+    }
+}
+
+#[test]
+fn a_leak_is_steady_growth_over_five_samples() {
+    let id = |open: &[u64]| one(sampled(open)).map(|finding| finding.id);
+    assert_eq!(id(&[10, 13, 16, 18, 20]), Some("fd_leak"));
+    assert_eq!(id(&[10, 13, 16, 18, 19]), None, "by nine");
+    assert_eq!(id(&[10, 14, 18, 22]), None, "four samples");
+    assert_eq!(
+        id(&[10, 13, 13, 16, 18, 20]),
+        Some("fd_leak"),
+        "four of five steps"
+    );
+    assert_eq!(id(&[10, 13, 13, 13, 18, 20]), None);
+}
+
+#[test]
+fn a_sawtooth_and_a_single_rise_are_no_leak() {
+    let id = |open: &[u64]| one(sampled(open)).map(|finding| finding.id);
+    assert_eq!(id(&[10, 20, 30, 12, 24, 36]), None);
+    assert_eq!(id(&[10, 10, 10, 50, 50, 50]), None, "a pool was opened");
+    assert_eq!(id(&[50, 40, 30, 20, 10]), None);
+}
+
+#[test]
+fn a_leak_near_the_limit_is_the_cause_of_that() {
+    let near = one(sampled(&[40, 50, 60, 70, 80])).unwrap();
+    assert_eq!((near.id, near.cause_id), ("fd_limit_near", Some("fd_leak")));
+    let found = found(vec![sampled(&[40, 50, 60, 70, 80])], 1 << 20);
+    assert_eq!(found.len(), 1, "one block");
+}
