@@ -25,6 +25,7 @@ pub mod fds;
 pub mod finding;
 pub mod handshake;
 mod incomplete;
+pub mod network;
 pub mod ports;
 pub mod queues;
 mod rate;

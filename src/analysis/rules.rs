@@ -33,6 +33,39 @@ pub const MEMORY_STALLED: f64 = 0.20;
 /// The share of a server's handshakes, as one in this many, from which failures are a warning.
 pub const HANDSHAKES_WARNING_ONE_IN: u64 = 20;
 
+/// Share of the conntrack table from which drops are put down to it: its count falls between two
+/// readings.
+pub const CONNTRACK_NEARLY_FULL: f64 = 0.95;
+/// Packets a second that conntrack could not insert, from which that is a warning: clients retry
+/// after seconds.
+pub const INSERT_FAILED_PER_SECOND: f64 = 1.0;
+/// Packets a second that the reverse-path filter drops, and packets in all, from which that is a
+/// warning. A client that it cuts off retransmits its SYN about once a second.
+pub const RP_FILTER_PER_SECOND: f64 = 1.0;
+pub const RP_FILTER_LEAST: u64 = 3;
+/// Packets that an interface must lose, …
+pub const INTERFACE_LEAST: u64 = 10;
+/// … and the share of those received or sent, as one in this many: far less slows TCP down little.
+pub const INTERFACE_LOSS_ONE_IN: u64 = 1000;
+/// The share of received packets, as one in this many, that must be ignored.
+pub const INTERFACE_IGNORED_ONE_IN: u64 = 100;
+/// Percentage of segments that must be retransmitted. Paths over the Internet lose 1 to 2 %
+/// ordinarily; at 5 % a connection hardly leaves loss recovery.
+pub const RETRANSMISSIONS_PERCENT: u64 = 5;
+/// Segments that must be retransmitted, as a few of few are no share.
+pub const RETRANSMISSIONS_LEAST: u64 = 20;
+/// RSTs a second that must be exceeded, …
+pub const RESETS_PER_SECOND: f64 = 20.0;
+/// … and the share of handshakes, as one in this many.
+pub const RESETS_ONE_IN: u64 = 20;
+/// Half-closed connections that must come in an interval, …
+pub const HALF_CLOSED_GROWTH: i64 = 10;
+/// … while the oldest are at least this old: a burst is worked off sooner.
+pub const HALF_CLOSED_GROWN_SECONDS: f64 = 10.0;
+/// Half-closed connections that are many, …
+pub const HALF_CLOSED_MANY: u64 = 100;
+/// … where the oldest are at least this old: longer than the peers' tcp_fin_timeout.
+pub const HALF_CLOSED_OLD_SECONDS: f64 = 60.0;
 /// Samples of open descriptors from which growth may be steady, …
 pub const FD_LEAK_SAMPLES: u64 = 5;
 /// … and by how many descriptors it must be.
@@ -121,8 +154,25 @@ rules! {
         FD_LEAK "fd_leak" Warning;
         HOST_FILES_NEAR_LIMIT "host_files_near_limit" Warning | Critical;
     }
+    Connections {
+        CLOSE_WAIT_LEAK "close_wait_leak" Warning;
+        FIN_WAIT_PILEUP "fin_wait_pileup" Warning;
+        ORPHANS_NEAR_LIMIT "orphans_near_limit" Warning;
+    }
     Memory {
+        TCP_MEMORY_PRESSURE "tcp_memory_pressure" Critical;
+        UDP_MEMORY_PRESSURE "udp_memory_pressure" Warning;
         UDP_RECEIVE_OVERFLOW "udp_receive_overflow" Warning;
+    }
+    Network {
+        CONNTRACK_FULL "conntrack_full" Critical;
+        CONNTRACK_NEAR_LIMIT "conntrack_near_limit" Warning;
+        CONNTRACK_INSERT_FAILED "conntrack_insert_failed" Info | Warning;
+        SOFTNET_DROPS "softnet_drops" Warning;
+        RP_FILTER_DROPS "rp_filter_drops" Info | Warning;
+        INTERFACE_DROPS "interface_drops" Info | Warning;
+        RETRANSMISSIONS_HIGH "retransmissions_high" Warning;
+        RESETS_SENT "resets_sent" Warning;
     }
     Settings {
         SETTING_HARMFUL "setting_harmful" Info | Warning;
@@ -182,9 +232,43 @@ mod tests {
             (FD_LIMIT_NEAR, percent(NEAR_LIMIT)),
             (HOST_FILES_NEAR_LIMIT, percent(NEAR_LIMIT)),
             (HOST_FILES_NEAR_LIMIT, percent(HOST_CRITICAL)),
+            (CONNTRACK_FULL, percent(CONNTRACK_NEARLY_FULL)),
+            (CONNTRACK_NEAR_LIMIT, percent(NEAR_LIMIT)),
+            (ORPHANS_NEAR_LIMIT, percent(NEAR_LIMIT)),
+            (RETRANSMISSIONS_HIGH, RETRANSMISSIONS_PERCENT),
         ] {
             let stated = rule.explain.contains(&format!("{threshold} %"));
             assert!(stated, "{}", rule.id);
+        }
+        for (rule, stated) in [
+            (
+                CONNTRACK_INSERT_FAILED,
+                format!("from {INSERT_FAILED_PER_SECOND} a second"),
+            ),
+            (
+                RP_FILTER_DROPS,
+                format!("from {RP_FILTER_PER_SECOND} a second"),
+            ),
+            (RP_FILTER_DROPS, format!("{RP_FILTER_LEAST} packets")),
+            (INTERFACE_DROPS, format!("{INTERFACE_LEAST} packets")),
+            (INTERFACE_DROPS, format!("1 in {INTERFACE_LOSS_ONE_IN} ")),
+            (INTERFACE_DROPS, format!("1 in {INTERFACE_IGNORED_ONE_IN} ")),
+            (
+                RETRANSMISSIONS_HIGH,
+                format!("{RETRANSMISSIONS_LEAST} segments"),
+            ),
+            (RESETS_SENT, format!("{RESETS_PER_SECOND} RSTs a second")),
+            (RESETS_SENT, format!("1 in {RESETS_ONE_IN} ")),
+            (CLOSE_WAIT_LEAK, format!("{HALF_CLOSED_GROWTH} more")),
+            (CLOSE_WAIT_LEAK, format!("{HALF_CLOSED_GROWN_SECONDS} s")),
+            (CLOSE_WAIT_LEAK, format!("{HALF_CLOSED_MANY} connections")),
+            (CLOSE_WAIT_LEAK, format!("{HALF_CLOSED_OLD_SECONDS} s")),
+            (FIN_WAIT_PILEUP, format!("{HALF_CLOSED_GROWTH} more")),
+            (FIN_WAIT_PILEUP, format!("{HALF_CLOSED_MANY} connections")),
+            (FD_LEAK, format!("{FD_LEAK_SAMPLES} samples")),
+            (FD_LEAK, format!("{FD_LEAK_GROWTH} descriptors")),
+        ] {
+            assert!(rule.explain.contains(&stated), "{}: {stated}", rule.id);
         }
         let one_in = format!("1 in {HANDSHAKES_WARNING_ONE_IN} ");
         assert!(HANDSHAKES_SLOW.explain.contains(&one_in));

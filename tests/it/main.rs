@@ -54,6 +54,13 @@ mod hard_places {
     mod threads;
 }
 
+mod network {
+    mod connections;
+    mod conntrack;
+    mod interfaces;
+    mod tcp;
+}
+
 mod ports {
     mod bind;
     mod capacity;

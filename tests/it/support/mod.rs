@@ -14,6 +14,7 @@ pub mod kernel_parts;
 pub mod link;
 pub mod listener_owners;
 pub mod netns;
+pub mod network_reports;
 pub mod processes;
 pub mod program;
 pub mod queue_readings;

@@ -1,0 +1,96 @@
+//! Connections that one end has closed, by service, and how their number changes.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{
+    analysis::Previous,
+    model::{
+        Address, NetnsSnapshot, Owner, Owners, State,
+        snapshot::{HalfClosedGroup, HalfClosedKey, ServiceEnd, Side},
+    },
+};
+
+/// Connections of one service in CLOSE_WAIT, FIN_WAIT1 or FIN_WAIT2.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct HalfClosedReport {
+    /// Their state.
+    pub state: State,
+    /// Which end of the connections this host is.
+    pub side: Side,
+    /// The service: a listener here, or one elsewhere.
+    pub service: Address,
+    /// Sockets that a process holds.
+    pub held: u64,
+    /// Sockets that no process holds: in CLOSE_WAIT they wait for accept(2), else the kernel ends
+    /// them in time.
+    pub unheld: u64,
+    /// Change of `held` since the previous table scan; `null` without one.
+    pub held_delta: Option<i64>,
+    /// Change of `unheld` likewise.
+    pub unheld_delta: Option<i64>,
+    /// How long the oldest of those that were looked at have been silent, at least. `null` for few
+    /// sockets, which are not looked at.
+    pub oldest_seconds: Option<f64>,
+    /// Processes that hold some of them.
+    pub owners: Vec<Owner>,
+}
+
+pub fn half_closed(
+    now: &NetnsSnapshot,
+    before: Previous<'_, NetnsSnapshot>,
+    owners: Option<&Owners>,
+) -> Vec<HalfClosedReport> {
+    let Some(found) = &now.half_closed else {
+        return Vec::new();
+    };
+    let earlier = before.and_then(|(before, _)| before.half_closed.as_deref());
+    // The same scan as before shows no change.
+    let earlier = earlier.filter(|earlier| earlier.at < found.at);
+    let row = |(key, group): &(HalfClosedKey, HalfClosedGroup)| {
+        let then = earlier.map(|earlier| {
+            let mut groups = earlier.groups.iter();
+            let then = groups.find(|(other, _)| other == key);
+            then.map_or((0, 0), |(_, group)| (group.held, group.unheld))
+        });
+        let (side, service) = match key.service {
+            ServiceEnd::Local(service) => (Side::Server, service),
+            ServiceEnd::Peer(service) => (Side::Client, service),
+        };
+        HalfClosedReport {
+            state: key.state,
+            side,
+            service,
+            held: group.held,
+            unheld: group.unheld,
+            held_delta: then.map(|(held, _)| group.held as i64 - held as i64),
+            unheld_delta: then.map(|(_, unheld)| group.unheld as i64 - unheld as i64),
+            oldest_seconds: oldest(group),
+            owners: holders(group, owners),
+        }
+    };
+    found.groups.iter().map(row).collect()
+}
+
+/// The shortest silence of those that were looked at: all of the oldest ones have lasted as long.
+fn oldest(group: &HalfClosedGroup) -> Option<f64> {
+    let silences = group.samples.iter().map(|socket| socket.silent_ms);
+    let silences: Vec<u32> = silences.collect::<Option<_>>()?;
+    let shortest = silences.into_iter().min()?;
+    Some(Duration::from_millis(shortest.into()).as_secs_f64())
+}
+
+fn holders(group: &HalfClosedGroup, owners: Option<&Owners>) -> Vec<Owner> {
+    let mut found: Vec<Owner> = Vec::new();
+    for socket in &group.samples {
+        let holders = owners.and_then(|owners| owners.by_inode.get(&socket.inode));
+        for owner in holders.into_iter().flatten() {
+            if !found.iter().any(|known| known.pid == owner.pid) {
+                found.push(owner.clone());
+            }
+        }
+    }
+    found
+}
