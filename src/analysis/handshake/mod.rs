@@ -8,6 +8,7 @@ mod collector;
 mod findings;
 mod history;
 mod latency;
+mod legs;
 mod listeners;
 mod outcome;
 mod report;

@@ -173,14 +173,10 @@ impl Handshake {
         };
         let own = (attempt.client, attempt.server);
         let (client, server) = attempt.before_translation.unwrap_or(own);
-        let translated = attempt.before_translation.map(|_| Translated {
-            client: attempt.client,
-            server: attempt.server,
-        });
         Handshake {
             client,
             server,
-            translated: translated.or(evidence.translated()),
+            translated: evidence.translated(),
             interface: None,
             vlan: attempt.vlan,
             tunnel: attempt.tunnel,

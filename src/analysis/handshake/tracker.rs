@@ -10,6 +10,7 @@ use super::{
     attempt::Attempt,
     clock::Clock,
     history::{Close, Finished, FlowKey, History, Shortcomings},
+    legs::Legs,
     listeners::Listeners,
     report::Event,
     row::Handshake,
@@ -45,8 +46,7 @@ pub struct Tracker {
     attempts: HashMap<FlowKey, Box<Attempt>>,
     /// Some are outdated: a deadline is checked again when it is due.
     pub(super) deadlines: BinaryHeap<Reverse<(u64, u64, FlowKey)>>,
-    /// The last attempt of each client port and initial sequence number.
-    legs: HashMap<Leg, FlowKey>,
+    legs: Legs,
     history: History,
     ended: Vec<Ended>,
     listeners: Listeners,
@@ -235,25 +235,12 @@ impl Tracker {
 
     /// Finds the attempt that this one goes on with, behind a translation of addresses.
     fn join(&mut self, key: FlowKey, attempt: &mut Attempt) {
-        let (Some(syn), Some(leg)) = (&attempt.syn, leg(attempt)) else {
-            return;
-        };
-        let earlier = self.legs.insert(leg, key);
-        let earlier = earlier.and_then(|earlier| self.attempts.get_mut(&earlier));
-        let is_same = |other: &&mut Box<Attempt>| {
-            let earlier = other.syn.as_ref();
-            earlier.is_some_and(|earlier| syn.is_translated(earlier))
-        };
-        if let Some(earlier) = earlier.filter(is_same) {
-            attempt.follow(earlier);
-        }
-    }
-
-    fn forget_leg(&mut self, key: FlowKey, attempt: &Attempt) {
-        if let Some(leg) = leg(attempt)
-            && self.legs.get(&leg) == Some(&key)
+        let earlier = self.legs.replace(key, attempt);
+        if let Some(earlier) = earlier.and_then(|earlier| self.attempts.get_mut(&earlier))
+            && let (Some(syn), Some(before)) = (&attempt.syn, &earlier.syn)
+            && syn.is_translated(before)
         {
-            self.legs.remove(&leg);
+            attempt.follow(earlier);
         }
     }
 
@@ -261,7 +248,7 @@ impl Tracker {
         let Some(mut attempt) = self.attempts.remove(&key) else {
             return;
         };
-        self.forget_leg(key, &attempt);
+        self.legs.forget(key, &attempt);
         let finished = Finished::new(&attempt, self.clock.now());
         self.history.insert(key, finished);
         if attempt.goes_on {
@@ -319,7 +306,7 @@ impl Tracker {
                 Some(attempt) if attempt.ack.is_some() => self.end(key, Ending::Evicted),
                 Some(_) => {
                     if let Some(attempt) = self.attempts.remove(&key) {
-                        self.forget_leg(key, &attempt);
+                        self.legs.forget(key, &attempt);
                     }
                     self.history.shortcomings.evicted += 1;
                 }
@@ -332,13 +319,6 @@ impl Tracker {
             self.deadlines = current.map(|(key, attempt)| due(key, attempt)).collect();
         }
     }
-}
-
-/// What a translation of addresses leaves as it is: the client's port and initial sequence number.
-type Leg = (u16, u32);
-
-fn leg(attempt: &Attempt) -> Option<Leg> {
-    Some((attempt.client.port, attempt.syn.as_ref()?.sequence()))
 }
 
 fn closes(segment: &Segment) -> bool {

@@ -135,8 +135,9 @@ impl Evidence {
     }
 
     pub(super) fn translated(&self) -> Option<Translated> {
-        let client = self.attempt.client;
-        let server = self.translated_to?;
+        let (client, own) = (self.attempt.client, self.attempt.server);
+        let seen = self.attempt.before_translation.map(|_| own);
+        let server = seen.or(self.translated_to)?;
         Some(Translated { client, server })
     }
 
