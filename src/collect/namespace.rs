@@ -226,14 +226,7 @@ impl Asker<'_> {
         let listening = ListenAddresses::of(self.part.sockets().iter().filter(is_tcp));
         let ports = &self.part.settings.ports;
         if needs.compared() && ports.range.is_none() {
-            let why = "net.ipv4.ip_local_port_range cannot be read";
-            for (wanted, part) in [
-                (needs.port_holders.is_some(), "ports"),
-                (needs.time_waits, "timewait"),
-            ] {
-                self.missing
-                    .extend(wanted.then(|| Incomplete::new(part, why)));
-            }
+            self.missing.extend(without_range(needs));
         }
         let addresses = match needs.time_waits {
             true => addresses(),
@@ -350,4 +343,15 @@ impl Asker<'_> {
             self.part.interfaces = interfaces().into_iter().collect::<BTreeMap<_, _>>();
         }
     }
+}
+
+/// What takes the range of ephemeral ports to count.
+fn without_range(needs: &Needs) -> impl Iterator<Item = Incomplete> {
+    let why = "net.ipv4.ip_local_port_range cannot be read";
+    let parts = [
+        (needs.port_holders.is_some(), "ports"),
+        (needs.time_waits, "timewait"),
+    ];
+    let wanted = parts.into_iter().filter(|(is_wanted, _)| *is_wanted);
+    wanted.map(move |(_, part)| Incomplete::new(part, why))
 }
