@@ -1,5 +1,6 @@
 //! `sockdiag trace`.
 
+mod condition;
 mod input;
 mod live;
 mod reporter;
@@ -20,20 +21,14 @@ use clap::{ArgAction, Args, ValueHint};
 use sockdiag::{
     Error,
     analysis::handshake::TraceReport,
-    model::{
-        Filter,
-        filter::{End, Subject},
-    },
+    model::Filter,
     source::{confine, drop_privileges, interfaces, return_to_real_user},
     trace::{LiveOptions, Options, Trace},
 };
 
 use super::{
-    Described, FamilyArgs, FormatArgs, Outcome, PlaceArgs, Subcommand, duration,
-    options::{filter, port},
-    usage,
-    wait::Waiter,
-    with_way_in,
+    Described, FamilyArgs, FormatArgs, Outcome, PlaceArgs, Subcommand, duration, options::port,
+    usage, wait::Waiter, with_way_in,
 };
 use crate::render::{table::trace::local_zone, terminal_can_move};
 use input::Input;
@@ -164,21 +159,6 @@ impl Subcommand for TraceArgs {
 }
 
 impl TraceArgs {
-    fn condition(&self) -> anyhow::Result<Filter> {
-        let mut all = Vec::new();
-        if !self.filter.is_empty() {
-            all.push(parsed(&self.filter)?);
-        }
-        if !self.port.is_empty() {
-            all.push(Filter::port_is_one_of(End::Local, &self.port));
-        }
-        if !self.host.is_empty() {
-            let hosts: anyhow::Result<_> = self.host.iter().map(either_end).collect();
-            all.push(Filter::Any(hosts?));
-        }
-        Ok(Filter::All(all))
-    }
-
     fn options(&self, filter: Filter, stop: OwnedFd) -> Options {
         Options {
             filter,
@@ -303,27 +283,6 @@ fn open(path: &Path) -> anyhow::Result<(&Path, OwnedFd)> {
     }
     let file = File::open(path).map_err(Error::file(path))?;
     Ok((path, file.into()))
-}
-
-fn either_end(host: &String) -> anyhow::Result<Filter> {
-    let filter = Filter::parse_connection(&format!("src {host} or dst {host}")).ok();
-    let filter = filter.filter(|_| !host.contains(char::is_whitespace));
-    filter.ok_or_else(|| {
-        usage(format!(
-            "--host {host}: not an address such as 10.0.0.1 or 10.0.0.0/8; names are not resolved"
-        ))
-    })
-}
-
-/// A lone argument may be a capture file's name.
-fn parsed(words: &[String]) -> anyhow::Result<Filter> {
-    let filter = filter(Subject::Handshake, words);
-    filter.map_err(|error| match &words {
-        [path] if Path::new(path).is_file() => {
-            usage(format!("{path}: a capture file is read with --read {path}"))
-        }
-        _ => error,
-    })
 }
 
 /// Adds the remedy where packets may not be captured, and the names of the interfaces where one
