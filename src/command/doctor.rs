@@ -103,9 +103,19 @@ const AREAS: Choices<Area> = &[
     ("timewait", Area::TimeWait, "TIME_WAIT buckets"),
     ("descriptors", Area::Descriptors, "Descriptor limits"),
     (
+        "connections",
+        Area::Connections,
+        "Connections that a process does not close",
+    ),
+    (
         "memory",
         Area::Memory,
         "Socket memory and UDP receive buffers",
+    ),
+    (
+        "network",
+        Area::Network,
+        "Connection tracking, interfaces, retransmissions, resets",
     ),
     (
         "settings",

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{LookedAt, Reports, Verdict};
 use crate::{
     analysis::{Finding, fds::ProcessReport, finding::Area, timewait},
-    model::{NetnsSnapshot, Protocol, Snapshot},
+    model::{NetnsSnapshot, Protocol, Snapshot, State},
 };
 
 /// The verdict on each of the areas, in their order.
@@ -37,6 +37,8 @@ fn is_known(area: Area, now: &Snapshot) -> bool {
         Area::Ports => has(|part| part.port_holders.is_some()),
         Area::TimeWait => has(|part| part.time_waits.is_some()),
         Area::Descriptors => now.processes.is_some(),
+        Area::Connections => has(|part| part.half_closed.is_some()),
+        Area::Network => has(|part| part.network.is_some()),
         _ => true,
     }
 }
@@ -49,7 +51,9 @@ fn summary(area: Area, reports: &Reports) -> Option<(String, Option<f64>)> {
         Area::Ports => ports(reports),
         Area::TimeWait => closed(reports),
         Area::Descriptors => descriptors(reports),
-        Area::Memory => receivers(reports),
+        Area::Connections => (connections(reports), None),
+        Area::Memory => memory(reports),
+        Area::Network => network(reports),
         Area::Settings => (settings(reports), None),
         _ => return None,
     })
@@ -131,6 +135,43 @@ fn receivers(reports: &Reports) -> (String, Option<f64>) {
         Some(fullest) => format!("UDP buffers {} full at most", percent(fullest)),
     };
     (summary, fullest)
+}
+
+fn connections(reports: &Reports) -> String {
+    let namespaces = reports.network.namespaces.iter();
+    let groups = namespaces.flat_map(|namespace| &namespace.half_closed);
+    let closed = groups.filter(|group| group.state == State::CloseWait);
+    match closed.map(|group| group.held).sum::<u64>() {
+        0 => "no CLOSE_WAIT".to_owned(),
+        count => format!("CLOSE_WAIT {count}"),
+    }
+}
+
+/// Of TCP and UDP together, and the fullest receive buffer.
+fn memory(reports: &Reports) -> (String, Option<f64>) {
+    let host = &reports.network.host;
+    let used = host.tcp_memory.used_ratio.max(host.udp_memory.used_ratio);
+    let (buffers, fullest) = receivers(reports);
+    match used {
+        None => (buffers, fullest),
+        Some(used) => {
+            let summary = format!("socket memory {}, {buffers}", percent(used));
+            (
+                summary,
+                Some(fullest.map_or(used, |fullest| fullest.max(used))),
+            )
+        }
+    }
+}
+
+fn network(reports: &Reports) -> (String, Option<f64>) {
+    let namespaces = reports.network.namespaces.iter();
+    let tables = namespaces.filter_map(|namespace| namespace.conntrack.as_ref());
+    let fullest = tables.filter_map(|table| table.fill_ratio).reduce(f64::max);
+    match fullest {
+        None => ("connections are not tracked".to_owned(), None),
+        Some(fill) => (format!("conntrack {}", percent(fill)), fullest),
+    }
 }
 
 fn settings(reports: &Reports) -> String {

@@ -14,7 +14,7 @@ use crate::{
     analysis::{
         Finding, Previous, Severity, acceptors, counters, fds,
         finding::{Area, worst_first},
-        ports, queues, timewait, tune,
+        network, ports, queues, timewait, tune,
     },
     model::{Incomplete, Snapshot},
 };
@@ -95,6 +95,7 @@ pub struct Reports {
     pub ports: ports::PortsReport,
     pub timewait: timewait::TimewaitReport,
     pub fds: fds::FdsReport,
+    pub network: network::NetworkReport,
     pub tune: tune::TuneReport,
     /// Accept queues while they were sampled, the fullest first.
     pub series: Vec<Series>,
@@ -110,6 +111,7 @@ impl Reports {
             ports: ports::report(now, before, ports::Selection::default()),
             timewait: timewait::report(now, before, timewait::Selection::default()),
             fds: fds::report(now, before, &fds::Selection::default()),
+            network: network::report(now, before),
             tune: tune::report(now, before, &tune::Selection::default()),
             series: Vec::new(),
         };
@@ -122,6 +124,7 @@ impl Reports {
         let sockets = sockets.chain(&self.timewait.findings);
         sockets
             .chain(&self.fds.findings)
+            .chain(&self.network.findings)
             .chain(&self.counters.findings)
             .chain(&self.tune.findings)
     }
@@ -132,6 +135,7 @@ impl Reports {
             &self.ports.incomplete,
             &self.timewait.incomplete,
             &self.fds.incomplete,
+            &self.network.incomplete,
             &self.tune.incomplete,
         ];
         let mut all: Vec<Incomplete> = Vec::new();
