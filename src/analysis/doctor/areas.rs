@@ -150,7 +150,8 @@ fn connections(reports: &Reports) -> String {
 /// Of TCP and UDP together, and the fullest receive buffer.
 fn memory(reports: &Reports) -> (String, Option<f64>) {
     let host = &reports.network.host;
-    let used = host.tcp_memory.used_ratio.max(host.udp_memory.used_ratio);
+    let shares = [host.tcp_memory.used_ratio, host.udp_memory.used_ratio];
+    let used = shares.into_iter().flatten().reduce(f64::max);
     let (buffers, fullest) = receivers(reports);
     match used {
         None => (buffers, fullest),

@@ -6,7 +6,7 @@ use super::super::{Selection, SettingReport, TuneReport, report};
 use crate::model::{
     Connection, CounterId, Endpoint, Family, HostSettings, ListenAddresses, Listener, Netns,
     NetnsSnapshot, ProcessFds, Protocol, Queue, Snapshot, State, Sysctl, SystemFds,
-    snapshot::{HalfOpen, Listeners, PortTally, Processes},
+    snapshot::{HalfOpen, Listeners, PortTally, Processes, Requests},
 };
 
 /// Settings of the first namespace of a host with 6.18 and 24 GB.
@@ -82,9 +82,13 @@ impl Scene {
 
     /// Request sockets of the listener at this port.
     pub fn half_open(mut self, port: u16, count: u32) -> Self {
+        let requests = Requests {
+            count,
+            ..Requests::default()
+        };
         self.netns().half_open = Some(HalfOpen {
             at: Duration::ZERO,
-            by_endpoint: vec![(endpoint(port), count)],
+            by_endpoint: vec![(endpoint(port), requests)],
         });
         self
     }
