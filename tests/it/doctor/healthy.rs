@@ -10,7 +10,7 @@ use socket2::Socket;
 
 use crate::support::netns::{in_sealed_netns, lo_up};
 use crate::support::program::json;
-use crate::support::sockets::{accept_queue_len, fill_accept_queue, listen, listen_with};
+use crate::support::sockets::{accept_queue_len, listen, listen_with};
 
 /// Hosts that each of the four tests tries.
 const MIXES: u64 = 50;
@@ -79,14 +79,10 @@ impl Host {
                 _ => self.streams.extend([client, server.into()]),
             }
         }
-        // Some have come just now.
-        let waiting = dice.below(backlog as u64 / 2 + 1).min(8);
-        self.streams
-            .extend(fill_accept_queue(&listener, waiting as usize));
         self.listeners.push(listener);
     }
 
-    /// Bursts that fit, and a service that restarts.
+    /// Bursts that fit, each accepted in the end, and a service that restarts.
     fn work(&self, dice: &mut Dice, is_over: &AtomicBool) {
         let bursts = TcpListener::bind("127.0.0.1:7000").expect("it is free");
         while !is_over.load(Ordering::Relaxed) {
