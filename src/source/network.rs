@@ -95,7 +95,7 @@ fn parse_softnet(text: &str) -> Option<Vec<SoftnetCpu>> {
     text.lines().map(cpu).collect()
 }
 
-/// `287898	383867	575796`
+/// Low, pressure and high, separated by tabs.
 fn parse_memory_limits(text: &str) -> Option<MemoryLimits> {
     let mut pages = text.split_ascii_whitespace().map(|word| word.parse().ok());
     Some(MemoryLimits {

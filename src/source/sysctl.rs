@@ -114,7 +114,8 @@ impl Kernel {
         Ok(text.and_then(|text| text.trim().parse().ok()))
     }
 
-    /// The folders below one of `/proc/sys/net`; none where it is absent.
+    /// The folders below one of `/proc/sys/net`; none where it is absent. Names that are not UTF-8 are
+    /// left out.
     pub(super) fn sysctl_names(&self, folder: &str) -> Result<Vec<String>> {
         let path = self.sysctl_root().join("net").join(folder);
         let entries = match fs::read_dir(&path) {
@@ -122,8 +123,7 @@ impl Kernel {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(Error::file(path)(error)),
         };
-        let name =
-            |entry: io::Result<fs::DirEntry>| Some(entry.ok()?.file_name().into_string().ok()?);
+        let name = |entry: io::Result<fs::DirEntry>| entry.ok()?.file_name().into_string().ok();
         Ok(entries.filter_map(name).collect())
     }
 

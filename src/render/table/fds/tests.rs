@@ -39,6 +39,7 @@ fn example() -> ProcessReport {
             p95: 12,
             maximum: 13,
         }),
+        growth: None,
         began: None,
     }
 }
