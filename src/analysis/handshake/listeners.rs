@@ -1,6 +1,10 @@
 //! The listeners of this host and the length of their accept queues at one time.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    net::IpAddr,
+};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -76,14 +80,16 @@ type Drops = HashMap<ListenAddress, Dropped>;
 pub struct Dropped {
     /// Of all of them; wraps at 2^32.
     packets: u32,
-    /// Their cookies together: a socket that was opened or closed changes it.
+    /// A hash of the set of their cookies.
     sockets: u64,
 }
 
 impl Dropped {
     fn add(&mut self, packets: u32, cookie: u64) {
         self.packets = self.packets.wrapping_add(packets);
-        self.sockets = self.sockets.wrapping_add(cookie);
+        // Cookies are consecutive numbers, whose plain sums may be equal.
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(cookie);
+        self.sockets = self.sockets.wrapping_add(hash);
     }
 
     /// `None` unless both are of the same sockets.

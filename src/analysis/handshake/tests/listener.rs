@@ -73,6 +73,12 @@ fn a_listener_that_was_opened_meanwhile_shows_nothing_of_the_one_before() {
     let [both, left] = [vec![listener(0, 7), again.clone()], vec![again]];
     let found = silent(&both, &left);
     assert_eq!(found.listener_queue.unwrap().dropped, None, "7 less");
+    let of = |cookie| Listener {
+        cookie,
+        ..listener(0, 5)
+    };
+    let found = silent(&[of(1), of(4)], &[of(2), of(3)]);
+    assert_eq!(found.listener_queue.unwrap().dropped, None);
     assert_eq!(
         silent(&both, &both).listener_queue.unwrap().dropped,
         Some(0)
