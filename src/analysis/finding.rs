@@ -278,7 +278,7 @@ pub(super) fn owners<'a>(owners: impl IntoIterator<Item = &'a Owner>) -> Option<
 }
 
 /// A word of a command line, quoted where a shell would otherwise change it.
-pub(super) fn in_shell(word: &str) -> String {
+pub fn in_shell(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
     match !word.is_empty() && word.chars().all(is_plain) {
         true => word.to_owned(),
@@ -289,4 +289,22 @@ pub(super) fn in_shell(word: &str) -> String {
 /// Sorts by severity, the worst first; findings of one severity keep their order.
 pub fn worst_first(findings: &mut [Finding]) {
     findings.sort_by_key(|finding| Reverse(finding.severity));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_change_it() {
+        for (word, expected) in [
+            (":8080", ":8080"),
+            ("", "''"),
+            ("work*", "'work*'"),
+            ("$(id)", "'$(id)'"),
+            ("it's", "'it'\\''s'"),
+        ] {
+            assert_eq!(in_shell(word), expected);
+        }
+    }
 }

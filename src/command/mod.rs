@@ -26,7 +26,10 @@ pub use subcommand::{Described, Outcome, Subcommand, Title};
 use std::{ffi::OsString, fmt, io};
 
 use anyhow::anyhow;
-use sockdiag::model::{NetnsSnapshot, Snapshot};
+use sockdiag::{
+    analysis::finding::in_shell,
+    model::{NetnsSnapshot, Snapshot},
+};
 
 use crate::render::{ColumnError, Readings, text};
 
@@ -61,12 +64,7 @@ pub fn no_such_column(error: ColumnError) -> anyhow::Error {
 
 /// The command line as it was typed, for the head of a screen.
 pub fn typed() -> String {
-    let word = |word: OsString| {
-        let word = text::escape(&word.to_string_lossy());
-        let is_plain =
-            !word.is_empty() && !word.contains([' ', '\'', '"', '*', '(', '>', '<', '|']);
-        if is_plain { word } else { format!("'{word}'") }
-    };
+    let word = |word: OsString| in_shell(&text::escape(&word.to_string_lossy()));
     let words = std::env::args_os().skip(1).map(word);
     std::iter::once("sockdiag".to_owned())
         .chain(words)

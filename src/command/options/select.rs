@@ -8,6 +8,7 @@ use std::{
 use anyhow::Context;
 use clap::{Args, ValueHint};
 use sockdiag::{
+    analysis::finding::in_shell,
     collect::{Namespaces, OwnerNeeds},
     model::{Families, Family, is_process, is_unit},
     source::{Kernel, return_to_real_user},
@@ -113,7 +114,8 @@ fn pattern<'a>(wanted: &str, flag: &str, names: impl Iterator<Item = &'a str>) -
         count => {
             let more = if count > LISTED { ", …" } else { "" };
             let listed = listed.join(", ");
-            format!("; --{flag} '*{wanted}*' matches {listed}{more}")
+            let pattern = in_shell(&format!("*{wanted}*"));
+            format!("; --{flag} {pattern} matches {listed}{more}")
         }
     }
 }
