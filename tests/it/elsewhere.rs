@@ -1,11 +1,10 @@
 //! What a report says of the network namespaces that it does not cover. The scene is set in the
 //! test's namespace, and the program runs in another one.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use crate::support::clients::{client, exhaust_ports, port_range};
-use crate::support::netns::{in_sealed_netns, lo_up, run, sysctl};
+use crate::support::netns::{in_sealed_netns, lo_up, netns_inode, run, sysctl};
 use crate::support::program::json;
 use crate::support::skipped::report_skipped;
 use crate::support::sockets::{fill_accept_queue, listen};
@@ -65,7 +64,7 @@ fn a_full_accept_queue_in_another_namespace_is_found() {
         let _clients = fill_accept_queue(&server, 3);
         let report = json_elsewhere(&["queues", "--no-owners", "--no-syn"]);
         assert_eq!(report["listeners"], Value::Array(Vec::new()));
-        let inode = netns_inode();
+        let inode = netns_inode("/proc/self/ns/net");
         let next = format!("sockdiag queues --netns {inode}");
         let [full, count] = of_others(&report)[..] else {
             panic!("{report:#}");
@@ -194,10 +193,4 @@ fn assert_scans_are_dear() {
     report_skipped(&format!(
         "ports of another namespace: a scan takes {spent:?}"
     ));
-}
-
-fn netns_inode() -> u64 {
-    std::fs::metadata("/proc/self/ns/net")
-        .expect("/proc is there")
-        .ino()
 }

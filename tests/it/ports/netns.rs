@@ -1,11 +1,8 @@
 //! `sockdiag ports --netns`: every namespace has a range and tuples of its own.
 
-use std::fs::metadata;
-use std::os::unix::fs::MetadataExt as _;
-
 use crate::support::clients::{exhaust_ports, port_range};
 use crate::support::helper_process::{ListenerSetup, spawn_listener};
-use crate::support::netns::{in_sealed_netns, lo_up, sysctl};
+use crate::support::netns::{in_sealed_netns, lo_up, netns_inode, sysctl};
 use crate::support::program::json;
 use crate::support::sockets::listen;
 use crate::support::tuples::{tuple, tuples};
@@ -22,13 +19,6 @@ const SERVE: ListenerSetup = ListenerSetup {
     syns: 0,
 };
 
-fn netns_inode(process: &str) -> u64 {
-    let path = format!("/proc/{process}/ns/net");
-    metadata(&path)
-        .unwrap_or_else(|error| panic!("{path}: {error}"))
-        .ino()
-}
-
 #[track_caller]
 fn of_namespace(all: &Value, inode: u64) -> &Value {
     let mut all = all.as_array().expect("a list").iter();
@@ -44,13 +34,13 @@ fn the_same_tuple_in_two_namespaces_is_two() {
         let _server = listen(SERVER, 100);
         let _here = exhaust_ports(SERVER);
         let helper = spawn_listener(&SERVE, &["unshare", "--net"]);
-        let there = netns_inode(&helper.pid().to_string());
+        let there = netns_inode(&format!("/proc/{}/ns/net", helper.pid()));
 
         let report = json(&["ports", "--netns", "all"]);
         assert!(report["range"].is_null() && report["bound_only"].is_null());
         assert_eq!(tuples(&report).len(), 2);
         for (inode, size, used, state) in [
-            (netns_inode("self"), 10, 10, "exhausted"),
+            (netns_inode("/proc/self/ns/net"), 10, 10, "exhausted"),
             (there, 28232, 5, "ok"),
         ] {
             let namespace = of_namespace(&report["namespaces"], inode);
@@ -87,8 +77,8 @@ fn settings_are_those_of_each_namespace() {
         sysctl("net/ipv4/tcp_tw_reuse", 1);
         let helper = spawn_listener(&SERVE, &["unshare", "--net"]);
         let report = json(&["ports", "--netns", "all"]);
-        let here = of_namespace(&report["namespaces"], netns_inode("self"));
-        let there = netns_inode(&helper.pid().to_string());
+        let here = of_namespace(&report["namespaces"], netns_inode("/proc/self/ns/net"));
+        let there = netns_inode(&format!("/proc/{}/ns/net", helper.pid()));
         let there = of_namespace(&report["namespaces"], there);
         assert_eq!(
             (&here["tcp_tw_reuse"], &there["tcp_tw_reuse"]),

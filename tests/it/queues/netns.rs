@@ -1,10 +1,9 @@
 //! `sockdiag queues --netns`: listeners of other namespaces.
 
-use std::fs::{create_dir, metadata};
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::create_dir;
 
 use crate::support::helper_process::{ListenerSetup, spawn_listener};
-use crate::support::netns::{in_sealed_netns, lo_up, run, sysctl};
+use crate::support::netns::{in_sealed_netns, lo_up, netns_inode, run, sysctl};
 use crate::support::program::{
     finish, json, listener, listeners, ports, stderr, with_capabilities,
 };
@@ -21,12 +20,6 @@ const SERVE: ListenerSetup = ListenerSetup {
     clients: 3,
     syns: 0,
 };
-
-fn netns_inode(path: &str) -> u64 {
-    metadata(path)
-        .unwrap_or_else(|error| panic!("{path}: {error}"))
-        .ino()
-}
 
 fn add_named(name: &str) -> String {
     let _ = create_dir("/run/netns");

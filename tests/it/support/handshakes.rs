@@ -36,6 +36,11 @@ pub fn sort_handshakes(handshakes: &mut [Value]) {
     });
 }
 
+/// Empty where it has none.
+pub fn reason(handshake: &Value) -> &str {
+    handshake["reason"].as_str().unwrap_or_default()
+}
+
 /// When a handshake began, in milliseconds since 1970.
 #[track_caller]
 pub fn started_ms(handshake: &Value) -> f64 {

@@ -1,14 +1,13 @@
 //! A second host: another network namespace, and the veth pair that joins it to the test's.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::fd::{AsFd as _, AsRawFd as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::process::{Command, Stdio};
 use std::{panic, thread};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::netns::{lo_up, run};
+use super::netns::{lo_up, netns_inode, run};
 use super::wait::wait_until;
 
 /// A namespace that threads of the test enter. What they open there stays there: a socket belongs to
@@ -25,7 +24,7 @@ impl Host {
             .expect("unshare(1) is part of util-linux");
         let path = format!("/proc/{}/ns/net", keeper.id());
         wait_until("the keeper has left our namespace", || {
-            inode(&path) != inode("/proc/self/ns/net")
+            netns_inode(&path) != netns_inode("/proc/self/ns/net")
         });
         let host = Host(File::open(&path).expect("the keeper holds it"));
         drop(keeper.stdin.take());
@@ -50,12 +49,6 @@ impl Host {
     pub fn path(&self) -> String {
         format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
     }
-}
-
-fn inode(path: &str) -> u64 {
-    fs::metadata(path)
-        .unwrap_or_else(|error| panic!("{path}: {error}"))
-        .ino()
 }
 
 /// One end of a veth pair: a device, the last byte of its hardware address, and its addresses.

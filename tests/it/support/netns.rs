@@ -1,6 +1,7 @@
 //! Network namespaces for tests, and what is set inside them.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
 
 use super::helper_process::play_role;
@@ -110,6 +111,13 @@ fn run_inside(test: &str, flags: &[&str], body: impl FnOnce()) {
         flags.join(" "),
         again.status,
     );
+}
+
+/// By the file of the namespace, as reports identify it.
+#[track_caller]
+pub fn netns_inode(path: &str) -> u64 {
+    let file = fs::metadata(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    file.ino()
 }
 
 /// A new namespace has nothing, not even a working 127.0.0.1.

@@ -1,11 +1,8 @@
 //! `sockdiag timewait`: its forms say the same; other namespaces; where there is little to say.
 
-use std::fs::metadata;
-use std::os::unix::fs::MetadataExt as _;
-
 use crate::support::clients::clients;
 use crate::support::helper_process::{ListenerSetup, spawn_listener};
-use crate::support::netns::{in_netns, in_netns_of_root, in_sealed_netns, sysctl};
+use crate::support::netns::{in_netns, in_netns_of_root, in_sealed_netns, netns_inode, sysctl};
 use crate::support::program::{json, number, sockdiag, stderr, text};
 use crate::support::schema::{assert_refused, assert_valid};
 use crate::support::sockets::listen;
@@ -133,14 +130,13 @@ fn every_namespace_has_buckets_of_its_own() {
             assert!(report[key].is_null(), "{key}");
         }
         let of = |process: &str| {
-            let path = format!("/proc/{process}/ns/net");
-            let inode = metadata(&path).expect("a namespace").ino();
+            let inode = netns_inode(&format!("/proc/{process}/ns/net"));
             let mut all = report["namespaces"]
                 .as_array()
                 .expect("namespaces[]")
                 .iter();
             let found = all.find(|one| one["netns"]["inode"] == inode);
-            found.unwrap_or_else(|| panic!("no {path} in {report:#}"))
+            found.unwrap_or_else(|| panic!("no {process} in {report:#}"))
         };
         let here = of("self");
         assert_eq!((&here["count"], &here["limit"]), (&25.into(), &100.into()));

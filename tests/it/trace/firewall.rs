@@ -1,7 +1,7 @@
 //! `sockdiag trace`: what a firewall of this host does to handshakes with a listener that has room.
 
 use crate::support::firewall::{add_chain, remove_chain};
-use crate::support::handshakes::assert_has;
+use crate::support::handshakes::{assert_has, reason};
 use crate::support::link::{HERE, HERE6, Link};
 use crate::support::netns::{in_netns, run, sysctl};
 use crate::support::scenes::{
@@ -13,10 +13,6 @@ use crate::support::tools::kernel_counter;
 use crate::support::tracing::Tracing;
 use crate::support::wait::wait_until;
 use serde_json::{Value, json as object};
-
-fn reason(handshake: &Value) -> &str {
-    handshake["reason"].as_str().expect("a reason")
-}
 
 #[test]
 fn a_dropped_last_ack_is_not_put_down_to_the_accept_queue() {

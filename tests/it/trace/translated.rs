@@ -2,7 +2,7 @@
 //! and by DNAT to another host.
 
 use crate::support::firewall::add_chain;
-use crate::support::handshakes::assert_has;
+use crate::support::handshakes::{assert_has, reason};
 use crate::support::host::{Host, VethEnd, connect_by_veth};
 use crate::support::link::{HERE, Link};
 use crate::support::netns::{in_netns, in_netns_of_root, run, sysctl};
@@ -17,10 +17,6 @@ use crate::support::wait::wait_until;
 use serde_json::{Value, json as object};
 
 const REDIRECTED: &str = "10.7.0.1:80";
-
-fn reason(handshake: &Value) -> &str {
-    handshake["reason"].as_str().unwrap_or_default()
-}
 
 /// A handshake with port 80, which is redirected to a listener whose accept queue is full; `None`
 /// where there is no nft.
