@@ -2,6 +2,7 @@
 
 use crate::support::netns::{in_netns, in_sealed_netns, lo_up, run, sysctl};
 use crate::support::program::{finding, finding_ids, json, text};
+use crate::support::skipped::report_skipped;
 use crate::support::tree::Tree;
 use serde_json::{Value, json as object};
 
@@ -165,6 +166,61 @@ fn the_namespace_of_the_first_process_is_compared() {
         ];
         assert_eq!(told(&report), expected);
         assert_eq!(report["incomplete"], object!([]));
+    });
+}
+
+/// After systemd-sysctl has applied the files, nothing may differ from what is read in them.
+#[test]
+fn systemd_sysctl_sets_what_the_files_are_said_to_set() {
+    const SYSTEMD: &str = "/usr/lib/systemd/systemd-sysctl";
+    if !std::path::Path::new(SYSTEMD).exists() {
+        return report_skipped("systemd-sysctl is not installed");
+    }
+    in_sealed_netns(|| {
+        lo_up();
+        for folder in ["/etc/sysctl.d", "/usr/lib/sysctl.d"] {
+            run("mount", &["-t", "tmpfs", "none", folder]);
+        }
+        std::fs::create_dir("/run/sysctl.d").expect("/run is empty");
+        for (file, text) in [
+            (
+                "/usr/lib/sysctl.d/50-a.conf",
+                "net.ipv4.conf.*.rp_filter = 2\n-net.ipv4.conf.all.rp_filter\nnet.core.somaxconn = 1001\n",
+            ),
+            (
+                "/usr/lib/sysctl.d/45-c.conf",
+                "net.ipv4.tcp_syn_retries = 3\n",
+            ),
+            (
+                "/run/sysctl.d/45-c.conf",
+                "net.ipv4.tcp_fin_timeout=44\n  -net/ipv4/conf/lo/rp_filter = 1\n",
+            ),
+            (
+                "/etc/sysctl.d/40-b.conf",
+                "net.core.somaxconn = 1002\nnet.ipv4.tcp_fin_timeout=33\n; net.ipv4.tcp_rfc1337=1\n",
+            ),
+        ] {
+            std::fs::write(file, text).expect(file);
+        }
+        run(SYSTEMD, &[]);
+        let report = json(&["tune", "--drift"]);
+        let row = |key: &str, value: i64| {
+            (
+                key.to_owned(),
+                object!(value),
+                object!(value),
+                object!(false),
+            )
+        };
+        let expected = [
+            row("net.core.somaxconn", 1001),
+            row("net.ipv4.conf.default.rp_filter", 2),
+            row("net.ipv4.conf.lo.rp_filter", 1),
+            row("net.ipv4.tcp_fin_timeout", 44),
+        ];
+        assert_eq!(told(&report), expected);
+        sysctl("net/ipv4/tcp_fin_timeout", 45);
+        assert_eq!(finding_ids(&json(&["tune", "--drift"])), ["setting_drift"]);
     });
 }
 

@@ -6,10 +6,13 @@ use super::super::{
     table::{SETTINGS, setting},
 };
 
-/// Release, MemTotal in KiB, and settings as the kernel printed them. All were read on x86-64 in
+/// Release, MemTotal in KiB, and settings as the kernel printed them.
+type Captured = (&'static str, u64, &'static [(&'static str, &'static str)]);
+
+/// All were read on x86-64 in
 /// virtual machines; 4.18 and 5.4 follow from the source.
 #[rustfmt::skip]
-const CAPTURED: &[(&str, u64, &[(&str, &str)])] = &[
+const CAPTURED: &[Captured] = &[
     ("5.10.0-32-amd64", 559_392, &[
         ("net.core.somaxconn", "4096"),
         ("net.core.rmem_max", "212992"),

@@ -327,15 +327,13 @@ fn socket_memory_is_judged_by_pages_in_use() {
 
 #[test]
 fn orphans_files_and_connections_are_judged_at_four_fifths() {
-    for (key, table, name) in [("net.ipv4.tcp_max_orphans", "sockstat.TCP", "orphan")] {
-        let scene = |count| {
-            Scene::new(&[(key, "1000")])
-                .counter(table, name, count)
-                .judged(key)
-        };
-        assert_change(&scene(800), 131_072, &["800 of 1000", "80 %"]);
-        assert_note(&scene(799), &["799 of 1000", "below"]);
-    }
+    let orphans = |count| {
+        const KEY: &str = "net.ipv4.tcp_max_orphans";
+        let scene = Scene::new(&[(KEY, "1000")]);
+        scene.counter("sockstat.TCP", "orphan", count).judged(KEY)
+    };
+    assert_change(&orphans(800), 131_072, &["800 of 1000", "80 %"]);
+    assert_note(&orphans(799), &["799 of 1000", "below"]);
     let conntrack = |count| {
         let settings = [
             ("net.netfilter.nf_conntrack_max", "1000"),
