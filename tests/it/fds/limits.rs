@@ -5,13 +5,14 @@ use std::process::Stdio;
 
 use crate::support::helper_process::{spawn_out_of_descriptors, spawn_with_descriptors};
 use crate::support::netns::{in_netns, in_sealed_netns};
+use crate::support::processes::process_status;
 use crate::support::program::{
     Watch, command, count, finding, json, listener, number, sockdiag, stderr, text,
 };
 use crate::support::skipped::report_skipped;
 use crate::support::tools::tool_output;
 use crate::support::wait::{wait_for, wait_until};
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::Value;
 
 fn processes(report: &Value) -> &Vec<Value> {
@@ -223,20 +224,27 @@ fn samples_show_a_peak_between_two_readings() {
     in_sealed_netns(|| {
         let pid = std::process::id().to_string();
         let mut command = command(&[
-            "fds", "--pid", &pid, "--for", "2s", "--every", "5ms", "--json",
+            "fds", "--pid", &pid, "--for", "1h", "--every", "5ms", "--json",
         ]);
         let child = command
             .stdout(Stdio::piped())
             .spawn()
             .expect("the program starts");
+        // It waits after each sample.
+        let waits = || process_status(child.id(), "voluntary_ctxt_switches");
+        let waits = || waits().parse::<u64>().unwrap_or(0);
+        let wait_for_samples = || {
+            let begin = waits();
+            wait_until("it has looked", || waits() >= begin + 20);
+        };
+        wait_for_samples();
         let before = listed(std::process::id());
-        let mut peak = Vec::new();
-        wait_until("it has looked", || {
-            peak.push(fs::File::open("/dev/null").expect("it is there"));
-            peak.len() == 50
-        });
-        let output = child.wait_with_output().expect("its stdout can be read");
+        let open = || fs::File::open("/dev/null").expect("it is there");
+        let peak: Vec<_> = (0..50).map(|_| open()).collect();
+        wait_for_samples();
         drop(peak);
+        kill_process(Pid::from_child(&child), Signal::INT).expect("it is ours");
+        let output = child.wait_with_output().expect("its stdout can be read");
         let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         let sampled = &process(&report, std::process::id())["sampled"];
         assert!(count(&sampled["samples"]) > 5, "{sampled}");
