@@ -1,6 +1,9 @@
 //! The cgroups of a process (`/proc/PID/cgroup`) in the hierarchies that are mounted: freezer, CPU
 //! quotas, memory limits and pressure (Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst).
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     path::{Component, Path, PathBuf},
     time::Duration,
@@ -222,39 +225,4 @@ fn value(text: &str, name: &str) -> Option<u64> {
     let mut lines = text.lines();
     let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
     line.trim().parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_controller_is_in_v1_or_in_the_unified_hierarchy() {
-        let hybrid = "9:name=systemd:/a\n6:freezer:/f\n4:cpu,cpuacct:/c\n0::/u\n";
-        let found = |controller| path(hybrid, controller).and_then(Path::to_str);
-        assert_eq!(found(Some("freezer")), Some("/f"));
-        assert_eq!(found(Some("cpu")), Some("/c"));
-        assert_eq!(found(Some("memory")), None);
-        assert_eq!(found(None), Some("/u"));
-        assert_eq!(path("", None), None);
-    }
-
-    #[test]
-    fn what_is_not_mounted_is_not_looked_up() {
-        let below = |path, root| below(Path::new(path), Path::new(root)).and_then(Path::to_str);
-        assert_eq!(below("/system.slice/a", "/"), Some("system.slice/a"));
-        assert_eq!(below("/docker/7/a", "/docker/7"), Some("a"));
-        assert_eq!(below("/docker/7", "/docker/7"), Some(""));
-        assert_eq!(below("/docker/8", "/docker/7"), None);
-        assert_eq!(below("/../other", "/"), None);
-    }
-
-    #[test]
-    fn a_value_is_found_by_its_whole_name() {
-        let text = "nr_periods 7\nnr_throttled 3\nthrottled_time 9\n";
-        assert_eq!(value(text, "nr_throttled"), Some(3));
-        assert_eq!(value(text, "nr_"), None);
-        assert_eq!(value(text, "throttled_time"), Some(9));
-        assert_eq!(value("nr_periods", "nr_periods"), None);
-    }
 }

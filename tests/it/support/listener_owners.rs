@@ -127,14 +127,7 @@ pub fn cause() -> Option<Cause> {
 /// Reads until this is the cause: a process takes time to start and to come to where it stays.
 #[track_caller]
 pub fn wait_for_cause(id: &str, is_it: impl Fn(&Cause) -> bool) -> Cause {
-    let mut last = None;
     wait_for(&format!("{id} is the cause"), || {
-        let cause = cause();
-        if cause != last {
-            // Shown where the test fails.
-            println!("{cause:#?}");
-            last.clone_from(&cause);
-        }
-        cause.filter(|cause| cause.rule.id == id && is_it(cause))
+        cause().filter(|cause| cause.rule.id == id && is_it(cause))
     })
 }
