@@ -7,7 +7,7 @@ use crate::support::netns::{in_sealed_netns, lo_up, test_inside};
 use crate::support::skipped::report_skipped;
 use crate::support::sockets::listen;
 use crate::support::unanswered::{syn_flood, unanswered_syns};
-use sockdiag::collect::{Collector, Needs};
+use sockdiag::collect::{Collector, Needs, OwnerNeeds};
 use sockdiag::model::{Snapshot, State};
 use sockdiag::source::Kernel;
 
@@ -74,7 +74,13 @@ fn the_parts_of_one_walk_agree_with_each_other() {
         let _server = listen("10.9.0.1:8080", 9);
         let _clients = clients("10.9.0.1:8080", 5);
         syn_flood("10.9.0.1:8080", 3);
-        let snapshot = everything();
+        // Automatically they are searched for until 250 ms have passed.
+        let needs = Needs {
+            owners: OwnerNeeds::All,
+            ..Needs::everything()
+        };
+        let snapshot = Collector::new(Kernel::new(), needs).collect();
+        let snapshot = snapshot.expect("a snapshot");
         let namespace = &snapshot.namespaces[0];
         let half_open = namespace.half_open.as_ref().expect("counted");
         let requests: u32 = half_open.by_endpoint.iter().map(|(_, sum)| sum.count).sum();

@@ -1,6 +1,6 @@
 //! `sockdiag queues`: the accept queue, its limit and its drops, in real trouble.
 
-use crate::support::netns::{in_netns, lo_up, sysctl};
+use crate::support::netns::{in_netns, in_netns_with_core_sysctls, lo_up, sysctl};
 use crate::support::program::{
     Watch, count, finding_ids, json, listener, listeners, number, sockdiag, stderr,
 };
@@ -85,7 +85,7 @@ fn a_listener_is_described_as_the_socket_describes_itself() {
 
 #[test]
 fn a_limit_is_said_to_be_set_by_whoever_set_it() {
-    in_netns(|| {
+    in_netns_with_core_sysctls(|| {
         lo_up();
         sysctl("net/core/somaxconn", 4096);
         let backlogs = [
@@ -114,7 +114,7 @@ fn a_limit_is_said_to_be_set_by_whoever_set_it() {
 
 #[test]
 fn a_queue_that_somaxconn_clamps_is_full_at_the_clamped_limit() {
-    in_netns(|| {
+    in_netns_with_core_sysctls(|| {
         lo_up();
         sysctl("net/core/somaxconn", 4);
         let server = listen("127.0.0.1:8080", 1000);
@@ -130,7 +130,7 @@ fn a_queue_that_somaxconn_clamps_is_full_at_the_clamped_limit() {
 
 #[test]
 fn a_limit_goes_stale_when_somaxconn_is_raised_under_a_watch() {
-    in_netns(|| {
+    in_netns_with_core_sysctls(|| {
         lo_up();
         sysctl("net/core/somaxconn", 10);
         let server = listen("127.0.0.1:8080", 1000);

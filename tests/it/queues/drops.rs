@@ -40,7 +40,7 @@ fn a_watch_tells_what_was_dropped_since_the_reading_before() {
         let _clients = fill_accept_queue(&blamed, 3);
         syn_flood(BLAMED, 4);
 
-        let mut watch = Watch::new(&["queues", "--watch=0.1"]);
+        let mut watch = Watch::new(&["queues", "--watch=0.5"]);
         let first = watch.report();
         assert_eq!(listener(&first, BLAMED)["drops"], 4);
         for key in ["drops_delta", "drops_per_second"] {

@@ -49,6 +49,16 @@ pub fn in_netns_of_root<F: FnOnce()>(body: F) {
 /// As [`in_netns`], but root stays the real root where there is one: tcpdump begins by giving up
 /// groups, which no other root may.
 pub fn in_netns_for_tcpdump<F: FnOnce()>(body: F) {
+    in_netns_of_root_or_user(body);
+}
+
+/// As [`in_netns`], but root stays the real root where there is one: Linux 6.1 hides `net/core` in a
+/// user namespace.
+pub fn in_netns_with_core_sysctls<F: FnOnce()>(body: F) {
+    in_netns_of_root_or_user(body);
+}
+
+fn in_netns_of_root_or_user<F: FnOnce()>(body: F) {
     if rustix::process::geteuid().is_root() {
         inside(&["--net"], body);
     } else {

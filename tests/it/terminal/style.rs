@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
-use crate::support::netns::{in_netns, lo_up, sysctl};
+use crate::support::netns::{in_netns, in_netns_with_core_sysctls, lo_up, sysctl};
 use crate::support::program::{command, finish, stderr};
 use crate::support::screen::Screen;
 use crate::support::sockets::{fill_accept_queue, listen};
@@ -245,7 +245,7 @@ fn idle_listeners_give_way_to_those_with_a_problem() {
 
 #[test]
 fn large_numbers_are_grouped_in_tables_and_nowhere_else() {
-    in_netns(|| {
+    in_netns_with_core_sysctls(|| {
         unanswered_syns();
         sysctl("net/core/somaxconn", 20_000);
         let _server = listen("127.0.0.1:20000", 12_345);
