@@ -284,7 +284,7 @@ impl Examination {
         watched.new_suspects(&now);
         let suspects = watched.new_suspects(&now);
         self.examine(suspects, &mut now)?;
-        let reports = Reports::of(&now, None, &watched);
+        let reports = Reports::of(&now, None, &mut watched);
         Ok((DoctorReport::of(&now, None, &reports, areas), None))
     }
 
@@ -305,7 +305,7 @@ impl Examination {
         watched.add(&now);
         self.examine(watched.suspects(), &mut now)?;
         let before = Some((&first, elapsed));
-        let reports = Reports::of(&now, before, &watched);
+        let reports = Reports::of(&now, before, &mut watched);
         let report = DoctorReport::of(&now, before, &reports, areas);
         Ok((report, Some(elapsed)))
     }

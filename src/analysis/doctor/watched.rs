@@ -59,7 +59,7 @@ impl Watched {
         }
     }
 
-    pub(super) fn fill(&self, reports: &mut Reports) {
+    pub(super) fn fill(&mut self, reports: &mut Reports) {
         if self.samples > 0 {
             self.queues.fill(&mut reports.queues);
             // A process that ended is no gap in what was looked at.
