@@ -21,6 +21,7 @@ pub mod acceptors;
 pub mod counters;
 pub mod doctor;
 mod elsewhere;
+pub mod explain;
 pub mod fds;
 pub mod finding;
 pub mod handshake;

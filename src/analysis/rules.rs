@@ -4,7 +4,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::finding::{Rule, Severity};
+use super::{
+    explain::summary,
+    finding::{Rule, Severity},
+};
 
 /// Share of a limit from which it counts as near.
 pub const NEAR_LIMIT: f64 = 0.80;
@@ -99,7 +102,7 @@ macro_rules! rules {
             id: $id,
             area: Area::$area,
             severities: &[$(Severity::$severity),+],
-            explain: include_str!(concat!("explain/findings/", $id, ".md")).trim_ascii(),
+            explain: summary(include_str!(concat!("explain/findings/", $id, ".md"))),
         };)*)*
 
         /// Every rule, by area.

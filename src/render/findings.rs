@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sockdiag::analysis::{
-    Finding, Severity,
+    Finding,
     finding::{Evidence, EvidenceValue},
 };
 
@@ -72,11 +72,7 @@ fn detailed(finding: &Finding) -> Vec<String> {
 
 /// `critical: 0.0.0.0:8080 in web: `
 fn head(finding: &Finding) -> String {
-    let severity = match finding.severity {
-        Severity::Info => "info",
-        Severity::Warning => "warning",
-        Severity::Critical => "critical",
-    };
+    let severity = finding.severity.word();
     let name = finding.netns.as_ref().and_then(|netns| netns.name.as_ref());
     let elsewhere = name.filter(|name| !finding.subject.ends_with(*name));
     let place = elsewhere.map_or(String::new(), |name| format!(" in {name}"));
@@ -97,7 +93,10 @@ pub fn seen(evidence: &Evidence) -> String {
 
 #[cfg(test)]
 mod tests {
-    use sockdiag::analysis::finding::{Area, Rule};
+    use sockdiag::analysis::{
+        Severity,
+        finding::{Area, Rule},
+    };
 
     use super::*;
 
