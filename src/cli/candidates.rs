@@ -5,17 +5,18 @@ use std::{collections::BTreeSet, fs, path::Path};
 use clap::{Command, builder::StyledStr};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use sockdiag::{
-    analysis::{counters::groups, tune},
+    analysis::{counters::groups, explain::Articles, tune},
     source::{Kernel, interfaces},
 };
 
+use super::registry;
 use crate::command::{Described, Title};
 
 type Candidates = Vec<CompletionCandidate>;
 type Values = (&'static str, fn() -> Candidates);
 
 /// An argument by its id, and what it may name.
-const VALUES: [Values; 8] = [
+const VALUES: [Values; 9] = [
     ("interface", || all(interfaces().into_values())),
     ("netns", network_namespaces),
     ("pid", processes_by_id),
@@ -28,6 +29,7 @@ const VALUES: [Values; 8] = [
     ("user", || all(first_fields(Path::new("/etc/passwd")))),
     ("names", counters),
     ("settings", || all(tune::names().map(str::to_owned))),
+    ("term", terms),
 ];
 
 /// Adds to the arguments of a subcommand what they may name.
@@ -90,6 +92,14 @@ fn counters() -> Candidates {
         .into_iter()
         .map(|(id, _)| id.name.to_string());
     all(names.chain(groups().into_iter().map(str::to_owned)))
+}
+
+fn terms() -> Candidates {
+    let articles = Articles::new(&registry::columns());
+    let terms = articles.all().iter().map(|article| {
+        CompletionCandidate::new(&article.term).help(Some(StyledStr::from(&article.title)))
+    });
+    terms.collect()
 }
 
 /// What stands before the first colon of each line.

@@ -8,12 +8,13 @@ use clap_complete::{
     Shell,
     env::{self, EnvCompleter},
 };
+use sockdiag::analysis::explain::{Articles, ExplainReport};
 
 use super::{
     COMPLETE, man, program,
-    registry::{Entry, REGISTRY},
+    registry::{self, Entry, REGISTRY},
 };
-use crate::command::{Described, Outcome, Subcommand};
+use crate::command::{Described, Outcome, Subcommand, explain::ExplainArgs};
 
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
@@ -76,6 +77,18 @@ impl Subcommand for SchemaArgs {
         let schema = serde_json::to_string_pretty(&(report.schema)());
         let schema = schema.context("writing the schema")?;
         print(format!("{schema}\n").as_bytes())
+    }
+}
+
+/// Declared here because columns have articles, too, and only the registry knows all of them.
+impl Subcommand for ExplainArgs {
+    const NAME: &'static str = "explain";
+    const ABOUT: &'static str =
+        "Explain a finding, counter, sysctl, state, column or term, and what to do about it";
+    const REPORT: Option<Described> = Described::without_rows::<ExplainReport>();
+
+    fn run(self) -> anyhow::Result<Outcome> {
+        self.answer(&Articles::new(&registry::columns()))
     }
 }
 

@@ -46,6 +46,9 @@ const MORE: [More; 7] = [
     More { command: "trace", see_also: "tcpdump(8), pcap-filter(7), capabilities(7), tcp(7)", files: &[
         ("/etc/services", "names of ports in a filter"),
     ] },
+    More { command: "explain", see_also: "tcp(7), listen(2), ss(8), nstat(8)", files: &[
+        ("/proc/sys", "sysctls, whose value on this host stands below an article"),
+    ] },
 ];
 
 const EXIT_STATUS: [(&str, &str); 3] = [
@@ -92,7 +95,8 @@ fn page(command: &Command, entry: Option<&Entry>) -> io::Result<Vec<u8>> {
         out.extend(section("COMMANDS", &list(commands)));
     }
     Man::new(command.clone()).render_options_section(&mut out)?;
-    if let Some(report) = entry.and_then(|entry| entry.report.as_ref()) {
+    let report = entry.and_then(|entry| entry.report.as_ref());
+    if let Some(report) = report.filter(|report| !(report.titles)().is_empty()) {
         out.extend(section("COLUMNS", &columns(report)));
     }
     if !examples.is_empty() {

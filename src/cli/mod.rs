@@ -35,6 +35,7 @@ Examples:
   sockdiag timewait                where TIME_WAIT sockets come from, and the limit
   sockdiag fds --top 10            processes nearest to their descriptor limit
   sockdiag trace --failed          failed handshakes as they happen, with the reason
+  sockdiag explain TIME_WAIT       what a term means, and what to do about it
   sockdiag queues --json | jq      JSON; `sockdiag schema queues` describes it
 
 Exit codes: 0 answered, 1 could not answer, 2 wrong usage; `doctor --exit-code` has its own.";
@@ -119,6 +120,7 @@ mod tests {
     use clap::ValueEnum;
     use clap_complete::Shell;
     use describe::completion_script;
+    use sockdiag::analysis::explain::{Articles, Kind};
 
     /// `SOCKDIAG_BLESS=1 cargo test` rewrites the files.
     fn is_current(folder: &str, name: &str, text: &[u8]) {
@@ -186,6 +188,52 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn every_column_has_an_article_and_every_file_of_one_its_column() {
+        let columns = registry::columns();
+        let articles = Articles::new(&columns);
+        for column in &columns {
+            for name in [column.key, column.header] {
+                let found = articles.find(&format!("column {name}"));
+                let found = found.map(|article| (article.kind, article.text.contains(column.help)));
+                let is_own = matches!(found, Some((Kind::Column, _)));
+                assert!(is_own, "{} {name}", column.report);
+                assert!(
+                    name != column.key || found == Some((Kind::Column, true)),
+                    "{name}"
+                );
+            }
+        }
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/analysis/explain/columns");
+        for file in fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            let key = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            assert!(columns.iter().any(|column| column.key == key), "{key}");
+        }
+    }
+
+    #[test]
+    fn articles_refer_to_articles_and_to_commands_that_there_are() {
+        let articles = Articles::new(&registry::columns());
+        let mut wrong = Vec::new();
+        for article in articles.all() {
+            for other in &article.see_also {
+                let found = articles.find(other);
+                if found.is_none_or(|found| found == article) {
+                    wrong.push(format!("{}: see {other}", article.term));
+                }
+            }
+            let code = article.text.split('`').skip(1).step_by(2);
+            for command in code.filter(|code| code.starts_with("sockdiag ")) {
+                let words = command.split(' ').map(|word| word.trim_matches('"'));
+                if program().try_get_matches_from(words).is_err() {
+                    wrong.push(format!("{}: {command}", article.term));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
     #[test]

@@ -2,13 +2,14 @@
 //! follow from their entries here.
 
 use clap::{ArgMatches, Command};
+use sockdiag::analysis::explain::Column;
 
 use super::{
     candidates::offer,
     describe::{CompletionsArgs, ManArgs, SchemaArgs},
 };
 use crate::command::{
-    Described, Outcome, Subcommand, counters::CountersArgs, doctor::DoctorArgs, fds::FdsArgs,
+    Described, Outcome, Subcommand, counters::CountersArgs, doctor::DoctorArgs, explain::ExplainArgs, fds::FdsArgs,
     ports::PortsArgs, queues::QueuesArgs, timewait::TimewaitArgs, trace::TraceArgs, tune::TuneArgs,
 };
 
@@ -22,6 +23,7 @@ pub static REGISTRY: &[Entry] = &[
     Entry::of::<FdsArgs>(),
     Entry::of::<TuneArgs>(),
     Entry::of::<TraceArgs>(),
+    Entry::of::<ExplainArgs>(),
     Entry::of::<CompletionsArgs>(),
     Entry::of::<ManArgs>(),
     Entry::of::<SchemaArgs>(),
@@ -34,6 +36,22 @@ pub struct Entry {
     flags: fn(Command) -> Command,
     pub run: fn(&ArgMatches) -> anyhow::Result<Outcome>,
     pub report: Option<Described>,
+}
+
+/// The columns of every report.
+pub fn columns() -> Vec<Column> {
+    let reports = REGISTRY.iter();
+    let reports = reports.filter_map(|entry| Some((entry.name, entry.report.as_ref()?)));
+    let columns = reports.flat_map(|(report, described)| {
+        let titles = (described.titles)().into_iter();
+        titles.map(move |(key, header, help)| Column {
+            report,
+            key,
+            header,
+            help,
+        })
+    });
+    columns.collect()
 }
 
 impl Entry {

@@ -3,6 +3,7 @@
 
 pub mod counters;
 pub mod doctor;
+pub mod explain;
 pub mod fds;
 mod options;
 pub mod ports;

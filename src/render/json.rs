@@ -1,6 +1,6 @@
 //! The published JSON: one compact object per line, the envelope first.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, IsTerminal, Write, stdout};
 
 use serde::Serialize;
 use sockdiag::{
@@ -11,6 +11,7 @@ use sockdiag::{
 use super::{
     sink::{Host, Moment, Out, Writer},
     table::Tabular,
+    text,
 };
 
 /// The members that every report has in common, and the report.
@@ -100,6 +101,23 @@ impl<T: Tabular> Writer<T> for Json {
         let common = (report.incomplete(), report.findings());
         self.write::<T, _>(out, report, common, moment)
     }
+}
+
+/// Writes reports to stdout that have no other format for programs.
+pub fn print_each<R: Report>(reports: impl Iterator<Item = R>, host: &Host) -> io::Result<()> {
+    let is_shown = stdout().is_terminal();
+    let mut out = BufWriter::new(stdout().lock());
+    let mut line = Vec::new();
+    for report in reports {
+        let common = (report.incomplete(), report.findings());
+        line.clear();
+        write::<R, R>(&mut line, host, &report, common, &Moment::now(None))?;
+        match is_shown {
+            true => out.write_all(text::escape_json(&String::from_utf8_lossy(&line)).as_bytes())?,
+            false => out.write_all(&line)?,
+        }
+    }
+    out.flush()
 }
 
 /// The JSON Schema of a report in its envelope, from the types that are written.

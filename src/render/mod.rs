@@ -1,5 +1,6 @@
 //! Output: tables for people, JSON, CSV and metrics for programs.
 
+pub mod article;
 mod csv;
 pub mod doctor;
 mod emit;
@@ -18,7 +19,7 @@ pub mod text;
 
 pub use doctor::{DoctorFormat, PageSettings};
 pub use emit::Emit;
-pub use json::schema;
+pub use json::{print_each, schema};
 pub use notes::Notes;
 pub use progress::{Progress, elapsed_of};
 pub use screen::{Change, Screen, close_screen_at_once};

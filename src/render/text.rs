@@ -104,13 +104,17 @@ pub fn width_without_styles(text: &str) -> usize {
 /// Breaks a text at spaces into lines of at most `columns`; all but the first are indented. A
 /// longer word has a line of its own.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
-    const INDENT: &str = "  ";
+    wrap_indented(text, columns, "  ")
+}
+
+/// [`wrap`] with this before all lines but the first.
+pub fn wrap_indented(text: &str, columns: usize, indent: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split_inclusive(' ') {
         if !line.trim().is_empty() && width(&line) + width(word.trim_end()) > columns {
             lines.push(line.trim_end().to_owned());
-            line = INDENT.to_owned();
+            line = indent.to_owned();
         }
         line.push_str(word);
     }

@@ -38,6 +38,12 @@ mod doctor {
     mod problems;
 }
 
+mod explain {
+    mod output;
+    mod settings;
+    mod terms;
+}
+
 mod fds {
     mod formats;
     mod limits;

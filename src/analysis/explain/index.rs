@@ -116,12 +116,16 @@ impl Articles {
         }
     }
 
+    /// First the article whose term is spelt just so, as the id of a finding is.
     fn exactly(&self, term: &str) -> Vec<&Article> {
         let mut found = spellings(term)
             .into_iter()
             .filter_map(|name| self.names.get(&name));
         let found = found.next().map_or(&[][..], Vec::as_slice);
-        found.iter().map(|index| &self.all[*index]).collect()
+        let found = found.iter().map(|index| &self.all[*index]);
+        let mut found: Vec<&Article> = found.collect();
+        found.sort_by_key(|article| article.term != term.trim());
+        found
     }
 }
 

@@ -59,7 +59,7 @@ impl Wanted {
 
 impl Live {
     /// The value of a sysctl, as its file has it.
-    pub fn sysctl(key: &str, text: Option<String>) -> Self {
+    pub fn sysctl(key: &str, text: Option<&str>) -> Self {
         let value = text.map(|text| {
             let words: Vec<&str> = text.split_whitespace().collect();
             let text = words.join(" ");

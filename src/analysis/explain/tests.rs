@@ -51,9 +51,8 @@ fn every_file_is_an_article_of_a_known_subject() {
 fn every_rule_and_counter_has_an_article() {
     let articles = articles();
     for rule in RULES {
-        let article = articles
-            .find(&format!("finding {}", rule.id))
-            .expect(rule.id);
+        let article = articles.find(rule.id).expect(rule.id);
+        assert_eq!(article.kind, Kind::Finding);
         assert_eq!(article.term, rule.id);
         assert_eq!(article.summary(), rule.explain);
     }
@@ -302,7 +301,7 @@ mod live {
         let value = |name| Live::counter(name, &snapshot).value;
         assert_eq!(value("TcpExtListenDrops"), Some(LiveValue::Number(7)));
         assert_eq!(value("TcpExtListenOverflows"), None);
-        let setting = |text: &str| Live::sysctl("key", Some(text.to_owned())).value;
+        let setting = |text: &str| Live::sysctl("key", Some(text)).value;
         assert_eq!(setting("4096\n"), Some(LiveValue::Number(4096)));
         let range = Some(LiveValue::Text("32768 60999".to_owned()));
         assert_eq!(setting("32768\t60999\n"), range);
