@@ -51,7 +51,7 @@ fn an_ack_that_is_dropped_behind_a_syn_cookie_is_told_by_the_kernel() {
         wait_until("the SYN is answered", || tcp_ext("SyncookiesSent") == 1);
         let _queued = fill_from_peer(&link, &listener, 3);
         link.reveal_there();
-        wait_until("the ACK finds no room", || tcp_ext("ListenOverflows") == 1);
+        wait_until("the ACK finds no room", || tcp_ext("ListenOverflows") >= 1);
         let handshakes = live.handshakes(4);
         live.end();
         let of = |port: u16| {
