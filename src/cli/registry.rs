@@ -9,8 +9,9 @@ use super::{
     describe::{CompletionsArgs, ManArgs, SchemaArgs},
 };
 use crate::command::{
-    Described, Outcome, Subcommand, counters::CountersArgs, doctor::DoctorArgs, explain::ExplainArgs, fds::FdsArgs,
-    ports::PortsArgs, queues::QueuesArgs, timewait::TimewaitArgs, trace::TraceArgs, tune::TuneArgs,
+    Described, Outcome, Subcommand, counters::CountersArgs, doctor::DoctorArgs,
+    explain::ExplainArgs, fds::FdsArgs, ports::PortsArgs, queues::QueuesArgs,
+    timewait::TimewaitArgs, trace::TraceArgs, tune::TuneArgs,
 };
 
 /// In the order of `--help`.

@@ -6,11 +6,12 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
 use crate::support::clients::{clients, exhaust_ports, port_range};
-use crate::support::helper_process::spawn_out_of_descriptors;
+use crate::support::helper_process::{ListenerSetup, spawn_listener, spawn_out_of_descriptors};
 use crate::support::netns::{in_sealed_netns, lo_up, sysctl};
 use crate::support::program::{finding, finding_ids, json};
 use crate::support::sockets::{
@@ -82,6 +83,33 @@ fn a_listener_that_nobody_serves_is_found_though_its_queue_has_room() {
         let found = only(&report, "acceptor_stalled");
         assert_eq!(found["severity"], "warning");
         assert_eq!(found["subject"], "127.0.0.1:8080");
+    });
+}
+
+/// It holds the listener and reads from a pipe, and then is stopped.
+#[test]
+fn the_cause_of_a_queue_that_nobody_serves_is_what_its_owner_does() {
+    in_sealed_netns(|| {
+        let server = spawn_listener(
+            &ListenerSetup {
+                address: "127.0.0.1:8080",
+                backlog: 16,
+                clients: 2,
+                syns: 0,
+            },
+            &[],
+        );
+        let report = doctor(&["--for=1200ms"]);
+        let found = only(&report, "acceptor_stalled");
+        assert_eq!(found["cause_id"], "owner_blocked", "{found:#}");
+        let pid = Pid::from_raw(server.pid() as i32).expect("a process");
+        kill_process(pid, Signal::STOP).expect("it is ours");
+        let report = doctor(&["--for=1200ms"]);
+        let found = only(&report, "acceptor_stalled");
+        assert_eq!(found["cause_id"], "owner_stopped", "{found:#}");
+        assert_eq!(found["inferred"], false);
+        let remedy = found["remedy"][0].as_str().expect("text");
+        assert_eq!(remedy, format!("kill -CONT {}", server.pid()));
     });
 }
 
