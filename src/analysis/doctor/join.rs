@@ -9,8 +9,10 @@ use crate::analysis::{
     rules::{
         ACCEPT_QUEUE_FULL, ACCEPT_QUEUE_OVERFLOW, ACCEPTOR_SLOW, ACCEPTOR_STALLED,
         BACKLOG_TOO_SMALL, FD_LIMIT_REACHED, LIMIT_STALE, OWNER_OUT_OF_DESCRIPTORS,
-        REUSEPORT_MEMBER_STUCK, SETTING_HARMFUL, SYN_COOKIES_ACTIVE, SYN_FLOOD, SYN_QUEUE_FULL,
+        REUSEPORT_MEMBER_STUCK, SETTING_DRIFT, SETTING_HARMFUL, SYN_COOKIES_ACTIVE, SYN_FLOOD,
+        SYN_QUEUE_FULL,
     },
+    tune,
 };
 
 /// Symptoms that a process causes which does not accept.
@@ -119,8 +121,12 @@ fn stale_limits(findings: &mut Vec<Finding>) {
     }
 }
 
-/// A setting that another finding says how to change is not said twice.
+/// Files set more at boot than concerns sockets. A setting that another finding says how to change
+/// is not said twice.
 fn settings(findings: &mut Vec<Finding>) {
+    findings.retain(|found| {
+        found.id != SETTING_DRIFT.id || tune::names().any(|name| name == found.subject)
+    });
     let is_setting = |found: &mut Finding| found.id == SETTING_HARMFUL.id;
     for setting in findings.extract_if(.., is_setting).collect::<Vec<_>>() {
         let is_said = |found: &Finding| {

@@ -103,45 +103,43 @@ impl Host {
 
 #[test]
 fn fifty_healthy_hosts_give_no_alarm() {
-    give_no_alarm(0);
+    in_sealed_netns(|| give_no_alarm(0));
 }
 
 #[test]
 fn fifty_more_healthy_hosts_give_no_alarm() {
-    give_no_alarm(1);
+    in_sealed_netns(|| give_no_alarm(1));
 }
 
 #[test]
 fn another_fifty_healthy_hosts_give_no_alarm() {
-    give_no_alarm(2);
+    in_sealed_netns(|| give_no_alarm(2));
 }
 
 #[test]
 fn the_last_fifty_healthy_hosts_give_no_alarm() {
-    give_no_alarm(3);
+    in_sealed_netns(|| give_no_alarm(3));
 }
 
 fn give_no_alarm(part: u64) {
-    in_sealed_netns(|| {
-        lo_up();
-        for mix in part * MIXES + 1..=(part + 1) * MIXES {
-            let mut dice = Dice(mix.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            let host = Host::new(&mut dice);
-            let is_over = AtomicBool::new(false);
-            let report = thread::scope(|scope| {
-                scope.spawn(|| host.work(&mut dice, &is_over));
-                let report = match mix % 4 {
-                    0 => json(&["doctor", "--quick"]),
-                    _ => json(&["doctor", "--for=100ms"]),
-                };
-                is_over.store(true, Ordering::Relaxed);
-                report
-            });
-            let findings = report["findings"].as_array().expect("an array").iter();
-            let alarms: Vec<&Value> = findings
-                .filter(|finding| finding["severity"] != "info")
-                .collect();
-            assert!(alarms.is_empty(), "mix {mix}: {alarms:#?}");
-        }
-    });
+    lo_up();
+    for mix in part * MIXES + 1..=(part + 1) * MIXES {
+        let mut dice = Dice(mix.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let host = Host::new(&mut dice);
+        let is_over = AtomicBool::new(false);
+        let report = thread::scope(|scope| {
+            scope.spawn(|| host.work(&mut dice, &is_over));
+            let report = match mix % 4 {
+                0 => json(&["doctor", "--quick"]),
+                _ => json(&["doctor", "--for=100ms"]),
+            };
+            is_over.store(true, Ordering::Relaxed);
+            report
+        });
+        let findings = report["findings"].as_array().expect("an array").iter();
+        let alarms: Vec<&Value> = findings
+            .filter(|finding| finding["severity"] != "info")
+            .collect();
+        assert!(alarms.is_empty(), "mix {mix}: {alarms:#?}");
+    }
 }

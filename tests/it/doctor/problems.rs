@@ -13,7 +13,7 @@ use socket2::{Domain, Socket, Type};
 use crate::support::clients::{clients, exhaust_ports, port_range};
 use crate::support::helper_process::{ListenerSetup, spawn_listener, spawn_out_of_descriptors};
 use crate::support::netns::{in_sealed_netns, lo_up, sysctl};
-use crate::support::program::{finding, finding_ids, json};
+use crate::support::program::{finding, json, problems};
 use crate::support::sockets::{
     accept_queue_len, fill_accept_queue, listen, listen_with, socket_address, udp_drops,
 };
@@ -33,12 +33,7 @@ fn doctor(args: &[&str]) -> Value {
 /// The only finding above `info`.
 #[track_caller]
 fn only<'a>(report: &'a Value, id: &str) -> &'a Value {
-    let findings = report["findings"].as_array().expect("an array");
-    let problems: Vec<&Value> = findings
-        .iter()
-        .filter(|finding| finding["severity"] != "info")
-        .collect();
-    assert_eq!(problems.len(), 1, "{problems:#?}");
+    assert_eq!(problems(report), [id], "{report:#}");
     finding(report, id)
 }
 
@@ -223,12 +218,6 @@ fn unanswered_handshakes_below_the_limit_are_no_flood() {
         let report = doctor(&["--for=300ms"]);
         assert_eq!(problems(&report), Vec::<&str>::new(), "{report:#}");
     });
-}
-
-fn problems(report: &Value) -> Vec<&str> {
-    let ids = finding_ids(report);
-    let is_problem = |id: &&str| finding(report, id)["severity"] != "info";
-    ids.into_iter().filter(is_problem).collect()
 }
 
 #[test]

@@ -164,6 +164,14 @@ pub fn finding_ids(report: &Value) -> Vec<&str> {
 
 /// The first finding of this id.
 #[track_caller]
+pub fn problems(report: &Value) -> Vec<&str> {
+    let findings = report["findings"].as_array().expect("an array").iter();
+    let problems = findings.filter(|finding| finding["severity"] != "info");
+    problems
+        .filter_map(|finding| finding["id"].as_str())
+        .collect()
+}
+
 pub fn finding<'a>(report: &'a Value, id: &str) -> &'a Value {
     let findings = report["findings"].as_array().expect("findings[]");
     let found = findings.iter().find(|finding| finding["id"] == id);
