@@ -16,7 +16,13 @@ struct More {
 }
 
 #[rustfmt::skip]
-const MORE: [More; 7] = [
+const MORE: [More; 9] = [
+    More { command: "doctor", see_also: "ss(8), nstat(8), lsof(8)", files: &[
+        ("/proc/PID/task/TID/syscall, wchan, schedstat, stack", "what the owners of a listener do"),
+        ("/sys/fs/cgroup", "CPU quotas, memory limits and freezers of those owners"),
+        ("/proc/pressure", "how long tasks waited for CPU, memory and disks"),
+        ("/proc/net/softnet_stat, /proc/net/stat/nf_conntrack", "packets lost before they reach a socket"),
+    ] },
     More { command: "queues", see_also: "ss(8), listen(2), accept(2), tcp(7)", files: &[
         ("/proc/sys/net/core/somaxconn", "upper limit of accept queues"),
         ("/proc/sys/net/ipv4/tcp_max_syn_backlog, tcp_syncookies", "limits of SYN queues"),

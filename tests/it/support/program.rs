@@ -162,7 +162,7 @@ pub fn finding_ids(report: &Value) -> Vec<&str> {
     ids.filter(|id| *id != "other_namespace").collect()
 }
 
-/// The first finding of this id.
+/// Ids of the findings above `info`.
 #[track_caller]
 pub fn problems(report: &Value) -> Vec<&str> {
     let findings = report["findings"].as_array().expect("an array").iter();
@@ -172,6 +172,8 @@ pub fn problems(report: &Value) -> Vec<&str> {
         .collect()
 }
 
+/// The first finding of this id.
+#[track_caller]
 pub fn finding<'a>(report: &'a Value, id: &str) -> &'a Value {
     let findings = report["findings"].as_array().expect("findings[]");
     let found = findings.iter().find(|finding| finding["id"] == id);
