@@ -87,7 +87,9 @@ pub fn reason_for(outcome: Outcome, attempt: &Attempt, is_timed: bool) -> Option
             Part::PartlyFull => {
                 "perhaps a full accept queue: a socket of the SO_REUSEPORT group has one"
             }
-            Part::HadRoom => "the accept queue was full before, or TCP_DEFER_ACCEPT waits for data",
+            Part::HadRoom => {
+                "the accept queue was full before, TCP_DEFER_ACCEPT waits for data, or a firewall dropped it"
+            }
             // An ACK that TCP_DEFER_ACCEPT ignores counts as dropped.
             Part::DroppedNothing => {
                 "a firewall of this host or a bad checksum; the listener dropped nothing"

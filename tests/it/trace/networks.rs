@@ -142,11 +142,14 @@ fn syns_are_counted_where_the_answers_are_lost_and_no_cause_is_certain() {
         }
         let handshakes = trace.handshakes(10);
         let traced = trace.end();
+        // Before Linux 6.5 the client waits as long as the server before it retransmits again, so
+        // that a SYN-ACK may come twice: for the SYN, and as its own time is over.
+        let linear = "/proc/sys/net/ipv4/tcp_syn_linear_timeouts";
+        let at_most = u64::from(!std::fs::exists(linear).expect("/proc is there"));
         for handshake in &handshakes {
-            assert_has(
-                handshake,
-                object!({"outcome": "established", "syn_ack_retransmits": 0}),
-            );
+            assert_has(handshake, object!({"outcome": "established"}));
+            let again = count(&handshake["syn_ack_retransmits"]);
+            assert!(again <= at_most, "{handshake:#}");
         }
         let all = handshakes.iter();
         let counted: u64 = all.map(|one| count(&one["syn_retransmits"])).sum();

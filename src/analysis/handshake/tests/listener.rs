@@ -108,6 +108,16 @@ fn without_a_dump_from_before_nobody_is_innocent() {
     assert!(reason(&found).ends_with("the accept queue had room"));
 }
 
+/// A busy host may read a packet so late that both dumps it remembers are newer.
+#[test]
+fn without_a_dump_from_before_a_firewall_may_have_dropped_the_ack() {
+    let found = dropped(&[], &[listener(0, 5)]);
+    let queue = found.listener_queue.unwrap();
+    assert_eq!((queue.dropped, queue.full_members), (None, 0));
+    assert_eq!(found.reason.unwrap().basis, Basis::Inference);
+    assert!(reason(&found).contains("a firewall"), "{found:?}");
+}
+
 #[test]
 fn a_dump_from_before_the_packet_does_not_show_its_drop() {
     let mut script = Script::new();
