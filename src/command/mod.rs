@@ -3,6 +3,7 @@
 
 pub mod counters;
 pub mod doctor;
+mod examination;
 pub mod explain;
 pub mod fds;
 mod options;

@@ -103,7 +103,7 @@ pub struct Reports {
 
 impl Reports {
     /// Of the last reading, compared with the first, and what was watched between them.
-    pub fn of(now: &Snapshot, before: Previous<'_>, watched: &mut Watched) -> Self {
+    pub fn of(now: &Snapshot, before: Previous<'_>, watched: &Watched) -> Self {
         let all = counters::Selection::Trouble;
         let mut reports = Reports {
             queues: queues::report(now, before, &queues::Selection::default()),

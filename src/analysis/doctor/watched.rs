@@ -59,12 +59,12 @@ impl Watched {
         }
     }
 
-    pub(super) fn fill(&mut self, reports: &mut Reports) {
+    pub(super) fn fill(&self, reports: &mut Reports) {
         if self.samples > 0 {
             self.queues.fill(&mut reports.queues);
             // A process that ended is no gap in what was looked at.
             let incomplete = std::mem::take(&mut reports.fds.incomplete);
-            self.fds.fill(&mut reports.fds);
+            self.fds.clone().fill(&mut reports.fds);
             reports.fds.incomplete = incomplete;
             reports.series = self.series.of(&reports.queues.listeners);
         }
