@@ -18,6 +18,7 @@ macro_rules! is_report {
 }
 
 pub mod acceptors;
+pub mod check;
 pub mod counters;
 pub mod doctor;
 mod elsewhere;

@@ -15,6 +15,7 @@ mod selection;
 mod tests;
 mod waiting;
 
+pub(super) use fill::fill_ratio;
 pub use listener::{
     AcceptQueue, Cookie, Fullest, LimitSetBy, ListenerReport, ReceiveQueue, Sampled, State,
     SynQueue,
