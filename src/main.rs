@@ -6,41 +6,51 @@ mod command;
 mod render;
 
 use std::{
+    ffi::OsString,
     io::{self, Write},
     process::ExitCode,
 };
 
+use cli::FailureCodes;
 use command::{Outcome, Usage};
 use sockdiag::{analysis::doctor::Verdict, source::check_stdout};
 
 fn main() -> ExitCode {
-    match cli::run() {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let failure = cli::failure_codes(&arguments);
+    match cli::run(arguments) {
         Ok(Outcome::Answered | Outcome::Judged(Verdict::Ok)) => ExitCode::SUCCESS,
         Ok(Outcome::Judged(Verdict::Warning)) => ExitCode::from(1),
         Ok(Outcome::Judged(Verdict::Critical)) => ExitCode::from(2),
         Ok(Outcome::Judged(Verdict::Unknown)) => ExitCode::from(3),
+        Ok(Outcome::CommandFailed(code)) => ExitCode::from(code),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => match error.downcast::<clap::Error>() {
-            Ok(refused) => refuse(&refused),
-            Err(error) => fail(&error),
+            Ok(refused) => refuse(&refused, failure),
+            Err(error) => fail(&error, failure),
         },
     }
 }
 
-fn fail(error: &anyhow::Error) -> ExitCode {
+fn fail(error: &anyhow::Error, failure: FailureCodes) -> ExitCode {
     say(&format!("sockdiag: {error:#}"));
-    ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+    let is_usage = error.is::<Usage>();
+    ExitCode::from(if is_usage {
+        failure.usage
+    } else {
+        failure.other
+    })
 }
 
 /// Help and version are answers; the rest is wrong usage.
-fn refuse(refused: &clap::Error) -> ExitCode {
+fn refuse(refused: &clap::Error, failure: FailureCodes) -> ExitCode {
     if refused.use_stderr() {
         let text = refused.render().to_string();
         say(&format!(
             "sockdiag: {}",
             text.trim_start_matches("error: ").trim_end()
         ));
-        return ExitCode::from(2);
+        return ExitCode::from(failure.usage);
     }
     match check_stdout().and_then(|()| refused.print()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -92,7 +92,8 @@ fn page(command: &Command, entry: Option<&Entry>) -> io::Result<Vec<u8>> {
     let own = entry.map(|entry| format!("sockdiag-{}", entry.name));
     let name = own.unwrap_or_else(|| "sockdiag".to_owned());
     let help = command.get_after_help();
-    let (examples, notes) = parts(&help.map(ToString::to_string).unwrap_or_default());
+    let help = help.map(ToString::to_string).unwrap_or_default();
+    let (examples, notes) = parts(&help);
     let more = entry.and_then(|entry| MORE.iter().find(|more| more.command == entry.name));
 
     let mut out = begin(&name, command, &notes).into_bytes();
@@ -109,7 +110,10 @@ fn page(command: &Command, entry: Option<&Entry>) -> io::Result<Vec<u8>> {
         let examples = format!(".nf\n{}\n.fi\n", roff(&examples));
         out.extend(section("EXAMPLES", &examples));
     }
-    out.extend(section("EXIT STATUS", &list(EXIT_STATUS)));
+    let own = entry.and_then(|_| help.split("\n\n").find_map(exit_codes));
+    let exit_status = own.map(|codes| format!("{}\n", roff(codes)));
+    let exit_status = exit_status.unwrap_or_else(|| list(EXIT_STATUS));
+    out.extend(section("EXIT STATUS", &exit_status));
     out.extend(section("ENVIRONMENT", &list(ENVIRONMENT)));
     if let Some(more) = more {
         out.extend(section("FILES", &list(more.files.iter().copied())));
@@ -125,7 +129,10 @@ fn begin(name: &str, command: &Command, notes: &[String]) -> String {
     let about = about.unwrap_or_default();
     let usage = command.clone().render_usage().to_string();
     let usage = roff(usage.trim_start_matches("Usage: "));
-    let paragraph = |text: &String| format!(".PP\n{}\n", roff(text));
+    let paragraph = |text: &String| match text.contains('\n') {
+        true => format!(".PP\n.nf\n{}\n.fi\n", roff(text)),
+        false => format!(".PP\n{}\n", roff(text)),
+    };
     let first = paragraph(&format!("{about}."));
     let description = std::iter::once(first).chain(notes.iter().map(paragraph));
     let (version, title) = (env!("CARGO_PKG_VERSION"), roff(name));
@@ -152,7 +159,7 @@ fn columns(report: &Described) -> String {
 /// Examples, and the paragraphs of prose that follow them. Exit codes have a section.
 fn parts(help: &str) -> (String, Vec<String>) {
     let mut paragraphs: Vec<&str> = help.split("\n\n").collect();
-    paragraphs.retain(|text| !text.starts_with("Exit codes:"));
+    paragraphs.retain(|text| exit_codes(text).is_none());
     let examples = match paragraphs
         .first()
         .and_then(|first| first.strip_prefix("Examples:\n"))
@@ -165,6 +172,11 @@ fn parts(help: &str) -> (String, Vec<String>) {
     };
     let prose = paragraphs.into_iter().filter(|text| !text.is_empty());
     (examples, prose.map(str::to_owned).collect())
+}
+
+/// What a subcommand says of its own exit codes.
+fn exit_codes(paragraph: &str) -> Option<&str> {
+    paragraph.strip_prefix("Exit codes: ")
 }
 
 /// Only pages of this program, and of others that every system has.

@@ -14,7 +14,7 @@ use clap_complete::CompleteEnv;
 use sockdiag::source::check_stdout;
 
 use crate::command::{
-    Outcome, Subcommand as _, doctor::DoctorArgs, duration, usage, wants_columns,
+    Outcome, Subcommand as _, check::CheckArgs, doctor::DoctorArgs, duration, usage, wants_columns,
 };
 use registry::{Entry, REGISTRY};
 
@@ -34,15 +34,37 @@ Examples:
   sockdiag ports                   destinations that run out of ephemeral ports
   sockdiag timewait                where TIME_WAIT sockets come from, and the limit
   sockdiag fds --top 10            processes nearest to their descriptor limit
+  sockdiag check queues -c 99%     thresholds and exit codes for CI and monitoring
   sockdiag trace --failed          failed handshakes as they happen, with the reason
   sockdiag explain TIME_WAIT       what a term means, and what to do about it
   sockdiag queues --json | jq      JSON; `sockdiag schema queues` describes it
 
-Exit codes: 0 answered, 1 could not answer, 2 wrong usage; `doctor --exit-code` has its own.";
+Exit codes: 0 answered, 1 could not answer, 2 wrong usage; `check` and `doctor --exit-code`: 0 OK, \
+    1 WARNING, 2 CRITICAL, 3 UNKNOWN.";
+
+/// Exit codes of a run that did not answer.
+#[derive(Debug, Clone, Copy)]
+pub struct FailureCodes {
+    pub usage: u8,
+    pub other: u8,
+}
+
+/// Where the exit code is a verdict, 1 and 2 have other meanings.
+pub fn failure_codes(typed: &[OsString]) -> FailureCodes {
+    let own = typed.iter().take_while(|argument| *argument != "--");
+    let is_verdict = is_check(typed) || own.into_iter().any(|argument| argument == "--exit-code");
+    match is_verdict {
+        true => FailureCodes { usage: 3, other: 3 },
+        false => FailureCodes { usage: 2, other: 1 },
+    }
+}
+
+fn is_check(typed: &[OsString]) -> bool {
+    typed.get(1).is_some_and(|name| name == CheckArgs::NAME)
+}
 
 /// Runs the chosen subcommand, or `doctor`.
-pub fn run() -> anyhow::Result<Outcome> {
-    let typed: Vec<OsString> = std::env::args_os().collect();
+pub fn run(typed: Vec<OsString>) -> anyhow::Result<Outcome> {
     let folder = std::env::current_dir().ok();
     // A shell asks for candidates through the environment.
     if CompleteEnv::with_factory(program)
@@ -51,13 +73,7 @@ pub fn run() -> anyhow::Result<Outcome> {
     {
         return Ok(Outcome::Answered);
     }
-    let mut arguments: Vec<OsString> = typed.into_iter().map(spelt).collect();
-    if is_without_command(&arguments) {
-        arguments.insert(1, DoctorArgs::NAME.into());
-    }
-    if let Some(seconds) = lone_seconds(&arguments) {
-        return Err(usage(format!("--watch {seconds}: write --watch={seconds}")));
-    }
+    let arguments = meant(typed)?;
     let command = arguments.get(1).and_then(|name| name.to_str());
     let matches = program().try_get_matches_from(&arguments);
     let matches = matches.map_err(|error| ss::answer(error, command))?;
@@ -68,6 +84,21 @@ pub fn run() -> anyhow::Result<Outcome> {
     match &entry.report {
         Some(report) if wants_columns(matches) => describe::columns(report),
         _ => (entry.run)(matches),
+    }
+}
+
+/// The arguments as clap takes them. Those of `check` have another -w, and a command's among them.
+fn meant(typed: Vec<OsString>) -> anyhow::Result<Vec<OsString>> {
+    if is_check(&typed) {
+        return Ok(typed);
+    }
+    let mut arguments: Vec<OsString> = typed.into_iter().map(spelt).collect();
+    if is_without_command(&arguments) {
+        arguments.insert(1, DoctorArgs::NAME.into());
+    }
+    match lone_seconds(&arguments) {
+        Some(seconds) => Err(usage(format!("--watch {seconds}: write --watch={seconds}"))),
+        None => Ok(arguments),
     }
 }
 

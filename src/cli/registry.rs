@@ -9,7 +9,7 @@ use super::{
     describe::{CompletionsArgs, ManArgs, SchemaArgs},
 };
 use crate::command::{
-    Described, Outcome, Subcommand, counters::CountersArgs, doctor::DoctorArgs,
+    Described, Outcome, Subcommand, check::CheckArgs, counters::CountersArgs, doctor::DoctorArgs,
     explain::ExplainArgs, fds::FdsArgs, ports::PortsArgs, queues::QueuesArgs,
     timewait::TimewaitArgs, trace::TraceArgs, tune::TuneArgs,
 };
@@ -23,6 +23,7 @@ pub static REGISTRY: &[Entry] = &[
     Entry::of::<TimewaitArgs>(),
     Entry::of::<FdsArgs>(),
     Entry::of::<TuneArgs>(),
+    Entry::of::<CheckArgs>(),
     Entry::of::<TraceArgs>(),
     Entry::of::<ExplainArgs>(),
     Entry::of::<CompletionsArgs>(),

@@ -79,7 +79,8 @@ impl CountersArgs {
     }
 }
 
-fn no_such(unknown: &Unknown, printed: &[CounterId]) -> anyhow::Error {
+/// Usage error for a word that names no counter, with the nearest that does.
+pub fn no_such(unknown: &Unknown, printed: &[CounterId]) -> anyhow::Error {
     let Unknown(word) = unknown;
     let near = |name: &String| strsim::jaro_winkler(&name.to_lowercase(), &word.to_lowercase());
     let candidates = unknown.candidates(printed);

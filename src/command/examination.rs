@@ -12,7 +12,7 @@ use sockdiag::{
         finding::Area,
         tune,
     },
-    collect::{Collector, Needs},
+    collect::{Collector, Needs, OwnerNeeds},
     model::{Owner, ProcessActivity, Snapshot},
     source::FdQuestion,
 };
@@ -162,6 +162,15 @@ impl Examination {
             watched,
             now,
         })
+    }
+
+    /// Everything but owners, and what takes long no more often than it should.
+    pub fn levels(&self) -> Needs {
+        Needs {
+            owners: OwnerNeeds::None,
+            unthrottled: false,
+            ..self.first.clone()
+        }
     }
 
     fn listeners(&self) -> Needs {

@@ -1,6 +1,7 @@
 //! Subcommands: their flags, what they read, and which analysis they call. They share the
 //! [`Session`], which reads, reports and waits, in a loop with `--watch`.
 
+pub mod check;
 pub mod counters;
 pub mod doctor;
 mod examination;
@@ -19,7 +20,7 @@ mod wait;
 
 pub use options::{
     FamilyArgs, FormatArgs, NameArgs, OwnedByArgs, OwnerArgs, PlaceArgs, ReportArgs, RowArgs,
-    SsArgs, duration, has_unit, wants_columns,
+    SsArgs, duration, has_process, has_unit, wants_columns,
 };
 pub use reader::Reader;
 pub use session::{Purpose, Session, this_host};

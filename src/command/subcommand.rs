@@ -21,6 +21,8 @@ pub enum Outcome {
     Answered,
     /// The exit code states how well the host is.
     Judged(Verdict),
+    /// All is well, but the command that `check` ran failed: the exit code that says so.
+    CommandFailed(u8),
 }
 
 pub type Title = (&'static str, &'static str, &'static str);

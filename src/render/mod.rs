@@ -1,6 +1,7 @@
 //! Output: tables for people, JSON, CSV and metrics for programs.
 
 pub mod article;
+pub mod check;
 mod csv;
 pub mod doctor;
 mod emit;
@@ -17,6 +18,7 @@ pub mod table;
 mod terminal;
 pub mod text;
 
+pub use check::{CheckFormat, Destination};
 pub use doctor::{DoctorFormat, PageSettings};
 pub use emit::Emit;
 pub use json::{print_each, schema};

@@ -76,8 +76,8 @@ fn every_report_describes_itself_and_accepts_n() {
             "{schema}"
         );
         assert!(text(&["man", name]).contains(".SH EXAMPLES"), "{name}");
-        if name == "explain" {
-            continue;
+        if ["explain", "doctor", "check"].contains(&name) {
+            continue; // They print no table.
         }
         let columns = text(&[name, "--columns", "help"]);
         assert!(columns.lines().count() > 10, "{columns}");
@@ -148,6 +148,11 @@ fn a_shell_is_offered_flags_and_values() {
             (&["schema", "ti"], "timewait"),
             (&["explain", "net.core.soma"], "net.core.somaxconn"),
             (&["explain", "accept-q"], "accept-queue"),
+            (&["check", "que"], "queues"),
+            (
+                &["check", "--fail-on", "accept_queue_o"],
+                "accept_queue_overflow",
+            ),
         ] {
             let found = candidates(words);
             assert!(

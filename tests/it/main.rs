@@ -27,6 +27,13 @@ mod capture {
     mod packets;
 }
 
+mod check {
+    mod commands;
+    mod formats;
+    mod thresholds;
+    mod usage;
+}
+
 mod counters {
     mod kernel;
     mod reports;

@@ -9,7 +9,7 @@ use crate::analysis::{Distribution, Sampling, incomplete::counted};
 type Key = (u32, Option<u64>);
 
 /// The distribution of each process's open descriptors, and how they moved.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Samples {
     open: HashMap<Key, (Distribution, Growth)>,
 }

@@ -7,7 +7,7 @@ mod time;
 
 pub use filter::{filter, port};
 pub use output::{FormatArgs, OutputArgs, RowArgs, SsArgs, wants_columns};
-pub use select::{FamilyArgs, NameArgs, OwnedByArgs, OwnerArgs, PlaceArgs, has_unit};
+pub use select::{FamilyArgs, NameArgs, OwnedByArgs, OwnerArgs, PlaceArgs, has_process, has_unit};
 pub use time::{TimeArgs, Timing, duration};
 
 use clap::{

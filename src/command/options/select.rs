@@ -78,18 +78,23 @@ impl OwnedByArgs {
     }
 
     pub fn check_process(&self, kernel: &Kernel) -> anyhow::Result<()> {
-        let Some(wanted) = &self.process else {
-            return Ok(());
-        };
-        let there = kernel.processes()?;
-        let mut processes = there.iter();
-        if processes.any(|(pid, name)| is_process(*pid, name, wanted)) {
-            return Ok(());
+        match &self.process {
+            Some(wanted) => has_process(wanted, kernel),
+            None => Ok(()),
         }
-        let names = there.iter().map(|(_, name)| name.as_str());
-        let hint = pattern(wanted, "process", names);
-        anyhow::bail!("--process {wanted}: no such process{hint}")
     }
+}
+
+/// Fails when no visible process is meant.
+pub fn has_process(wanted: &str, kernel: &Kernel) -> anyhow::Result<()> {
+    let there = kernel.processes()?;
+    let mut processes = there.iter();
+    if processes.any(|(pid, name)| is_process(*pid, name, wanted)) {
+        return Ok(());
+    }
+    let names = there.iter().map(|(_, name)| name.as_str());
+    let hint = pattern(wanted, "process", names);
+    anyhow::bail!("--process {wanted}: no such process{hint}")
 }
 
 /// Fails when none of the units is meant.

@@ -41,14 +41,28 @@ pub struct HelperProcess(Child);
 /// Spawns a process with this listener. `launcher` is a command that executes another, such as
 /// `unshare --net`, or nothing.
 pub fn spawn_listener(setup: &ListenerSetup, launcher: &[&str]) -> HelperProcess {
-    let ListenerSetup {
-        address,
-        backlog,
-        clients,
-        syns,
-    } = setup;
-    let role = format!("listen {address} {backlog} {clients} {syns}");
-    HelperProcess::with_role(&role, launcher)
+    HelperProcess::with_role(&setup.role(), launcher)
+}
+
+/// A command that does the same, and ends when its standard input does.
+pub fn listener_command(setup: &ListenerSetup) -> Vec<String> {
+    let exe = std::env::current_exe().expect("a test knows its own path");
+    let exe = exe.to_str().expect("a path in UTF-8").to_owned();
+    let role = format!("{ROLE}={}", setup.role());
+    let [env, exact, nocapture] = ["env", "--exact", "--nocapture"].map(str::to_owned);
+    vec![env, role, exe, exact, test_inside(), nocapture]
+}
+
+impl ListenerSetup<'_> {
+    fn role(&self) -> String {
+        let ListenerSetup {
+            address,
+            backlog,
+            clients,
+            syns,
+        } = self;
+        format!("listen {address} {backlog} {clients} {syns}")
+    }
 }
 
 /// A process that receives a descriptor at the abstract unix address and keeps it open at

@@ -3,6 +3,7 @@
 
 pub mod capture;
 pub mod capture_file;
+pub mod check;
 pub mod clients;
 pub mod compared_trace;
 pub mod firewall;

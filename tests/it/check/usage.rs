@@ -1,0 +1,115 @@
+//! `sockdiag check`: whatever it cannot answer is UNKNOWN.
+
+use std::fs::File;
+use std::process::Stdio;
+
+use crate::support::netns::{in_sealed_netns, lo_up};
+use crate::support::program::{assert_failed, command, finish, sockdiag, stderr, text};
+use crate::support::sockets::{fill_accept_queue, listen};
+
+#[test]
+fn wrong_usage_is_unknown() {
+    for (args, reasons) in [
+        (&["check", "--no-such-flag"][..], &["--no-such-flag"][..]),
+        (
+            &["check", "quues"],
+            &["no check \"quues\"", "did you mean queues?"],
+        ),
+        (&["check", "beauty"], &["the checks are queues, drops"]),
+        (
+            &["check", "queues", "-c", "20:10"],
+            &["START must not be greater than END"],
+        ),
+        (
+            &["check", "queues", "-w", "ten"],
+            &["expected [@][START:][END]"],
+        ),
+        (
+            &["check", "timewait", "-c", "5/s"],
+            &["5/s is for no metric of timewait"],
+        ),
+        (
+            &["check", "queues", "ports", "-c", "5/s"],
+            &["5/s is for no metric of these checks"],
+        ),
+        (
+            &["check", "timewait", "--port", "80"],
+            &["timewait cannot be restricted to port 80"],
+        ),
+        (&["check", "counters", "-c", "0"], &["name a counter"]),
+        (
+            &["check", "counters", "ListenDrops"],
+            &["needs a threshold"],
+        ),
+        (
+            &["check", "counters", "ListenDrups", "-c", "0"],
+            &["did you mean ListenDrops?"],
+        ),
+        (&["check", "--fail-on", "no_such_id"], &["no_such_id"]),
+        (
+            &["check", "--fail-on", "handshakes_refused"],
+            &["handshakes_refused"],
+        ),
+        (&["check", "--tolerance", "5%"], &["--baseline"]),
+        (&["check", "--sustain", "0"], &["--sustain"]),
+        (
+            &["check", "-f", "/no/such/file"],
+            &["reading /no/such/file"],
+        ),
+        (&["check", "-f", "/dev/null", "queues"], &["--file"]),
+        (&["check", "-f", "/dev/null"], &["has no [[check]]"]),
+        (
+            &["check", "queues", "--baseline", "/dev/null"],
+            &["sockdiag check -o json"],
+        ),
+        (
+            &["check", "--netns", "no-such-namespace"],
+            &["no-such-namespace"],
+        ),
+        (
+            &["check", "--process", "no-such-process"],
+            &["no-such-process"],
+        ),
+        (&["check", "queues", "-o", "xml"], &["xml", "junit"]),
+        (
+            &["doctor", "--exit-code", "--no-such-flag"],
+            &["--no-such-flag"],
+        ),
+        (
+            &["doctor", "--exit-code", "--netns", "no-such-namespace"],
+            &["no-such-namespace"],
+        ),
+    ] {
+        assert_failed(&sockdiag(args), 3, reasons);
+    }
+    // The flag of another program is none of ours.
+    let output = sockdiag(&["queues", "--no-such-flag", "--", "--exit-code"]);
+    assert_failed(&output, 2, &["--no-such-flag"]);
+    assert!(text(&["check", "--help"]).contains("--fail-on"));
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_unknown_and_one_that_nobody_reads_is_not() {
+    in_sealed_netns(|| {
+        lo_up();
+        let full = listen("127.0.0.1:8080", 2);
+        let _clients = fill_accept_queue(&full, 3);
+        let args = ["check", "queues", "-c", "99%", "--for", "0.1"];
+        let disk = File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("/dev/full");
+        let output = finish(command(&args).stdout(disk));
+        assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+        assert!(stderr(&output).contains("No space left on device"));
+        let to_file = [&args[..], &["--report", "/no/such/folder/report"]].concat();
+        let output = sockdiag(&to_file);
+        assert_failed(&output, 3, &["/no/such/folder/report", "No such file"]);
+        // The reader is gone before the report is written.
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = finish(command(&args).stdout(Stdio::from(writer)));
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert_eq!(stderr(&output), "");
+    });
+}
