@@ -92,7 +92,10 @@ impl Host {
             for _ in &burst {
                 bursts.accept().expect("one is queued");
             }
-            let restarted = listen("127.0.0.1:7001", 16);
+            // A program that starts meanwhile has a copy of the old one until its exec.
+            let restarted = listen_with("127.0.0.1:7001", 16, |socket| {
+                socket.set_reuse_port(true).expect("SO_REUSEPORT");
+            });
             assert_eq!(accept_queue_len(&restarted), 0);
             drop(restarted);
             // The pace of the scene; nothing waits for it.
