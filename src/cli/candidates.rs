@@ -16,7 +16,7 @@ type Candidates = Vec<CompletionCandidate>;
 type Values = (&'static str, fn() -> Candidates);
 
 /// An argument by its id, and what it may name.
-const VALUES: [Values; 9] = [
+const VALUES: [Values; 10] = [
     ("fail_on", || {
         all(RULES.iter().map(|rule| rule.id.to_owned()))
     }),

@@ -48,13 +48,6 @@ fn version_and_help_are_answers() {
 }
 
 #[test]
-fn without_a_command_there_is_help() {
-    let output = sockdiag(&[]);
-    assert_clean(&output);
-    assert_eq!(output.stdout, sockdiag(&["--help"]).stdout);
-}
-
-#[test]
 fn short_flags_are_those_that_fingers_type() {
     in_netns(|| {
         lo_up();

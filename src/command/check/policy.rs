@@ -114,7 +114,12 @@ impl Entry {
             process: self.process.clone(),
             unit: self.unit.clone(),
         };
-        let mut all = wanted(&[self.name.clone()], &scope, &self.warning, &self.critical)?;
+        let mut all = wanted(
+            std::slice::from_ref(&self.name),
+            &scope,
+            &self.warning,
+            &self.critical,
+        )?;
         for one in &mut all {
             one.counters.clone_from(&self.counters);
         }
