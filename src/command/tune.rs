@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint, builder::NonEmptyStringValueParser};
 use sockdiag::{
-    analysis::tune::{Group, Selection, TuneReport, Unknown, keys, names, report},
+    analysis::tune::{Group, Selection, TuneReport, Unknown, drift, keys, names, report},
     collect::{ListenerNeeds, Needs, OwnerNeeds, PortDepth},
     source::FdQuestion,
 };
@@ -98,7 +98,10 @@ impl Subcommand for TuneArgs {
         let mut reader = Reader::within(place, needs.clone(), needs, "reading settings")?;
         session.each_report_on(
             |purpose| reader.read(purpose),
-            |now, before| report(now, before, &selection),
+            |now, before| match self.drift {
+                true => drift(now, &selection),
+                false => report(now, before, &selection),
+            },
             (),
             |(), _, _| {},
             |(), _, _| {},

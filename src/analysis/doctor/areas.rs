@@ -176,10 +176,9 @@ fn network(reports: &Reports) -> (String, Option<f64>) {
 }
 
 fn settings(reports: &Reports) -> String {
-    let all = reports.tune.settings.len() + reports.tune.hidden;
-    let others = reports.tune.settings.iter();
-    let others = others.filter(|setting| setting.is_default == Some(false));
-    format!("{} of {all} settings not at their default", others.count())
+    let all = reports.tune.settings.iter();
+    let changed = all.filter(|setting| setting.is_default == Some(false));
+    format!("settings not at their default: {}", changed.count())
 }
 
 fn percent(ratio: f64) -> String {

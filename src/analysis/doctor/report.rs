@@ -97,6 +97,8 @@ pub struct Reports {
     pub fds: fds::FdsReport,
     pub network: network::NetworkReport,
     pub tune: tune::TuneReport,
+    /// Settings that are not what files set at boot.
+    pub drift: tune::TuneReport,
     /// Accept queues while they were sampled, the fullest first.
     pub series: Vec<Series>,
 }
@@ -113,6 +115,7 @@ impl Reports {
             fds: fds::report(now, before, &fds::Selection::default()),
             network: network::report(now, before),
             tune: tune::report(now, before, &tune::Selection::default()),
+            drift: tune::drift(now, &tune::Selection::default()),
             series: Vec::new(),
         };
         watched.fill(&mut reports);
@@ -127,6 +130,7 @@ impl Reports {
             .chain(&self.network.findings)
             .chain(&self.counters.findings)
             .chain(&self.tune.findings)
+            .chain(&self.drift.findings)
     }
 
     fn incomplete(&self) -> Vec<Incomplete> {

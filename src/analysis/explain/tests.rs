@@ -64,11 +64,16 @@ fn every_rule_and_counter_has_an_article() {
         );
         if !entry.phrase.is_empty() {
             let phrase = format!("17 {}", entry.phrase.replace("{}", "4"));
-            let found = articles.find(&phrase).expect(&phrase);
-            let same_phrase = |name: &str| {
+            let same_phrase = |article: &&Article| {
+                let name = article.term.as_str();
                 entries().any(|other| other.kernel_name == name && other.phrase == entry.phrase)
             };
-            assert!(same_phrase(&found.term), "{phrase}: {}", found.term);
+            // A finding may have the same words for its id: `resets_sent`.
+            let mut found = articles
+                .find(&phrase)
+                .into_iter()
+                .chain(articles.others(&phrase));
+            assert!(found.any(|article| same_phrase(&article)), "{phrase}");
         }
     }
 }

@@ -107,21 +107,26 @@ pub struct Drift {
     pub differs: Option<bool>,
 }
 
-/// Judges the selected settings by what was observed or, where files were read, compares them with
-/// what is set at boot.
+/// Judges the settings by what was observed.
 pub fn report(now: &Snapshot, before: Previous<'_>, selection: &Selection) -> TuneReport {
+    finished(judged(now, before, selection), now, selection)
+}
+
+/// Compares the settings with what files set at boot, where those were read.
+pub fn drift(now: &Snapshot, selection: &Selection) -> TuneReport {
     let host = now.host_settings.as_ref();
-    let boot = host.and_then(|host| host.boot.as_ref());
-    let mut report = match boot {
-        Some(boot) => drift::report(now, boot, selection),
-        None => judged(now, before, selection),
+    let Some(boot) = host.and_then(|host| host.boot.as_ref()) else {
+        return TuneReport::default();
     };
+    let mut report = finished(drift::report(now, boot, selection), now, selection);
+    report.findings.extend(drift::unlinked(boot));
+    report
+}
+
+fn finished(mut report: TuneReport, now: &Snapshot, selection: &Selection) -> TuneReport {
     report.incomplete = [now.incomplete.clone(), report.incomplete].concat();
     report.is_named = selection.is_named();
     report.findings = findings(&report);
-    if let Some(boot) = boot {
-        report.findings.extend(drift::unlinked(boot));
-    }
     report.settings.sort_by_key(|setting| setting.verdict);
     if selection.only_notable && !selection.is_named() {
         let all = report.settings.len();
