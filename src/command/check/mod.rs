@@ -16,6 +16,7 @@ use sockdiag::{
         doctor::Verdict,
     },
     collect::Needs,
+    source::return_to_real_user,
 };
 
 use super::{
@@ -147,6 +148,11 @@ impl Subcommand for CheckArgs {
 
     fn run(self) -> anyhow::Result<Outcome> {
         let host = this_host()?;
+        let files = [&self.file, &self.baseline, &self.report];
+        if !self.command.is_empty() || files.into_iter().any(Option::is_some) {
+            // What a user may not read, write or run as root, a setuid copy does not do for them.
+            return_to_real_user()?;
+        }
         let (plan, settings) = self.plan()?;
         let observed = observe(&plan, &self.place, &settings, &self.command)?;
         let Readings {

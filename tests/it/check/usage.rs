@@ -1,11 +1,13 @@
 //! `sockdiag check`: whatever it cannot answer is UNKNOWN.
 
 use std::fs::File;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-use crate::support::netns::{in_sealed_netns, lo_up};
+use crate::support::netns::{in_netns_of_root, in_sealed_netns, lo_up, run};
 use crate::support::program::{assert_failed, command, finish, sockdiag, stderr, text};
 use crate::support::sockets::{fill_accept_queue, listen};
+use crate::support::tree::Tree;
+use crate::support::users::program_for_all;
 
 #[test]
 fn wrong_usage_is_unknown() {
@@ -111,5 +113,35 @@ fn a_report_that_cannot_be_written_is_unknown_and_one_that_nobody_reads_is_not()
         let output = finish(command(&args).stdout(Stdio::from(writer)));
         assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
         assert_eq!(stderr(&output), "");
+    });
+}
+
+/// Nobody else uses it.
+const USER: u32 = 61_236;
+
+#[test]
+fn a_setuid_copy_reads_writes_and_runs_as_the_user_who_runs_it() {
+    in_netns_of_root(|| {
+        lo_up();
+        let tree = Tree::new();
+        let program = program_for_all(&tree);
+        run("chmod", &["6755", &program]);
+        tree.write("secret", "secret = 1\n");
+        let secret = format!("{}/secret", tree.path());
+        run("chmod", &["600", &secret]);
+        let as_user = |args: &[&str]| {
+            let user = [format!("--reuid={USER}"), format!("--regid={USER}")];
+            let mut command = Command::new("setpriv");
+            command.args(&user).args(["--clear-groups", "--", &program]);
+            command.args(["check", "drops", "-c", "0", "--for", "0.1"]);
+            finish(command.args(args).stdout(Stdio::piped()))
+        };
+        for file in ["--baseline", "--report"] {
+            let output = as_user(&[file, &secret]);
+            assert_failed(&output, 3, &[&secret, "Permission denied"]);
+        }
+        assert_eq!(tree.read("secret"), "secret = 1\n");
+        let output = as_user(&["--", "id", "-u"]);
+        assert_eq!(output.stdout, format!("{USER}\n").as_bytes());
     });
 }
