@@ -17,7 +17,7 @@
 //! critical = "5/s"
 //! ```
 
-use std::{fmt, ops::Range, path::Path, str::FromStr, time::Duration};
+use std::{fmt, ops::Range, path::Path, slice::from_ref, str::FromStr, time::Duration};
 
 use anyhow::Context;
 use serde::{
@@ -114,12 +114,7 @@ impl Entry {
             process: self.process.clone(),
             unit: self.unit.clone(),
         };
-        let mut all = wanted(
-            std::slice::from_ref(&self.name),
-            &scope,
-            &self.warning,
-            &self.critical,
-        )?;
+        let mut all = wanted(from_ref(&self.name), &scope, &self.warning, &self.critical)?;
         for one in &mut all {
             one.counters.clone_from(&self.counters);
         }

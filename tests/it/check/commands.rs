@@ -121,6 +121,19 @@ fn the_exit_code_of_a_command_is_told_from_the_verdict() {
 }
 
 #[test]
+fn the_whole_run_of_a_command_is_one_reading() {
+    in_sealed_netns(|| {
+        lo_up();
+        let output = run(
+            &["drops", "-c", "0", "--for", "10ms", "--json"],
+            &["sleep", "0.5"],
+        );
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(report(&output)["readings"], 1);
+    });
+}
+
+#[test]
 fn a_command_that_ends_before_enough_readings_proves_nothing_bad() {
     in_sealed_netns(|| {
         lo_up();

@@ -48,6 +48,10 @@ fn a_unit_says_what_is_compared() {
         assert_eq!(range.unit(), unit, "{text}");
         assert!(!range.alerts(at) && range.alerts(at * 1.01), "{text}");
     }
+    for percent in 0..=100 {
+        let ratio = f64::from(percent) / 100.0;
+        assert!(!range(&format!("{percent}%")).alerts(ratio), "{percent}");
+    }
     assert_eq!(range("10:20%"), range("10%:20%"));
     assert_eq!(range("10%:20"), range("10%:20%"));
 }

@@ -22,12 +22,14 @@ fn with_findings(
 
 #[test]
 fn without_thresholds_the_findings_of_the_area_decide() {
+    let listeners = || vec![listener(1, 80, 1, 0), listener(2, 8080, 1, 0)];
+    let both = [listeners(), listeners()].map(|all| snapshot(all, 0, Vec::new()));
     let plan = |check| Plan {
         checks: vec![check],
         ..Plan::default()
     };
     let status = |check, findings: &[_]| {
-        judged(&plan(check), &[queue(1), queue(1)], with_findings(findings))
+        judged(&plan(check), &both, with_findings(findings))
             .remove(0)
             .status
     };
