@@ -20,6 +20,7 @@ use crate::support::tuples::{tuple, tuples};
 use crate::support::unanswered::unanswered_syns;
 use crate::support::wait::wait_until;
 use serde_json::Value;
+use sockdiag::model::is_at_least;
 use socket2::Socket;
 
 const LOOPBACK: &str = "127.0.0.1:8080";
@@ -188,7 +189,17 @@ fn fin_wait_2_that_nobody_owns_holds_its_port_and_is_not_reusable() {
         mode(1);
         let_them_age();
         assert_eq!(time_wait_count(), 5, "the scene is set");
-        assert!(!finds_a_port(LOOPBACK), "the scene is set");
+        if finds_a_port(LOOPBACK) {
+            let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("/proc");
+            assert_eq!(
+                is_at_least(&release, (6, 12)),
+                Some(false),
+                "the scene is set"
+            );
+            return report_skipped(
+                "FIN_WAIT2 without an owner: connect() takes its port over here",
+            );
+        }
         let report = json(&["ports"]);
         let found: &Value = tuple(&report, LOOPBACK);
         assert_eq!((count(&found["used"]), count(&found["free"])), (10, 0));
