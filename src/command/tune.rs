@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint, builder::NonEmptyStringValueParser};
 use sockdiag::{
-    analysis::tune::{Group, Selection, TuneReport, Unknown, drift, keys, names, report},
+    analysis::tune::{Group, Selection, TuneReport, Unknown, against_boot, keys, names, report},
     collect::{ListenerNeeds, Needs, OwnerNeeds, PortDepth},
     source::FdQuestion,
 };
@@ -99,7 +99,7 @@ impl Subcommand for TuneArgs {
         session.each_report_on(
             |purpose| reader.read(purpose),
             |now, before| match self.drift {
-                true => drift(now, &selection),
+                true => against_boot(now, &selection),
                 false => report(now, before, &selection),
             },
             (),

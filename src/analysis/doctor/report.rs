@@ -115,7 +115,7 @@ impl Reports {
             fds: fds::report(now, before, &fds::Selection::default()),
             network: network::report(now, before),
             tune: tune::report(now, before, &tune::Selection::default()),
-            drift: tune::drift(now, &tune::Selection::default()),
+            drift: tune::against_boot(now, &tune::Selection::default()),
             series: Vec::new(),
         };
         watched.fill(&mut reports);

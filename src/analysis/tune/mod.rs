@@ -18,7 +18,7 @@ mod value;
 
 pub use judgement::Verdict;
 pub use needs::keys;
-pub use report::{Drift, Holder, SettingReport, TuneReport, drift, report};
+pub use report::{Drift, Holder, SettingReport, TuneReport, against_boot, report};
 pub use select::{Selection, Unknown, names};
 pub use table::{Effect, Group, RLIMIT_NOFILE, Scope};
 pub use value::SettingValue;

@@ -113,7 +113,7 @@ pub fn report(now: &Snapshot, before: Previous<'_>, selection: &Selection) -> Tu
 }
 
 /// Compares the settings with what files set at boot, where those were read.
-pub fn drift(now: &Snapshot, selection: &Selection) -> TuneReport {
+pub fn against_boot(now: &Snapshot, selection: &Selection) -> TuneReport {
     let host = now.host_settings.as_ref();
     let Some(boot) = host.and_then(|host| host.boot.as_ref()) else {
         return TuneReport::default();

@@ -1,7 +1,7 @@
 //! Settings against files.
 
 use super::{
-    super::{Selection, TuneReport, Verdict, drift},
+    super::{Selection, TuneReport, Verdict, against_boot},
     scene::{Scene, one},
 };
 use crate::model::{BootLine, BootSettings, Place, Sysctl};
@@ -28,7 +28,7 @@ fn compared(running: &[(&str, &str)], lines: &[(&str, Option<&str>)], netns: u64
         netns: Some(netns),
         ..BootSettings::default()
     });
-    drift(&scene.0, &Selection::default())
+    against_boot(&scene.0, &Selection::default())
 }
 
 /// Key and whether it differs.
@@ -133,7 +133,7 @@ fn what_is_gone_differs_and_what_is_refused_is_unknown() {
         netns: Some(1),
         ..BootSettings::default()
     });
-    let report = drift(&scene.0, &Selection::default());
+    let report = against_boot(&scene.0, &Selection::default());
     assert_eq!(
         told(&report),
         [("fs.gone", Some(true)), ("fs.secret", None)]
@@ -184,7 +184,7 @@ fn a_file_that_is_not_read_at_boot_is_said() {
         netns: Some(1),
         ..BootSettings::default()
     });
-    let report = drift(&scene.0, &Selection::default());
+    let report = against_boot(&scene.0, &Selection::default());
     assert_eq!(report.findings.len(), 1);
     assert_eq!(report.findings[0].subject, "/etc/sysctl.conf");
     assert!(report.findings[0].message.starts_with("1 settings"));
