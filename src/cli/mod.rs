@@ -112,13 +112,14 @@ fn program() -> Command {
         .subcommands(REGISTRY.iter().map(Entry::command))
 }
 
-/// Without a command `doctor` is meant, with flags of its own or without any.
+/// Without a command `doctor` is meant, with flags of its own or without any. Other short flags are
+/// those of `ss`.
 fn is_without_command(arguments: &[OsString]) -> bool {
-    const OF_ALL: [&str; 4] = ["-h", "--help", "-V", "--version"];
     let first = arguments.get(1);
-    first.is_none_or(|first| {
-        let is_flag = first.as_encoded_bytes().starts_with(b"-");
-        is_flag && !OF_ALL.iter().any(|flag| first == flag)
+    first.is_none_or(|first| match first.as_encoded_bytes() {
+        b"--help" | b"--version" => false,
+        [b'-', b'-' | b'o' | b'q' | b'v', ..] => true,
+        _ => false,
     })
 }
 

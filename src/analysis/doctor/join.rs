@@ -8,7 +8,7 @@ use crate::analysis::{
     finding::{Rule, SINCE},
     rules::{
         ACCEPT_QUEUE_FULL, ACCEPT_QUEUE_OVERFLOW, ACCEPTOR_SLOW, ACCEPTOR_STALLED,
-        BACKLOG_TOO_SMALL, FD_LIMIT_REACHED, LIMIT_STALE, OWNER_OUT_OF_DESCRIPTORS,
+        BACKLOG_TOO_SMALL, FD_LIMIT_NEAR, FD_LIMIT_REACHED, LIMIT_STALE, OWNER_OUT_OF_DESCRIPTORS,
         REUSEPORT_MEMBER_STUCK, SETTING_DRIFT, SETTING_HARMFUL, SYN_COOKIES_ACTIVE, SYN_FLOOD,
         SYN_QUEUE_FULL,
     },
@@ -131,16 +131,20 @@ fn settings(findings: &mut Vec<Finding>) {
     for setting in findings.extract_if(.., is_setting).collect::<Vec<_>>() {
         let is_said = |found: &Finding| {
             let in_place = setting.netns.is_none() || found.netns == setting.netns;
-            in_place
-                && found
-                    .remedy
-                    .iter()
-                    .any(|remedy| remedy.contains(&setting.subject))
+            let names_it = |remedy: &String| remedy.contains(&setting.subject);
+            in_place && found.remedy.iter().any(names_it) || is_of_descriptors(&setting, found)
         };
         if !findings.iter().any(is_said) {
             findings.push(setting);
         }
     }
+}
+
+/// The limit of a process's unit, where a finding has the process.
+fn is_of_descriptors(setting: &Finding, found: &Finding) -> bool {
+    let is_limit = setting.subject.starts_with(tune::RLIMIT_NOFILE);
+    let ids = [FD_LIMIT_NEAR.id, FD_LIMIT_REACHED.id];
+    is_limit && (ids.contains(&found.id) || found.cause_id == Some(OWNER_OUT_OF_DESCRIPTORS.id))
 }
 
 /// accept(2) needs a descriptor: a process without one is the cause of queues that nobody empties.
