@@ -7,6 +7,7 @@ pub mod doctor;
 mod emit;
 mod findings;
 mod json;
+mod junit;
 mod names;
 mod notes;
 mod progress;

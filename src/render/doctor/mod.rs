@@ -1,6 +1,7 @@
 //! What `doctor` prints: a page for people, JSON for programs.
 
 mod html;
+mod junit;
 mod markdown;
 mod page;
 mod words;
@@ -24,6 +25,8 @@ pub enum DoctorFormat {
     Json,
     /// Markdown, for a ticket or a comment
     Markdown,
+    /// JUnit XML, a test case for each area
+    Junit,
     /// One self-contained HTML page, with the sampled queues drawn
     Html,
 }
@@ -54,6 +57,7 @@ pub fn write(
     };
     match format {
         DoctorFormat::Markdown => written(markdown::page(report, &host.name)),
+        DoctorFormat::Junit => written(junit::document(report, elapsed.unwrap_or_default())),
         DoctorFormat::Html => {
             let time = format!("{:.0}, Linux {}", jiff::Timestamp::now(), host.kernel);
             written(html::page(report, &host.name, &time))

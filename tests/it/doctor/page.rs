@@ -227,3 +227,25 @@ fn markdown_has_a_heading_for_each_problem() {
         assert!(page.contains("| accept queue | critical |"), "{page}");
     });
 }
+
+#[test]
+fn a_ci_system_reads_a_case_for_each_area() {
+    in_sealed_netns(|| {
+        lo_up();
+        let server = listen("127.0.0.1:8080", 2);
+        let _clients = fill_accept_queue(&server, 3);
+        let xml = text(&[
+            "doctor",
+            "--quick",
+            "-o",
+            "junit",
+            "--only=accept_queue,ports",
+        ]);
+        let counts = "tests=\"2\" failures=\"1\" errors=\"0\"";
+        assert!(xml.contains(counts), "{xml}");
+        let passed = "<testcase classname=\"sockdiag\" name=\"ports\"/>";
+        assert!(xml.contains(passed), "{xml}");
+        let failed = "<failure type=\"critical\" message=\"127.0.0.1:8080 (accept_queue_full): ";
+        assert!(xml.contains(failed), "{xml}");
+    });
+}
