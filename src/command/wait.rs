@@ -1,7 +1,7 @@
 //! Waiting for the next reading, or for what comes before it: a signal, a key, a new size.
 
 use std::{
-    io::{self, Read, stdin},
+    io::{self, Read, Write as _, stdin},
     os::{
         fd::{AsFd, BorrowedFd},
         unix::net::UnixStream,
@@ -18,7 +18,7 @@ use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH},
     low_level::pipe,
 };
-use sockdiag::source::{end_at_repeated_signal, is_ignored};
+use sockdiag::source::{end_at_repeated_signal, is_ignored, was_asked_to_end};
 
 use crate::render::close_screen_at_once;
 
@@ -49,12 +49,14 @@ impl Waiter {
         if !is_ignored(SIGHUP)? {
             stops.push(SIGHUP);
         }
-        let mut signals = vec![
-            (Woken::Stop, on(&stops)?),
-            (Woken::Resized, on(&[SIGWINCH])?),
-        ];
+        let (stop, mut asked) = on(&stops)?;
+        // After the first handler was installed, and before this one.
+        if was_asked_to_end() {
+            asked.write_all(&[0])?;
+        }
+        let mut signals = vec![(Woken::Stop, stop), (Woken::Resized, on(&[SIGWINCH])?.0)];
         if screen {
-            signals.push((Woken::Suspend, on(&[SIGTSTP])?));
+            signals.push((Woken::Suspend, on(&[SIGTSTP])?.0));
         }
         let keys = screen && io::IsTerminal::is_terminal(&stdin());
         Ok(Waiter { signals, keys })
@@ -119,10 +121,11 @@ pub fn suspend() -> io::Result<()> {
     Ok(kill_process(getpid(), Signal::STOP)?)
 }
 
-fn on(signals: &[i32]) -> io::Result<UnixStream> {
+/// Both ends of a pipe that these signals make readable.
+fn on(signals: &[i32]) -> io::Result<(UnixStream, UnixStream)> {
     let (reader, writer) = UnixStream::pair()?;
     for signal in signals {
         pipe::register(*signal, writer.try_clone()?)?;
     }
-    Ok(reader)
+    Ok((reader, writer))
 }

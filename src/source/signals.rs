@@ -47,6 +47,11 @@ pub fn end_at_repeated_signal(tidy: fn()) -> io::Result<()> {
     handle(SIGALRM, overdue)
 }
 
+/// Whether a signal has asked the program to end since [`end_at_repeated_signal`].
+pub fn was_asked_to_end() -> bool {
+    SIGNALS.load(Ordering::SeqCst) > 0
+}
+
 extern "C" fn asked(signal: c_int) {
     LAST.store(signal, Ordering::SeqCst);
     match SIGNALS.fetch_add(1, Ordering::SeqCst) {

@@ -10,7 +10,7 @@ use socket2::Socket;
 
 use crate::support::netns::{in_sealed_netns, lo_up};
 use crate::support::program::json;
-use crate::support::sockets::{accept_queue_len, listen, listen_with};
+use crate::support::sockets::{accept_queue_len, listen_with};
 
 /// Hosts that each of the four tests tries.
 const MIXES: u64 = 50;
@@ -63,13 +63,17 @@ impl Host {
         if dice.one_in(4) {
             let member = |_| {
                 listen_with(&address, backlog, |socket| {
+                    socket.set_reuse_address(true).expect("SO_REUSEADDR");
                     socket.set_reuse_port(true).expect("SO_REUSEPORT");
                 })
             };
             self.listeners.extend((0..3).map(member));
             return;
         }
-        let listener = listen(&address, backlog);
+        // Both ends of a connection of an earlier host may be in TIME_WAIT.
+        let listener = listen_with(&address, backlog, |socket| {
+            socket.set_reuse_address(true).expect("SO_REUSEADDR");
+        });
         for _ in 0..dice.below(20) {
             let client = TcpStream::connect(&address).expect("room");
             let (server, _) = listener.accept().expect("one is queued");
