@@ -1,6 +1,8 @@
 //! The page: the verdict, one block for each problem, one line for all that is fine, and what was
 //! not looked at.
 
+use std::collections::BTreeMap;
+
 use crossterm::style::Stylize;
 use sockdiag::analysis::{
     Finding, Severity,
@@ -16,6 +18,8 @@ use crate::render::{findings::seen, terminal::Tone, text};
 /// Of a page that is not for a terminal.
 pub const USUAL_WIDTH: usize = 100;
 const INDENT: usize = 8;
+/// Blocks of one id, the rest being counted.
+const LISTED: usize = 3;
 
 pub fn lines(
     report: &DoctorReport,
@@ -32,9 +36,21 @@ pub fn lines(
     let (problems, notes): (Vec<&Finding>, Vec<&Finding>) =
         report.findings.iter().partition(is_problem);
     let mut lines = page.wrapped("", &verdict(report, host));
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for problem in &problems {
+        let count = counts.entry(problem.id).or_default();
+        *count += 1;
+        if *count <= LISTED || settings.verbose {
+            lines.push(String::new());
+            lines.extend(page.block(problem));
+        }
+    }
+    counts.retain(|_, count| *count > LISTED && !settings.verbose);
+    for (id, count) in counts {
+        let more = count - LISTED;
+        let text = format!("{more} of {id} (-v and -o json list all)");
         lines.push(String::new());
-        lines.extend(page.block(problem));
+        lines.extend(page.wrapped("more", &text));
     }
     if settings.quiet > 1 {
         return lines;
