@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
-use crate::support::clients::{clients, exhaust_ports, port_range};
+use crate::support::clients::{bind, clients, exhaust_ports, port_range};
 use crate::support::helper_process::{ListenerSetup, spawn_listener, spawn_out_of_descriptors};
 use crate::support::netns::{in_sealed_netns, lo_up, sysctl};
 use crate::support::program::{finding, json, problems};
@@ -273,5 +273,40 @@ fn connections_that_lose_their_time_wait_are_found() {
             report
         });
         only(&report, "timewait_overflow");
+    });
+}
+
+#[test]
+fn trouble_in_another_namespace_is_found_without_being_asked_for() {
+    in_sealed_netns(|| {
+        lo_up();
+        let server = spawn_listener(
+            &ListenerSetup {
+                address: "127.0.0.1:8080",
+                backlog: 2,
+                clients: 3,
+                syns: 0,
+            },
+            &["unshare", "--net"],
+        );
+        let report = doctor(&["--quick"]);
+        assert_eq!(report["namespaces"], 2);
+        let found = only(&report, "accept_queue_full");
+        assert_eq!(found["pids"], serde_json::json!([server.pid()]));
+    });
+}
+
+#[test]
+fn ports_that_bind_holds_are_found() {
+    in_sealed_netns(|| {
+        lo_up();
+        port_range(40_000, 40_019);
+        let _held: Vec<Socket> = (40_000..40_012)
+            .map(|port| bind(&format!("127.0.0.1:{port}")))
+            .collect();
+        let _server = listen("127.0.0.1:80", 8);
+        let _client = clients("127.0.0.1:80", 1);
+        let report = doctor(&["--quick", "--only=ports"]);
+        only(&report, "ports_held_by_bind");
     });
 }
