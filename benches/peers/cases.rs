@@ -19,6 +19,8 @@ pub const PORTS_NO_OWNERS: &str = "sockdiag ports --no-owners";
 pub const PORTS: &str = "sockdiag ports";
 pub const TIMEWAIT: &str = "sockdiag timewait --no-owners";
 pub const FDS: &str = "sockdiag fds";
+/// Two readings of the whole host, and samples of the queues for a second.
+pub const DOCTOR: &str = "sockdiag doctor --for 1s";
 pub const VERSION: &str = "sockdiag --version";
 pub const SS: &str = "ss -lntH";
 pub const SS_MEMORY: &str = "ss -lntmH state listening";
@@ -50,7 +52,8 @@ pub const LISTENERS: [Case; 14] = [
     (SS_OWNERS, &[]),
 ];
 
-pub const TUPLES: [Case; 4] = [
+pub const TUPLES: [Case; 5] = [
+    (DOCTOR, &[]),
     (EVERYTHING, &[PORTS]),
     (PORTS_NO_OWNERS, &[pipelines::SS_PORTS]),
     (PORTS, &[pipelines::SS_PORTS]),

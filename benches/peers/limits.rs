@@ -16,6 +16,7 @@ const BARE_WALL: Duration = Duration::from_millis(10);
 const BARE_PEAK_BYTES: u64 = 12_000_000;
 const OWNERS_WALL: Duration = Duration::from_millis(300);
 const FDS_WALL: Duration = Duration::from_millis(50);
+const DOCTOR_WALL: Duration = Duration::from_millis(2500);
 const VERSION_WALL: Duration = Duration::from_millis(5);
 const WATCH_SHARE: f64 = 0.05;
 /// The watches that are to stay below that.
@@ -45,6 +46,7 @@ pub fn judge(
         small(rows, cases::QUEUES_BARE, BARE_PEAK_BYTES),
         within(rows, cases::QUEUES, OWNERS_WALL),
         within(rows, cases::FDS, FDS_WALL),
+        within(rows, cases::DOCTOR, DOCTOR_WALL),
     ];
     limits.extend(owners.iter().map(all_found));
     limits.extend(agreements.iter().map(same));
