@@ -32,7 +32,6 @@ mod process;
 mod regular;
 mod signals;
 mod sock_diag;
-mod softnet;
 mod standard_output;
 mod stat;
 mod sysctl;

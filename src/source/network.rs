@@ -13,10 +13,21 @@ use crate::{
 };
 
 impl Kernel {
+    /// Packets dropped since boot because a CPU had more than `net.core.netdev_max_backlog`, on all
+    /// CPUs.
+    pub fn softnet_dropped(&self) -> Result<Option<u64>> {
+        let cpus = self.softnet()?;
+        Ok(cpus.map(|cpus| cpus.iter().map(|cpu| u64::from(cpu.dropped)).sum()))
+    }
+
+    fn softnet(&self) -> Result<Option<Vec<SoftnetCpu>>> {
+        let text = self.read_if_present(&self.net_dir().join("softnet_stat"))?;
+        Ok(text.as_deref().and_then(parse_softnet))
+    }
+
     /// What is the same in every network namespace. Most of the settings are visible in the initial
     /// one alone.
     pub fn host_network(&self) -> Result<HostNetwork> {
-        let softnet = self.read_if_present(&self.net_dir().join("softnet_stat"))?;
         let sockstat = self.read_if_present(&self.net_dir().join("sockstat"))?;
         let mut counts = Counters::default();
         netstat::parse_sockstat(
@@ -26,7 +37,7 @@ impl Kernel {
         );
         let count = |table, name| u64::try_from(counts.value(table, name)?).ok();
         Ok(HostNetwork {
-            softnet: softnet.as_deref().and_then(parse_softnet),
+            softnet: self.softnet()?,
             netdev_max_backlog: self.sysctl("core/netdev_max_backlog")?,
             tcp_memory: ProtocolMemory {
                 pages: count("sockstat.TCP", "mem"),

@@ -1,4 +1,4 @@
-//! A cause, and how those of several owners are joined.
+//! The cause of a stall, and how the causes of several owners become one.
 
 use crate::analysis::finding::{Evidence, EvidenceValue, Finding, Rule, list};
 

@@ -195,7 +195,7 @@ impl fmt::Display for PlanError {
 
 impl std::error::Error for PlanError {}
 
-/// The rules that an id or a pattern names. Only `trace` finds those of handshakes.
+/// The rules that an id or a pattern names, without handshake rules, which only `trace` applies.
 pub fn rules_named(pattern: &str) -> impl Iterator<Item = &'static Rule> {
     let can_be_found = |rule: &&&Rule| !matches!(rule.area, Area::Handshakes | Area::Elsewhere);
     let rules = RULES.iter().filter(can_be_found).copied();

@@ -45,7 +45,8 @@ static FOLLOW: [(&Rule, &[&Rule]); 5] = [
     (&BACKLOG_TOO_SMALL, &[&SYN_COOKIES_ACTIVE]),
 ];
 
-/// Joins the findings of all reports, those of sockets and processes before those of counters.
+/// Joins the findings of all reports. Findings about sockets and processes must precede findings
+/// from counters.
 pub fn join(findings: Vec<Finding>, elapsed: Option<Duration>) -> Vec<Finding> {
     let mut joined: Vec<Finding> = Vec::new();
     for finding in findings {

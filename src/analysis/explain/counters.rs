@@ -13,7 +13,7 @@ pub fn articles() -> Vec<Article> {
 
 fn article(entry: &Entry) -> Article {
     let name = entry.kernel_name;
-    // The counters of IPv6 are those of IPv4 again.
+    // IPv6 counters have the names and meanings of the IPv4 counters.
     let file = file(name).or_else(|| file(&name.replacen('6', "", 1)));
     let mut article = Article::from_file(Kind::Counter, name, file.unwrap_or_default());
     article.title = name.to_owned();

@@ -17,7 +17,7 @@ const OF_FILES: [Kind; 4] = [Kind::Term, Kind::State, Kind::Finding, Kind::Sysct
 const SHORTEST_PART: usize = 4;
 
 impl Articles {
-    /// Every article; `columns` are those of all reports.
+    /// Every article; `columns` has the columns of all reports.
     pub fn new(columns: &[Column]) -> Self {
         let of_files = OF_FILES.iter().flat_map(|kind| {
             let files = FILES.iter().filter(|file| file.0 == kind.plural());

@@ -114,7 +114,7 @@ pub fn tcp_max_syn_backlog(host: &Host) -> Option<Default> {
     number((hash_buckets(host)? / per_bucket).max(128))
 }
 
-/// Pages that sockets of all kinds can use (`nr_free_buffer_pages`): those of memory, less the
+/// Pages that sockets of all kinds can use (`nr_free_buffer_pages`): all pages, less the
 /// reserves of the page allocator.
 fn pages(host: &Host) -> Option<u64> {
     host.memory_bytes?.checked_div(host.page_bytes)

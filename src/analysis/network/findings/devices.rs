@@ -114,7 +114,7 @@ fn lost(namespace: &NamespaceReport, interface: &InterfaceReport) -> Option<Find
     ))
 }
 
-/// Packets that are not lost for certain: those of protocols that nobody handles count as dropped,
+/// Packets that need not be lost: packets of unhandled protocols count as dropped,
 /// too. A port of a bridge or bond passes on what it does not handle itself.
 fn ignored(namespace: &NamespaceReport, interface: &InterfaceReport) -> Option<Finding> {
     let dropped = interface.rx_dropped;

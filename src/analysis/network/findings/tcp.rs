@@ -46,7 +46,7 @@ pub fn retransmissions(namespace: &NamespaceReport) -> Option<Finding> {
     Some(finding)
 }
 
-/// Resets of which processes are the cause are told from those of packets that met no connection.
+/// Separates resets that processes cause from resets that answer packets without a connection.
 pub fn resets(namespace: &NamespaceReport) -> Option<Finding> {
     let traffic = &namespace.traffic;
     let (resets, per_second) = (traffic.resets_sent?, traffic.resets_sent_per_second?);
