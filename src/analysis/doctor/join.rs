@@ -58,9 +58,13 @@ pub fn join(findings: Vec<Finding>, elapsed: Option<Duration>) -> Vec<Finding> {
         absorb(&mut joined, symptom, following);
     }
     stale_limits(&mut joined);
-    settings(&mut joined);
-    out_of_descriptors(&mut joined);
     joined
+}
+
+/// Joins what remains once the causes are known.
+pub fn join_causes(findings: &mut Vec<Finding>) {
+    out_of_descriptors(findings);
+    settings(findings);
 }
 
 /// Whether a socket's finding says what the counters of its namespace repeat.
@@ -148,17 +152,19 @@ fn is_of_descriptors(setting: &Finding, found: &Finding) -> bool {
     is_limit && (ids.contains(&found.id) || found.cause_id == Some(OWNER_OUT_OF_DESCRIPTORS.id))
 }
 
-/// accept(2) needs a descriptor: a process without one is the cause of queues that nobody empties.
+/// accept(2) needs a descriptor: a process without one may be the cause of queues that nobody
+/// empties. It is the cause where what the process does shows no other.
 fn out_of_descriptors(findings: &mut Vec<Finding>) {
     let is_full = |found: &mut Finding| found.id == FD_LIMIT_REACHED.id;
     for full in findings.extract_if(.., is_full).collect::<Vec<_>>() {
         let mut explained = false;
         for symptom in findings.iter_mut().filter(|found| is_unaccepted(found)) {
-            if symptom.pids == full.pids {
+            let id = OWNER_OUT_OF_DESCRIPTORS.id;
+            if symptom.pids == full.pids && symptom.cause_id.is_none_or(|cause| cause == id) {
                 explained = true;
-                symptom.cause_id = Some(OWNER_OUT_OF_DESCRIPTORS.id);
+                symptom.inferred |= symptom.cause_id.is_none();
+                symptom.cause_id = Some(id);
                 symptom.cause = Some(format!("{} has {}", full.subject, full.message));
-                symptom.inferred = false;
                 symptom.remedy.clone_from(&full.remedy);
                 symptom.next.clone_from(&full.next);
                 symptom.evidence.extend(full.evidence.iter().cloned());

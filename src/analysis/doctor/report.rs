@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     Series, Watched,
     areas::look,
-    join::{is_unaccepted, join},
+    join::{is_unaccepted, join, join_causes},
 };
 use crate::{
     analysis::{
@@ -166,6 +166,7 @@ impl DoctorReport {
         for finding in findings.iter_mut().filter(|found| is_unaccepted(found)) {
             explain(finding, now, before);
         }
+        join_causes(&mut findings);
         findings.retain(|finding| areas.contains(&finding.area));
         worst_first(&mut findings);
         let looked_at = look(now, reports, areas, &findings);
@@ -189,9 +190,7 @@ impl DoctorReport {
 
 /// Why the owners of the socket do not accept, where that is known.
 fn explain(finding: &mut Finding, now: &Snapshot, before: Previous<'_>) {
-    if finding.cause_id.is_none()
-        && let Some(cause) = acceptors::why(finding.inode, now, before)
-    {
+    if let Some(cause) = acceptors::why(finding.inode, now, before) {
         *finding = cause.onto(finding.clone());
     }
 }

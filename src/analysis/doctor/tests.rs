@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Verdict, join::join};
+use super::{
+    Verdict,
+    join::{join, join_causes},
+};
 use crate::{
     analysis::{
         Finding,
@@ -39,7 +42,9 @@ fn counted(rule: &Rule, inode: u64) -> Finding {
 }
 
 fn joined(findings: Vec<Finding>) -> Vec<Finding> {
-    join(findings, None)
+    let mut findings = join(findings, None);
+    join_causes(&mut findings);
+    findings
 }
 
 fn ids(findings: Vec<Finding>) -> Vec<&'static str> {
@@ -66,11 +71,21 @@ fn a_process_without_descriptors_is_the_cause_of_the_queue_that_it_does_not_empt
         remedy: vec!["raise".to_owned()],
         ..of(&FD_LIMIT_REACHED, 7)
     };
-    let found = joined(vec![of(&ACCEPT_QUEUE_OVERFLOW, 7), full.clone()]);
-    assert_eq!(found.len(), 1);
-    assert_eq!(found[0].cause_id, Some("owner_out_of_descriptors"));
-    assert!(!found[0].inferred);
-    assert_eq!(found[0].remedy, ["raise"]);
+    let caused_by = |cause_id| Finding {
+        cause_id,
+        ..of(&ACCEPT_QUEUE_OVERFLOW, 7)
+    };
+    // Its threads were seen, or not.
+    for (seen, inferred) in [(Some("owner_out_of_descriptors"), false), (None, true)] {
+        let found = joined(vec![caused_by(seen), full.clone()]);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].cause_id, Some("owner_out_of_descriptors"));
+        assert_eq!(found[0].inferred, inferred);
+        assert_eq!(found[0].remedy, ["raise"]);
+    }
+    // A process that is stopped does not try to accept.
+    let stopped = caused_by(Some("owner_stopped"));
+    assert_eq!(joined(vec![stopped, full.clone()]).len(), 2);
     // Another process, or one of several owners, explains nothing.
     assert_eq!(
         joined(vec![of(&ACCEPT_QUEUE_OVERFLOW, 8), full.clone()]).len(),
