@@ -16,8 +16,7 @@ impl Kernel {
     /// Packets dropped since boot because a CPU had more than `net.core.netdev_max_backlog`, on all
     /// CPUs.
     pub fn softnet_dropped(&self) -> Result<Option<u64>> {
-        let cpus = self.softnet()?;
-        Ok(cpus.map(|cpus| cpus.iter().map(|cpu| u64::from(cpu.dropped)).sum()))
+        Ok(self.softnet()?.as_deref().map(dropped))
     }
 
     fn softnet(&self) -> Result<Option<Vec<SoftnetCpu>>> {
@@ -88,6 +87,11 @@ impl Kernel {
     }
 }
 
+/// On all CPUs, whose counters have 32 bits each.
+fn dropped(cpus: &[SoftnetCpu]) -> u64 {
+    cpus.iter().map(|cpu| u64::from(cpu.dropped)).sum()
+}
+
 /// A line for each CPU that is online, of hexadecimal columns; the 11th since 3.11, the 13th since
 /// 5.10. `None` where a line is something else.
 fn parse_softnet(text: &str) -> Option<Vec<SoftnetCpu>> {
@@ -152,6 +156,14 @@ mod tests {
             assert_eq!(parse_softnet(wrong), None, "{wrong}");
         }
         assert_eq!(parse_softnet(""), Some(Vec::new()));
+    }
+
+    #[test]
+    fn the_drops_of_all_cpus_are_added() {
+        let cpus = parse_softnet("00015c73 0000000a 00000032\n0000a2c1 ffffffff 00000000\n");
+        let cpus = cpus.expect("two CPUs");
+        assert_eq!(dropped(&cpus), 0x1_0000_0009);
+        assert_eq!(dropped(&[]), 0);
     }
 
     #[test]
