@@ -16,7 +16,7 @@ use sockdiag::{
         doctor::Verdict,
     },
     collect::Needs,
-    source::return_to_real_user,
+    source::{read_named_file, return_to_real_user},
 };
 
 use super::{
@@ -274,7 +274,7 @@ impl CheckArgs {
             return Ok(None);
         };
         let reading = || format!("--baseline {}", path.display());
-        let text = std::fs::read_to_string(path).with_context(reading)?;
+        let text = read_named_file(path)?;
         let former: Former = serde_json::from_str(&text)
             .context("expected a report of `sockdiag check -o json`")
             .with_context(reading)?;

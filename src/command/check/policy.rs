@@ -19,12 +19,14 @@
 
 use std::{fmt, ops::Range, path::Path, slice::from_ref, str::FromStr, time::Duration};
 
-use anyhow::Context;
 use serde::{
     Deserialize, Deserializer,
     de::{Error as _, SeqAccess, Visitor},
 };
-use sockdiag::analysis::check::{Kind, Scope, Threshold};
+use sockdiag::{
+    analysis::check::{Kind, Scope, Threshold},
+    source::read_named_file,
+};
 use toml::Spanned;
 
 use super::wanted::{Wanted, no_check, wanted};
@@ -73,7 +75,7 @@ pub struct Share(pub f64);
 impl Policy {
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).with_context(|| format!("reading {name}"))?;
+        let text = read_named_file(path)?;
         Policy::parse(Source { name, text })
     }
 

@@ -59,10 +59,9 @@ fn wrong_usage_is_unknown() {
             &["reading /no/such/file"],
         ),
         (&["check", "-f", "/dev/null", "queues"], &["--file"]),
-        (&["check", "-f", "/dev/null"], &["has no [[check]]"]),
         (
-            &["check", "queues", "--baseline", "/dev/null"],
-            &["sockdiag check -o json"],
+            &["check", "-f", "/dev/null"],
+            &["reading /dev/null", "not a regular file"],
         ),
         (
             &["check", "--netns", "no-such-namespace"],
@@ -88,6 +87,39 @@ fn wrong_usage_is_unknown() {
     let output = sockdiag(&["queues", "--no-such-flag", "--", "--exit-code"]);
     assert_failed(&output, 2, &["--no-such-flag"]);
     assert!(text(&["check", "--help"]).contains("--fail-on"));
+}
+
+#[test]
+fn what_cannot_be_a_policy_or_a_baseline_is_unknown() {
+    let tree = Tree::new();
+    tree.write("empty", "");
+    tree.write("bytes", b"\xff\xfe");
+    tree.folder("folder");
+    let path = |name: &str| format!("{}/{name}", tree.path());
+    // Nobody writes to it.
+    run("mkfifo", &[&path("fifo")]);
+    let large = File::create(path("large")).expect("a file");
+    large.set_len(16 * 1024 * 1024 + 1).expect("a sparse file");
+    for (name, reason) in [
+        ("folder", "not a regular file"),
+        ("fifo", "not a regular file"),
+        ("large", "larger than 16 MiB"),
+        ("bytes", "not text in UTF-8"),
+        ("missing", "No such file"),
+    ] {
+        let file = path(name);
+        for args in [
+            &["check", "-f", &file][..],
+            &["check", "queues", "--baseline", &file],
+        ] {
+            assert_failed(&sockdiag(args), 3, &["reading", &file, reason]);
+        }
+    }
+    let empty = path("empty");
+    let output = sockdiag(&["check", "-f", &empty]);
+    assert_failed(&output, 3, &[&empty, "has no [[check]]"]);
+    let output = sockdiag(&["check", "queues", "--baseline", &empty]);
+    assert_failed(&output, 3, &[&empty, "sockdiag check -o json"]);
 }
 
 #[test]
