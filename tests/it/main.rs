@@ -30,6 +30,7 @@ mod capture {
 mod check {
     mod commands;
     mod formats;
+    mod netns;
     mod thresholds;
     mod usage;
 }

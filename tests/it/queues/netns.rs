@@ -1,9 +1,7 @@
 //! `sockdiag queues --netns`: listeners of other namespaces.
 
-use std::fs::create_dir;
-
 use crate::support::helper_process::{ListenerSetup, spawn_listener};
-use crate::support::netns::{in_sealed_netns, lo_up, netns_inode, run, sysctl};
+use crate::support::netns::{add_named, in_sealed_netns, lo_up, netns_inode, sysctl};
 use crate::support::program::{
     finish, json, listener, listeners, ports, stderr, with_capabilities,
 };
@@ -21,12 +19,6 @@ const SERVE: ListenerSetup = ListenerSetup {
     clients: 3,
     syns: 0,
 };
-
-fn add_named(name: &str) -> String {
-    let _ = create_dir("/run/netns");
-    run("ip", &["netns", "add", name]);
-    format!("/run/netns/{name}")
-}
 
 fn in_namespace(report: &Value, inode: u64) -> Vec<&Value> {
     listeners(report)

@@ -70,6 +70,13 @@ fn inside<F: FnOnce()>(flags: &[&str], body: F) {
     run_inside(&test_name::<F>(), flags, body);
 }
 
+/// Makes a namespace of this name and gives its path; `/run` must be of the test.
+pub fn add_named(name: &str) -> String {
+    let _ = fs::create_dir("/run/netns");
+    run("ip", &["netns", "add", name]);
+    format!("/run/netns/{name}")
+}
+
 /// The test that a closure was written in: `queues::accept::NAME` of
 /// `it::queues::accept::NAME::{{closure}}`.
 fn test_name<F>() -> String {
