@@ -41,6 +41,7 @@ mod counters {
 }
 
 mod doctor {
+    mod abilities;
     mod healthy;
     mod page;
     mod problems;

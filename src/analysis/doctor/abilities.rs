@@ -56,32 +56,28 @@ impl SelfReport {
 fn words(ability: Ability) -> (&'static str, &'static str, &'static str) {
     match ability {
         Ability::OtherNamespaces => (
-            "entering other network namespaces",
+            "other network namespaces",
             "containers are counted, not read",
             "sudo (CAP_SYS_ADMIN)",
         ),
         Ability::OtherProcesses => (
-            "descriptors of other users' processes",
-            "owners of their sockets, and why they do not accept",
+            "other users' descriptors",
+            "owners of their sockets, and why they stall",
             "sudo (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)",
         ),
         Ability::AllProcesses => (
-            "processes of all users in /proc",
+            "other users' processes",
             "owners, and descriptor limits of other users",
             "sudo, or /proc without hidepid",
         ),
-        Ability::Packets => (
-            "capturing packets",
-            "trace without --read",
-            "sudo (CAP_NET_RAW)",
-        ),
+        Ability::Packets => ("packets", "trace without --read", "sudo (CAP_NET_RAW)"),
         Ability::NetworkAdministration => (
             "network administration",
-            "drops of the connection tracker, where /proc lacks them",
+            "conntrack drops, where /proc lacks them",
             "sudo (CAP_NET_ADMIN)",
         ),
         Ability::SockDiag => (
-            "sockets over netlink (sock_diag)",
+            "sockets over netlink",
             "queues, ports, timewait and doctor",
             "modprobe tcp_diag udp_diag unix_diag",
         ),
@@ -91,8 +87,8 @@ fn words(ability: Ability) -> (&'static str, &'static str, &'static str) {
             "Linux 6.8",
         ),
         Ability::DescriptorCounts => (
-            "counting descriptors without listing them",
-            "counts of other users' descriptors; fds is slower",
+            "descriptor counts",
+            "other users' counts; fds is slower",
             "Linux 6.2",
         ),
         Ability::Cgroups => (

@@ -27,7 +27,15 @@ impl Tabular for SelfReport {
 
     const COLUMNS: &'static [Column<AbilityReport>] = &COLUMNS;
 
-    const NARROWER: &'static [Narrower] = &[Narrower::LastResort("given_by cost")];
+    const NARROWER: &'static [Narrower] = &[];
+
+    /// What gives each ability that is not here.
+    fn notes(&self, _: &View) -> Vec<String> {
+        let is_lacking = |one: &&AbilityReport| one.found.here == Some(false);
+        let lacking = self.abilities.iter().filter(is_lacking);
+        let note = |one: &AbilityReport| format!("{}: needs {}", one.what, one.given_by);
+        lacking.map(note).collect()
+    }
 
     fn write_metrics(&self, _: &mut dyn io::Write) -> io::Result<()> {
         Ok(())
@@ -44,7 +52,7 @@ impl Listed for SelfReport {
     }
 
     fn shown(&self, _: &View) -> Vec<&'static str> {
-        vec!["what", "here", "cost", "given_by"]
+        vec!["what", "here", "cost"]
     }
 
     fn identity(row: &AbilityReport) -> String {
