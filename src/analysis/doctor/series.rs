@@ -25,14 +25,20 @@ pub struct Series {
 /// Collects the series of queues in which something waited.
 #[derive(Debug, Default)]
 pub struct AllSeries {
-    began: Option<Duration>,
+    /// The first sample of each namespace.
+    began: HashMap<Option<u64>, Duration>,
     queues: HashMap<u64, Vec<(u64, u32)>>,
 }
 
 impl AllSeries {
     /// `at` is the time since boot.
-    pub fn add<'a>(&mut self, at: Duration, listeners: impl IntoIterator<Item = &'a Listener>) {
-        let began = *self.began.get_or_insert(at);
+    pub fn add<'a>(
+        &mut self,
+        netns: &Netns,
+        at: Duration,
+        listeners: impl IntoIterator<Item = &'a Listener>,
+    ) {
+        let began = *self.began.entry(netns.inode).or_insert(at);
         let at_ms = at.saturating_sub(began).as_millis() as u64;
         for listener in listeners {
             let Queue::Accept { length, .. } = listener.queue else {
@@ -42,9 +48,9 @@ impl AllSeries {
             match self.queues.get_mut(&listener.cookie) {
                 Some(samples) => push(samples, (at_ms, length)),
                 None if length > 0 && has_room => {
-                    // It was empty until now.
-                    let samples = vec![(0, 0), (at_ms, length)];
-                    self.queues.insert(listener.cookie, samples);
+                    let was_empty = (at_ms > 0).then_some((0, 0));
+                    let samples = was_empty.into_iter().chain([(at_ms, length)]);
+                    self.queues.insert(listener.cookie, samples.collect());
                 }
                 None => {}
             }
@@ -86,6 +92,35 @@ fn push(samples: &mut Vec<(u64, u32)>, sample: (u64, u32)) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Endpoint, Family};
+
+    #[test]
+    fn a_queue_was_empty_before_something_waited_but_not_before_the_first_sample() {
+        let endpoint = Endpoint {
+            family: Family::V4,
+            address: [127, 0, 0, 1].into(),
+            port: 8080,
+            interface: 0,
+        };
+        let listener = |cookie, length| Listener {
+            queue: Queue::Accept { length, limit: 9 },
+            cookie,
+            ..Listener::idle(endpoint, 1)
+        };
+        let mut all = AllSeries::default();
+        for (inode, first) in [(1, 10_u64), (2, 11)] {
+            let netns = Netns {
+                inode: Some(inode),
+                name: None,
+            };
+            let [full, later] = [inode, inode + 100];
+            let at = |ms| Duration::from_millis(first + ms);
+            all.add(&netns, at(0), &[listener(full, 3), listener(later, 0)]);
+            all.add(&netns, at(20), &[listener(full, 3), listener(later, 4)]);
+            assert_eq!(all.queues[&full], [(0, 3), (20, 3)]);
+            assert_eq!(all.queues[&later], [(0, 0), (20, 4)]);
+        }
+    }
 
     #[test]
     fn a_series_stays_short_and_keeps_its_peak() {

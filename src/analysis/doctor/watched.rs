@@ -50,7 +50,7 @@ impl Watched {
         for namespace in &sample.namespaces {
             let (netns, sockets) = (&namespace.netns, namespace.sockets());
             self.queues.add(netns, namespace.at, sockets);
-            self.series.add(namespace.at, sockets);
+            self.series.add(netns, namespace.at, sockets);
         }
         self.samples += u64::from(!sample.namespaces.is_empty());
         if sample.processes.is_some() {
