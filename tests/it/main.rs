@@ -43,6 +43,7 @@ mod counters {
 mod doctor {
     mod abilities;
     mod healthy;
+    mod html;
     mod page;
     mod problems;
 }

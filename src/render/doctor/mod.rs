@@ -59,8 +59,9 @@ pub fn write(
         DoctorFormat::Markdown => written(markdown::page(report, &host.name)),
         DoctorFormat::Junit => written(junit::document(report, elapsed.unwrap_or_default())),
         DoctorFormat::Html => {
-            let time = format!("{:.0}, Linux {}", jiff::Timestamp::now(), host.kernel);
-            written(html::page(report, &host.name, &time))
+            let (now, version) = (jiff::Timestamp::now(), env!("CARGO_PKG_VERSION"));
+            let made = format!("{now:.0}, Linux {}, sockdiag {version}", host.kernel);
+            written(html::page(report, &host.name, &made))
         }
         DoctorFormat::Table => {
             let colours = settings.colour.is_on(terminal_can_move());

@@ -11,7 +11,7 @@ use sockdiag::analysis::{
 
 use super::{
     PageSettings,
-    words::{owners, place, severity, unseen, verdict},
+    words::{id, owners, place, severity, unseen, verdict},
 };
 use crate::render::{findings::seen, terminal::Tone, text};
 
@@ -106,10 +106,7 @@ impl Page<'_> {
         };
         let owners = owners(finding).map_or(String::new(), |names| format!("  {names}"));
         let subject = text::escape(&format!("{}{owners}", place(finding)));
-        let id = match finding.cause_id {
-            Some(cause) => format!("{} ({cause})", finding.id),
-            None => finding.id.to_owned(),
-        };
+        let id = id(finding);
         let used = word.len() + 1 + text::width(&subject) + 2 + id.len();
         let gap = " ".repeat(self.width.saturating_sub(used) + 2);
         if !self.colours {

@@ -43,6 +43,14 @@ pub fn severity(finding: &Finding) -> &'static str {
     }
 }
 
+/// The id, and that of its cause.
+pub fn id(finding: &Finding) -> String {
+    match finding.cause_id {
+        Some(cause) => format!("{} ({cause})", finding.id),
+        None => finding.id.to_owned(),
+    }
+}
+
 /// What it is about, and where that is.
 pub fn place(finding: &Finding) -> String {
     let name = finding.netns.as_ref().and_then(|netns| netns.name.as_ref());

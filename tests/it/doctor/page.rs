@@ -5,10 +5,7 @@ use serde_json::Value;
 use crate::support::netns::{in_netns_of_root, in_sealed_netns, lo_up, run};
 use crate::support::program::{assert_failed, finish, json, problems, sockdiag, stderr, text};
 use crate::support::schema::assert_valid;
-use crate::support::skipped::report_skipped;
 use crate::support::sockets::{fill_accept_queue, listen};
-use crate::support::tools::tool_output;
-use crate::support::tree::Tree;
 use crate::support::users::as_nobody;
 
 fn area<'a>(report: &'a Value, name: &str) -> &'a Value {
@@ -169,48 +166,6 @@ fn an_interrupt_ends_the_watch_with_a_report() {
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         let page = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(page.contains("nothing wrong (watched "), "{page}");
-    });
-}
-
-/// Without a browser the page is only checked for what it must have.
-#[test]
-fn a_page_for_a_ticket_stands_alone() {
-    in_sealed_netns(|| {
-        lo_up();
-        let server = listen("127.0.0.1:8080", 2);
-        let _clients = fill_accept_queue(&server, 3);
-        let page = text(&["doctor", "--for=300ms", "-o", "html"]);
-        for part in [
-            "<!doctype html>",
-            "<section class=\"critical\" id=\"accept_queue_full\">",
-            "<polyline class=\"limit\"",
-            "</html>",
-        ] {
-            assert!(page.contains(part), "no {part} in {page}");
-        }
-        for outside in ["http:", "https:", "src=", "<script", "<link", "@import"] {
-            assert!(!page.contains(outside), "{outside} in {page}");
-        }
-        let browsers = ["chromium", "chromium-browser", "google-chrome"];
-        let is_there = |name: &&str| tool_output(name, &["--version"]).is_some();
-        let Some(browser) = browsers.into_iter().find(is_there) else {
-            return report_skipped("no browser is installed to open the page in");
-        };
-        let folder = Tree::new();
-        folder.write("page.html", &page);
-        let file = format!("file://{}/page.html", folder.path());
-        let shown = run(
-            browser,
-            &[
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--dump-dom",
-                &file,
-            ],
-        );
-        assert!(shown.contains("accept_queue_full"), "{shown}");
-        assert!(shown.contains("<polyline"), "{shown}");
     });
 }
 
