@@ -5,6 +5,8 @@
 //! rows match; the names of those methods begin with `walk`. One walk serves both families, where
 //! both are asked for.
 
+mod states;
+
 use std::{io, ops::ControlFlow};
 
 use netlink_packet_core::{Emitable, NetlinkSerializable};
@@ -13,6 +15,8 @@ use netlink_packet_sock_diag::{
     inet::{ExtensionFlags, InetRequest, SocketId, StateFlags},
     unix::{ShowFlags, StateFlags as UnixStates, UnixRequest},
 };
+
+pub use states::{States, reports_bound};
 
 use super::{
     bytecode,
@@ -24,7 +28,7 @@ use crate::{
     Error, Result,
     model::{
         Address, Connection, Endpoint, Families, Family, Filter, Holder, Listener, State, Waiting,
-        filter::End, is_at_least,
+        filter::End,
     },
 };
 
@@ -37,49 +41,6 @@ const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 /// `UDIAG_SHOW_UID` (5.3), which the crate lacks. Older kernels ignore it.
 const SHOW_UID: u32 = 0x40;
-
-/// `TCPF_BOUND_INACTIVE` (6.8): bound, neither listening nor connected. Older kernels ignore it.
-const BOUND_INACTIVE: u32 = 1 << 13;
-
-/// Whether this kernel reports sockets that are only bound (6.8 and later; older kernels with a
-/// backport are not recognised).
-pub fn reports_bound() -> bool {
-    let system = rustix::system::uname();
-    is_at_least(&system.release().to_string_lossy(), (6, 8)) == Some(true)
-}
-
-/// A set of TCP states to ask for (`1 << TCP_…`, include/net/tcp_states.h).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct States(u32);
-
-impl States {
-    pub const NONE: States = States(0);
-    /// Request sockets, and fast-open connections before their last ACK.
-    pub const SYN_RECV: States = States(StateFlags::SYN_RECV.bits());
-    /// TIME_WAIT and FIN_WAIT2, where only a timer may keep a socket.
-    pub const CLOSED: States = States(StateFlags::TIME_WAIT.bits() | StateFlags::FIN_WAIT2.bits());
-    pub const ESTABLISHED: States = States(StateFlags::ESTABLISHED.bits());
-    /// All that use a local port, except listeners: connections, and sockets that are only bound.
-    pub const ALL: States = States(
-        (StateFlags::all().bits() & !StateFlags::LISTEN.bits() & !StateFlags::CLOSE.bits())
-            | BOUND_INACTIVE,
-    );
-
-    /// Union.
-    pub const fn and(self, other: States) -> States {
-        States(self.0 | other.0)
-    }
-
-    /// Difference.
-    pub const fn without(self, other: States) -> States {
-        States(self.0 & !other.0)
-    }
-
-    /// Whether this is a superset of `other`.
-    pub const fn has(self, other: States) -> bool {
-        self.0 & other.0 == other.0
-    }
-}
 
 /// The older request for a dump, `struct inet_diag_req` (include/uapi/linux/inet_diag.h), which
 /// the crate lacks. It is of TCP only, and dumps both families: the kernel ignores `idiag_family`,
