@@ -4,6 +4,7 @@
 mod activity;
 mod elsewhere;
 mod half_closed;
+mod live;
 mod namespace;
 mod namespaces;
 mod needs;

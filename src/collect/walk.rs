@@ -4,7 +4,7 @@
 use std::{
     collections::{HashMap, HashSet},
     net::IpAddr,
-    ops::{ControlFlow, RangeInclusive},
+    ops::RangeInclusive,
     panic::resume_unwind,
     thread::Builder,
     time::{Duration, Instant},
@@ -13,7 +13,7 @@ use std::{
 use crate::{
     Result,
     model::{
-        Address, Endpoint, Families, Filter, Holder, Incomplete, ListenAddresses, State,
+        Endpoint, Families, Filter, Holder, Incomplete, ListenAddresses, State,
         filter::End,
         snapshot::{
             ConnectionTally, FlowTally, HalfClosedTally, HostEnds, PortTally, RequestTally,
@@ -27,8 +27,6 @@ use super::needs::{Needs, PortDepth};
 /// Up to this many established connections of the namespace are read although nobody asked for
 /// them all: to read one takes about a microsecond, another walk from 10 ms upwards.
 const FEW_ESTABLISHED: u64 = 20_000;
-/// How long to go on searching for older connections to a destination than the first one found.
-const LONGER: Duration = Duration::from_millis(100);
 
 /// What tallies need to know of the namespace.
 pub struct Context<'a> {
@@ -241,38 +239,6 @@ impl<'a> Tallies<'a> {
             mine.merge(theirs);
         }
     }
-}
-
-/// The inode of a live connection to each destination that has one. Stops when each has one, and
-/// an old one was likely found: its descriptor is low and soon found (inodes are given in turn).
-pub fn live(
-    destinations: &[Address],
-    missing: &mut Vec<Incomplete>,
-) -> Result<Vec<(Address, u32)>> {
-    if destinations.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut ports: Vec<u16> = destinations.iter().map(|to| to.port).collect();
-    ports.sort_unstable();
-    ports.dedup();
-    let deadline = Instant::now() + LONGER;
-    let mut found: HashMap<Address, u32> = HashMap::new();
-    let walk = SockDiag::open()?.walk_towards(&ports, |connection| {
-        let to = Address {
-            address: connection.peer.to_canonical(),
-            port: connection.peer_port,
-        };
-        if destinations.contains(&to) {
-            let oldest = found.entry(to).or_insert(connection.inode);
-            *oldest = connection.inode.min(*oldest);
-        }
-        match found.len() == destinations.len() && Instant::now() > deadline {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
-    })?;
-    missing.extend(flaws("likely_owners", walk));
-    Ok(found.into_iter().collect())
 }
 
 /// What an unclean end of a dump means for the snapshot.
