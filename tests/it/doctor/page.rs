@@ -60,6 +60,7 @@ fn the_page_has_a_block_for_each_problem() {
         let head = lines.nth(1).expect("a head");
         assert!(head.starts_with("CRITICAL 127.0.0.1:8080  it-"), "{page}");
         assert!(head.ends_with("  accept_queue_full"), "{page}");
+        assert!(!page.contains("--netns"), "{page}");
         let labels: Vec<&str> = lines
             .filter_map(|line| line.get(..8).map(str::trim_end))
             .filter(|label| !["", "info", "unseen"].contains(label))

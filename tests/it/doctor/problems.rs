@@ -12,7 +12,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::support::clients::{bind, clients, exhaust_ports, port_range};
 use crate::support::helper_process::{ListenerSetup, spawn_listener, spawn_out_of_descriptors};
-use crate::support::netns::{in_sealed_netns, lo_up, sysctl};
+use crate::support::netns::{in_sealed_netns, lo_up, netns_inode, sysctl};
 use crate::support::program::{finding, json, problems};
 use crate::support::sockets::{
     accept_queue_len, fill_accept_queue, listen, listen_with, socket_address, udp_drops,
@@ -293,6 +293,11 @@ fn trouble_in_another_namespace_is_found_without_being_asked_for() {
         assert_eq!(report["namespaces"], 2);
         let found = only(&report, "accept_queue_full");
         assert_eq!(found["pids"], serde_json::json!([server.pid()]));
+        // It has no name.
+        let there = netns_inode(&format!("/proc/{}/ns/net", server.pid()));
+        let next = format!("sockdiag queues 127.0.0.1:8080 -w --netns {there}");
+        let commands = found["next"].as_array().expect("a list");
+        assert!(commands.contains(&next.into()), "{found:#}");
     });
 }
 
