@@ -10,7 +10,7 @@ pub fn unfound(owners: &Owners, shown: usize, ownerless: usize) -> Option<Incomp
     let why = if let Some(why) = &failed {
         why
     } else if owners.out_of_time {
-        "the search ran out of time; --owners all inspects every descriptor"
+        "the search ran out of time; `sockdiag queues --owners all` inspects every descriptor"
     } else if owners.unreadable > 0 && owners.may_read_all {
         "a security policy or another user namespace forbids inspecting some processes"
     } else if owners.unreadable > 0 {
