@@ -42,15 +42,16 @@ pub fn ip_local_port_range(case: &Case) -> Judgement {
     }
     match inside.len() {
         0 => Judgement::ok(match fullest(case.load) {
-            Some(tuple) => format!(
-                "fullest destination: {} of {size} ports in use",
-                tuple.used
-            ),
+            Some(tuple) => format!("fullest destination: {} of {size} ports in use", tuple.used),
             None => "no destination uses ephemeral ports".to_owned(),
         }),
         count => Judgement::note(format!(
-            "{count} ports of listeners are inside ({}): a connection may take one while its service \
-             is down; reserve them (net.ipv4.ip_local_reserved_ports)",
+            "{} inside ({}): a connection may take one while its service is down; reserve them \
+             (net.ipv4.ip_local_reserved_ports)",
+            match count {
+                1 => "1 port of a listener is".to_owned(),
+                count => format!("{count} ports of listeners are"),
+            },
             some(&inside)
         ))
         .harmful(),

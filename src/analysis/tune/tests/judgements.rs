@@ -220,7 +220,7 @@ fn listeners_in_the_range_are_worth_reserving() {
         (scene.judged(range), scene.judged(reserved))
     };
     let (judged, list) = with(40_005);
-    assert_note(&judged, &["1 ports of listeners", "40005"]);
+    assert_note(&judged, &["1 port of a listener", "40005"]);
     assert_eq!(
         (list.verdict, &list.suggested),
         (
