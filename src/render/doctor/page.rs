@@ -79,7 +79,7 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn block(&self, finding: &Finding) -> Vec<String> {
-        let mut lines = vec![self.head(finding)];
+        let mut lines = self.head(finding);
         lines.extend(self.wrapped("", &finding.message));
         let cause = if finding.inferred { "likely" } else { "why" };
         let causes = finding.cause.iter().map(|text| (cause, text));
@@ -91,39 +91,78 @@ impl Page<'_> {
             let evidence: Vec<String> = finding.evidence.iter().map(seen).collect();
             lines.extend(self.wrapped("seen", &evidence.join(", ")));
         }
-        let next = finding.next.join("    ");
-        lines.extend(self.wrapped("next", &next));
+        lines.extend(self.commands(&finding.next));
         lines
     }
 
-    /// `CRITICAL 0.0.0.0:8080 in web, api (4121)` and, at the right margin, the id.
-    fn head(&self, finding: &Finding) -> String {
+    /// As many on a line as fit: a command that is broken cannot be copied.
+    fn commands(&self, commands: &[String]) -> Vec<String> {
+        const GAP: &str = "    ";
+        let mut rows: Vec<String> = Vec::new();
+        for command in commands.iter().map(|command| text::escape(command)) {
+            match rows.last_mut() {
+                Some(row)
+                    if text::width(row) + GAP.len() + text::width(&command) <= self.room() =>
+                {
+                    *row += GAP;
+                    *row += &command;
+                }
+                _ => rows.push(command),
+            }
+        }
+        let labels = std::iter::once("next").chain(std::iter::repeat(""));
+        let lines = labels
+            .zip(&rows)
+            .flat_map(|(label, row)| self.wrapped(label, row));
+        lines.collect()
+    }
+
+    /// `CRITICAL 0.0.0.0:8080 in web, api (4121)` and, at the right margin, the id; on a line of its
+    /// own where it does not fit.
+    fn head(&self, finding: &Finding) -> Vec<String> {
         let word = severity(finding);
+        let owners = owners(finding).map_or(String::new(), |names| format!("  {names}"));
+        let subject = text::escape(&format!("{}{owners}", place(finding)));
+        let id = id(finding);
+        let used = word.len() + 1 + text::width(&subject) + 2 + id.len();
+        if used <= self.width {
+            let gap = " ".repeat(self.width - used + 2);
+            return vec![format!("{}{gap}{id}", self.painted(finding, &subject))];
+        }
+        let room = self.width.saturating_sub(word.len() + 1).max(20);
+        let mut rows = text::wrap(&subject, room).into_iter();
+        let first = rows.next().unwrap_or_default();
+        let mut lines = vec![self.painted(finding, &first)];
+        lines.extend(rows.map(|row| format!("{:INDENT$}{row}", "")));
+        lines.push(format!("{id:>width$}", width = self.width));
+        lines
+    }
+
+    fn painted(&self, finding: &Finding, subject: &str) -> String {
+        let word = severity(finding);
+        if !self.colours {
+            return format!("{word} {subject}");
+        }
         let tone = match finding.severity {
             Severity::Critical => Tone::Bad,
             Severity::Warning => Tone::Warning,
             Severity::Info => Tone::Plain,
         };
-        let owners = owners(finding).map_or(String::new(), |names| format!("  {names}"));
-        let subject = text::escape(&format!("{}{owners}", place(finding)));
-        let id = id(finding);
-        let used = word.len() + 1 + text::width(&subject) + 2 + id.len();
-        let gap = " ".repeat(self.width.saturating_sub(used) + 2);
-        if !self.colours {
-            return format!("{word} {subject}{gap}{id}");
-        }
         let word = match tone.color() {
             Some((_, colour)) => word.with(colour).bold(),
             None => word.bold(),
         };
-        format!("{word} {}{gap}{id}", subject.bold())
+        format!("{word} {}", subject.bold())
+    }
+
+    fn room(&self) -> usize {
+        self.width.saturating_sub(INDENT).max(20)
     }
 
     /// Text beside a label, on as many lines as it takes.
     fn wrapped(&self, label: &str, text: &str) -> Vec<String> {
-        let room = self.width.saturating_sub(INDENT).max(20);
         let mut lines = Vec::new();
-        for line in text::wrap(&text::escape(text), room) {
+        for line in text::wrap(&text::escape(text), self.room()) {
             let label = if lines.is_empty() { label } else { "" };
             lines.push(format!("{label:<INDENT$}{line}"));
         }

@@ -3,9 +3,12 @@
 use serde_json::Value;
 
 use crate::support::netns::{in_netns_of_root, in_sealed_netns, lo_up, run};
-use crate::support::program::{assert_failed, finish, json, problems, sockdiag, stderr, text};
+use crate::support::program::{
+    assert_failed, finding, finish, json, problems, sockdiag, stderr, text,
+};
 use crate::support::schema::assert_valid;
 use crate::support::sockets::{fill_accept_queue, listen};
+use crate::support::terminal::Terminal;
 use crate::support::users::as_nobody;
 
 fn area<'a>(report: &'a Value, name: &str) -> &'a Value {
@@ -66,6 +69,40 @@ fn the_page_has_a_block_for_each_problem() {
             .filter(|label| !["", "info", "unseen"].contains(label))
             .collect();
         assert_eq!(labels, ["likely", "do", "next", "fine"], "{page}");
+    });
+}
+
+/// 15 bytes, of which each is shown as four columns.
+const LONG: &str = "\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b";
+
+#[test]
+fn lines_fit_the_terminal_and_commands_stay_whole() {
+    in_sealed_netns(|| {
+        lo_up();
+        std::fs::write("/proc/self/comm", LONG).expect("a process may name itself");
+        let server = listen("127.0.0.1:8080", 2);
+        let _clients = fill_accept_queue(&server, 3);
+        let report = json(&["doctor", "--quick"]);
+        let commands = finding(&report, "accept_queue_full")["next"].as_array();
+        let commands = commands.expect("a list").iter();
+        let commands: Vec<&str> = commands.filter_map(Value::as_str).collect();
+        assert!(commands.len() > 1, "{report:#}");
+        for width in [80, 120] {
+            let args = ["doctor", "--quick"];
+            let no_colors = [("NO_COLOR", "1")];
+            let (_, page) = Terminal::start_with(&args, (width, 50), &no_colors).end();
+            for line in page.lines() {
+                assert!(line.chars().count() <= width.into(), "{line}");
+            }
+            let id = page
+                .lines()
+                .find(|line| line.ends_with("accept_queue_full"));
+            assert!(id.is_some(), "{page}");
+            for command in &commands {
+                let is_whole = page.lines().any(|line| line.contains(command));
+                assert!(is_whole, "{command} in {page}");
+            }
+        }
     });
 }
 
