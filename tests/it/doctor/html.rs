@@ -78,7 +78,9 @@ impl Browser {
             .stdout(Stdio::piped());
         let output = finish(&mut command);
         let said = stderr(&output);
-        let console = said.lines().filter(|line| line.contains(":CONSOLE"));
+        // Pages of the browser itself have messages, too.
+        let is_of_page = |line: &&str| line.contains(":CONSOLE") && line.contains("source: file:");
+        let console = said.lines().filter(is_of_page);
         let document = String::from_utf8_lossy(&output.stdout).into_owned();
         (document, console.map(str::to_owned).collect())
     }

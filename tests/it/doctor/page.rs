@@ -94,10 +94,8 @@ fn lines_fit_the_terminal_and_commands_stay_whole() {
             for line in page.lines() {
                 assert!(line.chars().count() <= width.into(), "{line}");
             }
-            let id = page
-                .lines()
-                .find(|line| line.ends_with("accept_queue_full"));
-            assert!(id.is_some(), "{page}");
+            let has_id = page.lines().any(|line| line.contains("accept_queue_full"));
+            assert!(has_id, "{page}");
             for command in &commands {
                 let is_whole = page.lines().any(|line| line.contains(command));
                 assert!(is_whole, "{command} in {page}");
