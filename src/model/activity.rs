@@ -59,6 +59,8 @@ pub struct ThreadActivity {
     pub waited_ns: Option<u64>,
     /// How often it was put on a CPU.
     pub slices: Option<u64>,
+    /// How often it went to sleep, read of threads that run.
+    pub sleeps: Option<u64>,
     /// `None` where neither the system call nor the kernel function may be read.
     pub doing: Option<Doing>,
     /// The kernel function that it sleeps in; `None` where it runs or that may not be read.

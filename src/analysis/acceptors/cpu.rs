@@ -73,6 +73,25 @@ struct Spent {
     waited: f64,
     /// The kernel's numbers did not move, from which the rest is concluded.
     stood_still: bool,
+    /// It was runnable all the time.
+    never_slept: bool,
+}
+
+impl Spent {
+    fn is_counted(&self) -> bool {
+        self.on_cpu + self.waited >= BUSY
+    }
+
+    fn is_starved(&self) -> bool {
+        self.waited >= STARVED
+    }
+
+    /// A hypervisor that takes the CPU away (steal) takes that time off both shares. A thread that
+    /// never slept and was on a CPU for this long waited for less than it takes to be starved.
+    fn is_runnable(&self) -> bool {
+        let is_told_apart = self.is_starved() || self.on_cpu >= 1.0 - STARVED;
+        self.is_counted() || (self.never_slept && is_told_apart)
+    }
 }
 
 /// Threads that run are the ones that could accept where every other thread waits for something
@@ -89,12 +108,10 @@ pub fn busy_or_starved(owner: &Owner<'_>) -> Option<Plight> {
         .map(|thread| spent(owner, thread))
         .collect();
     let spent = spent.filter(|spent| !spent.is_empty())?;
-    let is_busy = |spent: &Spent| spent.on_cpu + spent.waited >= BUSY;
-    let is_starved = |spent: &Spent| spent.waited >= STARVED;
-    if !spent.iter().all(is_busy) {
+    if !spent.iter().all(Spent::is_runnable) {
         return None;
     }
-    let starved = spent.iter().filter(|spent| is_starved(spent)).count();
+    let starved = spent.iter().filter(|spent| spent.is_starved()).count();
     let is_alone = owner.now.threads.len() == 1;
     match starved {
         0 => Some(busy(owner, &spent).certain_if(is_alone)),
@@ -129,6 +146,7 @@ fn spent(owner: &Owner<'_>, thread: &ThreadActivity) -> Option<Spent> {
         on_cpu,
         waited: if stood_still { 1.0 } else { waited },
         stood_still,
+        never_slept: thread.sleeps.is_some() && thread.sleeps == before.sleeps,
     })
 }
 
@@ -136,8 +154,12 @@ fn busy(owner: &Owner<'_>, spent: &[Spent]) -> Plight {
     let pid = owner.now.pid;
     let least = least(spent, |spent| spent.on_cpu);
     let threads = threads(spent.len());
+    let without_sleep = match spent.iter().all(Spent::is_counted) {
+        true => "",
+        false => " and never slept",
+    };
     let text = format!(
-        "is busy: {threads} that could accept used {:.0} % of a core or more",
+        "is busy: {threads} that could accept used {:.0} % of a core or more{without_sleep}",
         least * 100.0
     );
     Plight::new(&OWNER_BUSY, text)

@@ -68,10 +68,11 @@ fn thread(process: &ProcessDir, tid: u32) -> Result<(ThreadActivity, Option<Asle
     let text = |name: &str| optional(process, &file(name));
     let times = text("schedstat")?.as_deref().and_then(schedstat);
     let wchan = text("wchan")?;
-    let tracer = match stat.state {
-        't' => text("status")?.as_deref().and_then(tracer),
+    let status = match stat.state {
+        't' | 'R' => text("status")?,
         _ => None,
     };
+    let of_status = |name| number(status.as_deref()?, name);
     let stack = match stat.state {
         'D' => text("stack")?,
         _ => None,
@@ -84,10 +85,14 @@ fn thread(process: &ProcessDir, tid: u32) -> Result<(ThreadActivity, Option<Asle
             .trim_end_matches('\n')
             .to_owned(),
         state: stat.state,
-        tracer,
+        // Outside of this PID namespace it is 0.
+        tracer: of_status("TracerPid:")
+            .and_then(|pid| u32::try_from(pid).ok())
+            .filter(|pid| *pid != 0),
         on_cpu_ns: times.map(|times| times.0),
         waited_ns: times.map(|times| times.1),
         slices: times.map(|times| times.2),
+        sleeps: of_status("voluntary_ctxt_switches:"),
         doing: None,
         wchan: wchan
             .map(|name| name.trim_end().to_owned())
@@ -142,12 +147,10 @@ fn schedstat(text: &str) -> Option<(u64, u64, u64)> {
     }
 }
 
-/// `TracerPid:` of `status`.
-fn tracer(text: &str) -> Option<u32> {
-    let pid = text
-        .lines()
-        .find_map(|line| line.strip_prefix("TracerPid:"))?;
-    pid.trim().parse().ok().filter(|pid| *pid != 0)
+/// A line of `status`.
+fn number(text: &str, name: &str) -> Option<u64> {
+    let number = text.lines().find_map(|line| line.strip_prefix(name))?;
+    number.trim().parse().ok()
 }
 
 /// `[<0>] hrtimer_nanosleep+0x74/0xf0`
@@ -173,10 +176,13 @@ mod tests {
     }
 
     #[test]
-    fn a_tracer_outside_of_the_pid_namespace_is_unknown() {
-        assert_eq!(tracer("Name:\ta\nTracerPid:\t811\n"), Some(811));
-        assert_eq!(tracer("Name:\ta\nTracerPid:\t0\n"), None);
-        assert_eq!(tracer(""), None);
+    fn a_number_of_status_is_that_of_the_whole_name() {
+        let status = "Name:\ta\nTracerPid:\t811\nnonvoluntary_ctxt_switches:\t7\n\
+                      voluntary_ctxt_switches:\t31\n";
+        assert_eq!(number(status, "TracerPid:"), Some(811));
+        assert_eq!(number(status, "voluntary_ctxt_switches:"), Some(31));
+        assert_eq!(number("Name:\ta\n", "voluntary_ctxt_switches:"), None);
+        assert_eq!(number("TracerPid:\tx\n", "TracerPid:"), None);
     }
 
     #[test]

@@ -21,6 +21,34 @@ fn a_thread_that_uses_all_of_a_core_is_busy_and_one_that_waits_for_it_is_starved
     );
 }
 
+/// Time that a hypervisor takes away is in neither share.
+#[test]
+fn a_thread_that_never_slept_is_busy_or_starved_though_shares_are_small() {
+    let spent = |on_cpu, waited, slept: u64| {
+        let awake = ThreadActivity {
+            sleeps: Some(3),
+            ..running(1)
+        };
+        let now = ThreadActivity {
+            sleeps: Some(3 + slept),
+            ..after(&awake, on_cpu, waited)
+        };
+        twice(&[process(1, vec![awake])], &[process(1, vec![now])])
+    };
+    let busy = is(spent(0.50, 0.30, 0), &OWNER_BUSY, false);
+    assert!(
+        busy.text
+            .ends_with("used 50 % of a core or more and never slept"),
+        "{}",
+        busy.text
+    );
+    assert_eq!(spent(0.50, 0.30, 1), None, "it may have slept all the rest");
+    is(spent(0.10, 0.50, 0), &OWNER_STARVED, false);
+    // A wait that goes on is not counted, so that the rest may be that or stolen.
+    assert_eq!(spent(0.49, 0.0, 0), None);
+    is(spent(0.90, 0.0, 1), &OWNER_BUSY, false);
+}
+
 #[test]
 fn a_thread_that_got_no_cpu_at_all_is_starved_though_no_number_moves() {
     // Numbers of a thread on a CPU without a tick stand still, too.
