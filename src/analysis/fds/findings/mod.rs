@@ -97,7 +97,10 @@ fn leak(process: &ProcessReport) -> Option<Finding> {
         .remedy("close what --types shows more of at each reading; a restart frees all of them")
         .next(format!("sockdiag fds --pid {pid} --types"))
         .next(format!("sockdiag fds --pid {pid} -w"));
-    Some(finding)
+    Some(Finding {
+        pids: vec![pid],
+        ..finding
+    })
 }
 
 /// State and open descriptors now or, where that was worse, in one of many samples.

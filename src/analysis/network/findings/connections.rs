@@ -125,7 +125,7 @@ fn about(finding: Finding, namespace: &NamespaceReport, group: &HalfClosedReport
         .count("held", group.held, "connections")
         .count_known("held_delta", group.held_delta, "connections")
         .decimal("oldest_seconds", group.oldest_seconds, "seconds")
-        .text("owners", owners(&group.owners))
+        .owned_by(&group.owners)
 }
 
 fn restart(group: &HalfClosedReport) -> Option<String> {
