@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::analysis::{
     Finding,
-    finding::{Rule, SINCE},
+    finding::{EvidenceValue, Rule, SINCE},
     rules::{
         ACCEPT_QUEUE_FULL, ACCEPT_QUEUE_OVERFLOW, ACCEPTOR_SLOW, ACCEPTOR_STALLED,
-        BACKLOG_TOO_SMALL, FD_LIMIT_NEAR, FD_LIMIT_REACHED, LIMIT_STALE, OWNER_OUT_OF_DESCRIPTORS,
-        REUSEPORT_MEMBER_STUCK, SETTING_DRIFT, SETTING_HARMFUL, SYN_COOKIES_ACTIVE, SYN_FLOOD,
-        SYN_QUEUE_FULL,
+        BACKLOG_TOO_SMALL, CLOSE_WAIT_LEAK, FD_LEAK, FD_LIMIT_NEAR, FD_LIMIT_REACHED,
+        FIN_WAIT_PILEUP, LIMIT_STALE, OWNER_OUT_OF_DESCRIPTORS, REUSEPORT_MEMBER_STUCK,
+        SETTING_DRIFT, SETTING_HARMFUL, SYN_COOKIES_ACTIVE, SYN_FLOOD, SYN_QUEUE_FULL,
     },
     tune,
 };
@@ -58,6 +58,7 @@ pub fn join(findings: Vec<Finding>, elapsed: Option<Duration>) -> Vec<Finding> {
         absorb(&mut joined, symptom, following);
     }
     stale_limits(&mut joined);
+    leaks(&mut joined);
     joined
 }
 
@@ -126,6 +127,25 @@ fn stale_limits(findings: &mut Vec<Finding>) {
     }
 }
 
+/// A connection holds a descriptor: where a process has at least half of its new ones for
+/// connections that it does not close, both are one leak.
+fn leaks(findings: &mut Vec<Finding>) {
+    let is_leak = |found: &mut Finding| found.id == FD_LEAK.id;
+    for leak in findings.extract_if(.., is_leak).collect::<Vec<_>>() {
+        let of_descriptors = |found: &&mut Finding| {
+            let grown = leak.number("growth.last").zip(leak.number("growth.first"));
+            let is_most = found.number("held_delta").zip(grown);
+            [CLOSE_WAIT_LEAK.id, FIN_WAIT_PILEUP.id].contains(&found.id)
+                && found.pids == leak.pids
+                && is_most.is_some_and(|(held, (last, first))| held * 2 >= last - first)
+        };
+        match findings.iter_mut().find(of_descriptors) {
+            Some(symptom) => symptom.add(leak),
+            None => findings.push(leak),
+        }
+    }
+}
+
 /// Files set more at boot than concerns sockets. A setting that another finding says how to change
 /// is not said twice.
 fn settings(findings: &mut Vec<Finding>) {
@@ -136,7 +156,8 @@ fn settings(findings: &mut Vec<Finding>) {
     for setting in findings.extract_if(.., is_setting).collect::<Vec<_>>() {
         let is_said = |found: &Finding| {
             let in_place = setting.netns.is_none() || found.netns == setting.netns;
-            let names_it = |remedy: &String| remedy.contains(&setting.subject);
+            // With slashes, a dot in the name of an interface is part of the name.
+            let names_it = |remedy: &String| remedy.replace('/', ".").contains(&setting.subject);
             in_place && found.remedy.iter().any(names_it) || is_of_descriptors(&setting, found)
         };
         if !findings.iter().any(is_said) {
@@ -181,6 +202,15 @@ pub fn is_unaccepted(found: &Finding) -> bool {
 }
 
 impl Finding {
+    /// A number of the evidence.
+    fn number(&self, name: &str) -> Option<i128> {
+        let found = self.evidence.iter().find(|one| one.name == name)?;
+        match found.value {
+            EvidenceValue::Count(count) => Some(count),
+            _ => None,
+        }
+    }
+
     /// Adds what another finding says of the same socket.
     fn add(&mut self, other: Finding) {
         self.message = format!("{}; {}", self.message, other.message);

@@ -11,8 +11,9 @@ use crate::{
         Finding,
         finding::{Rule, SINCE},
         rules::{
-            ACCEPT_QUEUE_FULL, ACCEPT_QUEUE_OVERFLOW, BACKLOG_TOO_SMALL, FD_LIMIT_NEAR,
-            FD_LIMIT_REACHED, LIMIT_STALE, REUSEPORT_MEMBER_STUCK, SYN_COOKIES_ACTIVE,
+            ACCEPT_QUEUE_FULL, ACCEPT_QUEUE_OVERFLOW, BACKLOG_TOO_SMALL, CLOSE_WAIT_LEAK, FD_LEAK,
+            FD_LIMIT_NEAR, FD_LIMIT_REACHED, LIMIT_STALE, REUSEPORT_MEMBER_STUCK, RP_FILTER_DROPS,
+            SETTING_HARMFUL, SYN_COOKIES_ACTIVE,
         },
     },
     model::Netns,
@@ -142,6 +143,49 @@ fn an_old_limit_and_half_open_handshakes_belong_to_the_queue_that_overflows() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].remedy, ["listen again"]);
     assert_eq!(ids(vec![stale()]), ["limit_stale"]);
+}
+
+#[test]
+fn connections_that_are_most_of_a_leak_of_descriptors_are_that_leak() {
+    let connections = |pids: &[u32], more: i32| {
+        let found = at(&CLOSE_WAIT_LEAK, "0.0.0.0:8080").count("held_delta", more, "connections");
+        Finding {
+            pids: pids.to_vec(),
+            ..found
+        }
+    };
+    let descriptors = || {
+        let found = of(&FD_LEAK, 7).count("growth.first", 30, "descriptors");
+        found.count("growth.last", 130, "descriptors")
+    };
+    let found = joined(vec![descriptors(), connections(&[7], 50)]);
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (found[0].id, found[0].message.as_str()),
+        ("close_wait_leak", "seen; seen")
+    );
+    for other in [
+        connections(&[7], 49),
+        connections(&[8], 100),
+        connections(&[7, 8], 100),
+        connections(&[], 100),
+    ] {
+        assert_eq!(joined(vec![descriptors(), other]).len(), 2);
+    }
+    assert_eq!(ids(vec![descriptors()]), ["fd_leak"]);
+}
+
+#[test]
+fn a_setting_that_a_remedy_changes_is_not_said_twice() {
+    let drops = || Finding {
+        remedy: vec!["sysctl -w net/ipv4/conf/eth0.7/rp_filter=2 (then…)".to_owned()],
+        ..counted(&RP_FILTER_DROPS, 1)
+    };
+    let setting = |name: &str| at(&SETTING_HARMFUL, name);
+    let same = vec![drops(), setting("net.ipv4.conf.eth0.7.rp_filter")];
+    assert_eq!(ids(same), ["rp_filter_drops"]);
+    let other = vec![drops(), setting("net.ipv4.conf.eth1.rp_filter")];
+    assert_eq!(joined(other).len(), 2);
 }
 
 #[test]
