@@ -44,6 +44,9 @@ mod doctor {
     mod abilities;
     mod healthy;
     mod html;
+    mod growth;
+    mod network;
+    mod owners;
     mod page;
     mod problems;
 }

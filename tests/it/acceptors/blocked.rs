@@ -52,20 +52,24 @@ fn an_owner_whose_threads_wait_for_locks_is_blocked() {
     });
 }
 
-/// Sleeps in a child between vfork(2) and exec; the parent cannot be interrupted meanwhile. The
-/// numbers are vfork() or clone(CLONE_VM | CLONE_VFORK | SIGCHLD).
-fn vfork_script() -> &'static str {
-    match cfg!(target_arch = "x86_64") {
-        true => "syscall(58) == 0 and sleep 1000; sleep 1000",
-        false => "syscall(220, 0x4111, 0, 0, 0, 0) == 0 and sleep 1000; sleep 1000",
-    }
+#[test]
+fn an_owner_whose_only_thread_waits_for_a_lock_is_blocked() {
+    in_sealed_netns(|| {
+        let listener = InheritedListener::new();
+        let Some(_owner) = listener.locked_owner() else {
+            return;
+        };
+        drop(listener);
+        let place = "1 thread in futex() (a lock or a condition)";
+        wait_for_cause("owner_blocked", |cause| cause.text.ends_with(place));
+    });
 }
 
 #[test]
 fn an_owner_in_uninterruptible_sleep_is_blocked_and_says_where() {
     in_sealed_netns(|| {
         let listener = InheritedListener::new();
-        let Some(_owner) = listener.try_owner(&["perl", "-e", vfork_script()]) else {
+        let Some(_owner) = listener.uninterruptible_owner() else {
             return;
         };
         drop(listener);

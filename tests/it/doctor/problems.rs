@@ -1,15 +1,13 @@
 //! `sockdiag doctor`: one problem of each kind, made for real, and the one block that it gets.
 
 use std::net::{TcpStream, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use socket2::{Domain, Socket, Type};
+use socket2::Socket;
 
+<<<<<<< HEAD
 use crate::support::clients::{bind, clients, exhaust_ports, port_range};
 use crate::support::helper_process::{ListenerSetup, spawn_listener, spawn_out_of_descriptors};
 use crate::support::netns::{in_sealed_netns, lo_up, netns_inode, sysctl};
@@ -17,96 +15,20 @@ use crate::support::program::{finding, json, problems};
 use crate::support::sockets::{
     accept_queue_len, fill_accept_queue, listen, listen_with, socket_address, udp_drops,
 };
+=======
+use crate::support::clients::{begin, bind, clients, exhaust_ports, port_range};
+use crate::support::diagnosis::{doctor, doctor_while, only};
+use crate::support::helper_process::{ListenerSetup, spawn_listener};
+use crate::support::netns::{in_sealed_netns, lo_up, sysctl};
+use crate::support::program::problems;
+use crate::support::sockets::{accept_queue_len, listen, listen_with, udp_drops};
+>>>>>>> 22e71b7 (tests: doctor in the conditions that it had not been shown in)
 use crate::support::time_waits::client_time_waits;
-use crate::support::tools::tcp_ext;
 use crate::support::unanswered::{syn_flood, unanswered_syns};
-use crate::support::wait::wait_until;
 
 const SERVER: &str = "10.9.0.1:8080";
 /// SYNs and SYN-ACKs are retransmitted after one second.
 const LONGER_THAN_A_RETRANSMISSION: &str = "--for=1500ms";
-
-fn doctor(args: &[&str]) -> Value {
-    json(&[&["doctor"], args].concat())
-}
-
-/// The only finding above `info`.
-#[track_caller]
-fn only<'a>(report: &'a Value, id: &str) -> &'a Value {
-    assert_eq!(problems(report), [id], "{report:#}");
-    finding(report, id)
-}
-
-/// A connect() that has begun, whatever becomes of it.
-fn begin(to: &str) -> Socket {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    socket.set_nonblocking(true).expect("a flag");
-    let error = socket.connect(&socket_address(to).into()).err();
-    let is_begun =
-        |error: &std::io::Error| error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error());
-    assert!(error.as_ref().is_none_or(is_begun), "{error:?}");
-    socket
-}
-
-#[test]
-fn a_process_without_descriptors_is_the_cause_of_the_drops_of_its_queue() {
-    in_sealed_netns(|| {
-        let server = spawn_out_of_descriptors(64);
-        // One client waits already, and the queue takes six.
-        let _clients: Vec<Socket> = (0..10).map(|_| begin("127.0.0.1:8080")).collect();
-        let report = doctor(&[LONGER_THAN_A_RETRANSMISSION]);
-        let found = only(&report, "accept_queue_overflow");
-        assert_eq!(found["severity"], "critical");
-        assert_eq!(found["cause_id"], "owner_out_of_descriptors");
-        assert_eq!(found["inferred"], false);
-        assert_eq!(found["pids"], serde_json::json!([server.pid()]));
-        let remedy = found["remedy"][0].as_str().expect("text");
-        assert!(
-            remedy.contains(&format!("prlimit --pid {}", server.pid())),
-            "{found:#}"
-        );
-    });
-}
-
-#[test]
-fn a_listener_that_nobody_serves_is_found_though_its_queue_has_room() {
-    in_sealed_netns(|| {
-        lo_up();
-        let server = listen("127.0.0.1:8080", 16);
-        let _clients = fill_accept_queue(&server, 2);
-        let report = doctor(&["--for=1200ms"]);
-        let found = only(&report, "acceptor_stalled");
-        assert_eq!(found["severity"], "warning");
-        assert_eq!(found["subject"], "127.0.0.1:8080");
-    });
-}
-
-/// It holds the listener and reads from a pipe, and then is stopped.
-#[test]
-fn the_cause_of_a_queue_that_nobody_serves_is_what_its_owner_does() {
-    in_sealed_netns(|| {
-        let server = spawn_listener(
-            &ListenerSetup {
-                address: "127.0.0.1:8080",
-                backlog: 16,
-                clients: 2,
-                syns: 0,
-            },
-            &[],
-        );
-        let report = doctor(&["--for=1200ms"]);
-        let found = only(&report, "acceptor_stalled");
-        assert_eq!(found["cause_id"], "owner_blocked", "{found:#}");
-        let pid = Pid::from_raw(server.pid() as i32).expect("a process");
-        kill_process(pid, Signal::STOP).expect("it is ours");
-        let report = doctor(&["--for=1200ms"]);
-        let found = only(&report, "acceptor_stalled");
-        assert_eq!(found["cause_id"], "owner_stopped", "{found:#}");
-        assert_eq!(found["inferred"], false);
-        let remedy = found["remedy"][0].as_str().expect("text");
-        assert_eq!(remedy, format!("kill -CONT {}", server.pid()));
-    });
-}
 
 #[test]
 fn a_stuck_member_is_one_block() {
@@ -143,22 +65,14 @@ fn bursts(backlog: i32) -> Value {
     lo_up();
     let server = listen("127.0.0.1:8080", backlog);
     server.set_nonblocking(true).expect("a flag");
-    let is_over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let burst = || {
-            while !is_over.load(Ordering::Relaxed) {
-                let clients: Vec<Socket> = (0..12).map(|_| begin("127.0.0.1:8080")).collect();
-                while server.accept().is_ok() {}
-                drop(clients);
-                // The pace of the scene; nothing waits for it.
-                thread::sleep(Duration::from_millis(50));
-            }
-        };
-        scope.spawn(burst);
-        let report = doctor(&["--for=1s"]);
-        is_over.store(true, Ordering::Relaxed);
-        report
-    })
+    let burst = || {
+        let clients: Vec<Socket> = (0..12).map(|_| begin("127.0.0.1:8080")).collect();
+        while server.accept().is_ok() {}
+        drop(clients);
+        // The pace of the scene; nothing waits for it.
+        thread::sleep(Duration::from_millis(50));
+    };
+    doctor_while(burst, &["--for=1s"])
 }
 
 #[test]
@@ -257,21 +171,13 @@ fn connections_that_lose_their_time_wait_are_found() {
         sysctl("net/ipv4/tcp_max_tw_buckets", 4);
         let server = listen("127.0.0.1:80", 64);
         client_time_waits(&server, 4);
-        let is_over = AtomicBool::new(false);
-        let report = thread::scope(|scope| {
-            scope.spawn(|| {
-                while !is_over.load(Ordering::Relaxed) {
-                    let client = TcpStream::connect("127.0.0.1:80").expect("room");
-                    let (accepted, _) = server.accept().expect("one is queued");
-                    drop(client);
-                    drop(accepted);
-                }
-            });
-            wait_until("one was lost", || tcp_ext("TCPTimeWaitOverflow") > 0);
-            let report = doctor(&["--for=300ms", "--only=timewait"]);
-            is_over.store(true, Ordering::Relaxed);
-            report
-        });
+        let connect = || {
+            let client = TcpStream::connect("127.0.0.1:80").expect("room");
+            let (accepted, _) = server.accept().expect("one is queued");
+            drop(client);
+            drop(accepted);
+        };
+        let report = doctor_while(connect, &["--for=300ms", "--only=timewait"]);
         only(&report, "timewait_overflow");
     });
 }

@@ -8,24 +8,13 @@ use crate::support::firewall::add_chain;
 use crate::support::netns::{in_netns, in_sealed_netns, lo_up};
 use crate::support::network_reports::{between, collector, findings, namespace, only_finding};
 use crate::support::sockets::{close_wait_count, listen};
+use crate::support::traffic::left_open;
 use crate::support::wait::{wait_for, wait_until};
 use sockdiag::analysis::network::NetworkReport;
 use sockdiag::analysis::{Sampling as _, Severity, fds};
 use sockdiag::collect::{Collector, Needs};
 use sockdiag::model::{Snapshot, State};
 use sockdiag::source::{FdQuestion, Kernel};
-
-/// Connections that this process has accepted, and whose clients have closed.
-fn left_open(listener: &TcpListener, count: usize) -> Vec<TcpStream> {
-    let address = listener.local_addr().expect("it is bound");
-    let mut accepted = Vec::new();
-    for _ in 0..count {
-        let client = TcpStream::connect(address).expect("it listens");
-        accepted.push(listener.accept().expect("a client is there").0);
-        drop(client);
-    }
-    accepted
-}
 
 /// The snapshot as it would be if the sockets in it had been silent for this much longer.
 fn seconds_later(mut snapshot: Snapshot, seconds: u32) -> Snapshot {

@@ -1,43 +1,16 @@
 //! The table of tracked connections, and the reverse-path filter.
 
 use std::fs;
-use std::net::{Ipv4Addr, UdpSocket};
-use std::path::Path;
+use std::net::UdpSocket;
 
-use crate::support::firewall::add_chain;
+use crate::support::conntrack::{conntrack, nearly_fill, send_to_each, track_connections};
 use crate::support::link::{HERE, Link};
-use crate::support::netns::{in_netns, lo_up, run, sysctl, test_inside};
+use crate::support::netns::{in_netns, lo_up, run, sysctl};
 use crate::support::network_reports::{findings, namespace, only_finding, report_of, snapshot};
-use crate::support::skipped::report_skipped;
 use crate::support::tools::{tcp_ext, tool_output};
 use crate::support::wait::wait_until;
 use sockdiag::analysis::Severity;
 use sockdiag::source::conntrack_totals;
-
-/// An entry takes some hundred bytes of kernel memory.
-const MOST_ENTRIES: u64 = 1_000_000;
-
-fn conntrack(name: &str) -> u64 {
-    let path = format!("/proc/sys/net/netfilter/nf_conntrack_{name}");
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    text.trim().parse().expect("a number")
-}
-
-/// Tracks connections from now on; `false`, loudly, where that cannot be arranged.
-fn track_connections() -> bool {
-    add_chain("filter", "output", &["ct state new accept"])
-}
-
-/// Sends a datagram to each of these destinations on this host, each an entry of its own.
-fn send_to_each(socket: &UdpSocket, destinations: std::ops::Range<u64>) {
-    for number in destinations {
-        let number = u32::try_from(number).expect("a million at the most");
-        let address = Ipv4Addr::from(0x7f00_0002 + (number >> 12));
-        let port = 20_000 + (number & 0xfff) as u16;
-        // Dropped where the table is full, and refused where nobody receives.
-        let _ = socket.send_to(b"x", (address, port));
-    }
-}
 
 #[test]
 fn a_full_table_is_critical_and_a_used_one_is_not() {
@@ -53,18 +26,11 @@ fn a_full_table_is_critical_and_a_used_one_is_not() {
         assert!(table.count >= 1000, "{table:?}");
         assert_eq!(table.early_drops, Some(0));
 
+        let Some(next) = nearly_fill(&socket, 1000) else {
+            return;
+        };
         let max = conntrack("max");
-        let timeout = "net/netfilter/nf_conntrack_udp_timeout";
-        if max > MOST_ENTRIES || !Path::new("/proc/sys").join(timeout).exists() {
-            // The limit is one for the host, which is not the test's to change.
-            let what = format!("{}: filling a table of {max}", test_inside());
-            return report_skipped(&what);
-        }
-        sysctl(timeout, 600);
-        send_to_each(&socket, 1000..max - 10);
-        let count = conntrack("count");
-        assert!(count > max / 100 * 80, "{count} of {max}");
-        let full = report_of(|| send_to_each(&socket, max - 10..max + 500));
+        let full = report_of(|| send_to_each(&socket, next..next + 510));
         let finding = only_finding(&full, "conntrack_full");
         assert_eq!(finding.severity, Severity::Critical);
         assert!(!finding.inferred);

@@ -10,6 +10,7 @@ use crate::support::network_reports::{
     collector, findings, namespace, only_finding, report_of, snapshot,
 };
 use crate::support::tools::tool_output;
+use crate::support::traffic::unhandled;
 use crate::support::wait::wait_until;
 use sockdiag::analysis::Severity;
 use sockdiag::model::snapshot::Interface;
@@ -20,14 +21,6 @@ fn interface(name: &str) -> Interface {
     let interfaces = network.interfaces.as_ref().expect("listed").iter();
     let mut found = interfaces.filter(|interface| interface.name == name);
     found.next().expect("it is there").clone()
-}
-
-/// A broadcast of a protocol for local experiments, which no kernel handles (IEEE 802).
-fn unhandled() -> Vec<u8> {
-    let mut frame = vec![0xff; 6];
-    frame.extend([2, 0, 0, 0, 0, 1, 0x88, 0xb5]);
-    frame.resize(60, 0);
-    frame
 }
 
 #[test]

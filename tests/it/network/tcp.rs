@@ -1,43 +1,13 @@
 //! Retransmissions and resets.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
-use crate::support::firewall::add_chain;
 use crate::support::netns::{in_netns, lo_up};
 use crate::support::network_reports::{findings, namespace, only_finding, report_of};
-use crate::support::tools::{kernel_counter, nstat};
-use crate::support::wait::wait_until;
+use crate::support::tools::nstat;
+use crate::support::traffic::{lose_one_in_four, send_until, tcp};
 use sockdiag::analysis::Severity;
-
-fn tcp(name: &str) -> u64 {
-    kernel_counter("snmp", "Tcp", name)
-}
-
-/// Sends small segments to a reader at this listener until `is_done`.
-fn send_until(listener: &TcpListener, is_done: impl FnMut() -> bool) {
-    let address = listener.local_addr().expect("it is bound");
-    let mut client = TcpStream::connect(address).expect("it listens");
-    client.set_nodelay(true).expect("TCP_NODELAY");
-    let (mut server, _) = listener.accept().expect("a client is there");
-    let stop = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !stop.load(Ordering::Relaxed) {
-                client.write_all(&[7; 100]).expect("the server reads");
-            }
-            drop(client);
-        });
-        scope.spawn(|| {
-            let mut buffer = [0; 4096];
-            while server.read(&mut buffer).expect("the client writes") > 0 {}
-        });
-        wait_until("enough was sent", is_done);
-        stop.store(true, Ordering::Relaxed);
-    });
-}
 
 #[test]
 fn segments_that_a_firewall_drops_are_retransmissions() {
@@ -48,8 +18,7 @@ fn segments_that_a_firewall_drops_are_retransmissions() {
         let clean = report_of(|| send_until(&listener, || tcp("OutSegs") > before + 500));
         assert!(findings(&clean).is_empty(), "{:#?}", clean.findings);
 
-        let drop = "tcp dport 8080 tcp flags & (syn | rst) == 0 numgen inc mod 4 == 0 drop";
-        if !add_chain("filter", "input", &[drop]) {
+        if !lose_one_in_four() {
             return;
         }
         let before = tcp("RetransSegs");

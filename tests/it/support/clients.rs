@@ -22,6 +22,18 @@ pub fn client(to: &str) -> Socket {
     connect(to).unwrap_or_else(|error| panic!("connecting to {to}: {error}"))
 }
 
+/// A connect() that has begun, whatever becomes of it.
+#[track_caller]
+pub fn begin(to: &str) -> Socket {
+    let to = socket_address(to);
+    let socket = tcp(to).expect("a socket");
+    socket.set_nonblocking(true).expect("a flag");
+    let error = socket.connect(&to.into()).err();
+    let is_begun = |error: &io::Error| Errno::from_io_error(error) == Some(Errno::INPROGRESS);
+    assert!(error.as_ref().is_none_or(is_begun), "{error:?}");
+    socket
+}
+
 /// `count` connections to `to`.
 #[track_caller]
 pub fn clients(to: &str, count: usize) -> Vec<Socket> {

@@ -9,6 +9,7 @@ use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -81,6 +82,11 @@ pub fn spawn_with_descriptors(open: usize, soft: u64, launcher: &[&str]) -> Help
 /// descriptors open as its soft limit allows.
 pub fn spawn_out_of_descriptors(soft: u64) -> HelperProcess {
     HelperProcess::with_role(&format!("exhaust {soft}"), &[])
+}
+
+/// A process that opens a file every 20 ms and closes none.
+pub fn spawn_leaking() -> HelperProcess {
+    HelperProcess::with_role("leak", &[])
 }
 
 /// `cat`, which inherits every descriptor that is not closed on exec.
@@ -185,6 +191,17 @@ pub fn play_role() -> bool {
             let _held: Vec<_> = files.map_while(Result::ok).collect();
             let refused = listener.accept().expect_err("no descriptor is left");
             assert_eq!(refused.raw_os_error(), Some(libc::EMFILE));
+            stay();
+        }
+        ["leak"] => {
+            thread::spawn(|| {
+                let mut held = Vec::new();
+                loop {
+                    held.extend(std::fs::File::open("/dev/null"));
+                    // The pace of the scene; nothing waits for it.
+                    thread::sleep(Duration::from_millis(20));
+                }
+            });
             stay();
         }
         _ => panic!("no such role: {role}"),

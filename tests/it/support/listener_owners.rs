@@ -1,11 +1,13 @@
 //! Processes that hold a listener and do not accept, and what the library says of them.
 
+use std::net::TcpStream;
 use std::os::fd::{AsRawFd as _, RawFd};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::thread::{CpuSet, sched_getaffinity};
 use socket2::Socket;
 
 use sockdiag::analysis::acceptors::{Cause, why};
@@ -13,12 +15,15 @@ use sockdiag::collect::{Collector, Needs};
 use sockdiag::model::{CallKind, Doing, ProcessActivity, Snapshot, SystemCall};
 use sockdiag::source::Kernel;
 
+use super::netns::lo_up;
 use super::skipped::report_skipped;
-use super::sockets::listen;
+use super::sockets::{fill_accept_queue, listen};
 use super::wait::wait_for;
 
 /// Time between two readings.
 const INTERVAL: Duration = Duration::from_millis(300);
+
+const LOOP: &str = "while :; do :; done";
 
 /// A listener that children inherit. It is the only one of its namespace.
 pub struct InheritedListener(Socket);
@@ -35,6 +40,12 @@ impl InheritedListener {
 
     pub fn fd(&self) -> RawFd {
         self.0.as_raw_fd()
+    }
+
+    /// Clients that wait for accept().
+    pub fn clients(&self, count: usize) -> Vec<TcpStream> {
+        lo_up();
+        fill_accept_queue(&self.0, count)
     }
 
     /// Starts a process that holds the listener.
@@ -57,6 +68,53 @@ impl InheritedListener {
                 None
             }
         }
+    }
+}
+
+/// Owners that do not accept, for one reason each.
+impl InheritedListener {
+    /// Its thread computes. `launcher` is a command that executes another, or nothing.
+    pub fn computing_owner(&self, launcher: &[&str]) -> Owner {
+        self.owner(&[launcher, &["sh", "-c", LOOP]].concat())
+    }
+
+    /// Uses a core, ahead of whatever else runs on this machine but for the part that the kernel
+    /// keeps for it. Only the real root may start it.
+    pub fn busy_owner(&self) -> Owner {
+        self.computing_owner(&["chrt", "-f", "1"])
+    }
+
+    /// Two processes without the listener keep it off their CPU.
+    pub fn starved_owner(&self) -> (Owner, [Owner; 2]) {
+        let allowed = sched_getaffinity(None).expect("the kernel knows it");
+        let cpu = (0..CpuSet::MAX_CPU).find(|cpu| allowed.is_set(*cpu));
+        let cpu = cpu.expect("this test runs somewhere").to_string();
+        let without_it = format!("exec {}>&-; {LOOP}", self.fd());
+        let others = [0, 1].map(|_| self.owner(&["taskset", "-c", &cpu, "sh", "-c", &without_it]));
+        // It still runs now and then, which the kernel needs to count how long it waited.
+        let starved = self.computing_owner(&["taskset", "-c", &cpu, "nice", "-n", "5"]);
+        (starved, others)
+    }
+
+    /// Its thread waits for a lock that nobody releases.
+    pub fn locked_owner(&self) -> Option<Owner> {
+        let futex = if cfg!(target_arch = "x86_64") {
+            202
+        } else {
+            98
+        };
+        let wait = format!("my $lock = pack('L', 0); syscall({futex}, $lock, 0, 0, 0)");
+        self.try_owner(&["perl", "-e", &wait])
+    }
+
+    /// Sleeps in a child between vfork(2) and exec; the parent cannot be interrupted meanwhile.
+    pub fn uninterruptible_owner(&self) -> Option<Owner> {
+        // vfork() or clone(CLONE_VM | CLONE_VFORK | SIGCHLD).
+        let vfork = match cfg!(target_arch = "x86_64") {
+            true => "syscall(58) == 0 and sleep 1000; sleep 1000",
+            false => "syscall(220, 0x4111, 0, 0, 0, 0) == 0 and sleep 1000; sleep 1000",
+        };
+        self.try_owner(&["perl", "-e", vfork])
     }
 }
 

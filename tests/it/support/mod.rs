@@ -3,9 +3,12 @@
 
 pub mod capture;
 pub mod capture_file;
+pub mod cgroup;
 pub mod check;
 pub mod clients;
 pub mod compared_trace;
+pub mod conntrack;
+pub mod diagnosis;
 pub mod firewall;
 pub mod forged;
 pub mod handshakes;
@@ -29,6 +32,7 @@ pub mod terminal;
 pub mod time_waits;
 pub mod tools;
 pub mod tracing;
+pub mod traffic;
 pub mod tree;
 pub mod tuples;
 pub mod unanswered;

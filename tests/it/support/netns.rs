@@ -20,9 +20,20 @@ pub fn in_netns<F: FnOnce()>(body: F) {
 /// As [`in_netns`], and no process outside is visible either, so that every owner can be read and
 /// every namespace is one of ours. `/run` is empty, for `ip netns add`.
 pub fn in_sealed_netns<F: FnOnce()>(body: F) {
-    let flags = [
-        "--user",
-        "--map-root-user",
+    sealed(&["--user", "--map-root-user"], body);
+}
+
+/// As [`in_sealed_netns`], but root stays the real root, as for [`in_netns_of_root`].
+pub fn in_sealed_netns_of_root<F: FnOnce()>(body: F) {
+    if rustix::process::geteuid().is_root() {
+        sealed(&[], body);
+    } else {
+        report_skipped(&format!("{}: needs to run as root", test_name::<F>()));
+    }
+}
+
+fn sealed<F: FnOnce()>(user: &[&str], body: F) {
+    let others = [
         "--net",
         "--mount",
         "--pid",
@@ -30,7 +41,7 @@ pub fn in_sealed_netns<F: FnOnce()>(body: F) {
         "--kill-child",
         "--mount-proc",
     ];
-    run_inside(&test_name::<F>(), &flags, || {
+    run_inside(&test_name::<F>(), &[user, &others].concat(), || {
         run("mount", &["-t", "tmpfs", "none", "/run"]);
         body();
     });

@@ -1,0 +1,65 @@
+//! What `sockdiag doctor` says of the one thing that is wrong.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use serde_json::Value;
+
+use super::listener_owners::{InheritedListener, wait_for_cause};
+use super::program::{finding, json, problems};
+
+/// `sockdiag doctor ARGS --json`
+#[track_caller]
+pub fn doctor(args: &[&str]) -> Value {
+    json(&[&["doctor"], args].concat())
+}
+
+/// What it says while something is done again and again, and has been done once.
+#[track_caller]
+pub fn doctor_while(mut act: impl FnMut() + Send, args: &[&str]) -> Value {
+    /// Also where the report is none.
+    struct Over<'a>(&'a AtomicBool);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    act();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let _over = Over(&is_over);
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                act();
+            }
+        });
+        doctor(args)
+    })
+}
+
+/// The only finding above `info`.
+#[track_caller]
+pub fn only<'a>(report: &'a Value, id: &str) -> &'a Value {
+    assert_eq!(problems(report), [id], "{report:#}");
+    finding(report, id)
+}
+
+/// The only finding about a listener where two clients wait for accept(), and the owners do not
+/// call it for this cause.
+#[track_caller]
+pub fn only_stall(listener: InheritedListener, cause: &str) -> Value {
+    let _clients = listener.clients(2);
+    drop(listener);
+    wait_for_cause(cause, |_| true);
+    let report = doctor(&["--for=2s"]);
+    let found = only(&report, "acceptor_stalled");
+    assert_eq!(found["subject"], "127.0.0.1:8080");
+    assert_eq!(found["cause_id"], cause, "{found:#}");
+    found.clone()
+}
+
+/// The first instruction of a finding.
+#[track_caller]
+pub fn remedy(found: &Value) -> &str {
+    found["remedy"][0].as_str().expect("text")
+}

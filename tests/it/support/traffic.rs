@@ -1,0 +1,66 @@
+//! What a network carries: segments, some of which are lost, frames that nobody handles, and
+//! connections that one end leaves open.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use super::firewall::add_chain;
+use super::tools::kernel_counter;
+use super::wait::wait_until;
+
+/// A counter of TCP in this namespace.
+pub fn tcp(name: &str) -> u64 {
+    kernel_counter("snmp", "Tcp", name)
+}
+
+/// Sends small segments to a reader at this listener until `is_done`.
+pub fn send_until(listener: &TcpListener, is_done: impl FnMut() -> bool) {
+    let address = listener.local_addr().expect("it is bound");
+    let mut client = TcpStream::connect(address).expect("it listens");
+    client.set_nodelay(true).expect("TCP_NODELAY");
+    let (mut server, _) = listener.accept().expect("a client is there");
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                client.write_all(&[7; 100]).expect("the server reads");
+            }
+            drop(client);
+        });
+        scope.spawn(|| {
+            let mut buffer = [0; 4096];
+            while server.read(&mut buffer).expect("the client writes") > 0 {}
+        });
+        wait_until("enough was sent", is_done);
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+/// Loses one in four segments to port 8080 that open or abort nothing; `false`, loudly, where that
+/// cannot be arranged.
+pub fn lose_one_in_four() -> bool {
+    let drop = "tcp dport 8080 tcp flags & (syn | rst) == 0 numgen inc mod 4 == 0 drop";
+    add_chain("filter", "input", &[drop])
+}
+
+/// A broadcast of a protocol for local experiments, which no kernel handles (IEEE 802).
+pub fn unhandled() -> Vec<u8> {
+    let mut frame = vec![0xff; 6];
+    frame.extend([2, 0, 0, 0, 0, 1, 0x88, 0xb5]);
+    frame.resize(60, 0);
+    frame
+}
+
+/// Connections that this process has accepted, and whose clients have closed.
+pub fn left_open(listener: &TcpListener, count: usize) -> Vec<TcpStream> {
+    let address = listener.local_addr().expect("it is bound");
+    let mut accepted = Vec::new();
+    for _ in 0..count {
+        let client = TcpStream::connect(address).expect("it listens");
+        accepted.push(listener.accept().expect("a client is there").0);
+        drop(client);
+    }
+    accepted
+}
