@@ -172,7 +172,8 @@ impl<'a> Join<'a> {
 
     /// The queue is not full now, but was since the previous reading. For a TCP listener: the
     /// namespace counted overflows, and either no other listener can have had them, or this queue is
-    /// at most one connection from full. A UDP socket drops datagrams that do not fit, so it is
+    /// at most one connection from full. The counter is read after the listeners, and more may have
+    /// come in between. A UDP socket drops datagrams that do not fit, so it is
     /// hardly ever full; one that drops and is half full counts as full. Without a previous reading
     /// its drops may be old, so a packet of ordinary size must not fit now.
     fn overflowed_between(&self, listener: &Listener) -> bool {
@@ -184,7 +185,7 @@ impl<'a> Join<'a> {
             Queue::Accept { length, limit } => length > 0 && length >= limit,
         };
         let own = self.drops_delta(listener).map_or(0, i128::from);
-        let alone = self.only_dropper == Some(listener.cookie) && own >= self.overflows;
+        let alone = self.only_dropper == Some(listener.cookie) && own * 4 >= self.overflows * 3;
         self.overflows > 0 && (alone || at_limit)
     }
 

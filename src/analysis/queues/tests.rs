@@ -141,7 +141,13 @@ fn a_queue_that_drained_again_overflowed_where_nobody_else_can_have() {
         State::Idle,
         "the one that was closed may have had them"
     );
-    let too_few = reading(vec![listener(1, 80, 0, 1), listener(2, 81, 0, 0)], 12);
+    let later = reading(vec![listener(1, 80, 0, 6), listener(2, 81, 0, 0)], 12);
+    assert_eq!(
+        state(&later, 1),
+        State::Overflowing,
+        "the counter was read a moment later"
+    );
+    let too_few = reading(vec![listener(1, 80, 0, 5), listener(2, 81, 0, 0)], 12);
     assert_eq!(
         state(&too_few, 1),
         State::Idle,
