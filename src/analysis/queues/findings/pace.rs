@@ -32,7 +32,10 @@ impl Pace {
         };
         let (spread, pause) = (&sampled.spread, sampled.longest_pause_ms);
         let always_waited = spread.minimum > 0 && sampled.accepted_at_least == 0;
-        let is_oldest = queue.oldest_wait_ms.is_some_and(|wait| wait >= pause);
+        // Waits are measured in ticks, which a virtual machine may miss.
+        let is_oldest = queue
+            .oldest_wait_ms
+            .is_some_and(|wait| wait * 20 >= pause * 19);
         let half = (u64::from(queue.limit) + 1).div_ceil(2);
         match () {
             _ if spread.samples < FEWEST_SAMPLES => Pace::Unknown,

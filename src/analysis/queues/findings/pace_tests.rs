@@ -82,6 +82,20 @@ fn a_queue_whose_oldest_connection_waited_all_the_time_is_not_served() {
     assert!(found.remedy.is_empty(), "a longer queue would not help");
 }
 
+/// The pause is two seconds.
+#[test]
+fn a_wait_is_the_whole_pause_within_one_in_twenty() {
+    let waited = |oldest_ms| {
+        let queue = Queue {
+            oldest_ms: Some(oldest_ms),
+            ..FULL
+        };
+        queue.found().unwrap().message.contains("nothing accepted")
+    };
+    assert!(waited(1900));
+    assert!(!waited(1899));
+}
+
 /// New connections take the places of accepted ones, so that the length does not change.
 #[test]
 fn a_queue_that_stays_full_may_be_served_slowly() {
