@@ -1,6 +1,6 @@
 //! Connections that one end has closed, by service, and how their number changes.
 
-use std::time::Duration;
+use std::{cmp::Reverse, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -31,8 +31,8 @@ pub struct HalfClosedReport {
     pub held_delta: Option<i64>,
     /// Change of `unheld` likewise.
     pub unheld_delta: Option<i64>,
-    /// How long the oldest of those that were looked at have been silent, at least. `null` for few
-    /// sockets, which are not looked at.
+    /// How long the three oldest of those that were looked at have been silent, at least. `null` for
+    /// few sockets, which are not looked at.
     pub oldest_seconds: Option<f64>,
     /// Processes that hold some of them.
     pub owners: Vec<Owner>,
@@ -74,12 +74,17 @@ pub fn half_closed(
     found.groups.iter().map(row).collect()
 }
 
-/// The shortest silence of those that were looked at: all of the oldest ones have lasted as long.
+/// One alone may be an exception.
+const OLD: usize = 3;
+
+/// The silence that three of those that were looked at have lasted. Others may be younger: which are
+/// the oldest is not known before.
 fn oldest(group: &HalfClosedGroup) -> Option<f64> {
-    let silences = group.samples.iter().map(|socket| socket.silent_ms);
-    let silences: Vec<u32> = silences.collect::<Option<_>>()?;
-    let shortest = silences.into_iter().min()?;
-    Some(Duration::from_millis(shortest.into()).as_secs_f64())
+    let silences = group.samples.iter().filter_map(|socket| socket.silent_ms);
+    let mut silences: Vec<u32> = silences.collect();
+    silences.sort_unstable_by_key(|silence| Reverse(*silence));
+    let third = silences.get(OLD - 1)?;
+    Some(Duration::from_millis((*third).into()).as_secs_f64())
 }
 
 fn holders(group: &HalfClosedGroup, owners: Option<&Owners>) -> Vec<Owner> {
@@ -93,4 +98,41 @@ fn holders(group: &HalfClosedGroup, owners: Option<&Owners>) -> Vec<Owner> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Endpoint, Family, snapshot::HalfClosedSocket};
+
+    fn oldest_of(silences: &[Option<u32>]) -> Option<f64> {
+        let socket = |silent_ms: &Option<u32>| HalfClosedSocket {
+            inode: 7,
+            local: Endpoint {
+                family: Family::V4,
+                address: [10, 0, 0, 1].into(),
+                port: 80,
+                interface: 0,
+            },
+            peer: Address {
+                address: [10, 0, 0, 2].into(),
+                port: 9,
+            },
+            silent_ms: *silent_ms,
+        };
+        oldest(&HalfClosedGroup {
+            samples: silences.iter().map(socket).collect(),
+            ..HalfClosedGroup::default()
+        })
+    }
+
+    #[test]
+    fn three_old_sockets_are_found_among_younger_ones() {
+        let (old, young) = (Some(12_000), Some(50));
+        assert_eq!(oldest_of(&[young, old, young, old, old]), Some(12.0));
+        assert_eq!(oldest_of(&[young, old, young, old]), Some(0.05));
+        // A socket that ended before it was read.
+        assert_eq!(oldest_of(&[old, None, old, old]), Some(12.0));
+        assert_eq!(oldest_of(&[old, None, old]), None);
+    }
 }

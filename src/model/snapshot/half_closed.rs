@@ -12,8 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Address, Connection, Endpoint, ListenAddresses, State};
 
-/// How many sockets of a group are remembered.
+/// A CPU takes this many inode numbers at a time (`LAST_INO_BATCH`, fs/inode.c): within one batch
+/// they rise with age, and a younger socket of one CPU may have a lower number than an older one of
+/// another.
+const BATCH: u32 = 1024;
+/// So many sockets of a batch are remembered, and of so many batches of a group.
 const SAMPLES: usize = 3;
+const BATCHES: usize = 8;
 /// More groups than this are not told apart.
 const MOST_GROUPS: usize = 4096;
 
@@ -51,8 +56,8 @@ pub struct HalfClosedGroup {
     /// Sockets that no process holds: in CLOSE_WAIT they wait in an accept queue, in FIN_WAIT1 and
     /// FIN_WAIT2 they were closed and the kernel ends them in time.
     pub unheld: u64,
-    /// Some of the sockets that a process holds, those with the lowest inodes, which are likely the
-    /// oldest.
+    /// Some of the sockets that a process holds, in the order of their inodes: those that are the
+    /// oldest of their CPU, likely.
     pub samples: Vec<HalfClosedSocket>,
 }
 
@@ -163,10 +168,23 @@ impl<'a> HalfClosedTally<'a> {
 
 impl HalfClosedGroup {
     fn remember(&mut self, socket: HalfClosedSocket) {
+        let batch = |one: &HalfClosedSocket| one.inode / BATCH;
+        let own = batch(&socket);
         let place = self.samples.partition_point(|one| one.inode < socket.inode);
-        if place < SAMPLES {
-            self.samples.truncate(SAMPLES - 1);
-            self.samples.insert(place, socket);
+        self.samples.insert(place, socket);
+        let end = self.samples.partition_point(|one| batch(one) <= own);
+        let begin = self.samples.partition_point(|one| batch(one) < own);
+        if end - begin > SAMPLES {
+            self.samples.remove(end - 1);
+        }
+        if self
+            .samples
+            .chunk_by(|one, next| batch(one) == batch(next))
+            .count()
+            > BATCHES
+        {
+            let last = self.samples.last().map(batch);
+            self.samples.retain(|one| Some(batch(one)) != last);
         }
     }
 
@@ -268,8 +286,8 @@ mod tests {
     }
 
     #[test]
-    fn the_lowest_inodes_are_remembered_and_the_largest_group_is_first() {
-        let inodes = [50, 20, 40, 10, 30];
+    fn the_lowest_inodes_of_each_batch_are_remembered_and_the_largest_group_is_first() {
+        let inodes = [50, 20, 40, 2000, 10, 2003, 30, 2001, 2002];
         let mut all = vec![connection(State::FinWait2, 80, 1, 7)];
         all.extend(inodes.map(|inode| connection(State::CloseWait, 80, 1, inode)));
         let found = tallied(&all);
@@ -278,7 +296,20 @@ mod tests {
         };
         assert_eq!(largest.state, State::CloseWait);
         let remembered: Vec<u32> = group.samples.iter().map(|one| one.inode).collect();
-        assert_eq!((group.held, remembered), (5, vec![10, 20, 30]));
+        let lowest = vec![10, 20, 30, 2000, 2001, 2002];
+        assert_eq!((group.held, remembered), (9, lowest));
+    }
+
+    #[test]
+    fn the_lowest_batches_are_remembered() {
+        let inodes = (0..20).rev().map(|batch| batch * BATCH + 7);
+        let all: Vec<_> = inodes
+            .map(|inode| connection(State::CloseWait, 80, 1, inode))
+            .collect();
+        let found = tallied(&all);
+        let remembered = found.groups[0].1.samples.iter().map(|one| one.inode);
+        let lowest = (0..BATCHES as u32).map(|batch| batch * BATCH + 7);
+        assert!(remembered.eq(lowest), "{found:#?}");
     }
 
     #[test]
