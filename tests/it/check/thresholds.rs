@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::support::check::{check, judged, metric};
+use crate::support::helper_process::spawn_leaking;
 use crate::support::netns::{in_netns_of_root, in_sealed_netns, lo_up};
 use crate::support::program::{number, sockdiag, stderr};
 use crate::support::sockets::{fill_accept_queue, listen};
@@ -82,6 +83,18 @@ fn a_check_may_be_restricted_to_a_port_or_a_process() {
                 let (exit, report) = check(&[rest, args].concat());
                 assert_eq!(exit, code, "{args:?} {rest:?}: {report:#}");
             }
+        }
+    });
+}
+
+#[test]
+fn a_leak_is_found_of_the_process_that_has_it() {
+    in_sealed_netns(|| {
+        let leaking = spawn_leaking();
+        for (pid, code) in [(leaking.pid(), 1), (std::process::id(), 0)] {
+            let pid = pid.to_string();
+            let (exit, report) = check(&["leaks", "--for=2s", "--process", &pid]);
+            assert_eq!(exit, code, "{report:#}");
         }
     });
 }

@@ -73,6 +73,7 @@ fn a_leak_names_its_holder_and_how_to_see_it() {
     let found = concluded(HostReport::default(), namespace);
     let leak = &found[0];
     assert_eq!(leak.subject, "10.0.0.1:80");
+    assert_eq!(leak.pids, [7]);
     assert_eq!(
         leak.message,
         "130 connections in CLOSE_WAIT held by api (7), 12 more than at the previous reading; the \
