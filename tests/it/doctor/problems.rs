@@ -7,22 +7,12 @@ use std::time::Duration;
 use serde_json::Value;
 use socket2::Socket;
 
-<<<<<<< HEAD
-use crate::support::clients::{bind, clients, exhaust_ports, port_range};
-use crate::support::helper_process::{ListenerSetup, spawn_listener, spawn_out_of_descriptors};
-use crate::support::netns::{in_sealed_netns, lo_up, netns_inode, sysctl};
-use crate::support::program::{finding, json, problems};
-use crate::support::sockets::{
-    accept_queue_len, fill_accept_queue, listen, listen_with, socket_address, udp_drops,
-};
-=======
 use crate::support::clients::{begin, bind, clients, exhaust_ports, port_range};
 use crate::support::diagnosis::{doctor, doctor_while, only};
 use crate::support::helper_process::{ListenerSetup, spawn_listener};
-use crate::support::netns::{in_sealed_netns, lo_up, sysctl};
+use crate::support::netns::{in_sealed_netns, lo_up, netns_inode, sysctl};
 use crate::support::program::problems;
 use crate::support::sockets::{accept_queue_len, listen, listen_with, udp_drops};
->>>>>>> 22e71b7 (tests: doctor in the conditions that it had not been shown in)
 use crate::support::time_waits::client_time_waits;
 use crate::support::unanswered::{syn_flood, unanswered_syns};
 
