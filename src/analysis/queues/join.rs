@@ -57,6 +57,7 @@ pub struct Join<'a> {
     members: HashMap<(Protocol, ListenAddress), Members>,
     requests: Option<HashMap<ListenAddress, Requests>>,
     cookies: Cookies,
+    finished_ratio: Option<f64>,
     waiters: Option<HashMap<ListenAddress, Waiters>>,
     with_waiters: HashMap<ListenAddress, u32>,
     addresses: ListenAddresses,
@@ -90,6 +91,7 @@ impl<'a> Join<'a> {
             members: members(namespace),
             requests: half_open.map(|read| by_address(read, &addresses)),
             cookies: earlier.map_or_else(Cookies::default, |before| Cookies::of(before, namespace)),
+            finished_ratio: earlier.and_then(|before| finished_ratio(before, namespace)),
             waiters: waiting.map(|read| waiting::by_address(read, &addresses)),
             with_waiters: waiting::members_with_waiters(namespace.sockets()),
             addresses,
@@ -246,6 +248,7 @@ impl<'a> Join<'a> {
             peers: requests.map(|requests| requests.peers),
             cookies_sent: self.cookies.sent,
             cookies_validated: self.cookies.validated,
+            finished_ratio: self.finished_ratio,
             limit: members.and_then(|members| members.syn_limit),
             cookies,
             full_at_limit: limits::may_be_full_at_limit(&self.now.kernel)
@@ -287,6 +290,24 @@ fn table(protocol: Protocol) -> Protocol {
     }
 }
 
+/// The increase of a counter of TCP.
+fn risen(before: &NetnsSnapshot, now: &NetnsSnapshot, table: &str, name: &str) -> Option<u64> {
+    let value = |reading: &NetnsSnapshot| reading.counters.value(table, name);
+    u64::try_from(change(value(before)?, value(now)?)?).ok()
+}
+
+/// Finished handshakes, of those and the ones without an answer: SYN-ACKs that were retransmitted,
+/// and cookies that did not come back. `None` where there were none, or not all was read.
+fn finished_ratio(before: &NetnsSnapshot, now: &NetnsSnapshot) -> Option<f64> {
+    let finished = risen(before, now, "Tcp", "PassiveOpens")?;
+    let cookies = Cookies::of(before, now);
+    let half_open = now.half_open.as_ref()?.by_endpoint.iter();
+    let unanswered = half_open.map(|(_, requests)| u64::from(requests.unanswered));
+    let unanswered = unanswered.sum::<u64>() + cookies.sent?.saturating_sub(cookies.validated?);
+    let all = finished + unanswered;
+    (all > 0).then(|| finished as f64 / all as f64)
+}
+
 /// SYN cookies of a namespace since the previous reading.
 #[derive(Debug, Clone, Copy, Default)]
 struct Cookies {
@@ -296,14 +317,9 @@ struct Cookies {
 
 impl Cookies {
     fn of(before: &NetnsSnapshot, now: &NetnsSnapshot) -> Self {
-        let risen = |name| {
-            let value = |reading: &NetnsSnapshot| reading.counters.value("TcpExt", name);
-            let risen = change(value(before)?, value(now)?)?;
-            u64::try_from(risen).ok()
-        };
         Cookies {
-            sent: risen("SyncookiesSent"),
-            validated: risen("SyncookiesRecv"),
+            sent: risen(before, now, "TcpExt", "SyncookiesSent"),
+            validated: risen(before, now, "TcpExt", "SyncookiesRecv"),
         }
     }
 }

@@ -157,6 +157,8 @@ pub struct Sampled {
     /// Connections accepted between the samples: the sum of the decreases. Those that new ones
     /// replaced between two samples are not among them.
     pub accepted_at_least: u64,
+    /// The same per second; `null` for a single sample.
+    pub accepted_at_least_per_second: Option<f64>,
     /// The longest time in which connections waited and the queue became no shorter.
     pub longest_pause_ms: u64,
 }
@@ -174,7 +176,7 @@ pub struct ReceiveQueue {
 
 /// Request sockets of all listeners that share the address: unfinished handshakes and, with
 /// TCP_DEFER_ACCEPT, finished ones of clients that have sent nothing yet.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct SynQueue {
     /// SYNs that were answered, whose final ACK or, with TCP_DEFER_ACCEPT, first data has not come;
     /// `null` when they were not counted.
@@ -190,6 +192,10 @@ pub struct SynQueue {
     /// How many came back.
     #[serde(skip)]
     pub cookies_validated: Option<u64>,
+    /// The share of the whole network namespace's handshakes since the previous reading that
+    /// finished, of those and the ones that nobody answered; where all counters were read.
+    #[serde(skip)]
+    pub finished_ratio: Option<f64>,
     /// The queue is full when it is longer than this, under the sysctls in force; kernels before 6.14
     /// and its backports hold no more than this. With SYN cookies
     /// on, more SYNs are answered without an entry; with tcp_syncookies = 2 none has one: 0.

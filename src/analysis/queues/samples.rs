@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use super::{Cookie, QueueReport, Sampled};
 use crate::{
-    analysis::Distribution,
+    analysis::{Distribution, per_second},
     model::{Listener, Local, Netns, Queue},
 };
 
@@ -21,6 +21,8 @@ struct Seen {
     /// Number of samples in which the queue exceeded its limit.
     full: u64,
     last: u64,
+    /// When it was first sampled, and last.
+    time: Option<(Duration, Duration)>,
     /// Sum of the decreases from one sample to the next.
     accepted: u64,
     /// When the queue was last seen empty or shorter than before.
@@ -118,6 +120,7 @@ impl Samples {
 
 impl Seen {
     fn add(&mut self, at: Duration, length: u64, is_full: bool) {
+        self.time = Some((self.time.map_or(at, |(began, _)| began), at));
         if length == 0 || length < self.last {
             self.accepted += self.last.saturating_sub(length);
             self.moved = None;
@@ -132,7 +135,10 @@ impl Seen {
 
 fn sampled(seen: &Seen) -> Option<Sampled> {
     let spread = seen.lengths.spread()?;
+    let (began, ended) = seen.time?;
+    let time = ended.saturating_sub(began);
     Some(Sampled {
+        accepted_at_least_per_second: per_second(seen.accepted as f64, time),
         full_ratio: seen.full as f64 / spread.samples as f64,
         accepted_at_least: seen.accepted,
         longest_pause_ms: seen.longest_pause.as_millis() as u64,

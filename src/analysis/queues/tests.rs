@@ -333,6 +333,42 @@ fn who_waits_for_which_member_is_known_only_where_one_has_any() {
     );
 }
 
+/// A handshake is begun where a SYN-ACK was sent; one whose SYN-ACK is new may yet finish.
+#[test]
+fn the_share_of_handshakes_that_finish_is_of_those_that_had_time_to() {
+    let read = |passive, sent, validated, unanswered| {
+        let mut now = reading(vec![listener(1, 80, 0, 0)], 0);
+        let counters = [
+            ("Tcp", "PassiveOpens", passive),
+            ("TcpExt", "SyncookiesSent", sent),
+            ("TcpExt", "SyncookiesRecv", validated),
+        ];
+        let part = &mut now.namespaces[0];
+        let counters = counters.map(|(table, name, value)| (CounterId::new(table, name), value));
+        part.counters.values.extend(counters);
+        let requests = Requests {
+            count: unanswered + 5,
+            unanswered,
+            peers: 1,
+        };
+        part.half_open = Some(HalfOpen {
+            by_endpoint: vec![(endpoint(80), requests)],
+            ..HalfOpen::default()
+        });
+        now
+    };
+    let first = read(100, 10, 10, 0);
+    let share = |now: &Snapshot| {
+        let report = since(&first, now);
+        of(&report, 1).syn_queue.as_ref().unwrap().finished_ratio
+    };
+    assert_eq!(share(&read(130, 10, 10, 10)), Some(0.75));
+    assert_eq!(share(&read(130, 50, 40, 0)), Some(0.75));
+    assert_eq!(share(&read(130, 10, 10, 0)), Some(1.0));
+    assert_eq!(share(&read(100, 10, 10, 0)), None, "nobody connected");
+    assert_eq!(share(&reading(vec![listener(1, 80, 0, 0)], 0)), None);
+}
+
 #[test]
 fn the_worst_comes_first() {
     let before = reading(

@@ -257,6 +257,7 @@ fn a_spread_is_that_of_the_samples_of_one_socket() {
         (sampled.accepted_at_least, sampled.longest_pause_ms),
         (0, 380)
     );
+    assert_eq!(sampled.accepted_at_least_per_second, Some(0.0));
     assert_eq!(spread(3), None);
     assert_eq!(samples.missing(|cookie| cookie == 1), 1);
 }

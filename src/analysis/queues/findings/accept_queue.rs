@@ -4,7 +4,7 @@
 use super::{
     super::{AcceptQueue, LimitSetBy, ListenerReport, State},
     Members, about, dropped, fullest, is_full, owner_and_watch,
-    pace::Pace,
+    pace::{Pace, paced},
     watch_and_owner,
 };
 use crate::analysis::{
@@ -57,7 +57,7 @@ pub fn accept_queue(members: &Members) -> Option<Finding> {
         Pace::Stalled | Pace::Slow => finding,
         Pace::Unknown | Pace::Bursts | Pace::Pauses(_) => raise_limit(finding, queue),
     };
-    Some(watch_and_owner(finding, worst))
+    Some(watch_and_owner(paced(finding, worst), worst))
 }
 
 /// Its accept queue is full, or was since the previous reading. The state is also `Overflowing` where

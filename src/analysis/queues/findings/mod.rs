@@ -20,7 +20,7 @@ use crate::{
     model::{Netns, Protocol, snapshot::Requests},
 };
 use accept_queue::{accept_queue, is_stale, stale_limit, stuck_member};
-use pace::{may_wait, waiting};
+use pace::{may_wait, paced, waiting};
 
 /// The sockets that share an address, in the order of the report.
 type Members<'a> = [&'a ListenerReport];
@@ -155,7 +155,7 @@ fn syn_queue(members: &Members) -> Option<Finding> {
                  limit too small for bursts, or TCP_DEFER_ACCEPT and clients that send nothing"
             }
         });
-    Some(finding.next_in_netns(watch(listener)))
+    Some(paced(finding, listener).next_in_netns(watch(listener)))
 }
 
 /// `drops_or_cookies` is what follows from the full queue.

@@ -91,6 +91,37 @@ impl Pace {
     }
 }
 
+/// How fast the queue drains, how long it did not, and whether clients finish their handshakes: what
+/// tells a small backlog, a slow application and a flood apart.
+pub fn paced(finding: Finding, listener: &ListenerReport) -> Finding {
+    let queue = listener.accept_queue.as_ref();
+    let sampled = queue.and_then(|queue| queue.sampled.as_ref());
+    let finished = listener.syn_queue.as_ref();
+    let finished = finished.and_then(|queue| queue.finished_ratio);
+    let (accepted, per_second) = (
+        sampled.map(|sampled| sampled.accepted_at_least),
+        sampled.and_then(|sampled| sampled.accepted_at_least_per_second),
+    );
+    let pause = sampled.map(|sampled| sampled.longest_pause_ms);
+    finding
+        .count_known(
+            "accept_queue.sampled.accepted_at_least",
+            accepted,
+            "connections",
+        )
+        .decimal(
+            "accept_queue.sampled.accepted_at_least_per_second",
+            per_second,
+            "connections",
+        )
+        .count_known(
+            "accept_queue.sampled.longest_pause_ms",
+            pause,
+            "milliseconds",
+        )
+        .decimal("handshakes_finished_ratio", finished, "ratio")
+}
+
 /// Less say little about how a queue moves.
 const FEWEST_SAMPLES: u64 = 5;
 
@@ -128,7 +159,7 @@ pub fn waiting(members: &Members) -> Option<Finding> {
         .count("accept_queue.limit", queue.limit, "connections")
         .count("accept_queue.oldest_wait_ms", wait, "milliseconds")
         .likely(pace.cause(queue));
-    Some(owner_and_watch(finding, worst))
+    Some(owner_and_watch(paced(finding, worst), worst))
 }
 
 /// Whether [`waiting`] may concern it.

@@ -3,6 +3,7 @@
 use super::{tests::listener, *};
 use crate::analysis::{
     Spread,
+    finding::EvidenceValue::{Count, Decimal},
     queues::{AcceptQueue, LimitSetBy, Sampled},
 };
 
@@ -47,6 +48,7 @@ impl Queue {
                     spread,
                     full_ratio: 0.5,
                     accepted_at_least: self.accepted,
+                    accepted_at_least_per_second: Some(self.accepted as f64 / 2.0),
                     longest_pause_ms: self.pause_ms,
                 }),
                 ..queue
@@ -199,4 +201,61 @@ fn connections_that_wait_in_a_queue_with_room_are_found_by_their_age() {
     assert_eq!(waiting(1, 1, Some(1500)).id(), Some("acceptor_slow"));
     assert_eq!(waiting(0, 9, Some(999)).id(), None);
     assert_eq!(waiting(1, 0, None).id(), None, "the age is not known");
+}
+
+/// A small backlog, a slow application and a flood are told apart by these.
+#[test]
+fn the_pace_and_the_share_that_finishes_are_evidence() {
+    let bursts = Queue {
+        length: 0,
+        minimum: 0,
+        accepted: 50,
+        pause_ms: 40,
+        oldest_ms: None,
+        dropped: 3,
+    };
+    let slow = Queue {
+        length: 8,
+        minimum: 5,
+        oldest_ms: Some(1500),
+        dropped: 0,
+        ..bursts
+    };
+    let flood = Queue {
+        dropped: 0,
+        ..bursts
+    };
+    for (queue, id, half_open) in [
+        (bursts, "backlog_too_small", 0),
+        (slow, "acceptor_slow", 0),
+        (flood, "syn_flood", 40),
+    ] {
+        let mut listener = queue.listener();
+        let syn_queue = listener.syn_queue.as_mut().unwrap();
+        syn_queue.length = Some(half_open);
+        syn_queue.unanswered = Some(half_open);
+        syn_queue.peers = Some(half_open);
+        syn_queue.finished_ratio = Some(0.25);
+        let report = QueueReport {
+            listeners: vec![listener],
+            ..QueueReport::default()
+        };
+        let found = findings(&report);
+        assert_eq!(found[0].id, id);
+        let value = |name| {
+            let one = found[0].evidence.iter().find(|one| one.name == name);
+            one.map(|one| one.value.clone())
+        };
+        for (name, expected) in [
+            ("accept_queue.sampled.accepted_at_least", Count(50)),
+            (
+                "accept_queue.sampled.accepted_at_least_per_second",
+                Decimal(25.0),
+            ),
+            ("accept_queue.sampled.longest_pause_ms", Count(40)),
+            ("handshakes_finished_ratio", Decimal(0.25)),
+        ] {
+            assert_eq!(value(name), Some(expected), "{id}: {name}");
+        }
+    }
 }
