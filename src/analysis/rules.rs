@@ -1,6 +1,8 @@
 //! The table of rules: every id that a report can find, by area, and the thresholds. When a rule
 //! fires, and what that means, is explained in `explain/findings/`.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +37,14 @@ pub const STARVED: f64 = 0.50;
 pub const MEMORY_STALLED: f64 = 0.20;
 /// The share of a server's handshakes, as one in this many, from which failures are a warning.
 pub const HANDSHAKES_WARNING_ONE_IN: u64 = 20;
+
+/// SYN cookies that must have been sent where every SYN gets one, and as many a second: probes of
+/// load balancers leave cookies unanswered, too.
+pub const FLOOD_COOKIES: i128 = 100;
+/// Time that clients have for the answer to a SYN-ACK.
+pub const FLOOD_SETTLED: Duration = Duration::from_millis(500);
+/// The share of SYN cookies, as one in this many, that comes back where the clients are honest.
+pub const FLOOD_VALIDATED_ONE_IN: i128 = 10;
 
 /// Share of the conntrack table from which drops are put down to it: its count falls between two
 /// readings.
@@ -262,6 +272,9 @@ mod tests {
             ),
             (RESETS_SENT, format!("{RESETS_PER_SECOND} RSTs a second")),
             (RESETS_SENT, format!("1 in {RESETS_ONE_IN} ")),
+            (SYN_FLOOD, format!("1 in {FLOOD_VALIDATED_ONE_IN} ")),
+            (SYN_FLOOD, format!("{FLOOD_COOKIES} cookies a second")),
+            (SYN_FLOOD, format!("{} ms", FLOOD_SETTLED.as_millis())),
             (CLOSE_WAIT_LEAK, format!("{HALF_CLOSED_GROWTH} more")),
             (CLOSE_WAIT_LEAK, format!("{HALF_CLOSED_GROWN_SECONDS} s")),
             (CLOSE_WAIT_LEAK, format!("{HALF_CLOSED_MANY} connections")),

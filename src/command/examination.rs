@@ -21,7 +21,7 @@ use super::{PlaceArgs, session::sample, with_way_in};
 
 /// Bursts last milliseconds, and a sample of the listeners is cheap.
 pub const SAMPLE_EVERY: Duration = Duration::from_millis(20);
-/// How often descriptors are counted between the first and the last reading: a leak shows in five.
+/// How often descriptors and SYN cookies are counted between the first and the last reading: a leak shows in five.
 pub const COUNTS: u32 = 6;
 
 /// Reads the host, first and last in full, and samples in between.
@@ -111,11 +111,12 @@ impl Examination {
 
     pub fn watched(&mut self, total: Duration) -> anyhow::Result<Observed> {
         let begun = Instant::now();
-        let processes = Needs {
+        let more = Needs {
             processes: self.last.processes.clone(),
+            counters: true,
             ..self.listeners()
         };
-        let now_and_then = (total / COUNTS, processes);
+        let now_and_then = (total / COUNTS, more);
         self.observe(
             now_and_then,
             |_| {},

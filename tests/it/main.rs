@@ -42,6 +42,7 @@ mod counters {
 
 mod doctor {
     mod abilities;
+    mod floods;
     mod healthy;
     mod html;
     mod growth;

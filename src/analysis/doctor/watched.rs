@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Reports, series::AllSeries};
 use crate::{
-    analysis::{Sampling as _, fds, queues},
+    analysis::{Sampling as _, counters, fds, queues},
     model::{Listener, Queue, Snapshot},
 };
 
@@ -12,6 +12,7 @@ use crate::{
 pub struct Watched {
     queues: queues::Samples,
     fds: fds::Samples,
+    cookies: counters::CookieSamples,
     series: AllSeries,
     samples: u64,
     /// Inodes of listeners in whose queue something waited in the last sample…
@@ -45,12 +46,13 @@ impl Watched {
         self.suspects.iter().copied()
     }
 
-    /// Adds a snapshot of listeners, of processes or of both.
+    /// Adds a snapshot of listeners, and of processes and counters where it has them.
     pub fn add(&mut self, sample: &Snapshot) {
         for namespace in &sample.namespaces {
             let (netns, sockets) = (&namespace.netns, namespace.sockets());
             self.queues.add(netns, namespace.at, sockets);
             self.series.add(netns, namespace.at, sockets);
+            self.cookies.add(namespace);
         }
         self.samples += u64::from(!sample.namespaces.is_empty());
         if sample.processes.is_some() {
@@ -66,6 +68,7 @@ impl Watched {
             let incomplete = std::mem::take(&mut reports.fds.incomplete);
             self.fds.clone().fill(&mut reports.fds);
             reports.fds.incomplete = incomplete;
+            self.cookies.fill(&mut reports.counters);
             reports.series = self.series.of(&reports.queues.listeners);
         }
     }

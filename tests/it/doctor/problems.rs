@@ -14,11 +14,7 @@ use crate::support::netns::{in_sealed_netns, lo_up, netns_inode, sysctl};
 use crate::support::program::problems;
 use crate::support::sockets::{accept_queue_len, listen, listen_with, udp_drops};
 use crate::support::time_waits::client_time_waits;
-use crate::support::unanswered::{syn_flood, unanswered_syns};
 
-const SERVER: &str = "10.9.0.1:8080";
-/// SYNs and SYN-ACKs are retransmitted after one second.
-const LONGER_THAN_A_RETRANSMISSION: &str = "--for=1500ms";
 
 #[test]
 fn a_stuck_member_is_one_block() {
@@ -89,38 +85,6 @@ fn bursts_that_exceed_a_small_somaxconn_are_its_fault() {
             remedy.starts_with("sysctl -w net.core.somaxconn="),
             "{found:#}"
         );
-    });
-}
-
-fn flooded(tcp_syncookies: u8) -> Value {
-    unanswered_syns();
-    sysctl("net/ipv4/tcp_syncookies", tcp_syncookies);
-    let _server = listen(SERVER, 64);
-    syn_flood(SERVER, 120);
-    doctor(&[LONGER_THAN_A_RETRANSMISSION])
-}
-
-#[test]
-fn a_flood_is_called_one_with_cookies_and_without() {
-    for cookies in [0, 1] {
-        in_sealed_netns(|| {
-            let report = flooded(cookies);
-            let found = only(&report, "syn_flood");
-            assert_eq!(found["severity"], "critical");
-            assert_eq!(found["inferred"], true, "no route back looks the same");
-        });
-    }
-}
-
-/// A queue of half-open handshakes below its limit keeps nobody out.
-#[test]
-fn unanswered_handshakes_below_the_limit_are_no_flood() {
-    in_sealed_netns(|| {
-        unanswered_syns();
-        let _server = listen(SERVER, 64);
-        syn_flood(SERVER, 40);
-        let report = doctor(&["--for=300ms"]);
-        assert_eq!(problems(&report), Vec::<&str>::new(), "{report:#}");
     });
 }
 

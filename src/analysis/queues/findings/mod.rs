@@ -15,7 +15,10 @@ use crate::{
         Finding,
         Severity::{self, Critical, Warning},
         finding::{Rule, SINCE, in_shell, worst_first},
-        rules::{SYN_COOKIES_ACTIVE, SYN_FLOOD, SYN_QUEUE_FULL, UDP_RECEIVE_OVERFLOW},
+        rules::{
+            FLOOD_VALIDATED_ONE_IN, SYN_COOKIES_ACTIVE, SYN_FLOOD, SYN_QUEUE_FULL,
+            UDP_RECEIVE_OVERFLOW,
+        },
     },
     model::{Netns, Protocol, snapshot::Requests},
 };
@@ -95,18 +98,17 @@ const FEWEST_OF_FLOOD: u32 = 16;
 /// hardly ever come back. SYN-ACKs that do not reach the clients look the same.
 fn is_like_flood(queue: &SynQueue) -> bool {
     let (sent, validated) = (queue.cookies_sent, queue.cookies_validated);
-    let come_back = |share| {
-        sent.zip(validated).is_some_and(|(sent, validated)| {
-            sent >= FEWEST_OF_FLOOD.into() && validated * share >= sent
-        })
-    };
+    let come_back = sent.zip(validated).is_some_and(|(sent, validated)| {
+        let share = i128::from(validated) * FLOOD_VALIDATED_ONE_IN;
+        sent >= FEWEST_OF_FLOOD.into() && share >= sent.into()
+    });
     let (Some(length), Some(unanswered)) = (queue.length, queue.unanswered) else {
         return false;
     };
     let peers = queue.peers.unwrap_or(0);
     let are_spread = peers * 2 >= length.min(Requests::MOST_PEERS);
     let unanswered = unanswered * 2 >= length;
-    length >= FEWEST_OF_FLOOD && are_spread && unanswered && !come_back(10)
+    length >= FEWEST_OF_FLOOD && are_spread && unanswered && !come_back
 }
 
 /// The SYN queue belongs to the endpoint, and each member reports it.
