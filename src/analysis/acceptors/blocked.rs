@@ -7,35 +7,35 @@ use super::{
     owner::{Owner, Waits},
 };
 use crate::{
-    analysis::rules::{OWNER_BLOCKED, OWNER_OUT_OF_DESCRIPTORS},
+    analysis::{
+        fds::raise_limit,
+        rules::{OWNER_BLOCKED, OWNER_OUT_OF_DESCRIPTORS},
+    },
     model::{CallKind, Doing, ProcessActivity, SystemCall, ThreadActivity},
 };
 
 /// accept() fails with EMFILE before it looks at the queue.
 pub fn for_descriptors(owner: &Owner<'_>) -> Option<Plight> {
+    let in_force = |soft: u64| owner.nr_open.map_or(soft, |nr_open| soft.min(nr_open));
     let is_out = |process: &ProcessActivity| {
-        let soft = process.limits?.soft;
-        Some(process.open? >= soft && process.has_free != Some(true))
+        let limit = in_force(process.limits?.soft);
+        Some(process.open? >= limit && process.has_free != Some(true))
     };
     let process = owner.now;
     if !is_out(process)? {
         return None;
     }
     let (pid, open, limits) = (process.pid, process.open?, process.limits?);
-    let more = limits.soft.saturating_mul(2).max(1024);
-    let hard = if limits.hard >= more {
-        String::new()
-    } else {
-        more.to_string()
-    };
-    let soft = limits.soft;
-    let text = format!("has {open} of {soft} descriptors open: accept() fails with EMFILE");
+    let limit = in_force(limits.soft);
+    let text = format!("has {open} of {limit} descriptors open: accept() fails with EMFILE");
+    let plight = Plight::new(&OWNER_OUT_OF_DESCRIPTORS, text)
+        .certain_if(owner.before.and_then(is_out) != Some(false))
+        .count("open", open, "descriptors")
+        .count("soft_limit", limits.soft, "descriptors");
+    let commands = raise_limit(pid, limits, owner.nr_open);
+    let plight = commands.into_iter().fold(plight, Plight::remedy);
     Some(
-        Plight::new(&OWNER_OUT_OF_DESCRIPTORS, text)
-            .certain_if(owner.before.and_then(is_out) != Some(false))
-            .count("open", open, "descriptors")
-            .count("soft_limit", soft, "descriptors")
-            .remedy(format!("prlimit --pid {pid} --nofile={more}:{hard}"))
+        plight
             .next(format!("sockdiag fds --pid {pid} --types --why"))
             .next(format!("sockdiag fds --pid {pid} -w")),
     )

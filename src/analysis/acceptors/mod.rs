@@ -31,6 +31,7 @@ pub fn why(inode: u32, now: &Snapshot, before: Previous<'_>) -> Option<Cause> {
     pids.dedup();
     let earlier = before.map(|(snapshot, _)| snapshot);
     let host = earlier.and_then(|earlier| Some((now.pressure?, earlier.pressure?)));
+    let processes = now.processes.as_ref();
     let connections_wait = has_waiting(inode, now);
     let mut hindered: Vec<(String, Plight)> = Vec::new();
     let mut idle: Vec<(String, Plight)> = Vec::new();
@@ -41,6 +42,7 @@ pub fn why(inode: u32, now: &Snapshot, before: Previous<'_>) -> Option<Cause> {
             now: process,
             before: earlier.and_then(|earlier| same(process, earlier)),
             host,
+            nr_open: processes.and_then(|processes| processes.system.nr_open),
             connections_wait,
         };
         let name = format!("{} ({pid})", process.name);

@@ -12,6 +12,8 @@ pub struct Owner<'a> {
     /// An earlier reading of the same process.
     pub before: Option<&'a ProcessActivity>,
     pub host: HostPressures,
+    /// `fs.nr_open`, which bounds every limit of descriptors.
+    pub nr_open: Option<u64>,
     /// Connections waited in the accept queue before the threads were read.
     pub connections_wait: bool,
 }

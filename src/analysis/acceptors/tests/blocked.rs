@@ -30,6 +30,30 @@ fn without_a_free_descriptor_accept_fails_whatever_the_threads_do() {
     assert_eq!(once(&[with(1024, Some(true), vec![accepting(1)])]), None);
 }
 
+/// A limit above fs.nr_open is refused.
+#[test]
+fn the_limit_is_raised_as_far_as_it_may() {
+    let out = ProcessActivity {
+        open: Some(1024),
+        ..process(1, vec![accepting(1)])
+    };
+    let cause = |nr_open| {
+        let mut now = snapshot(std::slice::from_ref(&out));
+        let mut processes = Processes::default();
+        processes.system.nr_open = Some(nr_open);
+        now.processes = Some(processes);
+        why(LISTENER, &now, None).unwrap()
+    };
+    assert_eq!(cause(1500).remedy, ["prlimit --pid 1 --nofile=1500:1500"]);
+    let bound = cause(512);
+    assert!(
+        bound.text.contains("1024 of 512 descriptors"),
+        "{}",
+        bound.text
+    );
+    assert_eq!(bound.remedy, ["sysctl -w fs.nr_open=4096"]);
+}
+
 #[test]
 fn an_owner_is_blocked_where_no_thread_waits_for_connections() {
     let child = ThreadActivity {

@@ -12,7 +12,8 @@ use crate::{
     analysis::{Severity, finding::Rule, rules::*},
     model::{
         CallKind, CpuQuota, Doing, FdLimits, Freezer, Listener, Local, MemoryLimit, Owner, Owners,
-        Protocol, Stalled, SystemCall, ThreadActivity, snapshot::Listeners,
+        Protocol, Stalled, SystemCall, ThreadActivity,
+        snapshot::{Listeners, Processes},
     },
 };
 

@@ -3,15 +3,21 @@
 #[cfg(test)]
 mod tests;
 
-use super::{FdsReport, Growth, ProcessReport, State, SystemReport};
-use crate::analysis::{
-    Finding,
-    Severity::{Critical, Info, Warning},
-    finding::{names, worst_first},
-    rules::{
-        FD_LEAK, FD_LIMIT_ABOVE_NR_OPEN, FD_LIMIT_LINE_IGNORED, FD_LIMIT_NEAR, FD_LIMIT_REACHED,
-        HOST_CRITICAL, HOST_FILES_NEAR_LIMIT, NEAR_LIMIT,
+use super::{
+    FdsReport, Growth, ProcessReport, State, SystemReport,
+    raise::{MOST_NR_OPEN, raise_limit},
+};
+use crate::{
+    analysis::{
+        Finding,
+        Severity::{Critical, Info, Warning},
+        finding::{names, worst_first},
+        rules::{
+            FD_LEAK, FD_LIMIT_ABOVE_NR_OPEN, FD_LIMIT_LINE_IGNORED, FD_LIMIT_NEAR,
+            FD_LIMIT_REACHED, HOST_CRITICAL, HOST_FILES_NEAR_LIMIT, NEAR_LIMIT,
+        },
     },
+    model::FdLimits,
 };
 
 /// What the report concludes, the worst first.
@@ -123,15 +129,13 @@ fn full_in(process: &ProcessReport) -> String {
 
 /// `--why` knows the line that sets the limit for good.
 fn raise(finding: Finding, process: &ProcessReport, nr_open: Option<u64>) -> Finding {
-    let pid = process.pid;
     let soft = process.soft_limit.unwrap_or(0);
-    let more = soft.saturating_mul(2).max(1024);
-    let hard = process.hard_limit.unwrap_or(soft);
-    let finding = match nr_open {
-        Some(nr_open) if soft >= nr_open => finding.remedy(format!("sysctl -w fs.nr_open={more}")),
-        _ if hard >= more => finding.remedy(format!("prlimit --pid {pid} --nofile={more}:")),
-        _ => finding.remedy(format!("prlimit --pid {pid} --nofile={more}:{more}")),
+    let limits = FdLimits {
+        soft,
+        hard: process.hard_limit.unwrap_or(soft),
     };
+    let commands = raise_limit(process.pid, limits, nr_open);
+    let finding = commands.into_iter().fold(finding, Finding::remedy);
     let lasting = process.why.as_ref().map(|why| why.change.clone());
     finding.with(lasting, Finding::remedy)
 }
@@ -150,7 +154,10 @@ fn above_nr_open(report: &FdsReport) -> Option<Finding> {
         .count("nr_open", nr_open, "descriptors")
         .count("processes", concerned.len() as u64, "processes")
         .because("fs.nr_open was lowered after these limits were set")
-        .remedy(format!("sysctl -w fs.nr_open={highest}"))
+        .remedy(format!(
+            "sysctl -w fs.nr_open={}",
+            highest.min(MOST_NR_OPEN)
+        ))
         .next(format!("sockdiag fds --pid {} --why", concerned[0].pid));
     Some(finding)
 }

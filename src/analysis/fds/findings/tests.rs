@@ -113,6 +113,7 @@ fn the_remedy_raises_what_bounds_the_process() {
     assert_eq!(remedy(4096, 1 << 20), "prlimit --pid 7 --nofile=1024:");
     assert_eq!(remedy(100, 1 << 20), "prlimit --pid 7 --nofile=1024:1024");
     assert_eq!(remedy(100, 100), "sysctl -w fs.nr_open=1024");
+    assert_eq!(remedy(100, 500), "prlimit --pid 7 --nofile=500:500");
 }
 
 fn why(ignored: Option<Setting>) -> Option<Why> {
