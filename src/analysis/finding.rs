@@ -244,6 +244,14 @@ impl Finding {
         self
     }
 
+    /// Adds a command that changes the namespace of the finding, run there where it has a name.
+    pub(super) fn remedy_in_netns(self, command: impl Into<String>) -> Self {
+        let command = command.into();
+        let name = self.netns.as_ref().and_then(|netns| netns.name.as_deref());
+        let inside = name.map(|name| format!("ip netns exec {} ", in_shell(name)));
+        self.remedy(inside.unwrap_or_default() + &command)
+    }
+
     pub fn next(mut self, command: impl Into<String>) -> Self {
         self.next.push(command.into());
         self

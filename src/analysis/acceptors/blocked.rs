@@ -66,7 +66,7 @@ pub fn for_other(owner: &Owner<'_>) -> Option<Plight> {
         .certain_if(slept)
         .count("blocked_threads", process.threads.len() as u64, "threads")
         .remedy(format!(
-            "find what the thread waits for: gdb -p {pid} -batch -ex 'thread apply all bt' (stops the process while it prints)"
+            "gdb -p {pid} -batch -ex 'thread apply all bt' # what each thread waits for; stops the process while it prints"
         ))
         .next(format!("cat /proc/{pid}/task/{}/stack", shown.tid));
     Some(match call(shown).and_then(|call| call.fd) {

@@ -44,7 +44,7 @@ pub fn throttled(owner: &Owner<'_>) -> Option<Plight> {
             .count("throttled_periods", throttled, "periods")
             .count("periods", periods, "periods")
             .remedy(format!(
-                "echo {more} > {file} (takes CPU time from others; for good: CPUQuota= of its unit, or the container's CPU limit)"
+                "echo {more} > {file} # takes CPU time from others; for good: CPUQuota= of its unit, or the container's CPU limit"
             ))
             .next(format!("cat {}", in_shell(&stat_beside(&quota.file)))),
     )

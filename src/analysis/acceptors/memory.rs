@@ -54,7 +54,7 @@ fn at_its_limit(owner: &Owner<'_>, elapsed: Duration) -> Option<Plight> {
         .count("limit_hits", hits, "times")
         .ratio("memory_stalled_ratio", stalled)
         .remedy(format!(
-            "echo {more} > {} (takes memory from others; for good: MemoryMax= of its unit, or the container's memory limit)",
+            "echo {more} > {} # takes memory from others; for good: MemoryMax= of its unit, or the container's memory limit",
             in_shell(&limit.file)
         ));
     Some(plight.next(format!("grep Vm /proc/{}/status", owner.now.pid)))

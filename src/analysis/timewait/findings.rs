@@ -68,7 +68,7 @@ fn about(finding: Finding, report: &NamespaceReport) -> Finding {
             report.totals.overflows_delta,
             "connections",
         )
-        .remedy(format!("sysctl -w net.ipv4.tcp_max_tw_buckets={more}"))
+        .remedy_in_netns(format!("sysctl -w net.ipv4.tcp_max_tw_buckets={more}"))
         .remedy("let the peers close first: the end that closes first keeps the TIME_WAIT")
         .next_in_netns("sockdiag timewait --by service -w")
 }

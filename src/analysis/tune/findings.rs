@@ -62,7 +62,7 @@ fn remedy(setting: &SettingReport) -> Option<String> {
     let assignment = in_shell(&format!("{key}={suggested}"));
     let restart = match setting.restart.as_slice() {
         [] => String::new(),
-        units => format!(", then restart {}", units.join(", ")),
+        units => format!(" # then restart {}", units.join(", ")),
     };
     let name = setting
         .netns

@@ -96,7 +96,9 @@ fn fin_wait(
         .count("unheld", unheld, "connections")
         .count_known("unheld_delta", group.unheld_delta, "connections")
         .likely("the peers are gone, do not read, or a firewall drops the segments")
-        .remedy("sysctl -w net.ipv4.tcp_orphan_retries=3 (the kernel gives them up sooner)");
+        .remedy_in_netns(
+            "sysctl -w net.ipv4.tcp_orphan_retries=3 # the kernel gives them up sooner",
+        );
     Some(next(finding, namespace, group, "fin-wait-1"))
 }
 

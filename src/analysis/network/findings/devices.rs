@@ -33,7 +33,7 @@ pub fn softnet(host: &HostReport) -> Option<Finding> {
     let finding = match softnet.flow_limit >= dropped {
         true => finding
             .because("one flow took more than its share of a queue (net.core.flow_limit_cpu_bitmap)")
-            .remedy("sysctl -w net.core.flow_limit_cpu_bitmap=0 (a heavy flow may then crowd out others)"),
+            .remedy("sysctl -w net.core.flow_limit_cpu_bitmap=0 # a heavy flow may then crowd out others"),
         false => {
             let finding = finding.likely(
                 "a queue was full (net.core.netdev_max_backlog): one CPU receives most packets, or \
@@ -43,8 +43,8 @@ pub fn softnet(host: &HostReport) -> Option<Finding> {
             finding
                 .with(more, |finding, more| {
                     finding.remedy(format!(
-                        "sysctl -w net.core.netdev_max_backlog={more} (packets wait longer, and \
-                         take memory, for each CPU)"
+                        "sysctl -w net.core.netdev_max_backlog={more} # packets wait longer, and \
+                         take memory, for each CPU"
                     ))
                 })
                 .remedy("spread the interface's packets over CPUs: ethtool -L, or rps_cpus in /sys/class/net")
@@ -98,8 +98,8 @@ fn lost(namespace: &NamespaceReport, interface: &InterfaceReport) -> Option<Find
         finding
             .likely("packets come faster than the host takes them from the ring of the interface")
             .remedy(format!(
-                "ethtool -G {name} rx 4096 (the largest is shown by ethtool -g; the link is reset \
-                 for a moment)"
+                "ethtool -G {name} rx 4096 # the largest is shown by ethtool -g; the link is reset \
+                 for a moment"
             ))
     } else {
         finding

@@ -129,8 +129,8 @@ fn doubled(name: &str, memory: &MemoryReport) -> Option<String> {
     let (low, pressure) = (double(memory.low)?, double(memory.pressure)?);
     let (high, more) = (double(memory.high)?, memory.high?);
     Some(format!(
-        "sysctl -w net.ipv4.{name}='{low} {pressure} {high}' (sockets may take {more} more pages of \
-         memory)"
+        "sysctl -w net.ipv4.{name}='{low} {pressure} {high}' # sockets may take {more} more pages of \
+         memory"
     ))
 }
 
@@ -156,12 +156,14 @@ fn orphans(host: &HostReport) -> Option<Finding> {
 fn with_orphans(finding: Finding, host: &HostReport) -> Finding {
     let more = host.max_orphans.map(|limit| {
         let more = limit.saturating_mul(2);
-        format!("sysctl -w net.ipv4.tcp_max_orphans={more} (up to 64 KiB of memory for each)")
+        format!("sysctl -w net.ipv4.tcp_max_orphans={more} # up to 64 KiB of memory for each")
     });
     finding
         .count_known("host.orphans", host.orphans, "connections")
         .count_known("host.max_orphans", host.max_orphans, "connections")
-        .remedy("sysctl -w net.ipv4.tcp_orphan_retries=3 (orphans that get no answer end sooner)")
+        .remedy_in_netns(
+            "sysctl -w net.ipv4.tcp_orphan_retries=3 # orphans that get no answer end sooner",
+        )
         .with(more, Finding::remedy)
         .next("ss -tano state fin-wait-1 state last-ack state closing")
 }

@@ -70,8 +70,8 @@ fn about(
         .count_known("conntrack.drops", table.drops, "packets")
         .count_known("conntrack.early_drops", table.early_drops, "entries")
         .remedy(format!(
-            "sysctl -w net.netfilter.nf_conntrack_max={more} (in the initial namespace; an entry \
-             takes about 400 bytes of kernel memory)"
+            "sysctl -w net.netfilter.nf_conntrack_max={more} # in the initial namespace; an entry \
+             takes about 400 bytes of kernel memory"
         ))
         .remedy("exempt traffic that needs no state: a notrack rule in a raw prerouting chain")
         .next(tool(namespace, "conntrack -S"))
@@ -128,13 +128,16 @@ pub fn rp_filter(namespace: &NamespaceReport) -> Option<Finding> {
     let loosen = |filter: &ReversePathFilter| {
         // With slashes, a dot in the name is part of the name.
         let key = in_shell(&format!("net/ipv4/conf/{}/rp_filter=2", filter.interface));
-        format!("sysctl -w {key} (then only sources without any route are dropped)")
+        tool(namespace, format!("sysctl -w {key}"))
     };
     let finding = match &strict.collect::<Vec<_>>()[..] {
         [] => finding.remedy("add a route to the sources that the log names"),
-        [only] => finding.remedy(loosen(only)),
+        [only] => finding.remedy(format!(
+            "{} # then only sources without any route are dropped",
+            loosen(only)
+        )),
         [first, ..] => finding.remedy(format!(
-            "{}, for the interface that the log names",
+            "{} # for the interface that the log names",
             loosen(first)
         )),
     };

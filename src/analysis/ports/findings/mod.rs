@@ -139,7 +139,7 @@ fn by_state(finding: Finding, row: &TupleReport, report: &PortsReport) -> Findin
                 count,
             ))
             .remedy("keep connections open (a pool)")
-            .with(reuse(row, report), Finding::remedy)
+            .with(reuse(row, report), Finding::remedy_in_netns)
             .next_in_netns("sockdiag timewait --by destination"),
         Some((State::CloseWait, count)) => finding
             .count("states.close_wait", count, "ports")
@@ -222,7 +222,7 @@ fn odd_range(report: &NamespaceReport) -> Option<Finding> {
             .of_netns(Info, &report.netns, message)
             .count("range.size", size, "ports")
             .because("connect() rounds an odd number of ports down")
-            .remedy(format!("sysctl -w net.ipv4.ip_local_port_range='{range}'"))
+            .remedy_in_netns(format!("sysctl -w net.ipv4.ip_local_port_range='{range}'"))
     })
 }
 

@@ -166,7 +166,10 @@ fn the_cause_is_what_most_ports_do() {
             .unwrap()
             .starts_with("3 of 4 ports are in TIME_WAIT")
     );
-    assert_eq!(time_wait.remedy[1], "sysctl -w net.ipv4.tcp_tw_reuse=1");
+    assert_eq!(
+        time_wait.remedy[1],
+        "ip netns exec web sysctl -w net.ipv4.tcp_tw_reuse=1"
+    );
     assert_eq!(
         time_wait.next[0],
         "sockdiag timewait --by destination --netns web"

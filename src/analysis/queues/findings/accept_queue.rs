@@ -100,7 +100,7 @@ fn raise_limit(finding: Finding, queue: &AcceptQueue) -> Finding {
         Some(LimitSetBy::Somaxconn) => {
             let more = queue.limit.saturating_mul(2).max(4096);
             let sysctl = format!("sysctl -w net.core.somaxconn={more}");
-            finding.remedy(sysctl).remedy(listen_again)
+            finding.remedy_in_netns(sysctl).remedy(listen_again)
         }
         Some(LimitSetBy::Stale) => finding.remedy(listen_again),
         None => finding.remedy(

@@ -123,7 +123,7 @@ fn syn_queue(members: &Members) -> Option<Finding> {
     let finding = if queue.drops() {
         let message = format!("{full}: new SYNs are dropped, as net.ipv4.tcp_syncookies is 0");
         about(listener, &SYN_QUEUE_FULL, Critical, message)
-            .remedy("sysctl -w net.ipv4.tcp_syncookies=1")
+            .remedy_in_netns("sysctl -w net.ipv4.tcp_syncookies=1")
             .remedy(
                 "or raise the smaller of the listen() backlog and three quarters of \
                  net.ipv4.tcp_max_syn_backlog",
@@ -173,10 +173,10 @@ fn flood(listener: &ListenerReport, queue: &SynQueue, drops_or_cookies: Finding)
         "{}; {unanswered} of them unanswered for a second or more, from {peers}{more} addresses",
         drops_or_cookies.message
     );
-    let keeps_answering = "sysctl -w net.ipv4.tcp_syncookies=1 keeps the port open meanwhile";
+    let keeps_answering = "sysctl -w net.ipv4.tcp_syncookies=1 # keeps the port open meanwhile";
     let finding = about(listener, &SYN_FLOOD, Critical, message);
     match queue.drops() {
-        true => finding.remedy(keeps_answering),
+        true => finding.remedy_in_netns(keeps_answering),
         false => finding.remedy("limit new connections per source upstream, if it is a flood"),
     }
 }
@@ -247,12 +247,10 @@ fn watch(listener: &ListenerReport) -> String {
         LocalReport::Inet { address, port, .. } if address.is_unspecified() => format!(":{port}"),
         local => in_shell(&local.to_string()),
     };
-    let udp = if listener.protocol == Protocol::Udp {
-        " -u"
-    } else {
-        ""
-    };
-    format!("sockdiag queues{udp} {place} -w")
+    match listener.protocol {
+        Protocol::Udp => format!("sockdiag queues -u {place} -w"),
+        _ => format!("sockdiag queues {place} -w"),
+    }
 }
 
 /// Without a free descriptor an application cannot accept.

@@ -147,6 +147,10 @@ fn the_remedy_is_for_whoever_set_the_limit() {
     assert_eq!(by_cap[0], "sysctl -w net.core.somaxconn=4096");
     assert!(by_cap[1].contains("listen() again"));
     assert!(remedy(None)[0].contains("whichever is smaller"));
+    let mut elsewhere = limited_by(Some(LimitSetBy::Somaxconn), 9);
+    elsewhere.netns.name = Some("web".to_owned());
+    let inside = "ip netns exec web sysctl -w net.core.somaxconn=4096";
+    assert_eq!(found(vec![elsewhere])[0].remedy[0], inside);
 }
 
 #[test]
