@@ -14,10 +14,10 @@ const FLAGS: [(&str, &str); 11] = [
     ),
     ("-H", "--no-header omits the header"),
     ("-i", "ss -ti shows what TCP knows about each connection"),
-    ("-l", "sockdiag queues shows listeners"),
+    ("-l", "`sockdiag queues` shows listeners"),
     (
         "-m",
-        "sockdiag counters sockets shows the memory of all sockets, ss -tm that of each",
+        "`sockdiag counters sockets` shows the memory of all sockets, `ss -tm` that of each",
     ),
     ("-N", "--netns NAME inspects another network namespace"),
     (
