@@ -67,6 +67,8 @@ pub const INTERFACE_IGNORED_ONE_IN: u64 = 100;
 pub const RETRANSMISSIONS_PERCENT: u64 = 5;
 /// Segments that must be retransmitted, as a few of few are no share.
 pub const RETRANSMISSIONS_LEAST: u64 = 20;
+/// Times that a full receive buffer must hold a peer up: a reader that pauses closes its window.
+pub const BUFFER_LIMITED_LEAST: u64 = 10;
 /// RSTs a second that must be exceeded, …
 pub const RESETS_PER_SECOND: f64 = 20.0;
 /// … and the share of handshakes, as one in this many.
@@ -176,6 +178,7 @@ rules! {
         TCP_MEMORY_PRESSURE "tcp_memory_pressure" Critical;
         UDP_MEMORY_PRESSURE "udp_memory_pressure" Warning;
         UDP_RECEIVE_OVERFLOW "udp_receive_overflow" Warning;
+        SOCKET_BUFFER_LIMITED "socket_buffer_limited" Info;
     }
     Network {
         CONNTRACK_FULL "conntrack_full" Critical;
@@ -269,6 +272,10 @@ mod tests {
             (
                 RETRANSMISSIONS_HIGH,
                 format!("{RETRANSMISSIONS_LEAST} segments"),
+            ),
+            (
+                SOCKET_BUFFER_LIMITED,
+                format!("at least {BUFFER_LIMITED_LEAST} "),
             ),
             (RESETS_SENT, format!("{RESETS_PER_SECOND} RSTs a second")),
             (RESETS_SENT, format!("1 in {RESETS_ONE_IN} ")),

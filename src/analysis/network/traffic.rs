@@ -49,6 +49,16 @@ pub struct MemoryEvents {
     pub receive_queue_drops: Option<u64>,
     /// Times that a full receive buffer was pruned (`PruneCalled`). That of one socket will do.
     pub pruned: Option<u64>,
+    /// Segments dropped as pruning made no room (`RcvPruned`).
+    pub prune_drops: Option<u64>,
+    /// Segments merged in full receive buffers (`TCPRcvCollapsed`).
+    pub collapsed: Option<u64>,
+    /// Times that a socket told its peer to stop sending (`TCPToZeroWindowAdv`).
+    pub zero_windows: Option<u64>,
+    /// Times that a socket had no room, but its peer was told otherwise (`TCPWantZeroWindowAdv`).
+    pub zero_windows_wanted: Option<u64>,
+    /// Segments dropped as the window was closed (`TCPZeroWindowDrop`), window probes included.
+    pub zero_window_drops: Option<u64>,
     /// Segments dropped as a process kept its socket busy (`TCPBacklogDrop`).
     pub busy_socket_drops: Option<u64>,
     /// IPv4 and IPv6 datagrams dropped for lack of UDP memory (`MemErrors`, since 5.11).
@@ -127,6 +137,11 @@ impl MemoryEvents {
             aborted: tcp("TCPAbortOnMemory"),
             receive_queue_drops: tcp("TCPRcvQDrop"),
             pruned: tcp("PruneCalled"),
+            prune_drops: tcp("RcvPruned"),
+            collapsed: tcp("TCPRcvCollapsed"),
+            zero_windows: tcp("TCPToZeroWindowAdv"),
+            zero_windows_wanted: tcp("TCPWantZeroWindowAdv"),
+            zero_window_drops: tcp("TCPZeroWindowDrop"),
             busy_socket_drops: tcp("TCPBacklogDrop"),
             udp_drops: moved.by_any(&[("Udp", "MemErrors"), ("snmp6", "Udp6MemErrors")]),
         }

@@ -3,9 +3,12 @@
 use super::{NamespaceReport, tool};
 use crate::analysis::{
     Finding,
-    Severity::{Critical, Warning},
+    Severity::{Critical, Info, Warning},
     network::{HostReport, MemoryReport},
-    rules::{NEAR_LIMIT, ORPHANS_NEAR_LIMIT, TCP_MEMORY_PRESSURE, UDP_MEMORY_PRESSURE},
+    rules::{
+        BUFFER_LIMITED_LEAST, NEAR_LIMIT, ORPHANS_NEAR_LIMIT, SOCKET_BUFFER_LIMITED,
+        TCP_MEMORY_PRESSURE, UDP_MEMORY_PRESSURE,
+    },
 };
 
 pub fn of_host(host: &HostReport) -> impl Iterator<Item = Finding> {
@@ -61,7 +64,61 @@ pub fn of_namespace(
         });
     let next = tool(namespace, "ss -tm");
     let tcp = tcp.map(|finding| finding.next(next));
-    [tcp, orphans, udp].into_iter().flatten()
+    let limited = buffer_limited(namespace).filter(|_| tcp.is_none() && !is_short);
+    [tcp, orphans, udp, limited].into_iter().flatten()
+}
+
+/// Under memory pressure the same counters move. Pruning and merging alone hold nobody up.
+fn buffer_limited(namespace: &NamespaceReport) -> Option<Finding> {
+    let events = &namespace.memory_events;
+    let closed = events.zero_windows.unwrap_or(0);
+    let drops = [
+        events.receive_queue_drops,
+        events.prune_drops,
+        events.zero_window_drops,
+    ];
+    let dropped: u64 = drops.into_iter().flatten().sum();
+    if closed + dropped < BUFFER_LIMITED_LEAST {
+        return None;
+    }
+    let message = format!(
+        "full receive buffers told peers to stop {closed} times and dropped {dropped} segments \
+         since the previous reading"
+    );
+    let finding = SOCKET_BUFFER_LIMITED.of_netns(Info, &namespace.netns, message);
+    let evidence = [
+        ("memory_events.zero_windows", events.zero_windows, "times"),
+        (
+            "memory_events.zero_windows_wanted",
+            events.zero_windows_wanted,
+            "times",
+        ),
+        (
+            "memory_events.zero_window_drops",
+            events.zero_window_drops,
+            "segments",
+        ),
+        (
+            "memory_events.receive_queue_drops",
+            events.receive_queue_drops,
+            "segments",
+        ),
+        ("memory_events.prune_drops", events.prune_drops, "segments"),
+        ("memory_events.pruned", events.pruned, "times"),
+        ("memory_events.collapsed", events.collapsed, "segments"),
+    ];
+    let finding = evidence
+        .into_iter()
+        .fold(finding, |finding, (name, value, unit)| {
+            finding.count_known(name, value, unit)
+        })
+        .likely(
+            "programs read more slowly than their peers send, which slows the peers down and loses \
+             nothing; or receive buffers are small (SO_RCVBUF, net.ipv4.tcp_rmem)",
+        )
+        .next(tool(namespace, "ss -tnH | sort -rnk2 | head"))
+        .next_in_netns("sockdiag counters ToZeroWindow ZeroWindowDrop RcvQDrop RcvPruned -w");
+    Some(finding)
 }
 
 fn is_above_pressure(memory: &MemoryReport) -> bool {

@@ -71,7 +71,42 @@ fn a_full_buffer_of_one_socket_is_no_memory_pressure() {
         one.receive_queue_drops = Some(500);
         one.busy_socket_drops = Some(500);
     };
-    assert_eq!(events(HostReport::default(), full), []);
+    let limited = [("socket_buffer_limited", Info)];
+    assert_eq!(events(HostReport::default(), full), limited);
+}
+
+#[test]
+fn full_buffers_that_hold_peers_up_are_worth_knowing() {
+    let of = |change: fn(&mut MemoryEvents)| events(HostReport::default(), change);
+    let limited = [("socket_buffer_limited", Info)];
+    assert_eq!(of(|one| one.zero_windows = Some(10)), limited);
+    assert_eq!(of(|one| one.zero_windows = Some(9)), []);
+    let each_a_few = |one: &mut MemoryEvents| {
+        one.zero_windows = Some(4);
+        one.receive_queue_drops = Some(2);
+        one.prune_drops = Some(2);
+        one.zero_window_drops = Some(2);
+    };
+    assert_eq!(of(each_a_few), limited);
+    // Room was made, and nobody had to stop.
+    let made_room = |one: &mut MemoryEvents| {
+        one.pruned = Some(500);
+        one.collapsed = Some(500);
+        one.zero_windows_wanted = Some(500);
+    };
+    assert_eq!(of(made_room), []);
+    // The memory of the host was short, not that of a socket.
+    let short = HostReport {
+        tcp_memory: memory(250),
+        ..HostReport::default()
+    };
+    let found = events(short, |one| one.zero_windows = Some(500));
+    assert_eq!(found, [("tcp_memory_pressure", Critical)]);
+    let pressed = of(|one| {
+        one.zero_windows = Some(500);
+        one.tcp_pressures = Some(1);
+    });
+    assert_eq!(pressed, [("tcp_memory_pressure", Critical)]);
 }
 
 #[test]
