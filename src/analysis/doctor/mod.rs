@@ -7,7 +7,7 @@ mod report;
 mod series;
 #[cfg(test)]
 mod tests;
-
+mod unseen;
 mod watched;
 
 pub use abilities::{AbilityReport, SelfReport};

@@ -9,6 +9,7 @@ use super::{
     Series, Watched,
     areas::look,
     join::{is_unaccepted, join, join_causes},
+    unseen::unseen,
 };
 use crate::{
     analysis::{
@@ -132,25 +133,6 @@ impl Reports {
             .chain(&self.tune.findings)
             .chain(&self.drift.findings)
     }
-
-    fn incomplete(&self) -> Vec<Incomplete> {
-        let parts = [
-            &self.queues.incomplete,
-            &self.ports.incomplete,
-            &self.timewait.incomplete,
-            &self.fds.incomplete,
-            &self.network.incomplete,
-            &self.tune.incomplete,
-        ];
-        let mut all: Vec<Incomplete> = Vec::new();
-        // Each report repeats what the snapshot lacks.
-        for missing in parts.into_iter().flatten() {
-            if !all.contains(missing) {
-                all.push(missing.clone());
-            }
-        }
-        all
-    }
 }
 
 impl DoctorReport {
@@ -174,7 +156,7 @@ impl DoctorReport {
             .for_each(|finding| place_commands(finding, now.own_netns));
         let looked_at = look(now, reports, areas, &findings);
         DoctorReport {
-            incomplete: reports.incomplete(),
+            incomplete: unseen(reports, areas),
             watched_ms: elapsed.map(|elapsed| elapsed.as_millis() as u64),
             namespaces: now.namespaces.len() as u64,
             series: reports.series.clone(),
