@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::support::netns::{in_netns_of_root, in_sealed_netns, lo_up, run};
+use crate::support::netns::{in_netns_of_root, in_sealed_netns, lo_up, netns_inode, run};
 use crate::support::program::{
-    assert_failed, finding, finish, json, problems, sockdiag, stderr, text,
+    PROGRAM, assert_failed, finding, finish, json, problems, sockdiag, stderr, text,
 };
 use crate::support::schema::assert_valid;
 use crate::support::sockets::{fill_accept_queue, listen};
@@ -189,13 +189,64 @@ fn the_json_is_as_its_schema_says() {
     });
 }
 
+/// In a namespace of its own, `settings of the host` cannot be seen.
+#[test]
+fn what_could_not_be_seen_is_listed_for_the_chosen_areas_alone() {
+    in_sealed_netns(|| {
+        let unseen = |areas: &str| -> Vec<String> {
+            let report = json(&["doctor", "--quick", areas]);
+            let unseen = report["incomplete"].as_array().expect("a list");
+            let whats = unseen.iter().map(|missing| missing["what"].to_string());
+            whats.collect()
+        };
+        let settings = "\"settings\"".to_owned();
+        assert!(unseen("--only=settings").contains(&settings));
+        assert!(!unseen("--only=ports").contains(&settings));
+        assert!(!unseen("--skip=settings").contains(&settings));
+    });
+}
+
+/// Where the time for scans runs out, it is the others that are left out. Inodes of namespaces are
+/// in no order, so that each of two is asked from.
+#[test]
+fn the_namespace_of_the_caller_is_read_first() {
+    in_sealed_netns(|| {
+        run("mkdir", &["-p", "/run/netns"]);
+        let paths = ["a", "b"].map(|name| {
+            run("ip", &["netns", "add", name]);
+            format!("/run/netns/{name}")
+        });
+        for path in &paths {
+            let said = run(
+                "nsenter",
+                &[
+                    &format!("--net={path}"),
+                    PROGRAM,
+                    "counters",
+                    "--netns=all",
+                    "--json",
+                    "ListenDrops",
+                ],
+            );
+            let report: Value = serde_json::from_str(&said).expect("JSON");
+            let counters = report["counters"].as_array().expect("a list");
+            assert_eq!(counters.len(), 3, "{report:#}");
+            assert_eq!(
+                counters[0]["netns"]["inode"],
+                netns_inode(path),
+                "{report:#}"
+            );
+        }
+    });
+}
+
 #[test]
 fn an_interrupt_ends_the_watch_with_a_report() {
     in_sealed_netns(|| {
         let interrupted = "timeout --preserve-status -s INT 1 \"$@\"";
         let mut command = std::process::Command::new("sh");
         command
-            .args(["-c", interrupted, "sh", crate::support::program::PROGRAM])
+            .args(["-c", interrupted, "sh", PROGRAM])
             .args(["doctor", "--for=1h"])
             .stdout(std::process::Stdio::piped());
         let output = finish(&mut command);
