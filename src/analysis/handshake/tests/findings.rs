@@ -77,6 +77,56 @@ fn refusals_are_a_warning_from_one_in_twenty_on() {
     assert_eq!(ids(&found), [("handshakes_refused", Severity::Info)]);
 }
 
+/// SYN, SYN-ACK, ACK, and the SYN-ACK again.
+fn ack_dropped() -> Handshake {
+    let mut script = Script::new();
+    script.opened(0.0).at(1001.0).server("SA", S, C + 1);
+    script.client("A", C + 1, after(S)).one_by(5000.0)
+}
+
+fn reset_by_server() -> Handshake {
+    let mut script = Script::new();
+    script.opened(0.0).server("R", after(S), 0).one()
+}
+
+fn unreachable() -> Handshake {
+    let mut script = Script::new();
+    script.at(0.0).client("S", C, 0).at(0.1);
+    script.error(true, C, 3, 13).one_by(1700.0)
+}
+
+fn late() -> Handshake {
+    let mut script = Script::new();
+    script.at(0.0).client("S", C, 0);
+    script.at(1000.0).client("S", C, 0);
+    script.at(1001.0).server("SA", S, C + 1);
+    script.client("A", C + 1, after(S));
+    script.server("A", after(S), C + 1).one()
+}
+
+#[test]
+fn every_failure_is_a_warning_from_one_in_twenty_on() {
+    let kinds: [(fn() -> Handshake, &str); 6] = [
+        (refused, "handshakes_refused"),
+        (unanswered_elsewhere, "handshakes_unanswered"),
+        (unreachable, "handshakes_unreachable"),
+        (ack_dropped, "handshakes_ack_dropped"),
+        (reset_by_server, "handshakes_reset"),
+        (late, "handshakes_slow"),
+    ];
+    for (failed, id) in kinds {
+        for (others, severity) in [(19, Severity::Warning), (20, Severity::Info)] {
+            let mut all = vec![established(); others];
+            all.push(failed());
+            assert_eq!(
+                ids(&findings(&all, &[])),
+                [(id, severity)],
+                "1 of {others} and 1"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_refusal_where_nobody_listens_is_certain() {
     let mut script = Script::new();
@@ -113,13 +163,7 @@ fn a_syn_queue_was_full_only_where_the_accept_queue_had_room_and_syns_were_dropp
 
 #[test]
 fn a_retransmitted_syn_makes_a_handshake_slow() {
-    let mut script = Script::new();
-    script.at(0.0).client("S", C, 0);
-    script.at(1000.0).client("S", C, 0);
-    script.at(1001.0).server("SA", S, C + 1);
-    script.client("A", C + 1, after(S));
-    let found = script.server("A", after(S), C + 1).one();
-    let found = findings(&[found], &[]);
+    let found = findings(&[late()], &[]);
     assert_eq!(ids(&found), [("handshakes_slow", Severity::Warning)]);
     assert_eq!(
         found[0].cause.as_deref(),

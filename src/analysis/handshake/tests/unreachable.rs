@@ -5,7 +5,13 @@ use crate::model::IcmpError;
 
 impl Script {
     /// An ICMP error about a segment with this sequence number, sent by the client or the server.
-    fn error(&mut self, from_client: bool, sequence: u32, kind: u8, code: u8) -> &mut Self {
+    pub(super) fn error(
+        &mut self,
+        from_client: bool,
+        sequence: u32,
+        kind: u8,
+        code: u8,
+    ) -> &mut Self {
         let (source, destination) = match from_client {
             true => (self.client, self.server),
             false => (self.server, self.client),

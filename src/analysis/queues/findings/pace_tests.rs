@@ -198,9 +198,26 @@ fn connections_that_wait_in_a_queue_with_room_are_found_by_their_age() {
     assert_eq!(stalled(9_999).found().unwrap().severity, Warning);
     assert_eq!(stalled(10_000).found().unwrap().severity, Critical);
     // Another connection was accepted meanwhile, as from a queue that is not in order of age.
-    assert_eq!(waiting(1, 1, Some(1500)).id(), Some("acceptor_slow"));
+    assert_eq!(waiting(1, 1, Some(999)).id(), None);
+    assert_eq!(waiting(1, 1, Some(1000)).id(), Some("acceptor_slow"));
     assert_eq!(waiting(0, 9, Some(999)).id(), None);
     assert_eq!(waiting(1, 0, None).id(), None, "the age is not known");
+}
+
+/// Half of a queue that holds nine.
+#[test]
+fn a_queue_that_stays_half_full_is_served_slowly() {
+    let overflowed = |minimum| Queue {
+        length: 7,
+        minimum,
+        accepted: 50,
+        pause_ms: 40,
+        oldest_ms: Some(50),
+        dropped: 3,
+    };
+    assert_eq!(overflowed(4).id(), Some("backlog_too_small"));
+    assert_eq!(overflowed(5).id(), Some("accept_queue_overflow"));
+    assert!(overflowed(5).cause().contains("more slowly"));
 }
 
 /// A small backlog, a slow application and a flood are told apart by these.
