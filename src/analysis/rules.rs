@@ -49,14 +49,16 @@ pub const FLOOD_VALIDATED_ONE_IN: i128 = 10;
 /// Share of the conntrack table from which drops are put down to it: its count falls between two
 /// readings.
 pub const CONNTRACK_NEARLY_FULL: f64 = 0.95;
-/// Packets a second that conntrack could not insert, from which that is a warning: clients retry
-/// after seconds.
+/// Packets a second that conntrack could not insert, from which that is a warning, as clients retry
+/// after seconds, …
 pub const INSERT_FAILED_PER_SECOND: f64 = 1.0;
+/// … and packets in all.
+pub const INSERT_FAILED_LEAST: u64 = 3;
 /// Packets a second that the reverse-path filter drops, and packets in all, from which that is a
 /// warning. A client that it cuts off retransmits its SYN about once a second.
 pub const RP_FILTER_PER_SECOND: f64 = 1.0;
 pub const RP_FILTER_LEAST: u64 = 3;
-/// Packets that an interface must lose, …
+/// Packets that an interface or the queues of CPUs must lose, …
 pub const INTERFACE_LEAST: u64 = 10;
 /// … and the share of those received or sent, as one in this many: far less slows TCP down little.
 pub const INTERFACE_LOSS_ONE_IN: u64 = 1000;
@@ -184,7 +186,7 @@ rules! {
         CONNTRACK_FULL "conntrack_full" Critical;
         CONNTRACK_NEAR_LIMIT "conntrack_near_limit" Warning;
         CONNTRACK_INSERT_FAILED "conntrack_insert_failed" Info | Warning;
-        SOFTNET_DROPS "softnet_drops" Warning;
+        SOFTNET_DROPS "softnet_drops" Info | Warning;
         RP_FILTER_DROPS "rp_filter_drops" Info | Warning;
         INTERFACE_DROPS "interface_drops" Info | Warning;
         RETRANSMISSIONS_HIGH "retransmissions_high" Warning;
@@ -266,6 +268,12 @@ mod tests {
                 format!("from {RP_FILTER_PER_SECOND} a second"),
             ),
             (RP_FILTER_DROPS, format!("{RP_FILTER_LEAST} packets")),
+            (
+                CONNTRACK_INSERT_FAILED,
+                format!("{INSERT_FAILED_LEAST} packets"),
+            ),
+            (SOFTNET_DROPS, format!("{INTERFACE_LEAST} packets")),
+            (SOFTNET_DROPS, format!("1 in {INTERFACE_LOSS_ONE_IN} ")),
             (INTERFACE_DROPS, format!("{INTERFACE_LEAST} packets")),
             (INTERFACE_DROPS, format!("1 in {INTERFACE_LOSS_ONE_IN} ")),
             (INTERFACE_DROPS, format!("1 in {INTERFACE_IGNORED_ONE_IN} ")),

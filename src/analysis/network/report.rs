@@ -181,13 +181,14 @@ fn of_host(now: &HostNetwork, before: Option<&HostNetwork>) -> HostReport {
     }
 }
 
-/// A CPU that came online in between has no earlier numbers.
+/// A CPU that came online in between has no earlier numbers. Kernels that do not number the lines
+/// leave out CPUs that are offline, so that lines are of the same CPUs only while there are as many.
 fn of_softnet(now: &[SoftnetCpu], before: &[SoftnetCpu]) -> SoftnetReport {
     let mut sum = SoftnetReport::default();
     for (place, cpu) in now.iter().enumerate() {
         let then = match cpu.cpu {
             Some(_) => before.iter().find(|then| then.cpu == cpu.cpu),
-            None => before.get(place),
+            None => before.get(place).filter(|_| before.len() == now.len()),
         };
         let Some(then) = then else {
             continue;
@@ -316,4 +317,21 @@ impl MemoryReport {
 fn ratio(count: Option<u64>, limit: Option<u64>) -> Option<f64> {
     let limit = limit.filter(|limit| *limit > 0)?;
     Some(count? as f64 / limit as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Before Linux 5.10 the line of CPU 2 takes the place of that of CPU 1, which went offline.
+    #[test]
+    fn lines_without_a_number_are_not_compared_where_a_cpu_came_or_went() {
+        let cpu = |dropped| SoftnetCpu {
+            dropped,
+            ..SoftnetCpu::default()
+        };
+        let dropped = |now: &[SoftnetCpu], before: &[SoftnetCpu]| of_softnet(now, before).dropped;
+        assert_eq!(dropped(&[cpu(3), cpu(9)], &[cpu(3), cpu(7)]), 2);
+        assert_eq!(dropped(&[cpu(3), cpu(1)], &[cpu(3), cpu(7), cpu(1)]), 0);
+    }
 }

@@ -12,15 +12,20 @@ use crate::analysis::{
     },
 };
 
-/// A CPU that stops with packets left (`time_squeeze`) loses none.
+/// A CPU that stops with packets left (`time_squeeze`) loses none. Before Linux 6.10 the packets of
+/// an interface that goes down count, too, so that a few are ordinary where containers end.
 pub fn softnet(host: &HostReport) -> Option<Finding> {
     let softnet = host.softnet.filter(|softnet| softnet.dropped > 0)?;
     let dropped = softnet.dropped;
+    let severity = match is_much(dropped, softnet.processed) {
+        true => Warning,
+        false => Info,
+    };
     let message = format!(
         "{dropped} received packets dropped by the queues of CPUs since the previous reading"
     );
     let finding = SOFTNET_DROPS
-        .finding(Warning, "host", message)
+        .finding(severity, "host", message)
         .count("host.softnet.dropped", dropped, "packets")
         .count("host.softnet.flow_limit", softnet.flow_limit, "packets")
         .count("host.softnet.processed", softnet.processed, "packets")
@@ -69,11 +74,13 @@ pub fn interfaces<'a>(
     })
 }
 
+/// Far less slows TCP down little.
+fn is_much(lost: u64, passed: u64) -> bool {
+    let all = lost.saturating_add(passed);
+    lost >= INTERFACE_LEAST && lost.saturating_mul(INTERFACE_LOSS_ONE_IN) >= all
+}
+
 fn lost(namespace: &NamespaceReport, interface: &InterfaceReport) -> Option<Finding> {
-    let is_much = |lost: u64, passed: u64| {
-        let all = lost.saturating_add(passed);
-        lost >= INTERFACE_LEAST && lost.saturating_mul(INTERFACE_LOSS_ONE_IN) >= all
-    };
     let received = (interface.lost_received(), interface.received);
     let sent = (interface.lost_sent(), interface.sent);
     let parts: Vec<String> = [(received, "received"), (sent, "sent")]
@@ -160,4 +167,30 @@ fn about(finding: Finding, namespace: &NamespaceReport, interface: &InterfaceRep
     moved.fold(finding, |finding, (name, count)| {
         finding.count(name, count, "packets")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::network::SoftnetReport;
+
+    /// An interface that went down with packets under way, or one burst in many packets.
+    #[test]
+    fn a_few_packets_that_cpus_drop_are_an_info() {
+        let severity = |dropped, processed| {
+            let host = HostReport {
+                softnet: Some(SoftnetReport {
+                    processed,
+                    dropped,
+                    ..SoftnetReport::default()
+                }),
+                ..HostReport::default()
+            };
+            softnet(&host).map(|finding| finding.severity)
+        };
+        assert_eq!(severity(0, 100), None);
+        assert_eq!(severity(9, 0), Some(Info));
+        assert_eq!(severity(10, 9990), Some(Warning));
+        assert_eq!(severity(10, 9991), Some(Info));
+    }
 }

@@ -9,8 +9,8 @@ use crate::{
         network::ConntrackReport,
         rules::{
             CONNTRACK_FULL, CONNTRACK_INSERT_FAILED, CONNTRACK_NEAR_LIMIT, CONNTRACK_NEARLY_FULL,
-            INSERT_FAILED_PER_SECOND, NEAR_LIMIT, RP_FILTER_DROPS, RP_FILTER_LEAST,
-            RP_FILTER_PER_SECOND,
+            INSERT_FAILED_LEAST, INSERT_FAILED_PER_SECOND, NEAR_LIMIT, RP_FILTER_DROPS,
+            RP_FILTER_LEAST, RP_FILTER_PER_SECOND,
         },
     },
     model::snapshot::ReversePathFilter,
@@ -84,7 +84,8 @@ pub fn insert_failed(namespace: &NamespaceReport) -> Option<Finding> {
     if conntrack(namespace).is_some_and(|finding| finding.id == CONNTRACK_FULL.id) {
         return None;
     }
-    let is_often = table.insert_failed_per_second >= Some(INSERT_FAILED_PER_SECOND);
+    let is_often = failed >= INSERT_FAILED_LEAST
+        && table.insert_failed_per_second >= Some(INSERT_FAILED_PER_SECOND);
     let severity = if is_often { Warning } else { Info };
     let message = format!(
         "{failed} packets dropped since the previous reading as conntrack could not insert them"
@@ -154,4 +155,28 @@ fn modes(filters: &[ReversePathFilter]) -> Option<String> {
     let one = |filter: &ReversePathFilter| format!("{}={}", filter.interface, filter.mode);
     let shown: Vec<String> = filters.iter().take(8).map(one).collect();
     (!shown.is_empty()).then(|| shown.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The two DNS queries of one lookup do so once in a while.
+    #[test]
+    fn one_or_two_insertions_that_fail_are_an_info_however_short_the_interval() {
+        let severity = |failed: u64, per_second| {
+            let namespace = NamespaceReport {
+                conntrack: Some(ConntrackReport {
+                    insert_failed: Some(failed),
+                    insert_failed_per_second: Some(per_second),
+                    ..ConntrackReport::default()
+                }),
+                ..NamespaceReport::default()
+            };
+            insert_failed(&namespace).map(|finding| finding.severity)
+        };
+        assert_eq!(severity(2, 20.0), Some(Info));
+        assert_eq!(severity(3, 20.0), Some(Warning));
+        assert_eq!(severity(3, 0.9), Some(Info));
+    }
 }

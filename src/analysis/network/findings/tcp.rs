@@ -51,7 +51,9 @@ pub fn resets(namespace: &NamespaceReport) -> Option<Finding> {
     let traffic = &namespace.traffic;
     let (resets, per_second) = (traffic.resets_sent?, traffic.resets_sent_per_second?);
     let handshakes = traffic.handshakes?;
-    if per_second <= RESETS_PER_SECOND || resets.saturating_mul(RESETS_ONE_IN) <= handshakes {
+    // A few in an instant are many a second.
+    let rate = per_second.min(resets as f64);
+    if rate <= RESETS_PER_SECOND || resets.saturating_mul(RESETS_ONE_IN) <= handshakes {
         return None;
     }
     let message = format!(
@@ -89,4 +91,31 @@ pub fn resets(namespace: &NamespaceReport) -> Option<Finding> {
             .remedy("start the service that peers connect to, or drop the scanner's SYNs"),
     };
     Some(finding.next_in_netns("sockdiag trace --summary --for 10s"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::network::Traffic;
+
+    #[test]
+    fn a_few_resets_in_an_instant_are_not_many() {
+        let found = |sent: u64, milliseconds: u64| {
+            let traffic = Traffic {
+                resets_sent: Some(sent),
+                resets_sent_per_second: Some(sent as f64 * 1000.0 / milliseconds as f64),
+                handshakes: Some(sent),
+                ..Traffic::default()
+            };
+            let namespace = NamespaceReport {
+                traffic,
+                ..NamespaceReport::default()
+            };
+            resets(&namespace).is_some()
+        };
+        assert!(!found(20, 10));
+        assert!(found(21, 10));
+        assert!(!found(40, 2000));
+        assert!(found(41, 2000));
+    }
 }

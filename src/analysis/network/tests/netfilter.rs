@@ -49,7 +49,7 @@ fn drops_with_room_in_the_table_are_not_put_down_to_it() {
         [("conntrack_insert_failed", Info)]
     );
     assert_eq!(
-        of_namespace(conntrack(10, 2, 0, 2)),
+        of_namespace(conntrack(10, 3, 0, 3)),
         [("conntrack_insert_failed", Warning)]
     );
     assert_eq!(
