@@ -15,6 +15,9 @@ use super::{
 pub const NEAR_LIMIT: f64 = 0.80;
 /// Share of `fs.file-max` from which calls may fail: its count lags by some files per CPU.
 pub const HOST_CRITICAL: f64 = 0.95;
+/// The highest descriptor limit with which a process has only forbidden itself to open more: one
+/// that it runs with leaves room for the three standard streams.
+pub const FD_LIMIT_OF_SANDBOX: u64 = 2;
 /// Percentage of a tuple's ports from which they are tight.
 pub const PORTS_TIGHT_PERCENT: u64 = 90;
 /// Percentage of the range from which ports taken by bind(2) matter.
@@ -87,6 +90,9 @@ pub const HALF_CLOSED_OLD_SECONDS: f64 = 60.0;
 pub const FD_LEAK_SAMPLES: u64 = 5;
 /// … and by how many descriptors it must be.
 pub const FD_LEAK_GROWTH: u64 = 10;
+/// The share of the first sample, as one in this many, from which growth is a warning. The number of
+/// a busy process's connections rises and falls by less.
+pub const FD_LEAK_ONE_IN: u64 = 10;
 
 /// What a rule is about: the parts of the host that a conclusion can be drawn on.
 #[derive(
@@ -168,7 +174,7 @@ rules! {
         FD_LIMIT_NEAR "fd_limit_near" Warning;
         FD_LIMIT_ABOVE_NR_OPEN "fd_limit_above_nr_open" Info;
         FD_LIMIT_LINE_IGNORED "fd_limit_line_ignored" Info;
-        FD_LEAK "fd_leak" Warning;
+        FD_LEAK "fd_leak" Info | Warning;
         HOST_FILES_NEAR_LIMIT "host_files_near_limit" Warning | Critical;
     }
     Connections {
@@ -298,6 +304,7 @@ mod tests {
             (FIN_WAIT_PILEUP, format!("{HALF_CLOSED_MANY} connections")),
             (FD_LEAK, format!("{FD_LEAK_SAMPLES} samples")),
             (FD_LEAK, format!("{FD_LEAK_GROWTH} descriptors")),
+            (FD_LEAK, format!("1 in {FD_LEAK_ONE_IN} ")),
         ] {
             assert!(rule.explain.contains(&stated), "{}: {stated}", rule.id);
         }

@@ -43,9 +43,9 @@ mod counters {
 mod doctor {
     mod abilities;
     mod floods;
+    mod growth;
     mod healthy;
     mod html;
-    mod growth;
     mod network;
     mod owners;
     mod page;

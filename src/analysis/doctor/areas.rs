@@ -113,6 +113,7 @@ fn closed(reports: &Reports) -> (String, Option<f64>) {
 fn descriptors(reports: &Reports) -> (String, Option<f64>) {
     let used = |process: &ProcessReport| process.used_ratio.unwrap_or(0.0);
     let processes = reports.fds.processes.iter();
+    let processes = processes.filter(|process| !process.is_sandboxed());
     let nearest = processes.reduce(|one, other| if used(other) > used(one) { other } else { one });
     match nearest {
         None => ("no processes".to_owned(), None),

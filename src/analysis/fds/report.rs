@@ -11,7 +11,7 @@ use crate::{
         Finding, Previous, Spread,
         incomplete::counted,
         per_second,
-        rules::{FD_LEAK_GROWTH, FD_LEAK_SAMPLES, NEAR_LIMIT},
+        rules::{FD_LEAK_GROWTH, FD_LEAK_SAMPLES, FD_LIMIT_OF_SANDBOX, NEAR_LIMIT},
     },
     model::{
         FdLimits, FdTypes, Incomplete, ProcessFds, Snapshot, SystemFds, snapshot::Processes,
@@ -265,6 +265,13 @@ impl ProcessReport {
             began: process.began,
             ..ProcessReport::default()
         }
+    }
+
+    /// It has forbidden itself to open more than it has, and keeps what it has: sshd before the
+    /// login, dhcpcd.
+    pub fn is_sandboxed(&self) -> bool {
+        self.hard_limit
+            .is_some_and(|limit| limit <= FD_LIMIT_OF_SANDBOX)
     }
 
     fn compare(&mut self, then: Option<u64>, limit: Option<u64>, elapsed: Duration) {

@@ -15,7 +15,6 @@ use crate::support::program::problems;
 use crate::support::sockets::{accept_queue_len, listen, listen_with, udp_drops};
 use crate::support::time_waits::client_time_waits;
 
-
 #[test]
 fn a_stuck_member_is_one_block() {
     in_sealed_netns(|| {

@@ -13,7 +13,7 @@ use crate::{
         Severity::{Critical, Info, Warning},
         finding::{names, worst_first},
         rules::{
-            FD_LEAK, FD_LIMIT_ABOVE_NR_OPEN, FD_LIMIT_LINE_IGNORED, FD_LIMIT_NEAR,
+            FD_LEAK, FD_LEAK_ONE_IN, FD_LIMIT_ABOVE_NR_OPEN, FD_LIMIT_LINE_IGNORED, FD_LIMIT_NEAR,
             FD_LIMIT_REACHED, HOST_CRITICAL, HOST_FILES_NEAR_LIMIT, NEAR_LIMIT,
         },
     },
@@ -34,7 +34,7 @@ pub fn findings(report: &FdsReport) -> Vec<Finding> {
 }
 
 fn near_limit(process: &ProcessReport, nr_open: Option<u64>) -> Option<Finding> {
-    let soft = process.soft_limit?;
+    let soft = process.soft_limit.filter(|_| !process.is_sandboxed())?;
     let limit = nr_open.map_or(soft, |nr_open| soft.min(nr_open));
     let (state, open) = worst(process, limit)?;
     let subject = format!("{} ({})", process.name, process.pid);
@@ -92,8 +92,10 @@ fn leak(process: &ProcessReport) -> Option<Finding> {
         full_in(process)
     );
     let pid = process.pid;
+    let is_much = (last - first).saturating_mul(FD_LEAK_ONE_IN) >= first;
+    let severity = if is_much { Warning } else { Info };
     let finding = FD_LEAK
-        .finding(Warning, subject, message)
+        .finding(severity, subject, message)
         .count("growth.first", first, "descriptors")
         .count("growth.last", last, "descriptors")
         .count("growth.samples", samples, "samples")

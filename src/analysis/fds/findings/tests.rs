@@ -54,6 +54,23 @@ fn a_process_is_near_its_limit_from_four_fifths_on_and_at_it_when_full() {
     assert_eq!(full.next[0], "sockdiag fds --pid 7 --types --why");
 }
 
+/// What a sandbox forbids is no fault: sshd does so for each client that has not logged in.
+#[test]
+fn a_process_that_forbids_itself_to_open_more_has_no_finding() {
+    let limited = |soft, hard| ProcessReport {
+        state: Some(State::Full),
+        soft_limit: Some(soft),
+        hard_limit: Some(hard),
+        ..process(7)
+    };
+    for limit in 0..3 {
+        assert_eq!(one(limited(limit, limit)), None, "{limit}");
+    }
+    assert_eq!(one(limited(3, 3)).unwrap().id, "fd_limit_reached");
+    let may_raise = one(limited(1, 4096)).unwrap();
+    assert_eq!(may_raise.id, "fd_limit_reached", "by mistake, perhaps");
+}
+
 /// After the limit was lowered as many may be open while numbers below it are free.
 #[test]
 fn open_succeeds_while_a_number_is_free() {
@@ -217,6 +234,20 @@ fn a_leak_is_steady_growth_over_five_samples() {
         "four of five steps"
     );
     assert_eq!(id(&[10, 13, 13, 13, 18, 20]), None);
+}
+
+/// The number of a proxy's idle connections rises for two seconds by chance.
+#[test]
+fn growth_by_less_than_a_tenth_is_an_info() {
+    let severity = |last| {
+        let growing = ProcessReport {
+            state: Some(State::Ok),
+            ..sampled(&[500, 510, 520, 530, last])
+        };
+        one(growing).map(|finding| finding.severity)
+    };
+    assert_eq!(severity(550), Some(Warning));
+    assert_eq!(severity(549), Some(Info));
 }
 
 #[test]
