@@ -30,6 +30,9 @@ pub const LONG_PAUSE_MS: u64 = 200;
 pub const LONG_WAIT_MS: u64 = 1000;
 /// … and from which it is critical that nothing is accepted.
 pub const STALLED_CRITICAL_MS: u64 = 10_000;
+/// Milliseconds for which a process must be watched before it shows what it does: in less, any
+/// thread sleeps or runs all the time.
+pub const SHORTEST_WATCH_MS: u64 = 200;
 /// Share of a CPU quota's periods from which using it up slows a process down.
 pub const THROTTLED_PERIODS: f64 = 0.50;
 /// Share of the time that a thread is on a CPU or waits for one, from which it is busy.

@@ -1,5 +1,7 @@
 //! Owners that want to run: throttled by a quota, without a CPU, or busy.
 
+use std::time::Duration;
+
 use super::{
     cause::Plight,
     owner::{Owner, Waits},
@@ -22,9 +24,11 @@ pub fn throttled(owner: &Owner<'_>) -> Option<Plight> {
         return None;
     }
     let now = owner.now.cpu_quotas.as_ref()?;
+    let elapsed = owner.elapsed()?;
     let (quota, throttled, periods) = now
         .iter()
         .filter_map(|quota| change(owner, quota))
+        .map(|(quota, throttled, used)| (quota, throttled, used.max(periods(quota, elapsed))))
         .find(|(_, throttled, periods)| *throttled as f64 >= THROTTLED_PERIODS * *periods as f64)?;
     let (used, period) = (quota.quota.as_micros(), quota.period.as_micros());
     let percent = used * 100 / period.max(1);
@@ -50,7 +54,13 @@ pub fn throttled(owner: &Owner<'_>) -> Option<Plight> {
     )
 }
 
-/// A quota with the periods that it throttled, and all periods, since the earlier reading.
+/// The kernel counts only periods in which tasks of the cgroup wanted to run.
+fn periods(quota: &CpuQuota, elapsed: Duration) -> u64 {
+    let periods = elapsed.as_micros() / quota.period.as_micros().max(1);
+    periods.try_into().unwrap_or(u64::MAX)
+}
+
+/// A quota with the periods that it throttled, and all that the kernel counted, since the earlier reading.
 fn change<'a>(owner: &Owner<'_>, quota: &'a CpuQuota) -> Option<(&'a CpuQuota, u64, u64)> {
     let before = owner.before?.cpu_quotas.as_ref()?;
     let before = before.iter().find(|other| other.file == quota.file)?;

@@ -9,7 +9,12 @@ mod stopped;
 #[cfg(test)]
 mod tests;
 
-use super::Previous;
+use std::time::Duration;
+
+use super::{
+    Previous,
+    rules::{HOST_CRITICAL, OWNER_BLOCKED, OWNER_BUSY, SHORTEST_WATCH_MS},
+};
 use crate::model::{NetnsSnapshot, Pressure, ProcessActivity, Queue, Snapshot};
 
 pub use cause::Cause;
@@ -52,15 +57,28 @@ pub fn why(inode: u32, now: &Snapshot, before: Previous<'_>) -> Option<Cause> {
             State::Idle(plight) => idle.push((name, plight)),
         }
     }
-    joined(hindered, idle, owners.complete)
+    let mut cause = joined(hindered, idle, owners.complete)?;
+    let fails = [OWNER_BUSY.id, OWNER_BLOCKED.id].contains(&cause.rule.id);
+    cause.inferred |= fails && is_out_of_files(now);
+    Some(cause)
 }
 
 /// The earlier reading of a process, and not of another one that had its id.
 fn same<'a>(process: &ProcessActivity, earlier: &'a Snapshot) -> Option<&'a ProcessActivity> {
     let mut all = earlier.activity.iter();
+    let shortest = Duration::from_millis(SHORTEST_WATCH_MS);
     all.find(|other| {
-        other.pid == process.pid && other.began == process.began && other.at < process.at
+        let is_same = other.pid == process.pid && other.began == process.began;
+        is_same && process.at.saturating_sub(other.at) >= shortest
     })
+}
+
+/// accept() fails with ENFILE for all but root. A process that tries again at once, or after a
+/// while, looks busy or asleep.
+fn is_out_of_files(now: &Snapshot) -> bool {
+    let system = now.processes.as_ref().map(|processes| &processes.system);
+    let files = system.and_then(|system| system.open.zip(system.limit));
+    files.is_some_and(|(open, limit)| open as f64 >= HOST_CRITICAL * limit as f64)
 }
 
 /// Whether connections waited in the listener's accept queue; `false` where that is unknown.

@@ -112,6 +112,40 @@ fn a_quota_that_is_used_up_comes_before_being_busy() {
     is(throttled(0), &OWNER_STARVED, false);
 }
 
+/// The kernel counted two periods of twenty, of which the cgroup used up one.
+#[test]
+fn a_quota_that_was_used_up_once_is_not_why_nothing_is_accepted_for_seconds() {
+    let woken = ThreadActivity {
+        slices: Some(12),
+        ..locked(1)
+    };
+    let now = under_quota(woken, quota(102, 51));
+    let before = under_quota(locked(1), quota(100, 50));
+    is(twice(&[before], &[now]), &OWNER_BLOCKED, true);
+}
+
+/// Spinning on accept() looks the same where the host has no free file.
+#[test]
+fn being_busy_is_inferred_where_accept_may_fail_with_enfile() {
+    let inferred = |open| {
+        let now = later(&process(1, vec![after(&running(1), 1.0, 0.0)]));
+        let mut now = snapshot(&[now]);
+        now.processes = Some(Processes {
+            system: SystemFds {
+                open: Some(open),
+                limit: Some(1000),
+                nr_open: None,
+            },
+            ..Processes::default()
+        });
+        let before = snapshot(&[process(1, vec![running(1)])]);
+        why(LISTENER, &now, Some((&before, ELAPSED)))
+            .unwrap()
+            .inferred
+    };
+    assert_eq!([inferred(949), inferred(950)], [false, true]);
+}
+
 #[test]
 fn a_quota_that_others_use_up_does_not_throttle_an_owner_that_sleeps() {
     let now = under_quota(locked(1), quota(120, 70));

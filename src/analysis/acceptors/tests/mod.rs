@@ -12,7 +12,7 @@ use crate::{
     analysis::{Severity, finding::Rule, rules::*},
     model::{
         CallKind, CpuQuota, Doing, FdLimits, Freezer, Listener, Local, MemoryLimit, Owner, Owners,
-        Protocol, Stalled, SystemCall, ThreadActivity,
+        Protocol, Stalled, SystemCall, SystemFds, ThreadActivity,
         snapshot::{Listeners, Processes},
     },
 };
@@ -180,6 +180,23 @@ fn of_several_owners_all_that_could_accept_must_share_the_cause() {
         "{}",
         cause.text
     );
+}
+
+/// Connections first waited just before the last reading.
+#[test]
+fn what_threads_do_for_some_milliseconds_shows_no_cause_for_certain() {
+    let inferred = |milliseconds| {
+        let before = process(1, vec![locked(1)]);
+        let elapsed = Duration::from_millis(milliseconds);
+        let now = ProcessActivity {
+            at: before.at + elapsed,
+            ..before.clone()
+        };
+        let before = snapshot(&[before]);
+        let cause = why(LISTENER, &snapshot(&[now]), Some((&before, elapsed)));
+        cause.unwrap().inferred
+    };
+    assert_eq!([inferred(199), inferred(200)], [true, false]);
 }
 
 #[test]
