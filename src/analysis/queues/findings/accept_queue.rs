@@ -24,6 +24,10 @@ pub fn accept_queue(members: &Members) -> Option<Finding> {
     let dropped = dropped(&concerned);
     let is_full = if is_full(worst) { "full" } else { "was full" };
     let pace = Pace::of(queue);
+    if dropped == 0 && pace == Pace::Bursts {
+        // The burst fits, and the last reading met it.
+        return None;
+    }
     let (rule, severity, what) = match dropped {
         0 => {
             let what = format!("{} waiting", queue.length);
@@ -119,7 +123,7 @@ pub fn stuck_member(members: &Members) -> Option<Finding> {
     }
     let has_room = |member: &&&ListenerReport| member.fill_ratio() < Some(MEMBER_HAS_ROOM);
     let with_room = members.iter().filter(has_room).count();
-    let full = members.iter().copied().filter(|member| is_full(member));
+    let full = members.iter().copied().filter(|member| is_stuck(member));
     let full: Vec<_> = full.collect();
     let worst = fullest(&full).filter(|_| with_room > 0)?;
     // A selection may leave out members.
@@ -146,6 +150,12 @@ pub fn stuck_member(members: &Members) -> Option<Finding> {
         .remedy("restart the process that does not accept, or close its socket")
         .owned_by(full.iter().flat_map(|member| &member.owners));
     Some(owner_and_watch(finding, worst))
+}
+
+/// Full, and not only for the moment of the last reading.
+fn is_stuck(member: &ListenerReport) -> bool {
+    let pace = member.accept_queue.as_ref().map(Pace::of);
+    is_full(member) && pace != Some(Pace::Bursts)
 }
 
 pub fn is_stale(listener: &ListenerReport) -> bool {

@@ -120,6 +120,54 @@ fn a_queue_that_stays_full_may_be_served_slowly() {
     );
 }
 
+/// The last reading met the burst.
+#[test]
+fn a_burst_that_fits_is_no_full_queue() {
+    let fits = Queue {
+        length: 9,
+        minimum: 0,
+        accepted: 50,
+        pause_ms: 199,
+        oldest_ms: None,
+        dropped: 0,
+    };
+    assert_eq!(fits.id(), None);
+    let pauses = Queue {
+        pause_ms: 200,
+        ..fits
+    };
+    assert_eq!(pauses.id(), Some("accept_queue_full"));
+}
+
+/// The connections of a group are not spread evenly.
+#[test]
+fn a_member_that_a_burst_fills_is_not_stuck() {
+    let group = |pause_ms| {
+        let queue = Queue {
+            length: 9,
+            minimum: 0,
+            accepted: 50,
+            pause_ms,
+            oldest_ms: None,
+            dropped: 0,
+        };
+        let members = [queue.listener(), listener(2, 0)].map(|member| ListenerReport {
+            reuseport_members: 2,
+            ..member
+        });
+        let report = QueueReport {
+            listeners: members.to_vec(),
+            ..QueueReport::default()
+        };
+        let found = findings(&report);
+        found
+            .iter()
+            .any(|finding| finding.id == "reuseport_member_stuck")
+    };
+    assert!(!group(199));
+    assert!(group(2000));
+}
+
 #[test]
 fn a_queue_that_overflows_and_is_emptied_at_once_is_too_small() {
     let bursts = Queue {
