@@ -134,8 +134,9 @@ fn count_closed(
     selection: &Selection,
     report: &mut QueueReport,
 ) {
-    let there = |cookie| {
-        let mut namespaces = last.namespaces.iter();
+    let there = |inode, cookie| {
+        let namespaces = last.namespaces.iter();
+        let mut namespaces = namespaces.filter(|part| part.netns.inode == inode);
         namespaces.any(|part| shown(part, selection).any(|listener| listener.cookie == cookie))
     };
     let closed = samples.missing(there);

@@ -27,7 +27,9 @@ pub struct Series {
 pub struct AllSeries {
     /// The first sample of each namespace.
     began: HashMap<Option<u64>, Duration>,
-    queues: HashMap<u64, Vec<(u64, u32)>>,
+    /// By inode of the network namespace and cookie of the socket, which before Linux 5.10 each
+    /// namespace counts for itself.
+    queues: HashMap<(Option<u64>, u64), Vec<(u64, u32)>>,
 }
 
 impl AllSeries {
@@ -44,13 +46,14 @@ impl AllSeries {
             let Queue::Accept { length, .. } = listener.queue else {
                 continue;
             };
+            let key = (netns.inode, listener.cookie);
             let has_room = self.queues.len() < MOST_QUEUES;
-            match self.queues.get_mut(&listener.cookie) {
+            match self.queues.get_mut(&key) {
                 Some(samples) => push(samples, (at_ms, length)),
                 None if length > 0 && has_room => {
                     let was_empty = (at_ms > 0).then_some((0, 0));
                     let samples = was_empty.into_iter().chain([(at_ms, length)]);
-                    self.queues.insert(listener.cookie, samples.collect());
+                    self.queues.insert(key, samples.collect());
                 }
                 None => {}
             }
@@ -60,11 +63,12 @@ impl AllSeries {
     /// Those of the listed listeners, the fullest first.
     pub fn of(&self, listeners: &[ListenerReport]) -> Vec<Series> {
         let series = |listener: &ListenerReport| {
+            let key = (listener.netns.inode, listener.cookie.0);
             Some(Series {
                 subject: listener.local.to_string(),
                 netns: listener.netns.clone(),
                 limit: listener.accept_queue.as_ref()?.limit,
-                samples: self.queues.get(&listener.cookie.0)?.clone(),
+                samples: self.queues.get(&key)?.clone(),
             })
         };
         let mut all: Vec<Series> = listeners.iter().filter_map(series).collect();

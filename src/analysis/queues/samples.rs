@@ -11,9 +11,13 @@ use crate::{
 /// The distribution of each listener's accept queue.
 #[derive(Debug, Default)]
 pub struct Samples {
-    queues: HashMap<Cookie, Seen>,
+    queues: HashMap<Key, Seen>,
     groups: Option<Groups>,
 }
+
+/// Inode of the network namespace, and the socket's cookie: before Linux 5.10 each namespace counts
+/// its own.
+type Key = (Option<u64>, Cookie);
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -34,7 +38,7 @@ struct Seen {
 #[derive(Debug, Default)]
 struct Groups {
     queues: HashMap<Place, Seen>,
-    members: HashMap<Cookie, Place>,
+    members: HashMap<Key, Place>,
 }
 
 /// Network namespace, address, and whether it is IPv6 alone.
@@ -61,9 +65,10 @@ impl Samples {
             let Queue::Accept { length, limit } = listener.queue else {
                 continue;
             };
-            let (cookie, is_full) = (Cookie(listener.cookie), length > limit);
+            let key = (netns.inode, Cookie(listener.cookie));
+            let is_full = length > limit;
             self.queues
-                .entry(cookie)
+                .entry(key)
                 .or_default()
                 .add(at, length.into(), is_full);
             // Two unix sockets of one name are an old one and a new one, not a group.
@@ -72,7 +77,7 @@ impl Samples {
                 let (sum, has_full) = sums.entry(place.clone()).or_default();
                 *sum += u64::from(length);
                 *has_full |= is_full;
-                groups.members.insert(cookie, place);
+                groups.members.insert(key, place);
             }
         }
         if let Some(groups) = &mut self.groups {
@@ -88,33 +93,35 @@ impl Samples {
 
     /// Writes the spread of the samples into a report.
     pub fn fill(&self, report: &mut QueueReport) {
-        self.fill_with(report, |cookie| self.queues.get(cookie));
+        self.fill_with(report, |key| self.queues.get(key));
         report.conclude();
     }
 
     /// [`Samples::fill`] for the groups of a folded report.
     pub fn fill_groups(&self, report: &mut QueueReport) {
         let Some(groups) = &self.groups else { return };
-        self.fill_with(report, |cookie| {
-            let place = groups.members.get(cookie);
-            place.map_or(self.queues.get(cookie), |place| groups.queues.get(place))
+        self.fill_with(report, |key| {
+            let place = groups.members.get(key);
+            place.map_or(self.queues.get(key), |place| groups.queues.get(place))
         });
     }
 
-    fn fill_with<'a>(&self, report: &mut QueueReport, seen: impl Fn(&Cookie) -> Option<&'a Seen>) {
+    fn fill_with<'a>(&self, report: &mut QueueReport, seen: impl Fn(&Key) -> Option<&'a Seen>) {
         for listener in &mut report.listeners {
             if let Some(queue) = &mut listener.accept_queue {
-                queue.sampled = seen(&listener.cookie).and_then(sampled);
+                let key = (listener.netns.inode, listener.cookie);
+                queue.sampled = seen(&key).and_then(sampled);
             }
         }
     }
 
     /// Number of sampled listeners that no longer exist.
-    pub fn missing(&self, is_there: impl Fn(u64) -> bool) -> u64 {
-        self.queues
-            .keys()
-            .filter(|cookie| !is_there(cookie.0))
-            .count() as u64
+    ///
+    /// The inode is that of the network namespace.
+    pub fn missing(&self, is_there: impl Fn(Option<u64>, u64) -> bool) -> u64 {
+        let listeners = self.queues.keys();
+        let missing = listeners.filter(|(inode, cookie)| !is_there(*inode, cookie.0));
+        missing.count() as u64
     }
 }
 

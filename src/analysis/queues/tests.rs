@@ -405,3 +405,33 @@ fn a_namespace_that_was_not_there_before_has_no_changes() {
     let report = since(&reading(vec![listener(1, 80, 0, 0)], 0), &now);
     assert_eq!(report.listeners[0].drops_delta, None);
 }
+
+/// Before Linux 5.10 each namespace counts the cookies of its own sockets.
+#[test]
+fn samples_of_two_namespaces_are_told_apart_though_the_cookies_are_the_same() {
+    let mut now = reading(vec![listener(1, 80, 5, 0)], 0);
+    let mut other = reading(vec![listener(1, 80, 0, 0)], 0).namespaces.remove(0);
+    other.netns.inode = Some(2);
+    now.namespaces.push(other);
+    let mut samples = Samples::default();
+    for second in 0..5 {
+        for part in &now.namespaces {
+            samples.add(&part.netns, Duration::from_secs(second), part.sockets());
+        }
+    }
+    let mut report = once(&now);
+    samples.fill(&mut report);
+    let sampled = |inode| {
+        let mut listeners = report.listeners.iter();
+        let listener = listeners.find(|listener| listener.netns.inode == Some(inode));
+        let queue = listener.unwrap().accept_queue.as_ref().unwrap();
+        let sampled = queue.sampled.as_ref().unwrap();
+        (
+            sampled.spread.samples,
+            sampled.spread.minimum,
+            sampled.accepted_at_least,
+        )
+    };
+    assert_eq!([sampled(1), sampled(2)], [(5, 5, 0), (5, 0, 0)]);
+    assert_eq!(samples.missing(|inode, _| inode == Some(1)), 1);
+}

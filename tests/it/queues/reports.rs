@@ -259,7 +259,7 @@ fn a_spread_is_that_of_the_samples_of_one_socket() {
     );
     assert_eq!(sampled.accepted_at_least_per_second, Some(0.0));
     assert_eq!(spread(3), None);
-    assert_eq!(samples.missing(|cookie| cookie == 1), 1);
+    assert_eq!(samples.missing(|_, cookie| cookie == 1), 1);
 }
 
 #[test]
