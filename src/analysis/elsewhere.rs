@@ -90,6 +90,7 @@ mod tests {
         Netns {
             inode: Some(inode),
             name: name.map(str::to_owned),
+            ..Netns::default()
         }
     }
 

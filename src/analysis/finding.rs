@@ -257,12 +257,34 @@ impl Finding {
         self
     }
 
-    /// Adds a command to run next, for the namespace of the finding where that has a name.
+    /// Adds a command of this program to run next, for the namespace of the finding.
     pub(super) fn next_in_netns(self, command: impl Into<String>) -> Self {
-        let name = self.netns.as_ref().and_then(|netns| netns.name.as_deref());
-        let option = name.map(|name| format!(" --netns {}", in_shell(name)));
+        let name = self.netns.as_ref().and_then(Netns::elsewhere);
+        let option = name.map(|name| format!(" --netns {}", in_shell(&name)));
         let command = command.into() + &option.unwrap_or_default();
         self.next(command)
+    }
+
+    /// Adds a command of another program that changes the namespace of the finding.
+    pub(super) fn remedy_in_netns(self, command: impl Into<String>) -> Self {
+        let command = match &self.netns {
+            Some(netns) => inside(netns, command),
+            None => command.into(),
+        };
+        self.remedy(command)
+    }
+}
+
+/// A command of another program, as it is typed for this namespace.
+pub(super) fn inside(netns: &Netns, command: impl Into<String>) -> String {
+    let command = command.into();
+    match (&netns.file, &netns.name) {
+        (Some(file), _) => {
+            let file = in_shell(&file.to_string_lossy());
+            format!("nsenter --net={file} {command}")
+        }
+        (None, Some(name)) => format!("ip netns exec {} {command}", in_shell(name)),
+        (None, None) => command,
     }
 }
 
@@ -312,7 +334,56 @@ pub fn worst_first(findings: &mut [Finding]) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
+    use crate::analysis::rules::SYN_QUEUE_FULL;
+
+    fn netns(name: Option<&str>, file: Option<&str>) -> Netns {
+        Netns {
+            inode: Some(4_026_532_391),
+            name: name.map(str::to_owned),
+            file: file.map(PathBuf::from),
+        }
+    }
+
+    /// A listener in a container may have the same port as one of the host.
+    #[test]
+    fn commands_are_typed_for_the_namespace_of_the_finding() {
+        let typed = |netns: Netns| {
+            let finding = SYN_QUEUE_FULL.finding(Severity::Critical, ":80", "full");
+            let finding = finding.in_netns(&netns);
+            let finding = finding.remedy_in_netns("sysctl -w a=1");
+            let finding = finding.next_in_netns("sockdiag queues :80");
+            [finding.remedy, finding.next].concat()
+        };
+        let own = netns(None, None);
+        assert_eq!(typed(own), ["sysctl -w a=1", "sockdiag queues :80"]);
+        let named = netns(Some("web"), None);
+        assert_eq!(
+            typed(named),
+            [
+                "ip netns exec web sysctl -w a=1",
+                "sockdiag queues :80 --netns web"
+            ]
+        );
+        let of_docker = netns(Some("5f3a"), Some("/run/docker/netns/5f3a"));
+        assert_eq!(
+            typed(of_docker),
+            [
+                "nsenter --net=/run/docker/netns/5f3a sysctl -w a=1",
+                "sockdiag queues :80 --netns 5f3a"
+            ]
+        );
+        let nameless = netns(None, Some("/proc/7/ns/net"));
+        assert_eq!(
+            typed(nameless),
+            [
+                "nsenter --net=/proc/7/ns/net sysctl -w a=1",
+                "sockdiag queues :80 --netns 4026532391"
+            ]
+        );
+    }
 
     #[test]
     fn a_word_is_quoted_where_a_shell_would_change_it() {

@@ -1,6 +1,6 @@
 //! Who holds a socket, and in which network namespace it lives.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,10 @@ pub struct Netns {
     pub inode: Option<u64>,
     /// Its name in /run/netns or a container runtime's folder, where it has one.
     pub name: Option<String>,
+    /// A file through which nsenter(1) enters it, where it is not the caller's own and ip-netns(8)
+    /// does not know it.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 impl Netns {
@@ -57,6 +61,12 @@ impl Netns {
     pub fn label(&self) -> String {
         let number = || self.inode.map(|inode| inode.to_string());
         self.name.clone().or_else(number).unwrap_or_default()
+    }
+
+    /// Its label, where a command must name it: the caller's own need not be named.
+    pub fn elsewhere(&self) -> Option<String> {
+        let is_named = self.name.is_some() || self.file.is_some();
+        is_named.then(|| self.label())
     }
 }
 

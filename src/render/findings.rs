@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use sockdiag::analysis::{
-    Finding,
-    finding::{Evidence, EvidenceValue},
+use sockdiag::{
+    analysis::{
+        Finding,
+        finding::{Evidence, EvidenceValue},
+    },
+    model::Netns,
 };
 
 use super::text;
@@ -72,11 +75,20 @@ fn detailed(finding: &Finding) -> Vec<String> {
 
 /// `critical: 0.0.0.0:8080 in web: `
 fn head(finding: &Finding) -> String {
-    let severity = finding.severity.word();
-    let name = finding.netns.as_ref().and_then(|netns| netns.name.as_ref());
-    let elsewhere = name.filter(|name| !finding.subject.ends_with(*name));
-    let place = elsewhere.map_or(String::new(), |name| format!(" in {name}"));
-    format!("{severity}: {}{place}: ", finding.subject)
+    format!("{}: {}: ", finding.severity.word(), place(finding))
+}
+
+/// What it is about, and where that is: `0.0.0.0:8080 in web`.
+pub fn place(finding: &Finding) -> String {
+    let subject = &finding.subject;
+    let netns = finding.netns.as_ref();
+    let name = netns.and_then(Netns::elsewhere);
+    let name = name.filter(|name| !subject.ends_with(name));
+    match (name, netns.and_then(|netns| netns.name.as_ref())) {
+        (None, _) => subject.clone(),
+        (Some(name), Some(_)) => format!("{subject} in {name}"),
+        (Some(number), None) => format!("{subject} in namespace {number}"),
+    }
 }
 
 pub fn seen(evidence: &Evidence) -> String {

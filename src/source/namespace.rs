@@ -20,7 +20,9 @@ use super::{Kernel, process::Unread, regular};
 use crate::{Error, Result, model::Netns};
 
 /// Where `ip netns` and container runtimes mount the namespaces that they name.
-const NAMED: [&str; 3] = ["/run/netns", "/run/docker/netns", "/run/podman/netns"];
+const NAMED: [&str; 3] = [IP_NETNS, "/run/docker/netns", "/run/podman/netns"];
+/// The one of them that ip-netns(8) knows.
+const IP_NETNS: &str = "/run/netns";
 /// `NSFS_MAGIC`, include/uapi/linux/magic.h.
 const NSFS: u64 = 0x6e73_6673;
 
@@ -97,7 +99,11 @@ impl Kernel {
         let inode = self.own_netns();
         let name = inode.and_then(name_of);
         Namespace {
-            id: Netns { inode, name },
+            id: Netns {
+                inode,
+                name,
+                file: None,
+            },
             pid: None,
             wanted: "own".to_owned(),
             door: Door::Own,
@@ -115,11 +121,14 @@ impl Kernel {
         let (id, door) = match open(&path) {
             Ok(file) => {
                 let inode = file.metadata().map_err(failed(wanted))?.ino();
-                let name = name_of(inode);
                 let is_own = self.own_namespace().id.inode == Some(inode);
                 let door = if is_own { Door::Own } else { Door::Open(file) };
-                let inode = Some(inode);
-                (Netns { inode, name }, door)
+                let id = Netns {
+                    inode: Some(inode),
+                    name: name_of(inode),
+                    file: unknown_to_ip(&path).filter(|_| !is_own),
+                };
+                (id, door)
             }
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied && pid.is_some() => {
                 (Netns::default(), Door::Shut)
@@ -177,9 +186,12 @@ impl Kernel {
             paths.push(path.clone());
         }
         let others = found.into_iter().map(|(inode, (pid, paths))| {
+            let named = names.remove(&inode);
+            let file = named.as_ref().map(|(_, path)| path).or(paths.first());
             let id = Netns {
                 inode: Some(inode),
-                name: names.remove(&inode).map(|(name, _)| name),
+                file: file.and_then(|path| unknown_to_ip(path)),
+                name: named.map(|(name, _)| name),
             };
             Namespace {
                 wanted: id.label(),
@@ -315,6 +327,11 @@ fn names() -> io::Result<BTreeMap<u64, (String, PathBuf)>> {
         }
     }
     Ok(names)
+}
+
+/// The file of a namespace, unless it has a name in ip-netns(8).
+fn unknown_to_ip(path: &Path) -> Option<PathBuf> {
+    (!path.starts_with(IP_NETNS)).then(|| path.to_owned())
 }
 
 /// A namespace whose name could not be looked up has none.

@@ -107,6 +107,25 @@ fn a_full_accept_queue_in_another_namespace_is_found() {
 }
 
 #[test]
+fn the_next_command_shows_a_listener_in_a_namespace_without_a_name() {
+    in_sealed_netns(|| {
+        lo_up();
+        let server = listen("127.0.0.1:8080", 2);
+        let _clients = fill_accept_queue(&server, 3);
+        let report = json_elsewhere(&["queues", "--netns", "all", "--no-owners", "--no-syn"]);
+        let full = &report["findings"][0];
+        assert_eq!(full["id"], "accept_queue_full", "{report:#}");
+        let inode = netns_inode("/proc/self/ns/net");
+        let next = full["next"][0].as_str().expect("a command");
+        let expected = format!("sockdiag queues 127.0.0.1:8080 -w --netns {inode}");
+        assert_eq!(next, expected);
+        let once = next.split(' ').skip(1).filter(|word| *word != "-w");
+        let shown = json_elsewhere(&once.collect::<Vec<_>>());
+        assert_eq!(shown["listeners"][0]["local"]["port"], 8080, "{shown:#}");
+    });
+}
+
+#[test]
 fn ports_that_have_run_out_in_another_namespace_are_found() {
     in_sealed_netns(|| {
         unanswered_syns();

@@ -23,6 +23,7 @@ fn netns(inode: u64) -> Netns {
     Netns {
         inode: Some(inode),
         name: None,
+        ..Netns::default()
     }
 }
 

@@ -63,6 +63,7 @@ fn reading(listeners: Vec<Listener>, overflows: i128) -> Snapshot {
         netns: Netns {
             inode: Some(1),
             name: None,
+            ..Netns::default()
         },
         listeners: Some(Listeners {
             sockets: listeners,

@@ -4,7 +4,7 @@ use super::{SettingReport, TuneReport, Verdict};
 use crate::analysis::{
     Finding,
     Severity::Info,
-    finding::{in_shell, worst_first},
+    finding::{in_shell, inside, worst_first},
     rules::{SETTING_DRIFT, SETTING_HARMFUL},
 };
 
@@ -64,13 +64,11 @@ fn remedy(setting: &SettingReport) -> Option<String> {
         [] => String::new(),
         units => format!(" # then restart {}", units.join(", ")),
     };
-    let name = setting
-        .netns
-        .as_ref()
-        .and_then(|netns| netns.name.as_deref());
-    let inside = name.map(|name| format!("ip netns exec {} ", in_shell(name)));
-    let inside = inside.unwrap_or_default();
-    Some(format!("{inside}sysctl -w {assignment}{restart}"))
+    let command = format!("sysctl -w {assignment}{restart}");
+    Some(match &setting.netns {
+        Some(netns) => inside(netns, command),
+        None => command,
+    })
 }
 
 fn drifted(setting: &SettingReport) -> Option<Finding> {

@@ -162,7 +162,11 @@ fn namespace() -> impl Strategy<Value = NetnsSnapshot> {
             let values = counters
                 .map(|(table, name, value)| (CounterId::new(table, name), i128::from(value)));
             NetnsSnapshot {
-                netns: Netns { inode, name },
+                netns: Netns {
+                    inode,
+                    name,
+                    ..Netns::default()
+                },
                 at,
                 settings,
                 network,

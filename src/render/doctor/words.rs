@@ -10,6 +10,8 @@ use sockdiag::{
     model::Incomplete,
 };
 
+pub use crate::render::findings::place;
+
 /// `web1: 1 critical, 2 warnings (watched 2.0 s, 4 network namespaces)`
 pub fn verdict(report: &DoctorReport, host: &str) -> String {
     let count = |severity| {
@@ -49,14 +51,6 @@ pub fn id(finding: &Finding) -> String {
         Some(cause) => format!("{} ({cause})", finding.id),
         None => finding.id.to_owned(),
     }
-}
-
-/// What it is about, and where that is.
-pub fn place(finding: &Finding) -> String {
-    let name = finding.netns.as_ref().and_then(|netns| netns.name.as_ref());
-    let place = name.filter(|name| !finding.subject.ends_with(*name));
-    let place = place.map_or(String::new(), |name| format!(" in {name}"));
-    format!("{}{place}", finding.subject)
 }
 
 /// The names of the processes that it concerns.

@@ -24,6 +24,7 @@ fn namespace(inode: u64, values: &[((&str, &str), i128)]) -> NetnsSnapshot {
         netns: Netns {
             inode: Some(inode),
             name: None,
+            ..Netns::default()
         },
         counters: counters(values),
         ..NetnsSnapshot::default()

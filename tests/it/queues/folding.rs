@@ -72,6 +72,7 @@ fn what_shares_only_an_address_is_not_folded() {
         netns: Netns {
             inode: Some(inode),
             name: None,
+            ..Netns::default()
         },
         ..namespace(vec![listener(number, local, 0, 5)])
     };

@@ -58,6 +58,7 @@ fn snapshot(listeners: Vec<Listener>, listen_drops: i128, processes: Vec<Process
             netns: Netns {
                 inode: Some(1),
                 name: None,
+                ..Netns::default()
             },
             listeners: Some(Listeners {
                 sockets: listeners,
@@ -266,6 +267,7 @@ fn a_counter_of_a_new_namespace_was_counted_in_the_reading() {
                 netns: Netns {
                     inode: Some(*inode),
                     name: None,
+                    ..Netns::default()
                 },
                 ..namespace.clone()
             }));

@@ -10,7 +10,7 @@ mod tcp;
 use super::{NamespaceReport, NetworkReport};
 use crate::analysis::{
     Finding,
-    finding::{in_shell, worst_first},
+    finding::{inside, worst_first},
 };
 
 /// What the report concludes, the worst first.
@@ -36,9 +36,5 @@ pub fn findings(report: &NetworkReport) -> Vec<Finding> {
 
 /// A command of another tool, as it is typed for this namespace.
 fn tool(namespace: &NamespaceReport, command: impl Into<String>) -> String {
-    let command = command.into();
-    match &namespace.netns.name {
-        Some(name) => format!("ip netns exec {} {command}", in_shell(name)),
-        None => command,
-    }
+    inside(&namespace.netns, command)
 }

@@ -133,11 +133,11 @@ pub fn rp_filter(namespace: &NamespaceReport) -> Option<Finding> {
     };
     let finding = match &strict.collect::<Vec<_>>()[..] {
         [] => finding.remedy("add a route to the sources that the log names"),
-        [only] => finding.remedy(format!(
+        [only] => finding.remedy_in_netns(format!(
             "{} # then only sources without any route are dropped",
             loosen(only)
         )),
-        [first, ..] => finding.remedy(format!(
+        [first, ..] => finding.remedy_in_netns(format!(
             "{} # for the interface that the log names",
             loosen(first)
         )),

@@ -157,3 +157,4 @@ fn growth_is_that_between_two_scans() {
         "the same scan"
     );
 }
+            ..Netns::default()

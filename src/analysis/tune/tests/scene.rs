@@ -25,6 +25,7 @@ impl Scene {
             netns: Netns {
                 inode: Some(1),
                 name: None,
+                ..Netns::default()
             },
             sysctls: of(true).collect(),
             listeners: Some(Listeners::default()),
