@@ -6,7 +6,10 @@ use super::{
     SettingValue, Verdict, judge::descriptor_limits, judgement::Judgement, load::Load,
     report::Holder,
 };
-use crate::model::{FdLimits, ProcessFds, unit_of};
+use crate::{
+    analysis::rules::FD_LIMIT_OF_SANDBOX,
+    model::{FdLimits, ProcessFds, unit_of},
+};
 
 /// What systemd gives a service whose files say nothing (man systemd-system.conf).
 const OF_SYSTEMD: i64 = 1024;
@@ -26,7 +29,8 @@ pub struct Limit {
 pub fn limits(load: &Load) -> Vec<Limit> {
     let mut nearest: BTreeMap<(bool, String), (&ProcessFds, FdLimits)> = BTreeMap::new();
     for process in load.processes() {
-        let Some(limits) = process.limits else {
+        let limits = process.limits;
+        let Some(limits) = limits.filter(|limits| limits.hard > FD_LIMIT_OF_SANDBOX) else {
             continue;
         };
         let unit = process.cgroup.as_deref().and_then(unit_of);

@@ -454,6 +454,23 @@ fn descriptor_limits_are_those_of_the_process_that_is_nearest() {
     assert_note(all, &["as many as fs.nr_open allows"]);
 }
 
+/// sshd does so for each client that has not logged in.
+#[test]
+fn a_process_that_forbids_itself_to_open_more_has_no_limit_to_raise() {
+    let sandboxed = ProcessFds {
+        pid: 7,
+        name: "sshd".to_owned(),
+        open: Some(6),
+        limits: Some(FdLimits { soft: 1, hard: 1 }),
+        cgroup: Some("/system.slice/ssh.service".to_owned()),
+        ..ProcessFds::default()
+    };
+    let report = Scene::new(&[("fs.nr_open", "4096")])
+        .process(sandboxed)
+        .report();
+    assert!(report.settings.iter().all(|one| one.unit.is_none()));
+}
+
 #[test]
 fn keepalive_is_one_time_made_of_three() {
     let settings = |time| {
