@@ -67,8 +67,8 @@ impl Pace {
         );
         match self {
             Pace::Stalled => {
-                "the application does not accept: busy elsewhere, blocked, stopped, or out of \
-                 descriptors"
+                "the application does not accept: busy elsewhere, blocked, stopped, out of \
+                 descriptors, or not woken (EPOLLET, and accept() not repeated until EAGAIN)"
             }
             Pace::Bursts if by_cap => {
                 "bursts of connections exceed the limit, which net.core.somaxconn set; between \
