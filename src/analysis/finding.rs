@@ -50,6 +50,9 @@ pub struct Finding {
     /// It rests on a counter of the namespace, which does not name the socket.
     #[serde(skip)]
     pub counted: bool,
+    /// The areas of findings that were joined to it.
+    #[serde(skip)]
+    pub joined: Vec<Area>,
 }
 
 /// How bad a finding is, in rising order.
@@ -138,6 +141,7 @@ impl Rule {
             explain: self.explain,
             inode: 0,
             counted: false,
+            joined: Vec::new(),
         }
     }
 
@@ -182,6 +186,20 @@ impl Finding {
         let unit = Some(unit).filter(|unit| !unit.is_empty());
         self.evidence.push(Evidence { name, value, unit });
         self
+    }
+
+    /// The parts of the host that it and what was joined to it are about.
+    pub fn areas(&self) -> impl Iterator<Item = Area> {
+        std::iter::once(self.area).chain(self.joined.iter().copied())
+    }
+
+    /// A whole number among the evidence.
+    pub(super) fn number(&self, name: &str) -> Option<i128> {
+        let evidence = self.evidence.iter().find(|one| one.name == name)?;
+        match evidence.value {
+            EvidenceValue::Count(count) => Some(count),
+            _ => None,
+        }
     }
 
     /// Adds a whole number as evidence.
@@ -242,14 +260,6 @@ impl Finding {
     pub fn remedy(mut self, instruction: impl Into<String>) -> Self {
         self.remedy.push(instruction.into());
         self
-    }
-
-    /// Adds a command that changes the namespace of the finding, run there where it has a name.
-    pub(super) fn remedy_in_netns(self, command: impl Into<String>) -> Self {
-        let command = command.into();
-        let name = self.netns.as_ref().and_then(|netns| netns.name.as_deref());
-        let inside = name.map(|name| format!("ip netns exec {} ", in_shell(name)));
-        self.remedy(inside.unwrap_or_default() + &command)
     }
 
     pub fn next(mut self, command: impl Into<String>) -> Self {

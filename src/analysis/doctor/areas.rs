@@ -17,7 +17,8 @@ pub fn look(
 ) -> Vec<LookedAt> {
     let look = |area: &Area| {
         let (summary, ratio) = summary(*area, reports)?;
-        let own = findings.iter().filter(|finding| finding.area == *area);
+        let own = findings.iter();
+        let own = own.filter(|finding| finding.areas().any(|other| other == *area));
         Some(LookedAt {
             area: *area,
             verdict: Verdict::of(own, is_known(*area, now)),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::analysis::{
     Finding,
-    finding::{EvidenceValue, Rule, SINCE},
+    finding::{Rule, SINCE},
     rules::{
         ACCEPT_QUEUE_FULL, ACCEPT_QUEUE_OVERFLOW, ACCEPTOR_SLOW, ACCEPTOR_STALLED,
         BACKLOG_TOO_SMALL, CLOSE_WAIT_LEAK, FD_LEAK, FD_LIMIT_NEAR, FD_LIMIT_REACHED,
@@ -58,12 +58,12 @@ pub fn join(findings: Vec<Finding>, elapsed: Option<Duration>) -> Vec<Finding> {
         absorb(&mut joined, symptom, following);
     }
     stale_limits(&mut joined);
-    leaks(&mut joined);
     joined
 }
 
 /// Joins what remains once the causes are known.
 pub fn join_causes(findings: &mut Vec<Finding>) {
+    unclosed_connections(findings);
     out_of_descriptors(findings);
     settings(findings);
 }
@@ -127,25 +127,6 @@ fn stale_limits(findings: &mut Vec<Finding>) {
     }
 }
 
-/// A connection holds a descriptor: where a process has at least half of its new ones for
-/// connections that it does not close, both are one leak.
-fn leaks(findings: &mut Vec<Finding>) {
-    let is_leak = |found: &mut Finding| found.id == FD_LEAK.id;
-    for leak in findings.extract_if(.., is_leak).collect::<Vec<_>>() {
-        let of_descriptors = |found: &&mut Finding| {
-            let grown = leak.number("growth.last").zip(leak.number("growth.first"));
-            let is_most = found.number("held_delta").zip(grown);
-            [CLOSE_WAIT_LEAK.id, FIN_WAIT_PILEUP.id].contains(&found.id)
-                && found.pids == leak.pids
-                && is_most.is_some_and(|(held, (last, first))| held * 2 >= last - first)
-        };
-        match findings.iter_mut().find(of_descriptors) {
-            Some(symptom) => symptom.add(leak),
-            None => findings.push(leak),
-        }
-    }
-}
-
 /// Files set more at boot than concerns sockets. A setting that another finding says how to change
 /// is not said twice.
 fn settings(findings: &mut Vec<Finding>) {
@@ -173,6 +154,46 @@ fn is_of_descriptors(setting: &Finding, found: &Finding) -> bool {
     is_limit && (ids.contains(&found.id) || found.cause_id == Some(OWNER_OUT_OF_DESCRIPTORS.id))
 }
 
+/// Connections that a process does not close take its descriptors: they are the cause where most of
+/// its descriptors, or of those that it opened, are such connections.
+fn unclosed_connections(findings: &mut Vec<Finding>) {
+    let is_leak =
+        |found: &mut Finding| [CLOSE_WAIT_LEAK.id, FIN_WAIT_PILEUP.id].contains(&found.id);
+    for leak in findings.extract_if(.., is_leak).collect::<Vec<_>>() {
+        let share = |part: &str, whole: Option<i128>| {
+            let part = leak.number(part).zip(whole);
+            part.is_some_and(|(part, whole)| part * 2 >= whole)
+        };
+        let grew =
+            |found: &Finding| Some(found.number("growth.last")? - found.number("growth.first")?);
+        let follows = |found: &Finding| {
+            let is_most = match found.id {
+                id if id == FD_LEAK.id => share("held_delta", grew(found)),
+                id if [FD_LIMIT_NEAR.id, FD_LIMIT_REACHED.id].contains(&id) => {
+                    share("held", found.number("open"))
+                }
+                _ => false,
+            };
+            is_most && found.pids == leak.pids
+        };
+        match findings.iter_mut().find(|found| follows(found)) {
+            Some(symptom) if symptom.id == FD_LEAK.id => {
+                let growth = std::mem::replace(symptom, leak);
+                symptom.add(growth);
+            }
+            Some(symptom) => {
+                symptom.cause_id = Some(leak.id);
+                symptom.cause.clone_from(&leak.cause);
+                symptom.inferred = leak.inferred;
+                symptom.remedy.splice(..0, leak.remedy.iter().cloned());
+                symptom.next.splice(..0, leak.next.iter().cloned());
+                symptom.add(leak);
+            }
+            None => findings.push(leak),
+        }
+    }
+}
+
 /// accept(2) needs a descriptor: a process without one may be the cause of queues that nobody
 /// empties. It is the cause where what the process does shows no other.
 fn out_of_descriptors(findings: &mut Vec<Finding>) {
@@ -189,6 +210,7 @@ fn out_of_descriptors(findings: &mut Vec<Finding>) {
                 symptom.remedy.clone_from(&full.remedy);
                 symptom.next.clone_from(&full.next);
                 symptom.evidence.extend(full.evidence.iter().cloned());
+                symptom.joined.extend(full.areas());
             }
         }
         if !explained {
@@ -202,19 +224,11 @@ pub fn is_unaccepted(found: &Finding) -> bool {
 }
 
 impl Finding {
-    /// A number of the evidence.
-    fn number(&self, name: &str) -> Option<i128> {
-        let found = self.evidence.iter().find(|one| one.name == name)?;
-        match found.value {
-            EvidenceValue::Count(count) => Some(count),
-            _ => None,
-        }
-    }
-
     /// Adds what another finding says of the same socket.
     fn add(&mut self, other: Finding) {
         self.message = format!("{}; {}", self.message, other.message);
         self.severity = self.severity.max(other.severity);
+        self.joined.extend(other.areas());
         let known: Vec<&str> = self.evidence.iter().map(|one| one.name).collect();
         let new = other.evidence.into_iter();
         let new: Vec<_> = new.filter(|one| !known.contains(&one.name)).collect();

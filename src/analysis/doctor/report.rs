@@ -149,7 +149,7 @@ impl DoctorReport {
             explain(finding, now, before);
         }
         join_causes(&mut findings);
-        findings.retain(|finding| areas.contains(&finding.area));
+        findings.retain(|finding| finding.areas().any(|area| areas.contains(&area)));
         worst_first(&mut findings);
         findings
             .iter_mut()

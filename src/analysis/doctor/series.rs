@@ -115,14 +115,14 @@ mod tests {
         for (inode, first) in [(1, 10_u64), (2, 11)] {
             let netns = Netns {
                 inode: Some(inode),
-                name: None,
+                ..Netns::default()
             };
             let [full, later] = [inode, inode + 100];
             let at = |ms| Duration::from_millis(first + ms);
             all.add(&netns, at(0), &[listener(full, 3), listener(later, 0)]);
             all.add(&netns, at(20), &[listener(full, 3), listener(later, 4)]);
-            assert_eq!(all.queues[&full], [(0, 3), (20, 3)]);
-            assert_eq!(all.queues[&later], [(0, 0), (20, 4)]);
+            assert_eq!(all.queues[&(Some(inode), full)], [(0, 3), (20, 3)]);
+            assert_eq!(all.queues[&(Some(inode), later)], [(0, 0), (20, 4)]);
         }
     }
 

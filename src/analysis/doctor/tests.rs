@@ -9,7 +9,7 @@ use super::{
 use crate::{
     analysis::{
         Finding,
-        finding::{Rule, SINCE},
+        finding::{Area, Rule, SINCE},
         rules::{
             ACCEPT_QUEUE_FULL, ACCEPT_QUEUE_OVERFLOW, BACKLOG_TOO_SMALL, CLOSE_WAIT_LEAK, FD_LEAK,
             FD_LIMIT_NEAR, FD_LIMIT_REACHED, LIMIT_STALE, REUSEPORT_MEMBER_STUCK, RP_FILTER_DROPS,
@@ -198,4 +198,60 @@ fn what_is_wrong_counts_more_than_what_is_unknown() {
     assert_eq!(Verdict::of(nothing, true), Verdict::Ok);
     let critical = at(&ACCEPT_QUEUE_FULL, "");
     assert_eq!(Verdict::of([&warning, &critical], true), Verdict::Critical);
+}
+
+/// 60 connections, 20 of which came in the interval.
+fn unclosed(pid: u32) -> Finding {
+    let leak = of(&CLOSE_WAIT_LEAK, pid).likely("never calls close()");
+    leak.count("held", 60, "connections")
+        .count("held_delta", 20, "connections")
+        .remedy("close")
+}
+
+#[test]
+fn descriptors_that_grow_with_unclosed_connections_are_one_block() {
+    let grown = |pid, by: i128| {
+        let growth = of(&FD_LEAK, pid).count("growth.first", 100, "descriptors");
+        growth.count("growth.last", 100 + by, "descriptors")
+    };
+    let found = joined(vec![grown(7, 40), unclosed(7)]);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(
+        (found[0].id, &found[0].message[..]),
+        ("close_wait_leak", "seen; seen")
+    );
+    assert_eq!(
+        ids(vec![grown(7, 41), unclosed(7)]).len(),
+        2,
+        "other files, too"
+    );
+    assert_eq!(
+        ids(vec![grown(8, 40), unclosed(7)]).len(),
+        2,
+        "another process"
+    );
+}
+
+#[test]
+fn unclosed_connections_are_the_cause_of_a_limit_that_most_of_them_take() {
+    let full = |open: i128| of(&FD_LIMIT_REACHED, 7).count("open", open, "descriptors");
+    let queue = of(&ACCEPT_QUEUE_OVERFLOW, 7);
+    let found = joined(vec![full(120).remedy("raise"), unclosed(7)]);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0].id, "fd_limit_reached");
+    assert_eq!(found[0].cause_id, Some("close_wait_leak"));
+    assert!(found[0].inferred);
+    assert_eq!(found[0].remedy, ["close", "raise"]);
+    assert_eq!(ids(vec![full(121), unclosed(7)]).len(), 2);
+    // The queue that overflows for it is what hurts.
+    let found = joined(vec![queue, full(120), unclosed(7)]);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0].id, "accept_queue_overflow");
+    assert_eq!(found[0].remedy, ["close"]);
+    // None of these areas is fine.
+    let areas: Vec<Area> = found[0].areas().collect();
+    assert_eq!(
+        areas,
+        [Area::AcceptQueue, Area::Descriptors, Area::Connections]
+    );
 }

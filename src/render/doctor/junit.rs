@@ -17,8 +17,9 @@ pub fn document(report: &DoctorReport, elapsed: Duration) -> String {
 }
 
 fn case(looked: &LookedAt, findings: &[Finding]) -> Case {
+    let is_own = |one: &Finding| one.areas().any(|area| area == looked.area);
     let own = findings.iter();
-    let own = own.filter(|one| one.area == looked.area && one.severity > Severity::Info);
+    let own = own.filter(|one| is_own(one) && one.severity > Severity::Info);
     let said: Vec<String> = own
         .map(|one| format!("{} ({}): {}", place(one), one.id, one.message))
         .collect();

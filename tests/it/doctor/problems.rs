@@ -11,7 +11,6 @@ use crate::support::clients::{begin, bind, clients, exhaust_ports, port_range};
 use crate::support::diagnosis::{doctor, doctor_while, only};
 use crate::support::helper_process::{ListenerSetup, spawn_listener};
 use crate::support::netns::{in_sealed_netns, lo_up, netns_inode, sysctl};
-use crate::support::program::problems;
 use crate::support::sockets::{accept_queue_len, listen, listen_with, udp_drops};
 use crate::support::time_waits::client_time_waits;
 

@@ -5,7 +5,7 @@ use crate::{
     analysis::{
         Finding,
         Severity::Warning,
-        finding::owners,
+        finding::{SINCE, owners},
         network::HalfClosedReport,
         rules::{
             CLOSE_WAIT_LEAK, FIN_WAIT_PILEUP, HALF_CLOSED_GROWN_SECONDS, HALF_CLOSED_GROWTH,
@@ -112,9 +112,7 @@ fn subject(group: &HalfClosedReport) -> String {
 
 fn message(group: &HalfClosedReport, state: &str) -> String {
     let more = group.held_delta.filter(|delta| *delta > 0);
-    let more = more.map_or_else(String::new, |delta| {
-        format!(", {delta} more than at the previous reading")
-    });
+    let more = more.map_or_else(String::new, |delta| format!(", {delta} more {SINCE}"));
     let age = group.oldest_seconds.unwrap_or(0.0);
     let by = owners(&group.owners).map_or_else(String::new, |names| format!(" held by {names}"));
     let held = group.held;

@@ -76,7 +76,7 @@ fn a_leak_names_its_holder_and_how_to_see_it() {
     assert_eq!(leak.pids, [7]);
     assert_eq!(
         leak.message,
-        "130 connections in CLOSE_WAIT held by api (7), 12 more than at the previous reading; the \
+        "130 connections in CLOSE_WAIT held by api (7), 12 more since the previous reading; the \
          oldest for at least 75 s"
     );
     assert_eq!(
@@ -157,4 +157,3 @@ fn growth_is_that_between_two_scans() {
         "the same scan"
     );
 }
-            ..Netns::default()

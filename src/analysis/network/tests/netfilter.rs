@@ -143,6 +143,7 @@ fn a_command_of_another_tool_names_the_namespace() {
         netns: Netns {
             inode: Some(1),
             name: Some("my ns".into()),
+            ..Netns::default()
         },
         ..conntrack(1000, 0, 0, 0)
     };
