@@ -155,7 +155,6 @@ impl Collector {
         if !needs.namespaces() {
             return Ok(());
         }
-        snapshot.own_netns = self.kernel.own_netns();
         let (began, mut not_walked) = (Instant::now(), 0);
         let (mut missing, mut inside) = (Vec::new(), Vec::new());
         let (kernel, memory) = (&self.kernel, &mut self.memory);

@@ -88,15 +88,10 @@ impl Kernel {
         file.map(|file| file.ino()).ok()
     }
 
-    /// The inode of the caller's own network namespace.
-    pub fn own_netns(&self) -> Option<u64> {
-        let file = fs::metadata(self.proc_root().join("thread-self/ns/net"));
-        file.map(|file| file.ino()).ok()
-    }
-
     /// The caller's own namespace.
     pub fn own_namespace(&self) -> Namespace {
-        let inode = self.own_netns();
+        let own = fs::metadata(self.proc_root().join("thread-self/ns/net"));
+        let inode = own.map(|file| file.ino()).ok();
         let name = inode.and_then(name_of);
         Namespace {
             id: Netns {

@@ -151,9 +151,6 @@ impl DoctorReport {
         join_causes(&mut findings);
         findings.retain(|finding| finding.areas().any(|area| areas.contains(&area)));
         worst_first(&mut findings);
-        findings
-            .iter_mut()
-            .for_each(|finding| place_commands(finding, now.own_netns));
         let looked_at = look(now, reports, areas, &findings);
         DoctorReport {
             incomplete: unseen(reports, areas),
@@ -170,25 +167,6 @@ impl DoctorReport {
         let verdicts = self.looked_at.iter().map(|area| area.verdict);
         let is_known = !verdicts.clone().any(|verdict| verdict == Verdict::Unknown);
         Verdict::of(&self.findings, is_known)
-    }
-}
-
-/// A command reads the program's own namespace unless it names another; rules name those that have
-/// a name.
-fn place_commands(finding: &mut Finding, own: Option<u64>) {
-    let nameless = finding.netns.as_ref().filter(|netns| netns.name.is_none());
-    let inode = nameless.and_then(|netns| netns.inode);
-    let (Some(inode), Some(own)) = (inode, own) else {
-        return;
-    };
-    // Descriptors belong to no namespace.
-    let is_placed = |command: &&mut String| {
-        command.starts_with("sockdiag ") && !command.starts_with("sockdiag fds ")
-    };
-    if inode != own {
-        for command in finding.next.iter_mut().filter(is_placed) {
-            *command += &format!(" --netns {inode}");
-        }
     }
 }
 

@@ -49,9 +49,6 @@ pub struct Snapshot {
     pub boot_id: Option<String>,
     pub host: String,
     pub kernel: String,
-    /// The inode of the network namespace of whoever took the snapshot.
-    #[serde(default)]
-    pub own_netns: Option<u64>,
     pub namespaces: Vec<NetnsSnapshot>,
     /// The other namespaces; `None` where they were not asked for either.
     pub elsewhere: Option<Elsewhere>,

@@ -399,20 +399,18 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
         option::of(owners()),
         option::of(host_network()),
         activity(),
-        any::<Option<u64>>(),
     );
     (head, vec(namespace(), 0..3), host).prop_map(
         |(
             ((time_ms, at), boot_id, host, kernel),
             namespaces,
-            (processes, owners, host_network, activity, own_netns),
+            (processes, owners, host_network, activity),
         )| Snapshot {
             time_ms,
             at: Duration::from_nanos(at),
             boot_id,
             host,
             kernel,
-            own_netns,
             elsewhere: namespaces.first().map(|other| Elsewhere {
                 count: 3,
                 namespaces: vec![other.clone()],
