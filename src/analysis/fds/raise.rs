@@ -10,7 +10,7 @@ pub const MOST_NR_OPEN: u64 = 0x7fff_ffc0;
 pub fn raise_limit(pid: u32, limits: FdLimits, nr_open: Option<u64>) -> Vec<String> {
     let FdLimits { soft, hard } = limits;
     let in_force = nr_open.map_or(soft, |nr_open| soft.min(nr_open));
-    let wanted = in_force.saturating_mul(2).max(1024).min(MOST_NR_OPEN);
+    let wanted = in_force.saturating_mul(2).clamp(1024, MOST_NR_OPEN);
     let prlimit = |soft: u64, hard: Option<u64>| {
         let hard = hard.map_or_else(String::new, |hard| hard.to_string());
         format!("prlimit --pid {pid} --nofile={soft}:{hard}")

@@ -91,7 +91,10 @@ fn what_the_reverse_path_filter_drops_is_a_warning_that_names_the_interface() {
             "{remedy}"
         );
         // The command is one that sysctl(8) takes.
-        let command = remedy.split(" (").next().expect("split() has a first part");
+        let command = remedy
+            .split(" # ")
+            .next()
+            .expect("split() has a first part");
         let words: Vec<&str> = command.split(' ').skip(1).collect();
         if tool_output("sysctl", &words).is_some() {
             let mode = fs::read_to_string("/proc/sys/net/ipv4/conf/near/rp_filter");

@@ -106,18 +106,17 @@ fn late() -> Handshake {
 
 #[test]
 fn every_failure_is_a_warning_from_one_in_twenty_on() {
-    let kinds: [(fn() -> Handshake, &str); 6] = [
-        (refused, "handshakes_refused"),
-        (unanswered_elsewhere, "handshakes_unanswered"),
-        (unreachable, "handshakes_unreachable"),
-        (ack_dropped, "handshakes_ack_dropped"),
-        (reset_by_server, "handshakes_reset"),
-        (late, "handshakes_slow"),
-    ];
-    for (failed, id) in kinds {
+    for (failed, id) in [
+        (refused(), "handshakes_refused"),
+        (unanswered_elsewhere(), "handshakes_unanswered"),
+        (unreachable(), "handshakes_unreachable"),
+        (ack_dropped(), "handshakes_ack_dropped"),
+        (reset_by_server(), "handshakes_reset"),
+        (late(), "handshakes_slow"),
+    ] {
         for (others, severity) in [(19, Severity::Warning), (20, Severity::Info)] {
             let mut all = vec![established(); others];
-            all.push(failed());
+            all.push(failed.clone());
             assert_eq!(
                 ids(&findings(&all, &[])),
                 [(id, severity)],
