@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    io::{stderr, stdin, stdout},
+    io::{self, stderr, stdin, stdout},
     os::unix::process::ExitStatusExt,
     process::{Child, Command},
     sync::{
@@ -21,7 +21,7 @@ use signal_hook::{
     flag::register_conditional_default,
     iterator::Signals,
 };
-use sockdiag::analysis::check::CommandEnd;
+use sockdiag::{analysis::check::CommandEnd, source::is_ignored};
 
 /// Gets the standard streams of this process, and the signals that would end it.
 pub struct Running {
@@ -33,13 +33,8 @@ pub struct Running {
 
 impl Running {
     pub fn start(words: &[OsString]) -> anyhow::Result<Self> {
-        let passed_on = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
         let has_ended = Arc::new(AtomicBool::new(false));
-        for signal in passed_on {
-            register_conditional_default(signal, has_ended.clone())
-                .context("watching for signals")?;
-        }
-        let signals = Signals::new(passed_on).context("watching for signals")?;
+        let signals = signals(&has_ended).context("watching for signals")?;
         let mut command = Command::new(&words[0]);
         let child = command.args(&words[1..]).spawn();
         let child = child.with_context(|| format!("running {}", words[0].to_string_lossy()))?;
@@ -73,6 +68,18 @@ impl Running {
             _ = kill_process(Pid::from_child(&self.child), signal);
         }
     }
+}
+
+/// Those that are ignored, as under nohup(1), stay so: the command inherits that.
+fn signals(has_ended: &Arc<AtomicBool>) -> io::Result<Signals> {
+    let mut passed_on = Vec::new();
+    for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
+        if !is_ignored(signal)? {
+            register_conditional_default(signal, has_ended.clone())?;
+            passed_on.push(signal);
+        }
+    }
+    Signals::new(passed_on)
 }
 
 /// Whether a terminal sends Ctrl-C to this process and to its command.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::check::judged;
 use crate::support::helper_process::{ListenerSetup, listener_command};
 use crate::support::netns::{in_sealed_netns, lo_up};
-use crate::support::program::{command, number, sockdiag, stderr};
+use crate::support::program::{PROGRAM, command, number, sockdiag, stderr};
 use crate::support::sockets::{fill_accept_queue, listen};
 use crate::support::tools::tcp_ext;
 
@@ -55,6 +55,23 @@ fn drops_that_a_command_causes_fail_the_check_though_its_listener_is_gone() {
         let conditions = ["--fail-on", "accept_queue_overflow", "--json"];
         assert_eq!(run(&conditions, &overflow).status.code(), Some(2));
         assert_eq!(run(&conditions, &["true"]).status.code(), Some(0));
+    });
+}
+
+#[test]
+fn a_signal_that_is_ignored_stays_ignored_in_the_command() {
+    in_sealed_netns(|| {
+        lo_up();
+        let show = "grep SigIgn /proc/self/status";
+        let checked = format!("trap '' HUP; exec \"$0\" check drops -c 0 -- {show}");
+        let output = std::process::Command::new("sh")
+            .args(["-c", &checked, PROGRAM])
+            .output()
+            .expect("sh runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        let mask = said.trim_start_matches("SigIgn:").trim();
+        let ignored = u64::from_str_radix(mask, 16).expect("a mask");
+        assert_eq!(ignored & 1, 1, "SIGHUP is number 1: {said}");
     });
 }
 
