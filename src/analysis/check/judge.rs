@@ -22,6 +22,8 @@ pub struct Reading<'a> {
     /// With the findings of all areas.
     pub doctor: &'a DoctorReport,
     pub peaks: &'a Peaks,
+    /// The whole run of a command is judged, also what it did in a namespace that has closed.
+    pub of_command: bool,
 }
 
 /// One reading, judged. The order is that of the plan, so that readings compare.
@@ -144,7 +146,7 @@ fn by_findings(check: &Check, metrics: &[Measured], reading: &Reading) -> Judged
         Some(worst) => worst_of(worst, problems.count()),
         None if is_known => reading.summary(areas),
         None if is_nothing => format!("nothing that could be read matches {scope}"),
-        None => "could not be read".to_owned(),
+        None => "not all of it could be read to the end".to_owned(),
     };
     Judged {
         name: check.kind.word().to_owned(),
@@ -168,7 +170,7 @@ fn by_id(pattern: &str, scope: &Scope, reading: &Reading) -> Judged {
         None if is_known => (Verdict::Ok, "not found".to_owned()),
         None => (
             Verdict::Unknown,
-            "not all that it concerns could be read".to_owned(),
+            "not all that it concerns could be read to the end".to_owned(),
         ),
     };
     Judged {
@@ -208,7 +210,9 @@ impl Reading<'_> {
             area
         };
         let mut seen = self.doctor.looked_at.iter();
-        seen.any(|seen| seen.area == area && seen.verdict != Verdict::Unknown)
+        let is_of_host = matches!(area, Area::Descriptors | Area::Settings);
+        (is_of_host || !self.of_command || !self.peaks.seen.has_closed(self.now))
+            && seen.any(|seen| seen.area == area && seen.verdict != Verdict::Unknown)
     }
 
     fn summary(&self, areas: &[Area]) -> String {
@@ -229,7 +233,9 @@ impl Measured {
         let at = subject.map_or(String::new(), |subject| format!(", at {subject}"));
         let value = match (self.value, &self.scope) {
             (None, Some(scope)) => format!("unknown: nothing that could be read matches {scope}"),
-            (Some(_), _) if self.partial => format!("{} or more", self.text()),
+            (Some(_), _) if self.partial => {
+                format!("{} or more (not all could be read to the end)", self.text())
+            }
             _ => self.text(),
         };
         format!("{} {value}{at}", self.what)

@@ -9,13 +9,16 @@ use crate::{
         counters::Selection, doctor::Reports, fds::ProcessReport, ports::TupleReport,
         queues::ListenerReport,
     },
-    model::{NetnsSnapshot, Protocol, Snapshot},
+    model::{Listener, NetnsSnapshot, Protocol, Snapshot},
 };
 
 /// Every metric of the check, at its highest.
 pub fn measure(check: &Check, at: usize, reading: &Reading) -> Vec<Measured> {
     let mut measured = match (check.kind, &check.counters) {
-        (Kind::Counters, Some(selection)) => m::of_counters(selection, reading),
+        (Kind::Counters, Some(selection)) => {
+            let closed = reading.peaks.seen.closed_namespaces(reading.now, false);
+            m::of_counters(selection, reading, closed)
+        }
         (Kind::Drops, _) => drops(&check.scope, reading),
         (kind, _) => levels(kind, &check.scope, reading.reports, reading.now),
     };
@@ -134,7 +137,7 @@ fn descriptors(scope: &Scope, reports: &Reports, now: &Snapshot) -> Vec<Measured
 }
 
 /// Of all namespaces by their counters, which also count for sockets that have closed; of chosen
-/// sockets by their own.
+/// sockets by their own. A lower bound where a namespace or a chosen socket has closed.
 fn drops(scope: &Scope, reading: &Reading) -> Vec<Measured> {
     let (dropped, is_partial) = match scope.is_all() {
         true => counted_drops(reading),
@@ -157,26 +160,40 @@ fn counted_drops(reading: &Reading) -> (Option<f64>, bool) {
     let names = [LISTEN, "UdpRcvbufErrors", "Udp6RcvbufErrors"];
     let all = names.map(str::to_owned).into_iter().collect();
     let exact = Default::default();
-    let counters = m::of_counters(&Selection::Named { all, exact }, reading);
+    let closed = reading.peaks.seen.closed_namespaces(reading.now, true);
+    let is_partial = !closed.is_empty();
+    let counters = m::of_counters(&Selection::Named { all, exact }, reading, closed);
     let rises = counters
         .iter()
         .filter(|counter| counter.unit == Unit::Count);
     let is_listed = rises.clone().any(|counter| counter.name == LISTEN);
     let sum: Option<f64> = rises.map(|counter| counter.value).sum();
-    (sum.filter(|_| is_listed), false)
+    (sum.filter(|_| is_listed), is_partial)
 }
 
 fn socket_drops(scope: &Scope, reading: &Reading) -> (Option<f64>, bool) {
     let sockets = listeners(scope, reading.reports);
-    let mut sockets = sockets
-        .filter(|socket| socket.protocol != Protocol::Unix)
-        .peekable();
-    if sockets.peek().is_none() {
+    let sockets = sockets.filter(|socket| socket.protocol != Protocol::Unix);
+    let drops: Vec<Option<u32>> = sockets.map(|socket| dropped(socket, reading)).collect();
+    let closed = reading.peaks.seen.closed_sockets(reading.now, scope);
+    // Who owned those that have closed is unknown.
+    let counted = closed.iter().filter(|_| !scope.needs_owners());
+    let counted: Vec<u32> = counted.filter_map(|one| last_drops(one, reading)).collect();
+    if drops.is_empty() && counted.is_empty() {
         return (None, true);
     }
-    let drops: Vec<Option<u32>> = sockets.map(|socket| dropped(socket, reading)).collect();
-    let known: f64 = drops.iter().flatten().map(|drops| f64::from(*drops)).sum();
-    (Some(known), drops.contains(&None))
+    let is_partial = drops.contains(&None) || !closed.is_empty();
+    let known = drops.into_iter().flatten().chain(counted);
+    (Some(known.map(f64::from).sum()), is_partial)
+}
+
+/// What a socket that has closed dropped until it was last seen.
+fn last_drops(socket: &Listener, reading: &Reading) -> Option<u32> {
+    let (before, _) = reading.before?;
+    let mut earlier = before.namespaces.iter().flat_map(NetnsSnapshot::sockets);
+    let then = earlier.find(|other| other.cookie == socket.cookie);
+    let base = then.map_or(Some(0), |then| then.drops)?;
+    socket.drops?.checked_sub(base)
 }
 
 /// A socket that was created meanwhile has dropped meanwhile whatever it has dropped.

@@ -6,9 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Reading, Scope, Unit};
-use crate::analysis::{
-    counters::{self, CounterReport, Kind, Selection},
-    per_second,
+use crate::{
+    analysis::{
+        counters::{self, CounterReport, Kind, Selection},
+        per_second,
+    },
+    model::{NetnsSnapshot, Snapshot},
 };
 
 /// A metric of a check. More is worse, for each of them.
@@ -165,33 +168,52 @@ pub fn plain(value: f64) -> String {
 }
 
 /// The change and the rate of each selected counter or, of a gauge, its level, summed over the
-/// namespaces that were read.
-pub fn of_counters(selection: &Selection, reading: &Reading) -> Vec<Measured> {
-    let report = counters::report(reading.now, reading.before, selection, false);
+/// namespaces that were read. What is counted in `closed` ones after they were last read is unknown.
+pub fn of_counters(
+    selection: &Selection,
+    reading: &Reading,
+    closed: Vec<NetnsSnapshot>,
+) -> Vec<Measured> {
+    let is_partial = !closed.is_empty();
+    let closed = Snapshot {
+        namespaces: closed,
+        ..Snapshot::default()
+    };
+    let of = |snapshot| counters::report(snapshot, reading.before, selection, false).counters;
+    let (now, closed) = (of(reading.now), of(&closed));
+    let counts_there = |counter: &&CounterReport| {
+        let is_of_netns = counter.scope == counters::Scope::Netns && counter.kind != Kind::Gauge;
+        is_of_netns && counter.value.is_some()
+    };
     let mut by_name: BTreeMap<String, Vec<&CounterReport>> = BTreeMap::new();
-    for counter in &report.counters {
+    for counter in now.iter().chain(closed.iter().filter(counts_there)) {
         by_name
             .entry(counter.kernel_name())
             .or_default()
             .push(counter);
     }
     let each = by_name.into_iter();
-    each.flat_map(|(name, counters)| of_counter(&name, &counters, reading))
+    each.flat_map(|(name, counters)| of_counter(&name, &counters, reading, is_partial))
         .collect()
 }
 
-fn of_counter(name: &str, counters: &[&CounterReport], reading: &Reading) -> Vec<Measured> {
+fn of_counter(
+    name: &str,
+    counters: &[&CounterReport],
+    reading: &Reading,
+    is_partial: bool,
+) -> Vec<Measured> {
     let first = counters[0];
-    // What is counted for the whole host reads the same everywhere.
-    let counted = match first.scope {
-        counters::Scope::Host => &counters[..1],
-        counters::Scope::Netns => counters,
-    };
     let measured = |name: String, value, unit, what: &str| Measured {
         name,
         value,
         what: what.to_owned(),
         ..Measured::new(&metric("", unit, ""), &Scope::default())
+    };
+    // What is counted for the whole host reads the same everywhere.
+    let (counted, is_partial) = match first.scope {
+        counters::Scope::Host => (&counters[..1], false),
+        counters::Scope::Netns => (counters, is_partial),
     };
     if first.kind == Kind::Gauge {
         let levels: Option<i128> = counted.iter().map(|counter| counter.value).sum();
@@ -200,15 +222,14 @@ fn of_counter(name: &str, counters: &[&CounterReport], reading: &Reading) -> Vec
     }
     let rises: Option<i128> = counted.iter().map(|counter| rise(counter, reading)).sum();
     let rise = rises.map(|rise| rise as f64);
-    let rate = reading.rate(rise);
+    let rise_of = |name, value, unit, what| Measured {
+        partial: is_partial,
+        ..measured(name, value, unit, what)
+    };
+    let (rate, rate_name) = (reading.rate(rise), format!("{name}_rate"));
     vec![
-        measured(name.to_owned(), rise, Unit::Count, "rise"),
-        measured(
-            format!("{name}_rate"),
-            rate,
-            Unit::PerSecond,
-            "rise per second",
-        ),
+        rise_of(name.to_owned(), rise, Unit::Count, "rise"),
+        rise_of(rate_name, rate, Unit::PerSecond, "rise per second"),
     ]
 }
 

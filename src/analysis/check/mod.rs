@@ -1,6 +1,7 @@
 //! Thresholds and conditions for CI and monitoring: metrics of the reports, judged.
 
 mod baseline;
+mod closed;
 mod judge;
 mod kind;
 mod levels;

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     Measured, Plan, Reading, Scope,
+    closed::Seen,
     levels::{is_read, levels, listeners},
     metric::{Highest, QUEUES_FILL, QUEUES_LENGTH},
 };
@@ -21,6 +22,7 @@ pub struct Peaks {
     queues: HashMap<u64, Longest>,
     /// By position of the check in the plan.
     levels: HashMap<usize, Vec<Measured>>,
+    pub(super) seen: Seen,
 }
 
 /// An accept queue at its longest.
@@ -37,6 +39,7 @@ impl Peaks {
     pub fn add(&mut self, sample: &Snapshot, plan: &Plan) {
         for namespace in &sample.namespaces {
             self.add_queues(namespace);
+            self.seen.add(namespace);
         }
         if sample.processes.is_none() {
             return;

@@ -64,7 +64,7 @@ pub fn observe(
             // A command that still runs is not left behind.
             command.wait()?;
         }
-        let (verdicts, incomplete) = judged(plan, &observed?, &peaks);
+        let (verdicts, incomplete) = judged(plan, &observed?, &peaks, !words.is_empty());
         readings.verdicts.push(verdicts);
         readings.incomplete = incomplete;
     }
@@ -73,7 +73,12 @@ pub fn observe(
     Ok(readings)
 }
 
-fn judged(plan: &Plan, observed: &Observed, peaks: &Peaks) -> (Verdicts, Vec<Incomplete>) {
+fn judged(
+    plan: &Plan,
+    observed: &Observed,
+    peaks: &Peaks,
+    of_command: bool,
+) -> (Verdicts, Vec<Incomplete>) {
     let areas: BTreeSet<Area> = RULES.iter().map(|rule| rule.area).collect();
     let reports = observed.reports();
     let doctor = observed.report(&reports, &areas);
@@ -83,6 +88,7 @@ fn judged(plan: &Plan, observed: &Observed, peaks: &Peaks) -> (Verdicts, Vec<Inc
         reports: &reports,
         doctor: &doctor,
         peaks,
+        of_command,
     };
     let verdicts = judge(plan, &reading);
     (verdicts, doctor.incomplete)

@@ -58,6 +58,36 @@ fn drops_that_a_command_causes_fail_the_check_though_its_listener_is_gone() {
     });
 }
 
+/// As a container that is removed when its test is over.
+#[test]
+fn drops_in_a_namespace_that_the_command_made_are_not_lost_with_it() {
+    in_sealed_netns(|| {
+        lo_up();
+        let overflow = listener_command(&ListenerSetup {
+            address: "10.9.0.1:8080",
+            backlog: 2,
+            clients: 3,
+            syns: 7,
+        });
+        let overflow = overflow.iter().map(String::as_str);
+        let lasting = |script| -> Vec<&str> {
+            let command = ["unshare", "--net", "sh", "-c", script, "sh"];
+            command.into_iter().chain(overflow.clone()).collect()
+        };
+        // Counters are sampled once a second, listeners 50 times.
+        let command = lasting("sleep 4 | \"$@\"");
+        let output = run(&["drops", "-c", "0", "--json"], &command);
+        let report = report(&output);
+        let drops = judged(&report, "drops");
+        assert_eq!(output.status.code(), Some(2), "{report:#}");
+        assert!(number(&drops["value"]) >= 7.0, "{drops:#}");
+        assert_eq!(report["metrics"][0]["partial"], true, "{report:#}");
+        let conditions = ["--fail-on", "accept_queue_overflow", "--json"];
+        let output = run(&conditions, &lasting("sleep 1 | \"$@\""));
+        assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    });
+}
+
 #[test]
 fn a_signal_that_is_ignored_stays_ignored_in_the_command() {
     in_sealed_netns(|| {
