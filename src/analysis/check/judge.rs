@@ -1,7 +1,7 @@
 //! Metrics and findings of one reading, judged.
 
 use super::{
-    Check, Judged, Measured, Peaks, Plan, Range, Scope, Threshold, baseline::Compared,
+    Baseline, Check, Judged, Measured, Peaks, Plan, Range, Scope, Threshold, baseline::Compared,
     levels::measure, plan::rules_named,
 };
 use crate::{
@@ -40,13 +40,11 @@ pub fn judge(plan: &Plan, reading: &Reading) -> Verdicts {
         let by_ranges = metrics.iter().filter_map(|metric| by_ranges(check, metric));
         all.judged.extend(by_ranges);
         all.judged.extend(unapplied(check, &metrics));
-        if let Some(baseline) = &plan.baseline {
-            let compared = metrics
-                .iter()
-                .filter_map(|metric| Some(by_baseline(metric, &baseline.compare(metric)?)));
-            all.judged.extend(compared);
-        } else if check.warning.is_empty() && check.critical.is_empty() {
-            all.judged.push(by_findings(check, &metrics, reading));
+        let baseline = plan.baseline.as_ref();
+        match baseline.filter(|_| check.kind.is_measured()) {
+            Some(baseline) => all.judged.extend(compared(check, &metrics, baseline)),
+            None if check.has_thresholds() => {}
+            None => all.judged.push(by_findings(check, &metrics, reading)),
         }
         all.metrics.extend(metrics);
     }
@@ -109,6 +107,22 @@ fn alerts(range: Option<Range>, metric: &Measured) -> Option<bool> {
         (Some(value), false) => Some(range.alerts(value)),
         (Some(value), true) => range.alerts_from(value).then_some(true),
         (None, _) => None,
+    }
+}
+
+/// A check of which the earlier report has nothing is unknown, not fine.
+fn compared(check: &Check, metrics: &[Measured], baseline: &Baseline) -> Vec<Judged> {
+    let compared = metrics
+        .iter()
+        .filter_map(|metric| Some(by_baseline(metric, &baseline.compare(metric)?)));
+    let compared: Vec<Judged> = compared.collect();
+    match compared.is_empty() {
+        true => vec![Judged {
+            name: format!("{}_baseline", check.kind.word()),
+            message: "the baseline has none of its ratios and rates".to_owned(),
+            ..Judged::default()
+        }],
+        false => compared,
     }
 }
 

@@ -80,6 +80,11 @@ impl Kind {
         }
     }
 
+    /// Whether it has numbers to compare with thresholds or a baseline.
+    pub fn is_measured(self) -> bool {
+        self == Kind::Counters || !self.metrics().is_empty()
+    }
+
     pub fn judges(self, finding: &Finding) -> bool {
         let (id, area) = (finding.id, finding.area);
         match self {

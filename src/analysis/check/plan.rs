@@ -52,14 +52,10 @@ impl Check {
             let scope = &self.scope;
             return Err(PlanError(format!("{name} cannot be restricted to {scope}")));
         }
-        let has_none = self.warning.is_empty() && self.critical.is_empty();
         if self.kind == Kind::Counters && self.counters.is_none() {
             return Err(PlanError(
                 "counters: name a counter, as in: counters ListenDrops".to_owned(),
             ));
-        }
-        if self.kind == Kind::Counters && has_none {
-            return Err(PlanError("counters: needs a threshold (-w, -c)".to_owned()));
         }
         for (level, thresholds) in [("warning", &self.warning), ("critical", &self.critical)] {
             let mut seen = HashSet::new();
@@ -73,6 +69,10 @@ impl Check {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn has_thresholds(&self) -> bool {
+        !self.warning.is_empty() || !self.critical.is_empty()
     }
 
     /// Whether both judge the same metrics.
@@ -137,7 +137,8 @@ impl Check {
         threshold.map(|threshold| threshold.range)
     }
 
-    fn no_such(&self, threshold: &Threshold) -> PlanError {
+    /// What to say of a threshold that the check does not take.
+    pub fn no_such(&self, threshold: &Threshold) -> PlanError {
         let name = self.kind.word();
         let metrics = self.kind.metrics().iter();
         let metrics: Vec<String> = metrics
@@ -206,6 +207,11 @@ impl Plan {
     /// Fails where a part of it does not apply.
     pub fn ensure_applies(&self) -> Result<(), PlanError> {
         self.checks.iter().try_for_each(Check::ensure_applies)?;
+        let is_judged = |check: &Check| check.kind != Kind::Counters || check.has_thresholds();
+        if self.baseline.is_none() && !self.checks.iter().all(is_judged) {
+            let why = "counters: needs a threshold (-w, -c) or a baseline";
+            return Err(PlanError(why.to_owned()));
+        }
         for (at, check) in self.checks.iter().enumerate() {
             if self.checks[..at].iter().any(|other| check.repeats(other)) {
                 let name = check.kind.word();

@@ -161,6 +161,44 @@ fn a_baseline_is_compared_with_its_tolerance() {
 }
 
 #[test]
+fn a_check_that_the_baseline_does_not_cover_is_not_fine() {
+    let samples = [queue(6), queue(6)];
+    let plan = Plan {
+        checks: vec![
+            check(Kind::Queues, &[], &[]),
+            check(Kind::Drops, &["5"], &[]),
+            check(Kind::Leaks, &[], &[]),
+        ],
+        baseline: Some(Baseline {
+            former: Former {
+                metrics: vec![Measured {
+                    value: Some(0.9),
+                    ..Measured::new(&metric::QUEUES_FILL, &Scope::default())
+                }],
+            },
+            tolerance: 0.1,
+        }),
+        ..Plan::default()
+    };
+    plan.ensure_applies().unwrap();
+    let judged = judged(&plan, &samples, |_| {});
+    let judged: Vec<_> = judged
+        .iter()
+        .map(|one| (&one.name[..], one.status))
+        .collect();
+    assert_eq!(
+        judged,
+        [
+            ("queues_fill_baseline", Verdict::Ok),
+            ("drops", Verdict::Ok),
+            ("drops_baseline", Verdict::Unknown),
+            // It has no number to compare, and connections were not read.
+            ("leaks", Verdict::Unknown),
+        ]
+    );
+}
+
+#[test]
 fn only_ratios_and_rates_are_compared() {
     let drops = Measured {
         value: Some(1.0),
