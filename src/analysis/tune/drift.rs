@@ -138,14 +138,18 @@ fn scope(key: &str) -> Scope {
     }
 }
 
-/// Lists of ports may be written in several ways; of several numbers a file may set the first alone.
+/// Lists of ports may be written in several ways. Of several numbers a file may set the first alone,
+/// and the kernel ignores what stands behind numbers (`4096 # why`; `proc_dointvec`).
 fn is_same(key: &str, value: &SettingValue, configured: &SettingValue) -> bool {
     if key.ends_with("_ports") {
         let ports = |value: &SettingValue| PortSet::parse(&value.to_string());
         return ports(value) == ports(configured);
     }
-    match (value.numbers(), configured.numbers()) {
-        (Some(value), Some(configured)) => !configured.is_empty() && value.starts_with(&configured),
+    match (value.numbers(), configured.leading_numbers()) {
+        (Some(value), configured) if !configured.is_empty() => {
+            let set = configured.len().min(value.len());
+            value.starts_with(&configured[..set])
+        }
         _ => value == configured,
     }
 }

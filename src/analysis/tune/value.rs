@@ -35,6 +35,14 @@ impl SettingValue {
             SettingValue::Text(text) => text.split(' ').map(number).collect(),
         }
     }
+
+    /// The numbers before a word that is none.
+    pub fn leading_numbers(&self) -> Vec<i64> {
+        match self {
+            SettingValue::Number(number) => vec![*number],
+            SettingValue::Text(text) => text.split(' ').map_while(number).collect(),
+        }
+    }
 }
 
 impl std::fmt::Display for SettingValue {

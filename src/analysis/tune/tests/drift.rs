@@ -50,6 +50,8 @@ fn values_are_compared_as_the_kernel_reads_them() {
         ("net.ipv4.tcp_fastopen", "31"),
         ("net.ipv4.tcp_rmem", "4096\t131072\t6291456"),
         ("net.ipv4.tcp_congestion_control", "bbr"),
+        ("net.ipv4.tcp_retries2", "8"),
+        ("net.ipv4.tcp_wmem", "4096\t16384\t4194304"),
     ];
     let same = [
         ("net.core.somaxconn", Some("4096")),
@@ -61,6 +63,9 @@ fn values_are_compared_as_the_kernel_reads_them() {
         ("net.ipv4.tcp_fastopen", Some("0x1f")),
         ("net.ipv4.tcp_rmem", Some("4096 131072")),
         ("net.ipv4.tcp_congestion_control", Some("bbr")),
+        // The kernel takes the numbers and ignores the rest.
+        ("net.ipv4.tcp_retries2", Some("8 # RFC 1122")),
+        ("net.ipv4.tcp_wmem", Some("4096 16384 4194304 # 3")),
     ];
     let report = compared(&running, &same, 1);
     assert!(
@@ -77,6 +82,9 @@ fn values_are_compared_as_the_kernel_reads_them() {
         ("net.ipv4.tcp_fastopen", Some("3")),
         ("net.ipv4.tcp_rmem", Some("4096 87380 6291456")),
         ("net.ipv4.tcp_congestion_control", Some("cubic")),
+        // It refuses this one.
+        ("net.ipv4.tcp_retries2", Some("8#")),
+        ("net.ipv4.tcp_wmem", Some("# 4096 16384 4194304")),
     ];
     let report = compared(&running, &other, 1);
     assert!(
@@ -85,7 +93,7 @@ fn values_are_compared_as_the_kernel_reads_them() {
             .all(|(_, differs)| *differs == Some(true)),
         "{report:#?}"
     );
-    assert_eq!(report.findings.len(), 6);
+    assert_eq!(report.findings.len(), 8);
     assert!(
         report
             .findings
