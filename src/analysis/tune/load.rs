@@ -39,10 +39,12 @@ impl Counted {
 
     /// It has moved at some time, or in the interval if one was watched.
     pub fn is_seen(self) -> bool {
-        match self.watched {
-            Some((delta, _)) => delta > 0,
-            None => self.total > 0,
-        }
+        self.count() > 0
+    }
+
+    /// How often in the interval if one was watched, otherwise in all.
+    pub fn count(self) -> i128 {
+        self.watched.map_or(self.total, |(delta, _)| delta)
     }
 
     /// `12 in 10 s` or `12 since boot`; `whole` names the longer time.

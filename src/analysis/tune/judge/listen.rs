@@ -14,6 +14,8 @@ struct Trouble<'a> {
     is_full: bool,
     /// Packets that it dropped: in the interval or, for a single reading, since it was made.
     drops: u32,
+    /// Its queue has overflowed, and not only that of another listener.
+    is_certain: bool,
 }
 
 impl Trouble<'_> {
@@ -29,9 +31,10 @@ impl Trouble<'_> {
 }
 
 /// Listeners that are full, and those that dropped packets in a namespace in which accept queues
-/// overflowed: alone, drops may have other causes.
+/// overflowed. A stray reset is counted as a drop, too: which of several listeners has overflowed is
+/// unknown, and so it is where an endpoint dropped fewer packets than there were overflows.
 fn troubles<'a>(load: &'a Load, overflows: Option<Counted>) -> Vec<Trouble<'a>> {
-    let overflowed = overflows.is_some_and(Counted::is_seen);
+    let overflows = overflows.filter(|counted| counted.is_seen());
     let trouble = |listener: &&'a ListenerReport| {
         let queue = listener.accept_queue.as_ref()?;
         let is_full = queue.length > queue.limit;
@@ -39,16 +42,31 @@ fn troubles<'a>(load: &'a Load, overflows: Option<Counted>) -> Vec<Trouble<'a>> 
             true => listener.drops_delta,
             false => listener.drops,
         };
-        let drops = drops.filter(|_| overflowed).unwrap_or(0);
+        let drops = drops.filter(|_| overflows.is_some()).unwrap_or(0);
         (is_full || drops > 0).then_some(Trouble {
             listener,
             limit: queue.limit.into(),
             set_by: queue.limit_set_by,
             is_full,
             drops,
+            is_certain: is_full,
         })
     };
     let mut all: Vec<Trouble> = load.listeners.iter().filter_map(trouble).collect();
+    let mut dropping = all
+        .iter_mut()
+        .filter(|trouble| trouble.drops > 0)
+        .peekable();
+    let first = dropping.peek().map(|trouble| &trouble.listener.local);
+    if let Some(endpoint) = first.cloned() {
+        let dropping: Vec<&mut Trouble> = dropping.collect();
+        let is_alone = dropping.iter().all(|one| one.listener.local == endpoint);
+        let drops: i128 = dropping.iter().map(|one| i128::from(one.drops)).sum();
+        let is_certain = is_alone && overflows.is_some_and(|counted| drops >= counted.count());
+        for trouble in dropping {
+            trouble.is_certain |= is_certain;
+        }
+    }
     all.sort_by_key(|trouble| std::cmp::Reverse((trouble.drops, trouble.is_full)));
     all
 }
@@ -59,16 +77,20 @@ pub fn somaxconn(case: &Case) -> Judgement {
     };
     let overflows = load.counter("TcpExt", "ListenOverflows");
     let troubles = troubles(load, overflows);
-    let capped: Vec<&Trouble> = troubles
-        .iter()
+    let certain = || troubles.iter().filter(|trouble| trouble.is_certain);
+    let capped: Vec<&Trouble> = certain()
         .filter(|trouble| trouble.set_by == Some(LimitSetBy::Somaxconn) && trouble.drops > 0)
         .collect();
     let drained = |trouble: &&&Trouble| !trouble.is_full || case.is_below_default();
-    if let Some(trouble) = capped.iter().find(drained) {
+    let curable = capped.iter().find(drained).filter(|_| value < LARGEST);
+    if let Some(trouble) = curable {
         return raise_somaxconn(case, value, trouble, &capped, overflows);
     }
-    if let Some(trouble) = troubles.first() {
+    if let Some(trouble) = certain().next() {
         return Judgement::note(no_cure(trouble, value));
+    }
+    if let Some(overflows) = overflows.filter(|_| !troubles.is_empty()) {
+        return Judgement::note(unattributed(&troubles, overflows));
     }
     if value > LARGEST {
         return Judgement::note(format!(
@@ -92,7 +114,7 @@ fn raise_somaxconn(
     overflows: Option<Counted>,
 ) -> Judgement {
     let least = case.default_number().unwrap_or(0);
-    let suggested = doubled(value, least).min(LARGEST.max(value));
+    let suggested = doubled(value, least).min(LARGEST);
     let overflows = overflows.map_or(String::new(), |counted| {
         let counted = counted.said("the namespace was made");
         format!("; accept-queue overflows of the namespace: {counted}")
@@ -111,6 +133,20 @@ fn raise_somaxconn(
         ),
     )
     .restarting(units(capped.iter().map(|trouble| trouble.listener)))
+}
+
+/// Which listener the overflows were at is not known.
+fn unattributed(troubles: &[Trouble], overflows: Counted) -> String {
+    let names: Vec<String> = troubles.iter().map(|one| named(one.listener)).collect();
+    let names = match names.as_slice() {
+        [one] => one.clone(),
+        [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+        [] => String::new(),
+    };
+    format!(
+        "accept queues overflowed: {}; whether those of {names}, which dropped packets, is unknown",
+        overflows.said("the namespace was made")
+    )
 }
 
 /// Why raising somaxconn would not help.

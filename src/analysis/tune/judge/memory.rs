@@ -107,10 +107,15 @@ pub fn buffer_bounds(case: &Case) -> Judgement {
         .harmful();
     }
     if usual >= LARGE_DEFAULT {
-        let connections = case.load.sockstat("sockstat.TCP", "inuse").unwrap_or(0);
-        let mib = usual.saturating_mul(connections) >> 20;
+        let connections = case.load.sockstat("sockstat.TCP", "inuse");
+        let all = connections.map_or(String::new(), |count| {
+            format!(
+                "; {count} of them {} MiB",
+                usual.saturating_mul(count) >> 20
+            )
+        });
         return Judgement::note(format!(
-            "each connection may take {usual} bytes before autotuning; {connections} of them {mib} MiB"
+            "each connection may take {usual} bytes before autotuning{all}"
         ));
     }
     Judgement::ok(format!(
@@ -153,15 +158,14 @@ pub fn udp_mem(case: &Case) -> Judgement {
 }
 
 fn judge_pages(case: &Case, pages: &Pages, pressures: Option<Counted>) -> Judgement {
-    let (used, high) = (pages.used.unwrap_or(0), pages.high);
+    let high = pages.high;
     let of_memory = case.host.memory_bytes;
     let of_memory = of_memory.and_then(|bytes| bytes.checked_div(case.host.page_bytes));
     let of_memory = of_memory.and_then(|pages| i64::try_from(pages).ok());
-    let is_over = used >= pages.pressure || is_near_limit(used, high);
-    let moved = pressures.filter(|counted| counted.is_seen());
-    let said = format!("sockets use {used} of {high} pages");
-    if is_over && high > 0 {
-        return raise_pages(case, pages, of_memory, &said);
+    let is_over = |used: &i64| high > 0 && (*used >= pages.pressure || is_near_limit(*used, high));
+    let said = |used| format!("sockets use {used} of {high} pages");
+    if let Some(used) = pages.used.filter(is_over) {
+        return raise_pages(case, pages, of_memory, &said(used));
     }
     if of_memory.is_some_and(|all| high > all) {
         let all = of_memory.unwrap_or(0);
@@ -170,7 +174,11 @@ fn judge_pages(case: &Case, pages: &Pages, pressures: Option<Counted>) -> Judgem
         ))
         .harmful();
     }
-    match moved {
+    let said = match pages.used {
+        Some(used) => said(used),
+        None => "the pages that sockets use are unknown".to_owned(),
+    };
+    match pressures.filter(|counted| counted.is_seen()) {
         Some(counted) => Judgement::note(format!(
             "{said}; memory was short: {}",
             counted.said("the namespace was made")
