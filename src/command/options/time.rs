@@ -67,7 +67,8 @@ impl TimeArgs {
             },
             (None, Some(total)) => Timing::Sample {
                 total,
-                every: self.every.unwrap_or(every),
+                // Within a short time there are two samples at least.
+                every: self.every.unwrap_or(every.min(total / 2)),
             },
             (None, None) => Timing::Once,
         }

@@ -18,6 +18,7 @@ fn json_is_valid_by_the_published_schema() {
             &["tune", "--netns", "all"],
             &["tune", "--watch=0.05", "--count", "2"],
             &["tune", "somaxconn", "--for", "50ms", "--every", "10ms"],
+            &["tune", "somaxconn", "--for", "50ms"],
         ];
         assert_valid("tune", &commands);
         let wrong = [
