@@ -55,7 +55,7 @@ fn refuse(refused: &clap::Error, failure: FailureCodes) -> ExitCode {
     match check_stdout().and_then(|()| refused.print()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             say(&format!("sockdiag: writing to stdout: {error}"));
-            ExitCode::FAILURE
+            ExitCode::from(failure.other)
         }
         _ => ExitCode::SUCCESS,
     }

@@ -72,15 +72,7 @@ fn share_out(all: &mut [Wanted], threshold: &Threshold, is_critical: bool) -> an
         thresholds.push(threshold.clone());
     }
     match (takers, all) {
-        (0, [only]) => {
-            let check = Check {
-                critical: vec![threshold.clone()],
-                ..only.bare()
-            };
-            check
-                .ensure_applies()
-                .map_err(|error| usage(error.to_string()))
-        }
+        (0, [only]) => Err(usage(only.bare().no_such(threshold).to_string())),
         (0, _) => Err(usage(format!(
             "{threshold} is for no metric of these checks"
         ))),
@@ -127,19 +119,46 @@ impl Wanted {
 
     /// `printed` are the counters that this kernel has.
     pub fn check(self, printed: &[CounterId]) -> anyhow::Result<Check> {
-        let counters = match self.counters.is_empty() {
-            true => None,
-            false => {
-                let named = Selection::named(&self.counters, printed);
-                Some(named.map_err(|unknown| no_such(&unknown, printed))?)
-            }
+        if self.counters.is_empty() {
+            return Ok(Check {
+                warning: self.warning.clone(),
+                critical: self.critical.clone(),
+                ..self.bare()
+            });
+        }
+        let named = Selection::named(&self.counters, printed);
+        let counters = named.map_err(|unknown| no_such(&unknown, printed))?;
+        let in_full = |thresholds: &[Threshold]| {
+            let thresholds = thresholds.iter();
+            thresholds.map(|one| in_full(one, printed)).collect()
         };
         Ok(Check {
-            counters,
-            warning: self.warning.clone(),
-            critical: self.critical.clone(),
+            counters: Some(counters),
+            warning: in_full(&self.warning),
+            critical: in_full(&self.critical),
             ..self.bare()
         })
+    }
+}
+
+/// `ListenDrops=5` is for the metric `TcpExtListenDrops`.
+fn in_full(threshold: &Threshold, printed: &[CounterId]) -> Threshold {
+    let full = |metric: &String| {
+        let (counter, suffix) = match metric.strip_suffix("_rate") {
+            Some(counter) => (counter, "_rate"),
+            None => (metric.as_str(), ""),
+        };
+        match Selection::named(&[counter.to_owned()], printed) {
+            Ok(Selection::Named { all, .. }) if all.len() == 1 => {
+                all.iter().next().map(|name| format!("{name}{suffix}"))
+            }
+            _ => None,
+        }
+    };
+    let metric = threshold.metric.as_ref();
+    Threshold {
+        metric: metric.map(|metric| full(metric).unwrap_or_else(|| metric.clone())),
+        range: threshold.range,
     }
 }
 

@@ -132,6 +132,25 @@ fn what_counts_must_hold_in_several_readings() {
 }
 
 #[test]
+fn a_threshold_names_a_counter_as_the_check_does() {
+    in_sealed_netns(|| {
+        lo_up();
+        let counters = ["counters", "ListenDrops", "ListenOverflows", QUICK];
+        for (critical, judges) in [
+            ("ListenDrops=0", "TcpExtListenDrops"),
+            ("TcpExtListenOverflows=0", "TcpExtListenOverflows"),
+            ("ListenDrops_rate=0/s", "TcpExtListenDrops_rate"),
+        ] {
+            let (exit, report) = check(&[&counters[..], &["-c", critical]].concat());
+            assert_eq!(exit, 0, "{report:#}");
+            let checks = report["checks"].as_array().expect("checks[]");
+            assert_eq!(checks.len(), 1, "{critical}: {report:#}");
+            assert_eq!(checks[0]["name"], judges);
+        }
+    });
+}
+
+#[test]
 fn a_metric_worse_than_its_baseline_fails() {
     in_sealed_netns(|| {
         lo_up();

@@ -44,6 +44,10 @@ fn wrong_usage_is_unknown() {
             &["needs a threshold"],
         ),
         (
+            &["check", "counters", "ListenDrops", "-c", "0%"],
+            &["0% is for no metric of counters"],
+        ),
+        (
             &["check", "counters", "ListenDrups", "-c", "0"],
             &["did you mean ListenDrops?"],
         ),
@@ -87,6 +91,9 @@ fn wrong_usage_is_unknown() {
     let output = sockdiag(&["queues", "--no-such-flag", "--", "--exit-code"]);
     assert_failed(&output, 2, &["--no-such-flag"]);
     assert!(text(&["check", "--help"]).contains("--fail-on"));
+    let disk = File::options().write(true).open("/dev/full");
+    let output = finish(command(&["check", "--help"]).stdout(disk.expect("/dev/full")));
+    assert_eq!(output.status.code(), Some(3), "1 is a verdict");
 }
 
 #[test]
