@@ -17,7 +17,9 @@
 //! critical = "5/s"
 //! ```
 
-use std::{fmt, ops::Range, path::Path, slice::from_ref, str::FromStr, time::Duration};
+use std::{
+    fmt, num::NonZeroU16, ops::Range, path::Path, slice::from_ref, str::FromStr, time::Duration,
+};
 
 use serde::{
     Deserialize, Deserializer,
@@ -56,7 +58,7 @@ struct Entry {
     warning: Vec<Threshold>,
     #[serde(default, deserialize_with = "thresholds")]
     critical: Vec<Threshold>,
-    port: Option<u16>,
+    port: Option<NonZeroU16>,
     process: Option<String>,
     unit: Option<String>,
 }
@@ -112,7 +114,7 @@ impl Entry {
             return Err(usage(format!("{} has no counters", self.name)));
         }
         let scope = Scope {
-            port: self.port,
+            port: self.port.map(NonZeroU16::get),
             process: self.process.clone(),
             unit: self.unit.clone(),
         };
@@ -255,6 +257,7 @@ mod tests {
             ),
             ("for = \"soon\"\n", 1, "expected a duration"),
             ("sustain = 0\n", 1, "at least 1"),
+            ("[[check]]\nname = \"queues\"\nport = 0\n", 3, "nonzero"),
             ("\n[[check]]\nname = \"quues\"\n", 2, "did you mean queues?"),
             (
                 "\n[[check]]\nname = \"queues\"\ncounters = [\"a\"]\n",
