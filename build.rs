@@ -38,7 +38,8 @@ fn list_articles() -> io::Result<()> {
     let root = fs::canonicalize(ARTICLES)?;
     let mut list = String::from("[\n");
     for folder in entries(&root)?.iter().filter(|path| path.is_dir()) {
-        for file in entries(folder)? {
+        let files = entries(folder)?.into_iter();
+        for file in files.filter(|file| file.extension() == Some("md".as_ref())) {
             let names = (folder.file_name(), file.file_stem());
             let (Some(folder), Some(name)) = names else {
                 continue;
