@@ -121,6 +121,7 @@ impl Entry {
         let mut all = wanted(from_ref(&self.name), &scope, &self.warning, &self.critical)?;
         for one in &mut all {
             one.counters.clone_from(&self.counters);
+            one.ensure_applies()?;
         }
         Ok(all)
     }
@@ -268,6 +269,21 @@ mod tests {
                 "\n\n[[check]]\nname = \"timewait\"\ncritical = \"5/s\"\n",
                 3,
                 "for no metric of timewait",
+            ),
+            (
+                "\n[[check]]\nname = \"timewait\"\nport = 80\n",
+                2,
+                "cannot be restricted to port 80",
+            ),
+            (
+                "\n[[check]]\nname = \"queues\"\nwarning = [\"80%\", \"90%\"]\n",
+                2,
+                "two warning ranges",
+            ),
+            (
+                "[[check]]\nname = \"counters\"\ncritical = \"0\"\n",
+                1,
+                "name a counter",
             ),
             ("[[check]\n", 1, ""),
         ] {

@@ -117,14 +117,28 @@ impl Wanted {
         }
     }
 
+    /// With its thresholds, and without its counters.
+    fn unresolved(&self) -> Check {
+        Check {
+            warning: self.warning.clone(),
+            critical: self.critical.clone(),
+            ..self.bare()
+        }
+    }
+
+    /// As far as that is known before counters are looked up.
+    pub fn ensure_applies(&self) -> anyhow::Result<()> {
+        let applies = match self.counters.is_empty() {
+            true => self.unresolved().ensure_applies(),
+            false => Ok(()),
+        };
+        applies.map_err(|error| usage(error.to_string()))
+    }
+
     /// `printed` are the counters that this kernel has.
     pub fn check(self, printed: &[CounterId]) -> anyhow::Result<Check> {
         if self.counters.is_empty() {
-            return Ok(Check {
-                warning: self.warning.clone(),
-                critical: self.critical.clone(),
-                ..self.bare()
-            });
+            return Ok(self.unresolved());
         }
         let named = Selection::named(&self.counters, printed);
         let counters = named.map_err(|unknown| no_such(&unknown, printed))?;
