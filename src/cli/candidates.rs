@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use clap::{Command, builder::StyledStr};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use sockdiag::{
-    analysis::{counters::groups, explain::Articles, finding::RULES, tune},
+    analysis::{check::rules_named, counters::groups, explain::Articles, tune},
     source::{Kernel, interfaces},
 };
 
@@ -18,7 +18,7 @@ type Values = (&'static str, fn() -> Candidates);
 /// An argument by its id, and what it may name.
 const VALUES: [Values; 10] = [
     ("fail_on", || {
-        all(RULES.iter().map(|rule| rule.id.to_owned()))
+        all(rules_named("*").map(|rule| rule.id.to_owned()))
     }),
     ("interface", || all(interfaces().into_values())),
     ("netns", network_namespaces),

@@ -154,6 +154,8 @@ fn a_shell_is_offered_flags_and_values() {
             );
         }
         assert!(candidates(&["fds", "--sort", "fill"]).is_empty());
+        // check refuses the ids of handshakes, which only trace finds.
+        assert!(candidates(&["check", "--fail-on", "handshakes_"]).is_empty());
     });
 }
 

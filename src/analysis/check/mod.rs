@@ -20,7 +20,7 @@ pub use judge::{Reading, Verdicts, judge};
 pub use kind::Kind;
 pub use metric::{Measured, Metric};
 pub use peaks::Peaks;
-pub use plan::{Check, Plan, PlanError, Threshold};
+pub use plan::{Check, Plan, PlanError, Threshold, rules_named};
 pub use range::{Range, RangeError, Unit};
 pub use report::{CheckReport, CommandEnd, Judged};
 pub use scope::Scope;

@@ -9,8 +9,7 @@ use super::super::{
 /// Release, MemTotal in KiB, and settings as the kernel printed them.
 type Captured = (&'static str, u64, &'static [(&'static str, &'static str)]);
 
-/// All were read on x86-64 in
-/// virtual machines; 4.18 and 5.4 follow from the source.
+/// All were read on x86-64 in virtual machines; 4.18 and 5.4 follow from the source.
 #[rustfmt::skip]
 const CAPTURED: &[Captured] = &[
     ("5.10.0-32-amd64", 559_392, &[
