@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Scope;
+use super::{Kind, Plan, Scope};
 use crate::model::{Listener, Local, NetnsSnapshot, Protocol, Queue, Snapshot};
 
 /// As they were seen last.
@@ -12,12 +12,12 @@ pub struct Seen {
     namespaces: HashMap<Option<u64>, NetnsSnapshot>,
     /// Namespaces in which packets can be dropped at a socket.
     receiving: HashSet<Option<u64>>,
-    /// TCP listeners and UDP sockets by cookie.
+    /// TCP listeners and UDP sockets by cookie, where a check is restricted to such ones.
     sockets: HashMap<u64, Listener>,
 }
 
 impl Seen {
-    pub fn add(&mut self, namespace: &NetnsSnapshot) {
+    pub fn add(&mut self, namespace: &NetnsSnapshot, plan: &Plan) {
         let inode = namespace.netns.inode;
         let seen = self.namespaces.entry(inode).or_default();
         seen.netns.clone_from(&namespace.netns);
@@ -25,11 +25,16 @@ impl Seen {
         if !namespace.counters.values.is_empty() {
             seen.counters.clone_from(&namespace.counters);
         }
+        let checks = plan.checks.iter();
+        let checks = checks.filter(|check| check.kind == Kind::Drops && !check.scope.is_all());
         for socket in namespace.sockets().iter().filter(|socket| receives(socket)) {
             self.receiving.insert(inode);
             match self.sockets.get_mut(&socket.cookie) {
                 Some(seen) => seen.drops = socket.drops,
-                None => _ = self.sockets.insert(socket.cookie, socket.clone()),
+                None if checks.clone().any(|one| may_be_meant(&one.scope, socket)) => {
+                    self.sockets.insert(socket.cookie, socket.clone());
+                }
+                None => {}
             }
         }
     }
@@ -48,24 +53,26 @@ impl Seen {
         !self.closed_namespaces(now, true).is_empty()
     }
 
-    /// Sockets that closed and are, or may have been, in the scope. Who owned one is unknown; only
-    /// of listeners is it worth a doubt, as clients open and close UDP sockets all the time.
+    /// Sockets that closed and are, or may have been, in the scope.
     pub fn closed_sockets(&self, now: &Snapshot, scope: &Scope) -> Vec<&Listener> {
         let there = now.namespaces.iter().flat_map(NetnsSnapshot::sockets);
         let there: HashSet<u64> = there.map(|socket| socket.cookie).collect();
-        let may_be_meant = |socket: &&Listener| {
-            let port = match &socket.local {
-                Local::Inet(endpoint) => Some(endpoint.port),
-                Local::Unix(_) => None,
-            };
-            let is_listener = matches!(socket.queue, Queue::Accept { .. });
-            scope.has_port(port) && (is_listener || !scope.needs_owners())
-        };
         let seen = self.sockets.values();
         seen.filter(|socket| !there.contains(&socket.cookie))
-            .filter(may_be_meant)
+            .filter(|socket| may_be_meant(scope, socket))
             .collect()
     }
+}
+
+/// Who owned a socket is unknown once it has closed; only of listeners is that worth a doubt, as
+/// clients open and close UDP sockets all the time.
+fn may_be_meant(scope: &Scope, socket: &Listener) -> bool {
+    let port = match &socket.local {
+        Local::Inet(endpoint) => Some(endpoint.port),
+        Local::Unix(_) => None,
+    };
+    let is_listener = matches!(socket.queue, Queue::Accept { .. });
+    scope.has_port(port) && (is_listener || !scope.needs_owners())
 }
 
 fn receives(socket: &Listener) -> bool {

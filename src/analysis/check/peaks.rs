@@ -39,7 +39,7 @@ impl Peaks {
     pub fn add(&mut self, sample: &Snapshot, plan: &Plan) {
         for namespace in &sample.namespaces {
             self.add_queues(namespace);
-            self.seen.add(namespace);
+            self.seen.add(namespace, plan);
         }
         if sample.processes.is_none() {
             return;
