@@ -59,9 +59,10 @@ tune      none: settings that do harm
 so.
 
 A reading takes as long as --for, or as the COMMAND runs. Accept queues are sampled every 20 ms, \
-other levels every second or more often; drops and counters are what the reading adds. Of a network namespace, or a socket at \
---port, that closes before its end they are known until the last sample only: no alert is UNKNOWN \
-then, and so is nothing found in the run of a COMMAND. With \
+other levels every second or more often; drops and counters are what the reading adds. When a network namespace closes during the reading, its \
+counters are known only up to the last sample, and so are the drops of a socket at --port that \
+closes: the result is UNKNOWN unless it alerts. In the run of a COMMAND the same holds for findings. \
+With \
 --sustain N, N readings are taken (with a COMMAND, one after the other until it ends). With \
 --process or --unit, owners are known at the end of a reading: SYN queues and ports are those of \
 that time. Every network namespace that may be entered is read, unless --netns names one.
