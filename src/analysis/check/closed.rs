@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Kind, Plan, Scope};
-use crate::model::{Listener, Local, NetnsSnapshot, Protocol, Queue, Snapshot};
+use crate::model::{
+    CounterId, Counters, Listener, Local, NetnsSnapshot, Protocol, Queue, Snapshot,
+};
 
 /// As they were seen last.
 #[derive(Debug, Default)]
@@ -21,10 +23,7 @@ impl Seen {
         let inode = namespace.netns.inode;
         let seen = self.namespaces.entry(inode).or_default();
         seen.netns.clone_from(&namespace.netns);
-        // Samples of the listeners alone have no counters.
-        if !namespace.counters.values.is_empty() {
-            seen.counters.clone_from(&namespace.counters);
-        }
+        renew(&mut seen.counters, &namespace.counters);
         let checks = plan.checks.iter();
         let checks = checks.filter(|check| check.kind == Kind::Drops && !check.scope.is_all());
         for socket in namespace.sockets().iter().filter(|socket| receives(socket)) {
@@ -61,6 +60,25 @@ impl Seen {
         seen.filter(|socket| !there.contains(&socket.cookie))
             .filter(|socket| may_be_meant(scope, socket))
             .collect()
+    }
+}
+
+/// Samples of the listeners alone have no counter but ListenOverflows; each overflow is a listen drop,
+/// too.
+fn renew(seen: &mut Counters, now: &Counters) {
+    const OVERFLOWS: &str = "ListenOverflows";
+    const DROPS: &str = "ListenDrops";
+    if now.value("TcpExt", DROPS).is_some() {
+        seen.clone_from(now);
+    } else if let Some(overflows) = now.value("TcpExt", OVERFLOWS) {
+        let more = overflows - seen.value("TcpExt", OVERFLOWS).unwrap_or(0);
+        for name in [OVERFLOWS, DROPS] {
+            let id = CounterId::new("TcpExt", name);
+            match seen.values.iter_mut().find(|(other, _)| *other == id) {
+                Some((_, value)) => *value += more,
+                None => seen.values.push((id, more)),
+            }
+        }
     }
 }
 
