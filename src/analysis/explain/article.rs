@@ -14,7 +14,8 @@
 //! ```
 //!
 //! The head is optional, as is each of its lines. `live` names counters and sysctls whose values on
-//! this host are shown below the text, or `queues`.
+//! this host are shown below the text, or `queues`. In the file of a counter `also` names others that
+//! the text is about: IPv6 counters, the members of a family.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -102,13 +103,7 @@ const FENCE: &str = "---\n";
 
 impl Article {
     pub(super) fn from_file(kind: Kind, term: &str, file: &'static str) -> Self {
-        let list = |key| match field(file, key) {
-            Some(value) => value
-                .split(',')
-                .map(|item| item.trim().to_owned())
-                .collect(),
-            None => Vec::new(),
-        };
+        let list = |key| items(file, key).map(str::to_owned).collect();
         Article {
             term: term.to_owned(),
             kind,
@@ -136,6 +131,12 @@ impl Article {
     pub fn summary(&self) -> &str {
         self.text.split("\n\n").next().unwrap_or_default()
     }
+}
+
+/// The items of a line of the head.
+pub(super) fn items(file: &'static str, key: &str) -> impl Iterator<Item = &'static str> {
+    let values = field(file, key).into_iter();
+    values.flat_map(|value| value.split(',')).map(str::trim)
 }
 
 /// A line of the head.

@@ -1,6 +1,11 @@
-//! Articles on counters: what the catalogue knows, and the file of the counter where there is one.
+//! Articles on counters: what the catalogue knows, and the file that names the counter.
 
-use super::{Article, Kind, article::FILES};
+use std::collections::HashMap;
+
+use super::{
+    Article, Kind,
+    article::{FILES, items},
+};
 use crate::{
     analysis::counters::{self, Entry, Scope, entries},
     model::CounterId,
@@ -8,14 +13,16 @@ use crate::{
 
 /// One article per counter of the catalogue, in its order.
 pub fn articles() -> Vec<Article> {
-    entries().map(|entry| article(&entry)).collect()
+    let files: HashMap<_, _> = files().collect();
+    let file = |name| files.get(name).copied().unwrap_or_default();
+    entries()
+        .map(|entry| article(&entry, file(entry.kernel_name)))
+        .collect()
 }
 
-fn article(entry: &Entry) -> Article {
+fn article(entry: &Entry, file: &'static str) -> Article {
     let name = entry.kernel_name;
-    // IPv6 counters have the names and meanings of the IPv4 counters.
-    let file = file(name).or_else(|| file(&name.replacen('6', "", 1)));
-    let mut article = Article::from_file(Kind::Counter, name, file.unwrap_or_default());
+    let mut article = Article::from_file(Kind::Counter, name, file);
     article.title = name.to_owned();
     let own = std::mem::take(&mut article.text);
     let (own, remedy) = match own.find("## Do") {
@@ -31,10 +38,14 @@ fn article(entry: &Entry) -> Article {
     article
 }
 
-fn file(name: &str) -> Option<&'static str> {
-    let mut files = FILES.iter();
-    let file = files.find(|(folder, stem, _)| *folder == Kind::Counter.plural() && *stem == name);
-    file.map(|(_, _, text)| *text)
+/// Each counter that a file is about, and the file: its own, or one of a family.
+fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let files = FILES.iter();
+    let files = files.filter(|(folder, _, _)| *folder == Kind::Counter.plural());
+    files.flat_map(|(_, name, file)| {
+        let names = std::iter::once(*name).chain(items(file, "also"));
+        names.map(|name| (name, *file))
+    })
 }
 
 fn facts(entry: &Entry) -> String {
