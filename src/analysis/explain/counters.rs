@@ -92,3 +92,28 @@ fn capital(text: &str) -> String {
         .map(|letter| letter.to_uppercase().to_string());
     first.unwrap_or_default() + letters.as_str()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_counter_has_a_text_in_one_file() {
+        let mut of_counter: HashMap<&str, &'static str> = HashMap::new();
+        for (name, file) in files() {
+            let other = of_counter.insert(name, file);
+            assert_eq!(other, None, "{name} is in two files");
+        }
+        for entry in entries() {
+            let name = entry.kernel_name;
+            let file = of_counter.remove(name).expect(name);
+            let own = Article::from_file(Kind::Counter, name, file);
+            let words = own.text.split_whitespace().count();
+            assert!(words >= 30, "{name}: {words} words");
+            let is_own = own.see_also.iter().any(|other| other == name);
+            assert!(!is_own, "{name} refers to itself");
+            assert!(article(&entry, file).text.contains(own.summary()), "{name}");
+        }
+        assert_eq!(of_counter, HashMap::new(), "no such counters");
+    }
+}
