@@ -7,6 +7,7 @@ use crate::analysis::{
     counters::entries,
     explain::{article::FILES, index::plain},
     finding::RULES,
+    tune,
 };
 
 const COLUMN: Column = Column {
@@ -75,6 +76,15 @@ fn every_rule_and_counter_has_an_article() {
                 .chain(articles.others(&phrase));
             assert!(found.any(|article| same_phrase(&article)), "{phrase}");
         }
+    }
+}
+
+#[test]
+fn every_setting_that_tune_judges_has_an_article() {
+    let articles = articles();
+    for key in tune::keys().iter().filter(|key| !key.contains('*')) {
+        let kind = articles.find(key).map(|article| article.kind);
+        assert_eq!(kind, Some(Kind::Sysctl), "{key}");
     }
 }
 
