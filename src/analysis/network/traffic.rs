@@ -34,7 +34,8 @@ pub struct Traffic {
     pub handshakes: Option<u64>,
     /// Connections that came to an end in the handshake (`AttemptFails`).
     pub failed_handshakes: Option<u64>,
-    /// Established connections that ended by a RST (`EstabResets`).
+    /// Established connections that ended without FINs: by a RST of either side, or given up
+    /// (`EstabResets`).
     pub established_resets: Option<u64>,
 }
 

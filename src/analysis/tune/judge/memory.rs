@@ -86,10 +86,10 @@ pub fn wmem_bounds(case: &Case) -> Judgement {
     let counted = case.load.counter("Udp", "SndbufErrors");
     match counted.filter(|counted| counted.is_seen()) {
         Some(counted) => Judgement::ok(format!(
-            "datagrams that did not fit a send buffer: {}",
+            "datagrams that found a send buffer or a queue of the host full: {}",
             counted.said("the namespace was made")
         )),
-        None => Judgement::ok("no datagram was too much for its send buffer"),
+        None => Judgement::ok("no datagram found a send buffer or a queue of the host full"),
     }
 }
 
