@@ -160,7 +160,7 @@ fn names(article: &Article) -> impl Iterator<Item = (bool, String)> {
 }
 
 /// The ways to read what was typed: as it is, without a command or a path before it and a value
-/// behind it, without numbers.
+/// behind it, without numbers. A message of ICMP has its type at its end: `Icmp6OutType135`.
 fn spellings(term: &str) -> Vec<String> {
     const BEFORE: [&str; 7] = ["sudo", "cat", "sysctl", "-w", "watch", "-d", "explain"];
     let term = term.trim().trim_matches(['\'', '"', '`']);
@@ -175,7 +175,9 @@ fn spellings(term: &str) -> Vec<String> {
         .filter(|word| !is_number(word))
         .copied()
         .collect();
-    let spellings = [term, value, &key, path, &without_numbers];
+    let stem = term.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let stem = if stem.ends_with("Type") { stem } else { term };
+    let spellings = [term, value, &key, path, &without_numbers, stem];
     spellings
         .map(plain)
         .into_iter()

@@ -202,6 +202,9 @@ fn a_counter_is_found_with_its_table_without_it_and_by_netstat() {
             "{written}"
         );
     }
+    for written in ["IcmpMsgInType3", "Icmp6OutType135", "InType8"] {
+        assert_eq!(term_of(written).as_deref(), Some("icmp-types"), "{written}");
+    }
     let quick = term_of("Quick ack mode was activated 17 times");
     assert_eq!(quick.as_deref(), Some("TcpExtDelayedACKLost"));
 }
