@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::lines::{self, field};
+use crate::model::CounterId;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
@@ -54,6 +55,13 @@ pub fn entries() -> impl Iterator<Item = Entry> {
 /// A counter of the catalogue, by the name that `nstat` prints.
 pub fn entry(kernel_name: &str) -> Option<Entry> {
     lines::find(kernel_name).map(at)
+}
+
+/// The group of a counter that is not in the catalogue. Those by ICMP type (`IcmpMsg: InType3`,
+/// `Icmp6OutType133`) appear with their first message.
+pub fn group(id: &CounterId) -> &'static str {
+    let by_type = &*id.table == "IcmpMsg" || id.name.starts_with("Icmp6");
+    if by_type { "icmp" } else { "other" }
 }
 
 /// The last position of a group.

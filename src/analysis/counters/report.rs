@@ -181,18 +181,15 @@ fn counter(
         netns: netns.clone(),
         name: id.name.clone(),
         table: id.table.clone(),
-        group: entry.map_or(group(id), |entry| entry.group),
+        group: entry.map_or_else(|| catalogue::group(id), |entry| entry.group),
         kind: entry.map(|entry| entry.kind).unwrap_or_default(),
         scope: entry.map(|entry| entry.scope).unwrap_or_default(),
         value,
         meaning: entry.map(|entry| entry.meaning),
-        order: entry.map_or_else(|| catalogue::last_of(group(id)), |entry| entry.order),
+        order: entry.map_or_else(
+            || catalogue::last_of(catalogue::group(id)),
+            |entry| entry.order,
+        ),
         ..CounterReport::default()
     }
-}
-
-/// Counters by ICMP type (`IcmpMsg: InType3`, `Icmp6OutType133`) appear with their first message.
-fn group(id: &CounterId) -> &'static str {
-    let by_type = &*id.table == "IcmpMsg" || id.name.starts_with("Icmp6");
-    if by_type { "icmp" } else { "other" }
 }

@@ -1,6 +1,6 @@
 //! Which counters are reported: all, those that point to a problem, or some by name.
 
-use std::{collections::HashSet, sync::Arc};
+use std::collections::HashSet;
 
 use super::{catalogue, entries};
 use crate::model::{CounterId, glob::matches};
@@ -98,15 +98,15 @@ impl Name {
 fn all(printed: &[CounterId]) -> Vec<Name> {
     let catalogued = entries().map(|entry| CounterId::from(entry.kernel_name));
     let counters = printed.iter().cloned().chain(catalogued);
-    let counters = counters.map(|id| (id.kernel_name(), id.name));
+    let counters = counters.map(|id| (id.kernel_name(), id));
     let mut seen = HashSet::new();
     let counters = counters.filter(|(kernel, _)| seen.insert(kernel.clone()));
-    let name = |(kernel, bare): (String, Arc<str>)| {
+    let name = |(kernel, id): (String, CounterId)| {
         let entry = catalogue::entry(&kernel);
         Name {
-            group: plain(entry.map_or("other", |entry| entry.group)),
+            group: plain(entry.map_or_else(|| catalogue::group(&id), |entry| entry.group)),
             phrase: without_number(&plain(entry.map_or("", |entry| entry.phrase))),
-            bare: plain(&bare),
+            bare: plain(&id.name),
             kernel: plain(&kernel),
             written: kernel,
         }
@@ -140,6 +140,7 @@ mod tests {
             CounterId::new("TcpExt", "ListenOverflows"),
             CounterId::new("TcpExt", "BrandNew"),
             CounterId::new("sockstat.TCP", "tw"),
+            CounterId::new("IcmpMsg", "InType3"),
         ];
         match Selection::named(&[word.to_owned()], &printed) {
             Ok(Selection::Named { all: names, .. }) => {
@@ -181,6 +182,8 @@ mod tests {
     fn a_group_by_its_id_or_in_words() {
         assert_eq!(chosen("accept_queue"), chosen("Accept queue"));
         assert!(chosen("syn queue").contains(&"TcpExtTCPReqQFullDrop".to_owned()));
+        assert!(chosen("icmp").contains(&"IcmpMsgInType3".to_owned()));
+        assert!(!chosen("other").contains(&"IcmpMsgInType3".to_owned()));
     }
 
     #[test]
