@@ -22,14 +22,16 @@ pub struct Series {
     pub samples: Vec<(u64, u32)>,
 }
 
+/// Inode of the network namespace, and the socket's cookie: before Linux 5.10 each namespace counts
+/// its own.
+type Key = (Option<u64>, u64);
+
 /// Collects the series of queues in which something waited.
 #[derive(Debug, Default)]
 pub struct AllSeries {
     /// The first sample of each namespace.
     began: HashMap<Option<u64>, Duration>,
-    /// By inode of the network namespace and cookie of the socket, which before Linux 5.10 each
-    /// namespace counts for itself.
-    queues: HashMap<(Option<u64>, u64), Vec<(u64, u32)>>,
+    queues: HashMap<Key, Vec<(u64, u32)>>,
 }
 
 impl AllSeries {
