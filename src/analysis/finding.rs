@@ -363,17 +363,20 @@ mod tests {
         let typed = |netns: Netns| {
             let finding = SYN_QUEUE_FULL.finding(Severity::Critical, ":80", "full");
             let finding = finding.in_netns(&netns);
-            let finding = finding.remedy_in_netns("sysctl -w a=1");
+            let finding = finding.remedy_in_netns("sysctl -w net.core.somaxconn=9");
             let finding = finding.next_in_netns("sockdiag queues :80");
             [finding.remedy, finding.next].concat()
         };
         let own = netns(None, None);
-        assert_eq!(typed(own), ["sysctl -w a=1", "sockdiag queues :80"]);
+        assert_eq!(
+            typed(own),
+            ["sysctl -w net.core.somaxconn=9", "sockdiag queues :80"]
+        );
         let named = netns(Some("web"), None);
         assert_eq!(
             typed(named),
             [
-                "ip netns exec web sysctl -w a=1",
+                "ip netns exec web sysctl -w net.core.somaxconn=9",
                 "sockdiag queues :80 --netns web"
             ]
         );
@@ -381,7 +384,7 @@ mod tests {
         assert_eq!(
             typed(of_docker),
             [
-                "nsenter --net=/run/docker/netns/5f3a sysctl -w a=1",
+                "nsenter --net=/run/docker/netns/5f3a sysctl -w net.core.somaxconn=9",
                 "sockdiag queues :80 --netns 5f3a"
             ]
         );
@@ -389,7 +392,7 @@ mod tests {
         assert_eq!(
             typed(nameless),
             [
-                "nsenter --net=/proc/7/ns/net sysctl -w a=1",
+                "nsenter --net=/proc/7/ns/net sysctl -w net.core.somaxconn=9",
                 "sockdiag queues :80 --netns 4026532391"
             ]
         );
