@@ -9,10 +9,10 @@ use std::{
 use crate::{
     Result,
     model::{
-        Address, Families, FdPeer, Filter, Holder, Incomplete, ProcessFds, Snapshot,
+        Address, Families, FdPeer, Filter, Holder, Incomplete, ProcessFds, Snapshot, StateSet,
         snapshot::Processes, unit_of,
     },
-    source::{FdQuestion, Found, Kernel, LimitFiles, SockDiag, States, may_read_all},
+    source::{FdQuestion, Found, Kernel, LimitFiles, SockDiag, may_read_all},
 };
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -117,7 +117,7 @@ fn name_peers(processes: &mut [ProcessFds]) -> Result<()> {
         .collect();
     let mut peers: HashMap<u32, Address> = HashMap::new();
     if !wanted.is_empty() {
-        SockDiag::open()?.walk(Families::BOTH, States::ALL, &Filter::ALL, |holder| {
+        SockDiag::open()?.walk(Families::BOTH, StateSet::HOLDERS, &Filter::ALL, |holder| {
             if let Holder::Connection(connection) = holder
                 && wanted.contains(&connection.inode)
             {

@@ -13,13 +13,13 @@ use std::{
 use crate::{
     Result,
     model::{
-        Endpoint, Families, Filter, Holder, Incomplete, ListenAddresses, State,
+        Endpoint, Families, Filter, Holder, Incomplete, ListenAddresses, State, StateSet,
         filter::End,
         snapshot::{
             ConnectionTally, FlowTally, HalfClosedTally, HostEnds, PortTally, RequestTally,
         },
     },
-    source::{SockDiag, States, Walk},
+    source::{SockDiag, Walk},
 };
 
 use super::needs::{Needs, PortDepth};
@@ -44,7 +44,7 @@ pub struct Context<'a> {
 /// One request: sockets in these states that meet the filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Dump {
-    states: States,
+    states: StateSet,
     filter: Filter,
 }
 
@@ -65,11 +65,14 @@ pub struct Walked<'a> {
 /// The requests. The kernel evaluates no filter on states, so one request reads all of them for the
 /// widest part, unless that would read many connections which no part wants.
 fn dumps(needs: &Needs, context: &Context<'_>) -> Vec<Dump> {
-    let mut everywhere = States::NONE;
+    let mut everywhere = StateSet::NONE;
     for (wanted, states) in [
-        (needs.half_open, States::SYN_RECV),
-        (needs.time_waits, States::CLOSED),
-        (needs.connections, States::ALL.without(States::ESTABLISHED)),
+        (needs.half_open, StateSet::SYN_RECV),
+        (needs.time_waits, StateSet::CLOSED),
+        (
+            needs.connections,
+            StateSet::HOLDERS.without(StateSet::ESTABLISHED),
+        ),
     ] {
         everywhere = if wanted {
             everywhere.and(states)
@@ -87,10 +90,12 @@ fn dumps(needs: &Needs, context: &Context<'_>) -> Vec<Dump> {
         .is_some_and(|count| count <= FEW_ESTABLISHED);
     match in_range {
         None => vec![dump(everywhere, Filter::ALL)],
-        Some(_) if everywhere != States::NONE && few => vec![dump(States::ALL, Filter::ALL)],
-        Some(filter) if everywhere == States::NONE => vec![dump(States::ALL, filter)],
+        Some(_) if everywhere != StateSet::NONE && few => {
+            vec![dump(StateSet::HOLDERS, Filter::ALL)]
+        }
+        Some(filter) if everywhere == StateSet::NONE => vec![dump(StateSet::HOLDERS, filter)],
         Some(filter) => vec![
-            dump(States::ALL.without(everywhere), filter),
+            dump(StateSet::HOLDERS.without(everywhere), filter),
             dump(everywhere, Filter::ALL),
         ],
     }
@@ -276,7 +281,7 @@ mod tests {
     #[test]
     fn one_dump_reads_every_part_of_an_ordinary_host() {
         let all = Dump {
-            states: States::ALL,
+            states: StateSet::HOLDERS,
             filter: Filter::ALL,
         };
         assert_eq!(
@@ -289,11 +294,11 @@ mod tests {
     fn a_part_alone_asks_for_no_more_than_it_shows() {
         let only = |states, filter| [Dump { states, filter }];
         let queues = dumps_with(Needs::queues(), None);
-        assert_eq!(queues, only(States::SYN_RECV, Filter::ALL));
+        assert_eq!(queues, only(StateSet::SYN_RECV, Filter::ALL));
         let ports = dumps_with(Needs::ports(), Some(5));
-        assert_eq!(ports, only(States::ALL, in_range()));
+        assert_eq!(ports, only(StateSet::HOLDERS, in_range()));
         let timewait = dumps_with(Needs::timewait(), None);
-        assert_eq!(timewait, only(States::CLOSED, Filter::ALL));
+        assert_eq!(timewait, only(StateSet::CLOSED, Filter::ALL));
     }
 
     #[test]
@@ -303,11 +308,11 @@ mod tests {
             let [in_range, others] = &dumps[..] else {
                 panic!("{dumps:?}");
             };
-            assert!(in_range.states.has(States::ESTABLISHED));
+            assert!(in_range.states.has(StateSet::ESTABLISHED));
             assert_eq!(in_range.filter, self::in_range());
-            assert!(!others.states.has(States::ESTABLISHED));
+            assert!(!others.states.has(StateSet::ESTABLISHED));
             assert_eq!(others.filter, Filter::ALL);
-            assert_eq!(in_range.states.and(others.states), States::ALL);
+            assert_eq!(in_range.states.and(others.states), StateSet::HOLDERS);
         }
     }
 }

@@ -47,6 +47,21 @@ impl State {
         State::Closing,
     ];
 
+    /// As JSON spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            State::Established => "established",
+            State::SynSent => "syn_sent",
+            State::SynRecv => "syn_recv",
+            State::FinWait1 => "fin_wait1",
+            State::FinWait2 => "fin_wait2",
+            State::TimeWait => "time_wait",
+            State::CloseWait => "close_wait",
+            State::LastAck => "last_ack",
+            State::Closing => "closing",
+        }
+    }
+
     /// By the kernel's number; `None` for LISTEN, CLOSE and what is no state.
     pub fn from_number(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|state| *state as u8 == number)

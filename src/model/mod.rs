@@ -22,6 +22,7 @@ mod release;
 mod segment;
 pub mod snapshot;
 mod socket;
+mod state_set;
 mod sysctl;
 mod system_call;
 mod unit;
@@ -49,6 +50,7 @@ pub use release::is_at_least;
 pub use segment::{Direction, Flags, Segment, TcpOptions, Timestamps, Tunnel};
 pub use snapshot::{NetnsSnapshot, Snapshot};
 pub use socket::{Listener, Local, Protocol, Queue, RequestSocket, Waiting};
+pub use state_set::{SocketState, StateSet};
 pub use sysctl::{
     BootLine, BootSettings, HostSettings, Place, Sysctl, Sysctls, canonical_key, sysctl_key,
     sysctl_path,

@@ -5,8 +5,6 @@
 //! rows match; the names of those methods begin with `walk`. One walk serves both families, where
 //! both are asked for.
 
-mod states;
-
 use std::{io, ops::ControlFlow};
 
 use netlink_packet_core::{Emitable, NetlinkSerializable};
@@ -15,8 +13,6 @@ use netlink_packet_sock_diag::{
     inet::{ExtensionFlags, InetRequest, SocketId, StateFlags},
     unix::{ShowFlags, StateFlags as UnixStates, UnixRequest},
 };
-
-pub use states::{States, reports_bound};
 
 use super::{
     bytecode,
@@ -27,8 +23,8 @@ use super::{
 use crate::{
     Error, Result,
     model::{
-        Address, Connection, Endpoint, Families, Family, Filter, Holder, Listener, State, Waiting,
-        filter::End,
+        Address, Connection, Endpoint, Families, Family, Filter, Holder, Listener, State, StateSet,
+        Waiting, filter::End, is_at_least,
     },
 };
 
@@ -41,6 +37,13 @@ const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 /// `UDIAG_SHOW_UID` (5.3), which the crate lacks. Older kernels ignore it.
 const SHOW_UID: u32 = 0x40;
+
+/// Whether this kernel reports sockets that are only bound (6.8 and later; older kernels with a
+/// backport are not recognised).
+pub fn reports_bound() -> bool {
+    let system = rustix::system::uname();
+    is_at_least(&system.release().to_string_lossy(), (6, 8)) == Some(true)
+}
 
 /// The older request for a dump, `struct inet_diag_req` (include/uapi/linux/inet_diag.h), which
 /// the crate lacks. It is of TCP only, and dumps both families: the kernel ignores `idiag_family`,
@@ -187,11 +190,11 @@ impl SockDiag {
     pub fn walk(
         &mut self,
         families: Families,
-        states: States,
+        states: StateSet,
         filter: &Filter,
         mut each: impl FnMut(Holder),
     ) -> Result<Walk> {
-        let states = StateFlags::from_bits_retain(states.0);
+        let states = StateFlags::from_bits_retain(states.bits());
         let request = tcp_request(families, ExtensionFlags::empty(), states);
         self.ask("connections", request, filter, |row| {
             if let Some(holder) = row.and_then(|row| row.holder()) {

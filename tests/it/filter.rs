@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 use crate::support::clients::{bind, bound_first, connect_with};
 use crate::support::netns::{in_netns, lo_up};
 use sockdiag::model::filter::{End, Ends, Filter};
-use sockdiag::model::{Address, Endpoint, Families, Family, Holder, RequestSocket};
-use sockdiag::source::{SockDiag, States, reports_bound};
+use sockdiag::model::{Address, Endpoint, Families, Family, Holder, RequestSocket, StateSet};
+use sockdiag::source::{SockDiag, reports_bound};
 
 /// Conditions of each kind, on addresses of each family, that hold for some of the sockets.
 const CONDITIONS: [&str; 16] = [
@@ -62,7 +62,8 @@ fn holders(families: Families, filter: &Filter) -> Vec<Ends> {
     let mut found = Vec::new();
     let mut diag = SockDiag::open().unwrap();
     let each = |holder| found.push(ends(holder));
-    diag.walk(families, States::ALL, filter, each).unwrap();
+    diag.walk(families, StateSet::HOLDERS, filter, each)
+        .unwrap();
     found.sort_by_key(|ends| (ends.local, ends.peer));
     found
 }
