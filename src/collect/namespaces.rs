@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io};
 use crate::{
     Error, Result,
     model::Incomplete,
-    source::{Kernel, Namespace, may_read_all},
+    source::{Kernel, Namespace, interfaces, may_read_all},
 };
 
 #[derive(Debug)]
@@ -28,6 +28,20 @@ impl Namespaces {
             return Ok(Namespaces::All);
         }
         Ok(Namespaces::These(vec![kernel.namespace(name)?]))
+    }
+
+    /// The index of an interface; `None` when there is none of this name, or several namespaces
+    /// have their own.
+    pub fn interface_index(&self, name: &str) -> Option<u32> {
+        let Namespaces::These(these) = self else {
+            return None;
+        };
+        let [namespace] = &these[..] else {
+            return None;
+        };
+        let there = namespace.enter(interfaces).ok()?;
+        let mut there = there.into_iter();
+        there.find_map(|(index, other)| (other == name).then_some(index))
     }
 
     /// The inodes of namespaces that were named; `None` for all.

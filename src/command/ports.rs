@@ -91,7 +91,7 @@ impl Subcommand for PortsArgs {
         let selection = Selection {
             by: self.by,
             families: self.family.families(),
-            filter: filter(Subject::Destination, &self.filter)?,
+            filter: filter(Subject::Destination, &self.filter, &self.report.place)?,
         };
         let (needs, samples) = self.needs();
         let mut reader = Reader::within(&self.report.place, needs, samples, "counting ports")?;

@@ -158,7 +158,7 @@ fn shown<'a>(
 impl QueuesArgs {
     fn selection(&self) -> anyhow::Result<Selection> {
         Ok(Selection {
-            filter: filter(Subject::Listener, &self.filter)?,
+            filter: filter(Subject::Listener, &self.filter, &self.report.place)?,
             family: self.family.only(),
             uid: self.owned_by.uid()?,
             process: self.owned_by.process.clone(),

@@ -92,7 +92,7 @@ impl Subcommand for TimewaitArgs {
         let selection = Selection {
             by: self.by,
             families: self.family.families(),
-            filter: filter(Subject::Closed, &self.filter)?,
+            filter: filter(Subject::Closed, &self.filter, &self.report.place)?,
         };
         let needs = Needs {
             owners: self.owners.needs(),

@@ -21,6 +21,13 @@ const LESS_OR_EQUAL: [u8; 2] = [3, 5];
 const EQUAL: [u8; 2] = [11, 12];
 /// Test of an address, against a `struct inet_diag_hostcond`.
 const HOST: [u8; 2] = [7, 8];
+/// The socket is not bound by hand: no operand.
+const AUTO: u8 = 6;
+/// Test of the interface that it is bound to; of its mark (needs CAP_NET_ADMIN); of its cgroup
+/// (since 5.9).
+const DEV_COND: u8 = 9;
+const MARK_COND: u8 = 10;
+const CGROUP_COND: u8 = 13;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 
@@ -40,6 +47,10 @@ const MOST_BYTES: usize = u16::MAX as usize - 4;
 enum Op {
     Port { code: u8, port: u16 },
     Host { code: u8, network: Network },
+    Interface(u32),
+    Mark { mark: u32, mask: u32 },
+    Cgroup(u64),
+    Autobound,
 }
 
 /// Empty when every socket passes; `None` when the bytecode does not fit into a request.
@@ -70,8 +81,19 @@ fn lower(decision: &mut Decision<Op>, test: &Test, ways: Ways) -> Target {
         Test::Within { end, network } => {
             lower_network(decision, of_end(HOST, *end), *network, ways)
         }
+        Test::Interface(index) => decision.test(Op::Interface(*index), ways),
+        Test::Mark { mark, mask } => decision.test(
+            Op::Mark {
+                mark: *mark,
+                mask: *mask,
+            },
+            ways,
+        ),
+        Test::Cgroup(id) => decision.test(Op::Cgroup(*id), ways),
+        Test::Autobound => decision.test(Op::Autobound, ways),
         // An internet socket has no path.
         Test::Path(_) => ways.no,
+        Test::State(_) | Test::Measured { .. } => ways.unknown(),
     }
 }
 
@@ -144,7 +166,9 @@ impl Branch<Op> {
 impl Op {
     fn bytes(&self) -> usize {
         match self {
-            Op::Port { .. } => 2 * OP_BYTES,
+            Op::Port { .. } | Op::Interface(_) => 2 * OP_BYTES,
+            Op::Mark { .. } | Op::Cgroup(_) => 3 * OP_BYTES,
+            Op::Autobound => OP_BYTES,
             Op::Host { network, .. } => match network.address.to_canonical() {
                 IpAddr::V4(_) => 16,
                 IpAddr::V6(_) => 28,
@@ -159,6 +183,20 @@ impl Op {
                 // The operand is the `no` of a second op.
                 code.extend(op(0, 0, usize::from(*port)));
             }
+            Op::Interface(index) => {
+                code.extend(op(DEV_COND, self.bytes(), no));
+                code.extend(index.to_ne_bytes());
+            }
+            Op::Mark { mark, mask } => {
+                code.extend(op(MARK_COND, self.bytes(), no));
+                code.extend(mark.to_ne_bytes());
+                code.extend(mask.to_ne_bytes());
+            }
+            Op::Cgroup(id) => {
+                code.extend(op(CGROUP_COND, self.bytes(), no));
+                code.extend(id.to_ne_bytes());
+            }
+            Op::Autobound => code.extend(op(AUTO, self.bytes(), no)),
             Op::Host {
                 code: test,
                 network,

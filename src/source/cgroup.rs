@@ -81,6 +81,24 @@ impl CgroupNames {
     }
 }
 
+impl Kernel {
+    /// The id of a cgroup, by its path below the root of cgroup2 (`/system.slice`) or by that of
+    /// its folder.
+    pub fn cgroup_id(&self, path: &Path) -> Result<u64> {
+        let absent = || io::Error::new(ErrorKind::NotFound, "cgroup2 is not mounted");
+        let root = mount_point(self)?.ok_or_else(absent);
+        let root = root.map_err(Error::file(path.to_owned()))?;
+        let below = path.strip_prefix(&root).unwrap_or(path);
+        let below = below.strip_prefix("/").unwrap_or(below);
+        let folder = root.join(below);
+        let found = fs::metadata(&folder).and_then(|found| match found.is_dir() {
+            true => Ok(found.ino()),
+            false => Err(ErrorKind::NotADirectory.into()),
+        });
+        found.map_err(Error::file(folder))
+    }
+}
+
 fn mount_point(kernel: &Kernel) -> Result<Option<PathBuf>> {
     let mounts = kernel.mounts()?;
     let mut mounts = mount::parse(&mounts);

@@ -8,13 +8,16 @@ use sockdiag::model::{
 };
 
 use super::TraceArgs;
-use crate::command::{options::filter, usage};
+use crate::command::{
+    options::{PlaceArgs, filter},
+    usage,
+};
 
 impl TraceArgs {
     pub(super) fn condition(&self) -> anyhow::Result<Filter> {
         let mut all = Vec::new();
         if !self.filter.is_empty() {
-            all.push(parsed(&self.filter)?);
+            all.push(parsed(&self.filter, &self.place)?);
         }
         if !self.port.is_empty() {
             all.push(Filter::port_is_one_of(End::Local, &self.port));
@@ -38,8 +41,8 @@ fn either_end(host: &String) -> anyhow::Result<Filter> {
 }
 
 /// A lone argument may be a capture file's name.
-fn parsed(words: &[String]) -> anyhow::Result<Filter> {
-    let filter = filter(Subject::Handshake, words);
+fn parsed(words: &[String], place: &PlaceArgs) -> anyhow::Result<Filter> {
+    let filter = filter(Subject::Handshake, words, place);
     filter.map_err(|error| match &words {
         [path] if Path::new(path).is_file() => {
             usage(format!("{path}: a capture file is read with --read {path}"))

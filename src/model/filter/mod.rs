@@ -1,31 +1,45 @@
-//! A condition on sockets: the filter language of `ss` (man 8 ss, FILTER), as far as it is
-//! supported.
+//! A condition on sockets: the filter language of `ss` (man 8 ss, STATE-FILTER and EXPRESSION).
 //!
 //! ```text
-//! :8080            this local port            10.0.0.0/8:443      an address range and a port
-//! sport >= :1024   ports compared             src [::1]           an address
-//! /run/*.sock      a unix socket's path       not :22 and (:http or :443)
-//! dport, dst       the peer's port and address
+//! :8080               this local port         10.0.0.0/8:443     an address range and a port
+//! sport >= :1024      ports compared          src [::1]          an address
+//! dport, dst          the peer's              /run/*.sock        a unix socket's path
+//! state established   a state                 dev eth0           bound to an interface
+//! fwmark 0x1/0xff     the mark, masked        cgroup /a.slice    made in this cgroup
+//! autobound           the kernel chose the port
+//! not :22 and (:http or :443)                 @FILE              the filter in a file
 //! ```
+//!
+//! With `--where` the conditions are numbers: `fill>80%`, `idle>10m`, `rtt>50ms`.
 //!
 //! A [`Filter`] is evaluated on any [`View`] of a socket, and compiled in `source` to what the
 //! kernel evaluates on sockets and on packets.
 
 mod address;
+mod measure;
+mod names;
+mod network;
 mod parse;
 #[cfg(test)]
 pub(crate) mod samples;
+mod states;
+mod subject;
 #[cfg(test)]
 mod tests;
+mod view;
+mod words;
 
-use std::{net::IpAddr, ops::RangeInclusive};
+use std::ops::RangeInclusive;
 
-use super::{Address, Local, glob};
+use super::{StateSet, glob};
 
-pub use parse::{FilterError, Subject};
-
-/// Finds the port of a service by its name.
-pub type Services<'a> = &'a dyn Fn(&str) -> Option<u16>;
+pub use measure::Measure;
+pub use names::{Names, NoNames};
+pub(crate) use network::MAPPED;
+pub use network::Network;
+pub use parse::FilterError;
+pub use subject::Subject;
+pub use view::{Ends, View};
 
 /// Conditions joined by `and`, `or` and `not`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,9 +63,32 @@ pub enum Test {
         port: u16,
     },
     /// An address within a network: `dst 10.0.0.0/8`.
-    Within { end: End, network: Network },
+    Within {
+        end: End,
+        network: Network,
+    },
     /// The name of a unix socket, as a pattern with `*`; `@` begins an abstract name.
     Path(String),
+    State(StateSet),
+    /// It is bound to the interface of this index; 0 when to none.
+    Interface(u32),
+    /// Its SO_MARK, of which only the bits of the mask count.
+    Mark {
+        mark: u32,
+        mask: u32,
+    },
+    /// It was made in the cgroup of this id.
+    Cgroup(u64),
+    /// Its port was chosen by the kernel: nobody called bind(2) with one (`SOCK_BINDPORT_LOCK`).
+    Autobound,
+    /// A number compared: `rtt>50ms`.
+    Measured {
+        what: Measure,
+        /// The comparison, with the socket's number on the left.
+        is: Comparison,
+        /// In the unit of the measure.
+        value: u64,
+    },
 }
 
 /// One end of a socket.
@@ -61,65 +98,6 @@ pub enum End {
     Local,
     /// `dst` and `dport`; for a connection on the wire, the client.
     Peer,
-}
-
-/// What a filter may ask of a socket. `None` is a fact that is unknown, or that this kind of socket
-/// does not have.
-pub trait View {
-    /// The address and port of one end.
-    fn address(&self, end: End) -> Option<Address>;
-
-    /// The address of one end, where it may be known without the port.
-    fn host(&self, end: End) -> Option<IpAddr> {
-        Some(self.address(end)?.address)
-    }
-
-    /// The port of one end, where it may be known without the address.
-    fn port(&self, end: End) -> Option<u16> {
-        Some(self.address(end)?.port)
-    }
-
-    /// The name of a unix socket as the kernel keeps it.
-    fn path(&self) -> Option<&[u8]> {
-        None
-    }
-}
-
-impl View for Local {
-    fn address(&self, end: End) -> Option<Address> {
-        match (self, end) {
-            (Local::Inet(at), End::Local) => Some(Address {
-                address: at.address,
-                port: at.port,
-            }),
-            (Local::Inet(_) | Local::Unix(_), _) => None,
-        }
-    }
-
-    fn path(&self) -> Option<&[u8]> {
-        match self {
-            Local::Inet(_) => None,
-            Local::Unix(name) => Some(name),
-        }
-    }
-}
-
-/// A connection of which only the two ends are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ends {
-    /// The local end, or the server's.
-    pub local: Address,
-    /// The peer's end, or the client's.
-    pub peer: Address,
-}
-
-impl View for Ends {
-    fn address(&self, end: End) -> Option<Address> {
-        Some(match end {
-            End::Local => self.local,
-            End::Peer => self.peer,
-        })
-    }
 }
 
 impl Default for Filter {
@@ -132,23 +110,27 @@ impl Filter {
     /// Accepts every socket.
     pub const ALL: Filter = Filter::All(Vec::new());
 
+    /// Accepts no socket.
+    pub const NONE: Filter = Filter::Any(Vec::new());
+
     /// Parses a filter on the local end of listeners, unix sockets included.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
-        Self::parse_for(Subject::Listener, text, &|_| None)
+        Self::parse_for(Subject::Listener, text, &NoNames)
     }
 
     /// Parses a filter on both ends of TCP connections.
     pub fn parse_connection(text: &str) -> Result<Self, FilterError> {
-        Self::parse_for(Subject::Handshake, text, &|_| None)
+        Self::parse_for(Subject::Handshake, text, &NoNames)
     }
 
-    /// Parses a filter in which ports may have the names of services.
-    pub fn parse_for(
-        subject: Subject,
-        text: &str,
-        services: Services<'_>,
-    ) -> Result<Self, FilterError> {
-        parse::filter(text, subject, services)
+    /// Parses a filter in which services, hosts, interfaces, cgroups and files may have names.
+    pub fn parse_for(subject: Subject, text: &str, names: &dyn Names) -> Result<Self, FilterError> {
+        parse::filter(text, subject, names)
+    }
+
+    /// Parses conditions on numbers: `fill>80% or drops>0`.
+    pub fn parse_measures(text: &str) -> Result<Self, FilterError> {
+        parse::measures(text)
     }
 
     pub const fn port(end: End, is: Comparison, port: u16) -> Self {
@@ -235,6 +217,15 @@ impl Test {
                 let shown = |byte| if byte == 0 { b'@' } else { byte };
                 glob::matches_as(pattern.as_bytes(), name, shown)
             }),
+            Test::State(states) => socket.state().is_some_and(|state| states.contains(state)),
+            Test::Interface(index) => socket.interface() == Some(*index),
+            Test::Mark { mark, mask } => socket.mark().is_some_and(|there| there & mask == *mark),
+            Test::Cgroup(id) => socket.cgroup() == Some(*id),
+            Test::Autobound => socket.is_autobound() == Some(true),
+            Test::Measured { what, is, value } => {
+                let there = socket.measure(*what);
+                there.is_some_and(|there| is.holds(there, *value))
+            }
         }
     }
 }
@@ -250,7 +241,7 @@ pub enum Comparison {
 }
 
 impl Comparison {
-    fn holds(self, left: u16, right: u16) -> bool {
+    fn holds<T: Ord>(self, left: T, right: T) -> bool {
         match self {
             Comparison::Equal => left == right,
             Comparison::NotEqual => left != right,
@@ -260,42 +251,4 @@ impl Comparison {
             Comparison::GreaterOrEqual => left >= right,
         }
     }
-}
-
-/// An address and how many of its first bits count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    /// A v4-mapped address counts as the IPv4 one.
-    pub address: IpAddr,
-    /// 0 to 32, or to 128 for IPv6.
-    pub bits: u8,
-}
-
-/// `::ffff:0:0`, the first 96 bits of every v4-mapped address.
-pub(crate) const MAPPED: u128 = 0xffff << 32;
-
-impl Network {
-    /// Whether v4-mapped addresses, which count as IPv4, share the prefix of this IPv6 network.
-    pub(crate) fn spans_mapped(self) -> bool {
-        match self.address.to_canonical() {
-            IpAddr::V4(_) => false,
-            IpAddr::V6(address) => shares_prefix(address.to_bits(), MAPPED, self.bits),
-        }
-    }
-
-    fn contains(self, address: IpAddr) -> bool {
-        let (wanted, there) = match (self.address.to_canonical(), address.to_canonical()) {
-            (IpAddr::V4(wanted), IpAddr::V4(there)) => {
-                let left = |address: std::net::Ipv4Addr| u128::from(address.to_bits()) << 96;
-                (left(wanted), left(there))
-            }
-            (IpAddr::V6(wanted), IpAddr::V6(there)) => (wanted.to_bits(), there.to_bits()),
-            _ => return false,
-        };
-        shares_prefix(wanted, there, self.bits)
-    }
-}
-
-fn shares_prefix(one: u128, other: u128, bits: u8) -> bool {
-    bits == 0 || (one ^ other) >> (128 - u32::from(bits)) == 0
 }

@@ -1,97 +1,89 @@
 //! The parser of filters. An error points at the word that is wrong.
 
+mod conditions;
+
 use std::fmt;
 
 use super::{
-    Comparison, End, Filter, Services, Test,
+    Comparison, End, Filter, Names, NoNames, Subject, Test,
     address::{self, NOT_A_PORT, Wrong, address},
+    words::words,
 };
 
 /// Why a text is not a filter, and where it goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilterError {
+    /// The file that the text came from.
+    file: Option<String>,
     text: String,
     at: usize,
     why: String,
 }
 
 impl fmt::Display for FilterError {
-    /// Three lines: the reason, the filter, a caret under the place.
+    /// Three lines: the reason, the line of the filter, a caret under the place.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let column = self.text[..self.at].chars().count();
-        write!(f, "{}\n  {}\n  {:column$}^", self.why, self.text, "")
+        let before = &self.text[..self.at];
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = self.text[start..].lines().next().unwrap_or_default();
+        let column = before[start..].chars().count();
+        if let Some(file) = &self.file {
+            write!(f, "{file}:{}: ", before.matches('\n').count() + 1)?;
+        }
+        write!(f, "{}\n  {line}\n  {:column$}^", self.why, "")
     }
 }
 
 impl std::error::Error for FilterError {}
 
-/// What a filter selects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Subject {
-    /// Listeners, of which only the local end is known. A bare port is theirs.
-    Listener,
-    /// Handshakes on the wire: the local end is the server, and a bare port is the server's.
-    Handshake,
-    /// Ephemeral ports in use towards a destination, to which a bare port belongs.
-    Destination,
-    /// Closed connections. A bare port is that of either end: a client's is not kept, so it is the
-    /// service's.
-    Closed,
-}
-
-impl Subject {
-    /// The ends that a condition without `src`, `dst`, `sport` or `dport` may refer to.
-    fn bare(self) -> &'static [End] {
-        match self {
-            Subject::Listener | Subject::Handshake => &[End::Local],
-            Subject::Destination => &[End::Peer],
-            Subject::Closed => &[End::Local, End::Peer],
-        }
-    }
-
-    /// Why a word of the language does not apply.
-    fn lacks(self, word: &str) -> Option<&'static str> {
-        match (self, word) {
-            (Subject::Listener, "dport" | "dst") => {
-                Some("a listener has no peer: use sport or src")
-            }
-            (Subject::Destination, "sport") => {
-                Some("local ports are counted per source and destination: use src, dst or dport")
-            }
-            _ => None,
-        }
-    }
-}
-
 /// The deepest nesting of parentheses.
 const DEEPEST: usize = 50;
 
-pub fn filter(text: &str, subject: Subject, services: Services<'_>) -> Result<Filter, FilterError> {
-    let mut parser = Parser {
-        text,
-        subject,
-        services,
-        words: words(text),
-        next: 0,
-        depth: 0,
-    };
-    let expression = parser.or()?;
-    match parser.peek() {
-        None => Ok(expression),
-        Some(_) => Err(parser.fail("a closing parenthesis without an opening one")),
-    }
+pub fn filter(text: &str, subject: Subject, names: &dyn Names) -> Result<Filter, FilterError> {
+    Parser::new(text, Language::Sockets(subject), names).whole()
+}
+
+pub fn measures(text: &str) -> Result<Filter, FilterError> {
+    Parser::new(text, Language::Measures, &NoNames).whole()
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Language {
+    Sockets(Subject),
+    Measures,
 }
 
 struct Parser<'a> {
     text: &'a str,
-    subject: Subject,
-    services: Services<'a>,
+    file: Option<&'a str>,
+    language: Language,
+    names: &'a dyn Names,
     words: Vec<(usize, &'a str)>,
     next: usize,
     depth: usize,
 }
 
 impl<'a> Parser<'a> {
+    fn new(text: &'a str, language: Language, names: &'a dyn Names) -> Self {
+        Parser {
+            text,
+            file: None,
+            language,
+            names,
+            words: words(text),
+            next: 0,
+            depth: 0,
+        }
+    }
+
+    fn whole(mut self) -> Result<Filter, FilterError> {
+        let expression = self.or()?;
+        match self.peek() {
+            None => Ok(expression),
+            Some(_) => Err(self.fail("a closing parenthesis without an opening one")),
+        }
+    }
+
     fn peek(&self) -> Option<&'a str> {
         self.words.get(self.next).map(|(_, word)| *word)
     }
@@ -106,8 +98,9 @@ impl<'a> Parser<'a> {
         let at = self
             .words
             .get(self.next)
-            .map_or(self.text.len(), |(at, _)| *at);
+            .map_or(self.text.trim_end().len(), |(at, _)| *at);
         FilterError {
+            file: self.file.map(str::to_owned),
             text: self.text.to_owned(),
             at,
             why: why.into(),
@@ -157,31 +150,41 @@ impl<'a> Parser<'a> {
             }
             inside
         } else {
-            self.term()?
+            match self.language {
+                Language::Sockets(subject) => self.term(subject)?,
+                Language::Measures => self.measured()?,
+            }
         };
         self.depth -= 1;
         Ok(expression)
     }
 
-    fn term(&mut self) -> Result<Filter, FilterError> {
+    fn term(&mut self, subject: Subject) -> Result<Filter, FilterError> {
         let Some(word) = self.peek() else {
             return Err(self.fail("a condition is missing, as :8080 or src 10.0.0.0/8"));
         };
-        let (end, is_port) = match word {
-            "sport" => (End::Local, true),
-            "dport" => (End::Peer, true),
-            "src" => (End::Local, false),
-            "dst" => (End::Peer, false),
-            _ => return self.address(self.subject.bare()),
+        let parse: fn(&mut Self, Subject) -> Result<Filter, FilterError> = match word {
+            "sport" => |parser, _| parser.compared_port(End::Local),
+            "dport" => |parser, _| parser.compared_port(End::Peer),
+            "src" => |parser, subject| parser.compared_address(subject, End::Local),
+            "dst" => |parser, subject| parser.compared_address(subject, End::Peer),
+            "state" | "exclude" => |parser, _| parser.states(),
+            "dev" => |parser, _| parser.compared("dev", Self::interface),
+            "fwmark" => |parser, _| parser.compared("fwmark", Self::mark),
+            "cgroup" => |parser, _| parser.compared("cgroup", Self::cgroup),
+            "autobound" => |_, _| Ok(Filter::Test(Test::Autobound)),
+            _ if word.starts_with('@') && subject != Subject::Listener => {
+                return self.file(subject);
+            }
+            _ => return self.address(subject, subject.bare(), None),
         };
-        if let Some(why) = self.subject.lacks(word) {
+        if let Some(why) = subject.lacks(word) {
             return Err(self.fail(why));
         }
-        self.next += 1;
-        match is_port {
-            true => self.compared_port(end),
-            false => self.compared_address(end),
+        if !matches!(word, "state" | "exclude") {
+            self.next += 1;
         }
+        parse(self, subject)
     }
 
     fn compared_port(&mut self, end: End) -> Result<Filter, FilterError> {
@@ -189,15 +192,25 @@ impl<'a> Parser<'a> {
         Ok(Filter::port(end, is, self.port()?))
     }
 
-    fn compared_address(&mut self, end: End) -> Result<Filter, FilterError> {
+    fn compared_address(&mut self, subject: Subject, end: End) -> Result<Filter, FilterError> {
+        let hosts = Some(self.names);
+        self.compared("addresses", |parser| parser.address(subject, &[end], hosts))
+    }
+
+    /// A condition that holds or does not, behind an optional `=` or `!=`.
+    fn compared(
+        &mut self,
+        what: &str,
+        parse: impl Fn(&mut Self) -> Result<Filter, FilterError>,
+    ) -> Result<Filter, FilterError> {
+        let at = self.next;
         let is = self.comparison().unwrap_or(Comparison::Equal);
-        let address = self.address(&[end])?;
         match is {
-            Comparison::Equal => Ok(address),
-            Comparison::NotEqual => Ok(Filter::Not(Box::new(address))),
+            Comparison::Equal => parse(self),
+            Comparison::NotEqual => Ok(Filter::Not(Box::new(parse(self)?))),
             _ => {
-                self.next -= 2;
-                Err(self.fail("addresses can only be equal or not"))
+                self.next = at;
+                Err(self.fail(format!("{what} can only be equal or not")))
             }
         }
     }
@@ -220,35 +233,47 @@ impl<'a> Parser<'a> {
         let name = self
             .peek()
             .map(|word| word.strip_prefix(':').unwrap_or(word));
-        let port = name.and_then(|name| address::port(name, self.services));
+        let port = name.and_then(|name| address::port(name, self.names));
         let port = port.ok_or_else(|| self.fail(NOT_A_PORT))?;
         self.next += 1;
         Ok(port)
     }
 
-    fn address(&mut self, ends: &[End]) -> Result<Filter, FilterError> {
+    /// `hosts` finds their addresses; a word that stands alone is no host's name.
+    fn address(
+        &mut self,
+        subject: Subject,
+        ends: &[End],
+        hosts: Option<&dyn Names>,
+    ) -> Result<Filter, FilterError> {
         let Some(word) = self.peek() else {
             return Err(self.fail("an address is missing"));
         };
-        let is_path = word.starts_with(['/', '@']);
-        let expression = match self.subject {
-            Subject::Listener if is_path => Filter::Test(Test::Path(word.to_owned())),
-            _ if is_path => {
+        let name = word.strip_prefix("unix:").unwrap_or(word);
+        let is_path = name.len() < word.len() || name.starts_with(['/', '@']);
+        let expression = match subject.has_paths() {
+            true if is_path => Filter::Test(Test::Path(name.to_owned())),
+            false if is_path => {
                 return Err(self.fail("a unix socket's path: its connections are on no network"));
             }
             _ => {
-                let one = |end: &End| address(word, *end, self.services);
+                let one = |end: &End| address(word, *end, self.names, hosts);
                 let found: Result<_, _> = ends.iter().map(one).collect();
-                Filter::any(found.map_err(|wrong| self.at(word, wrong))?)
+                Filter::any(found.map_err(|wrong| self.at(subject, word, wrong))?)
             }
         };
         self.next += 1;
         Ok(expression)
     }
 
-    fn at(&self, word: &str, Wrong { part, why, is_word }: Wrong<'_>) -> FilterError {
+    fn at(
+        &self,
+        subject: Subject,
+        word: &str,
+        Wrong { part, why, is_word }: Wrong<'_>,
+    ) -> FilterError {
         let inside = part.as_ptr().addr() - word.as_ptr().addr();
-        let hint = match is_word && self.subject == Subject::Listener {
+        let hint = match is_word && subject == Subject::Listener {
             true => "; a process is chosen with --process",
             false => "",
         };
@@ -266,31 +291,4 @@ fn clash(one: &Filter, other: &Filter) -> bool {
         let ports = one.required_port(end).zip(other.required_port(end));
         ports.is_some_and(|(one, other)| one != other)
     })
-}
-
-/// The words, each with its byte offset. Parentheses, `!` and comparisons need no spaces around
-/// them.
-fn words(text: &str) -> Vec<(usize, &str)> {
-    let mut words = Vec::new();
-    let mut at = 0;
-    while let Some(start) = text[at..]
-        .find(|c: char| !c.is_whitespace())
-        .map(|skip| at + skip)
-    {
-        let length = word_length(&text[start..]);
-        words.push((start, &text[start..start + length]));
-        at = start + length;
-    }
-    words
-}
-
-fn word_length(text: &str) -> usize {
-    const SIGNS: [&str; 12] = [
-        "<=", ">=", "!=", "==", "||", "&&", "(", ")", "!", "<", ">", "=",
-    ];
-    if let Some(sign) = SIGNS.iter().find(|sign| text.starts_with(**sign)) {
-        return sign.len();
-    }
-    let ends = |c: char| c.is_whitespace() || "()!<>=".contains(c);
-    text.find(ends).unwrap_or(text.len())
 }

@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::{prelude::*, sample::select};
 
-use super::{Comparison, End, Filter, Network};
+use super::{Comparison, End, Filter, Network, Test};
+use crate::model::{SocketState, StateSet};
 
 pub const PORTS: [u16; 5] = [0, 80, 443, 40000, 65535];
 
@@ -40,7 +41,25 @@ fn network() -> impl Strategy<Value = Network> {
     })
 }
 
+/// Conditions on the two ends.
 pub fn filter() -> impl Strategy<Value = Filter> {
+    joined(test_of_ends())
+}
+
+/// Any conditions, but those on numbers.
+pub fn filter_on_sockets() -> impl Strategy<Value = Filter> {
+    let states = prop::collection::vec(select(SocketState::ALL.to_vec()), 0..8);
+    let test = prop_oneof![
+        states.prop_map(|states| Test::State(StateSet::of(&states))),
+        (0u32..4).prop_map(Test::Interface),
+        (0u32..4, 0u32..4).prop_map(|(mark, mask)| Test::Mark { mark, mask }),
+        (0u64..3).prop_map(Test::Cgroup),
+        Just(Test::Autobound),
+    ];
+    joined(prop_oneof![test_of_ends(), test.prop_map(Filter::Test)])
+}
+
+fn test_of_ends() -> impl Strategy<Value = Filter> {
     let end = || select(vec![End::Local, End::Peer]);
     let comparison = select(vec![
         Comparison::Equal,
@@ -53,7 +72,11 @@ pub fn filter() -> impl Strategy<Value = Filter> {
     let compared =
         (end(), comparison, port()).prop_map(|(end, is, port)| Filter::port(end, is, port));
     let within = (end(), network()).prop_map(|(end, network)| Filter::within(end, network));
-    prop_oneof![compared, within].prop_recursive(4, 40, 4, |part| {
+    prop_oneof![compared, within]
+}
+
+fn joined(test: impl Strategy<Value = Filter> + 'static) -> impl Strategy<Value = Filter> {
+    test.prop_recursive(4, 40, 4, |part| {
         let parts = || prop::collection::vec(part.clone(), 0..4);
         prop_oneof![
             parts().prop_map(Filter::Any),

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    Address,
+    Address, SocketState, StateSet,
     filter::{Ends, View, samples},
 };
 
@@ -22,8 +22,9 @@ fn is_valid(code: &[u8]) -> bool {
         let left = code.len() - at;
         let (test, yes, no) = op_at(code, at);
         let least = match test {
-            JMP => 4,
-            2..=5 | 11 | 12 => 8,
+            JMP | AUTO => 4,
+            2..=5 | 11 | 12 | DEV_COND => 8,
+            MARK_COND | CGROUP_COND => 12,
             7 | 8 => match code[at + 4] {
                 AF_INET if code[at + 5] <= 32 => 16,
                 AF_INET6 if code[at + 5] <= 128 => 28,
@@ -50,16 +51,54 @@ fn is_on_path(code: &[u8], wanted: usize) -> bool {
     at == wanted
 }
 
+/// A socket, of which the filter knows all.
+#[derive(Debug, Clone)]
+struct Socket {
+    ends: Ends,
+    state: SocketState,
+    interface: u32,
+    mark: u32,
+    cgroup: u64,
+    autobound: bool,
+}
+
+impl View for Socket {
+    fn address(&self, end: End) -> Option<Address> {
+        self.ends.address(end)
+    }
+
+    fn state(&self) -> Option<SocketState> {
+        Some(self.state)
+    }
+
+    fn interface(&self) -> Option<u32> {
+        Some(self.interface)
+    }
+
+    fn mark(&self) -> Option<u32> {
+        Some(self.mark)
+    }
+
+    fn cgroup(&self) -> Option<u64> {
+        Some(self.cgroup)
+    }
+
+    fn is_autobound(&self) -> Option<bool> {
+        Some(self.autobound)
+    }
+}
+
 /// A socket as the kernel compares it: the addresses as words of its own family.
-struct Entry {
+struct Entry<'a> {
+    socket: &'a Socket,
     family: u8,
     addresses: [Vec<u32>; 2],
     ports: [u16; 2],
 }
 
-impl Entry {
-    fn new(ends: &Ends) -> Self {
-        let [local, peer] = [ends.local, ends.peer];
+impl<'a> Entry<'a> {
+    fn new(socket: &'a Socket) -> Self {
+        let [local, peer] = [socket.ends.local, socket.ends.peer];
         let words = |end: Address| match end.address {
             IpAddr::V4(address) => vec![address.to_bits()],
             IpAddr::V6(address) => [96, 64, 32, 0]
@@ -67,6 +106,7 @@ impl Entry {
                 .to_vec(),
         };
         Entry {
+            socket,
             family: if local.address.is_ipv4() {
                 AF_INET
             } else {
@@ -104,11 +144,16 @@ fn starts_with(address: &[u32], wanted: &[u8], bits: u32) -> bool {
 }
 
 /// `inet_diag_bc_run`
-fn run(code: &[u8], socket: &Entry) -> bool {
+fn run(code: &[u8], socket: &Entry<'_>) -> bool {
     let mut at = 0;
     while at < code.len() {
         let (test, yes, no) = op_at(code, at);
         let operand = || op_at(code, at + 4).2;
+        let word = |index: usize| {
+            let bytes = &code[at + 4 * index..];
+            u32::from_ne_bytes(*bytes.first_chunk().unwrap())
+        };
+        let of = socket.socket;
         let [local, peer] = socket.ports.map(usize::from);
         let holds = match test {
             JMP => false,
@@ -117,6 +162,13 @@ fn run(code: &[u8], socket: &Entry) -> bool {
             4 => peer >= operand(),
             5 => peer <= operand(),
             7 | 8 => socket.is_host(usize::from(test - 7), &code[at + 4..]),
+            AUTO => of.autobound,
+            DEV_COND => of.interface == word(1),
+            MARK_COND => of.mark & word(2) == word(1),
+            CGROUP_COND => {
+                let bytes = &code[at + 4..];
+                of.cgroup == u64::from_ne_bytes(*bytes.first_chunk().unwrap())
+            }
             11 => local == operand(),
             12 => peer == operand(),
             _ => panic!("op {test}"),
@@ -140,19 +192,40 @@ fn ends() -> impl Strategy<Value = Ends> {
     })
 }
 
+fn socket() -> impl Strategy<Value = Socket> {
+    let state = prop::sample::select(SocketState::ALL.to_vec());
+    let rest = (state, 0u32..4, 0u32..4, 0u64..3, any::<bool>());
+    (ends(), rest).prop_map(
+        |(ends, (state, interface, mark, cgroup, autobound))| Socket {
+            ends,
+            state,
+            interface,
+            mark,
+            cgroup,
+            autobound,
+        },
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(5000))]
 
     #[test]
     fn the_code_accepts_what_the_filter_accepts(
-        filter in samples::filter(),
-        sockets in prop::collection::vec(ends(), 8),
+        filter in samples::filter_on_sockets(),
+        sockets in prop::collection::vec(socket(), 8),
     ) {
-        let code = compile(&filter).unwrap();
-        prop_assert!(is_valid(&code), "{code:?}");
+        let requests = filter.by_state(StateSet::ALL);
+        let requests: Vec<_> = requests.iter().map(|(states, rest)| (*states, compile(rest).unwrap())).collect();
+        for (_, code) in &requests {
+            prop_assert!(is_valid(code), "{code:?}");
+        }
         for socket in sockets {
             let expected = filter.accepts(&socket);
-            prop_assert_eq!(run(&code, &Entry::new(&socket)), expected, "{:?}", socket);
+            let is_sent = requests.iter().any(|(states, code)| {
+                states.contains(socket.state) && run(code, &Entry::new(&socket))
+            });
+            prop_assert_eq!(is_sent, expected, "{:?}", socket);
             for end in [End::Local, End::Peer] {
                 if let Some(port) = filter.required_port(end) && expected {
                     prop_assert_eq!(View::address(&socket, end).unwrap().port, port);
@@ -184,16 +257,25 @@ fn a_filter_longer_than_jumps_reach_has_no_code() {
     let code = |ports| compile(&Filter::port_is_one_of(End::Local, &vec![1; ports]));
     let longest = code(5461).unwrap();
     assert!(is_valid(&longest));
-    let socket = |port| {
+    let is_sent = |port| {
         let end = |port| Address {
             address: Ipv6Addr::LOCALHOST.into(),
             port,
         };
-        Entry::new(&Ends {
+        let ends = Ends {
             local: end(port),
             peer: end(9),
-        })
+        };
+        let socket = Socket {
+            ends,
+            state: SocketState::Listen,
+            interface: 0,
+            mark: 0,
+            cgroup: 0,
+            autobound: false,
+        };
+        run(&longest, &Entry::new(&socket))
     };
-    assert!(run(&longest, &socket(1)) && !run(&longest, &socket(2)));
+    assert!(is_sent(1) && !is_sent(2));
     assert!(code(5462).is_none());
 }

@@ -91,6 +91,13 @@ impl View {
             }
             // A TCP connection has no path.
             Test::Path(_) => ways.no,
+            // A packet tells nothing of these.
+            Test::State(_)
+            | Test::Interface(_)
+            | Test::Mark { .. }
+            | Test::Cgroup(_)
+            | Test::Autobound
+            | Test::Measured { .. } => ways.unknown(),
         }
     }
 
