@@ -22,9 +22,11 @@ mod release;
 mod segment;
 pub mod snapshot;
 mod socket;
+mod socket_row;
 mod state_set;
 mod sysctl;
 mod system_call;
+mod tcp_info;
 mod unit;
 
 pub use ability::{Ability, Found};
@@ -50,10 +52,12 @@ pub use release::is_at_least;
 pub use segment::{Direction, Flags, Segment, TcpOptions, Timestamps, Tunnel};
 pub use snapshot::{NetnsSnapshot, Snapshot};
 pub use socket::{Listener, Local, Protocol, Queue, RequestSocket, Waiting};
+pub use socket_row::{SocketMemory, SocketProtocol, SocketRow, SocketTimer, TimerKind};
 pub use state_set::{SocketState, StateSet};
 pub use sysctl::{
     BootLine, BootSettings, HostSettings, Place, Sysctl, Sysctls, canonical_key, sysctl_key,
     sysctl_path,
 };
 pub use system_call::{CallKind, Doing, SystemCall};
+pub use tcp_info::TcpInfo;
 pub use unit::unit_of;

@@ -30,6 +30,12 @@ impl SocketState {
         all
     };
 
+    /// By the kernel's number; `None` for what is no state.
+    pub fn from_number(number: u8) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|state| state.number() == number)
+    }
+
     pub const fn number(self) -> u8 {
         match self {
             SocketState::Connection(state) => state as u8,

@@ -12,7 +12,8 @@ use netlink_packet_sock_diag::inet::{InetResponseBuffer, InetResponseHeader};
 use super::netlink::Undecodable;
 use crate::model::{
     Address, Connection, Endpoint, Family, Holder, Listener, Local, Protocol, Queue, RequestSocket,
-    State, Waiting,
+    SocketMemory, SocketProtocol, SocketRow, SocketState, SocketTimer, State, TcpInfo, TimerKind,
+    Waiting,
     filter::{End, View},
 };
 
@@ -27,6 +28,7 @@ const TIMEWAIT_TIMER: u8 = 3;
 const INFO: u16 = 2;
 const SKMEMINFO: u16 = 7;
 const SHUTDOWN: u16 = 8;
+const MARK: u16 = 15;
 const SKV6ONLY: u16 = 11;
 const ULP_INFO: u16 = 19;
 const CGROUP_ID: u16 = 21;
@@ -64,6 +66,18 @@ impl View for Row<'_> {
         };
         Some(Address { address, port })
     }
+
+    fn interface(&self) -> Option<u32> {
+        Some(self.local.interface)
+    }
+
+    fn mark(&self) -> Option<u32> {
+        self.value(MARK).and_then(number)
+    }
+
+    fn cgroup(&self) -> Option<u64> {
+        self.cgroup_id()
+    }
 }
 
 impl<'a> Row<'a> {
@@ -96,8 +110,8 @@ impl<'a> Row<'a> {
             limit: self.header.send_queue,
         };
         match self.value(ULP_INFO).is_some_and(is_mptcp) {
-            true => self.socket(Protocol::Mptcp, queue),
-            false => self.socket(Protocol::Tcp, queue),
+            true => self.queued(Protocol::Mptcp, queue),
+            false => self.queued(Protocol::Tcp, queue),
         }
     }
 
@@ -108,7 +122,7 @@ impl<'a> Row<'a> {
             bytes: self.header.recv_queue,
             limit_bytes: self.word(SKMEMINFO, RCVBUF),
         };
-        open.then(|| self.socket(Protocol::Udp, queue))
+        open.then(|| self.queued(Protocol::Udp, queue))
     }
 
     /// `None` when a socket in SYN_RECV is a fast-open connection: a full socket, already in the
@@ -166,6 +180,60 @@ impl<'a> Row<'a> {
         }))
     }
 
+    /// The whole row; `None` in a state that is unknown.
+    pub fn socket(&self, protocol: SocketProtocol) -> Option<SocketRow> {
+        let is_mptcp = || self.value(ULP_INFO).is_some_and(is_mptcp);
+        let state = match (self.header.state, protocol) {
+            // What TCP calls closed is asked for only where it has a port.
+            (CLOSE, SocketProtocol::Tcp) => SocketState::Bound,
+            (number, _) => SocketState::from_number(number)?,
+        };
+        let is_connection = matches!(state, SocketState::Connection(_));
+        Some(SocketRow {
+            protocol: match protocol {
+                SocketProtocol::Tcp if is_mptcp() => SocketProtocol::Mptcp,
+                protocol => protocol,
+            },
+            state,
+            local: Local::Inet(self.local),
+            peer: self.address(End::Peer),
+            receive_queue: self.header.recv_queue,
+            send_queue: self.header.send_queue,
+            timer: TimerKind::from_number(self.fixed[TIMER]).map(|kind| SocketTimer {
+                kind,
+                expires_ms: self.expires_ms(),
+                retransmits: self.fixed[RETRANSMITS],
+            }),
+            uid: self.header.uid,
+            inode: self.header.inode,
+            cookie: self.cookie(),
+            mark: self.mark(),
+            cgroup_id: self.cgroup_id(),
+            info: self.value(INFO).filter(|_| is_connection).map(TcpInfo::new),
+            memory: self.memory(),
+        })
+    }
+
+    fn memory(&self) -> Option<SocketMemory> {
+        let word = |index| self.word(SKMEMINFO, index);
+        Some(SocketMemory {
+            receive_bytes: word(0)?,
+            receive_limit_bytes: word(RCVBUF)?,
+            send_bytes: word(2)?,
+            send_limit_bytes: word(3)?,
+            forward_bytes: word(4)?,
+            queued_bytes: word(5)?,
+            option_bytes: word(6)?,
+            backlog_bytes: word(7)?,
+            drops: word(DROPS),
+        })
+    }
+
+    fn cgroup_id(&self) -> Option<u64> {
+        let id = self.value(CGROUP_ID)?;
+        Some(u64::from_ne_bytes(*id.first_chunk()?))
+    }
+
     /// Milliseconds since the last ACK came; `None` for another socket than that of this inode.
     pub fn silent_ms(&self, inode: u32) -> Option<u32> {
         let silent_ms = self.word(INFO, LAST_ACK_RECEIVED);
@@ -177,7 +245,7 @@ impl<'a> Row<'a> {
         number(&self.fixed[EXPIRES..]).unwrap_or_default()
     }
 
-    fn socket(&self, protocol: Protocol, queue: Queue) -> Listener {
+    fn queued(&self, protocol: Protocol, queue: Queue) -> Listener {
         Listener {
             protocol,
             local: Local::Inet(self.local),
@@ -187,9 +255,7 @@ impl<'a> Row<'a> {
             uid: Some(self.header.uid),
             inode: self.header.inode,
             cookie: self.cookie(),
-            cgroup_id: self
-                .value(CGROUP_ID)
-                .and_then(|id| Some(u64::from_ne_bytes(*id.first_chunk()?))),
+            cgroup_id: self.cgroup_id(),
         }
     }
 

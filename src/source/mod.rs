@@ -67,7 +67,7 @@ pub use packet::{Cooked, Decoded, LinkType, Packet};
 pub use privilege::{confine, drop_privileges, return_to_real_user};
 pub use regular::read_named_file;
 pub use signals::{end_at_repeated_signal, is_ignored, was_asked_to_end};
-pub use sock_diag::{SockDiag, Walk, reports_bound};
+pub use sock_diag::{SockDiag, SocketRequest, Walk, reports_bound};
 pub use standard_output::check_stdout;
 
 use crate::{

@@ -25,6 +25,17 @@ pub struct DumpEnd {
     pub undecodable: u64,
 }
 
+impl DumpEnd {
+    /// Of two dumps, one after the other.
+    pub fn and(self, later: DumpEnd) -> DumpEnd {
+        DumpEnd {
+            interrupted: self.interrupted || later.interrupted,
+            stopped: self.stopped || later.stopped,
+            undecodable: self.undecodable + later.undecodable,
+        }
+    }
+}
+
 /// Called with the payload of each message; the dump continues after `Err(Undecodable)`.
 pub type Each<'a> = &'a mut dyn FnMut(&[u8]) -> Result<ControlFlow<()>, Undecodable>;
 

@@ -23,8 +23,8 @@ use super::{
 use crate::{
     Error, Result,
     model::{
-        Address, Connection, Endpoint, Families, Family, Filter, Holder, Listener, State, StateSet,
-        Waiting, filter::End, is_at_least,
+        Address, Connection, Endpoint, Families, Family, Filter, Holder, Listener, SocketProtocol,
+        SocketRow, State, StateSet, Waiting, filter::End, is_at_least,
     },
 };
 
@@ -32,6 +32,8 @@ use crate::{
 const BYTECODE: u16 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
+/// `IPPROTO_RAW`: raw sockets of every protocol.
+const RAW: u8 = 255;
 const AF_UNSPEC: u8 = 0;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
@@ -73,6 +75,18 @@ impl NetlinkSerializable for OfBothFamilies {
 
 /// How a dump ended.
 pub type Walk = DumpEnd;
+
+/// Which sockets to dump, and what of each.
+#[derive(Debug, Clone, Copy)]
+pub struct SocketRequest<'a> {
+    pub protocol: SocketProtocol,
+    pub families: Families,
+    pub filter: &'a Filter,
+    /// `struct tcp_info`.
+    pub info: bool,
+    /// Memory and drops.
+    pub memory: bool,
+}
 
 /// A sock_diag socket in the network namespace of the thread that opened it.
 pub struct SockDiag {
@@ -226,6 +240,31 @@ impl SockDiag {
         })
     }
 
+    /// Dumps sockets of one protocol until `each` breaks. A TCP dump of more than listeners walks
+    /// the host's sockets, once for each rest that the filter has in different states.
+    pub fn sockets(
+        &mut self,
+        wanted: &SocketRequest<'_>,
+        mut each: impl FnMut(SocketRow) -> ControlFlow<()>,
+    ) -> Result<Walk> {
+        let mut end = Walk::default();
+        for (states, rest) in wanted.filter.by_state(StateSet::ALL) {
+            for request in requests(wanted, states) {
+                let walk = self.ask("sockets", request, &rest, |row| {
+                    match row.and_then(|row| row.socket(wanted.protocol)) {
+                        Some(socket) => each(socket),
+                        None => ControlFlow::Continue(()),
+                    }
+                })?;
+                end = end.and(walk);
+                if end.stopped {
+                    return Ok(end);
+                }
+            }
+        }
+        Ok(end)
+    }
+
     pub fn unix_listeners(&mut self, found: &mut Vec<Listener>) -> Result<Walk> {
         let show_flags = ShowFlags::NAME | ShowFlags::RQLEN | ShowFlags::from_bits_retain(SHOW_UID);
         let message = SockDiagMessage::UnixRequest(UnixRequest {
@@ -256,6 +295,11 @@ impl SockDiag {
         request.socket_id.source_port = port(End::Local);
         request.socket_id.destination_port = port(End::Peer);
         let code = bytecode::compile(filter);
+        if code.is_none() && filter.is_only_for_kernel() {
+            let why = "the filter is too long for the kernel, which alone knows autobound";
+            let cause = io::Error::new(io::ErrorKind::InvalidData, why);
+            return Err(Error::Netlink(what, cause));
+        }
         let rest = code.is_none().then_some(filter);
         let attribute = code.as_deref().filter(|code| !code.is_empty());
         let attribute = attribute.map(|code| (BYTECODE, code));
@@ -278,26 +322,58 @@ impl SockDiag {
     }
 }
 
-/// The kernel replies ENOENT when the module for the protocol is missing and may not be loaded.
+/// The kernel replies ENOENT when the module for the protocol is missing and may not be loaded,
+/// EPERM and EINVAL to conditions of a filter (`inet_diag_bc_audit`, net/ipv4/inet_diag.c).
 fn failed(request: &'static str) -> impl FnOnce(io::Error) -> Error {
     move |cause| {
-        let why = "not supported by this kernel (no tcp_diag, udp_diag or unix_diag module)";
-        let cause = match cause.kind() {
-            io::ErrorKind::NotFound => io::Error::new(cause.kind(), why),
-            _ => cause,
+        let why = match cause.kind() {
+            io::ErrorKind::NotFound => {
+                "not supported by this kernel (no tcp_diag, udp_diag, raw_diag or unix_diag module)"
+            }
+            io::ErrorKind::PermissionDenied => "a condition on fwmark needs CAP_NET_ADMIN (sudo)",
+            io::ErrorKind::InvalidInput => "this kernel does not know a condition of the filter",
+            _ => return Error::Netlink(request, cause),
         };
-        Error::Netlink(request, cause)
+        Error::Netlink(request, io::Error::new(cause.kind(), why))
+    }
+}
+
+/// Only for TCP is there a request for both families.
+fn requests(wanted: &SocketRequest<'_>, states: StateSet) -> Vec<InetRequest> {
+    let of = |family: Family, number| {
+        let mut extensions = ExtensionFlags::empty();
+        extensions.set(ExtensionFlags::INFO, wanted.info);
+        extensions.set(ExtensionFlags::SKMEMINFO, wanted.memory);
+        let states = StateFlags::from_bits_retain(states.bits());
+        request(family, number, extensions, states)
+    };
+    let families = wanted.families.each();
+    match wanted.protocol {
+        SocketProtocol::Tcp | SocketProtocol::Mptcp => {
+            let one = families.last().map(|family| of(family, TCP));
+            one.map(|one| of_families(one, wanted.families))
+                .into_iter()
+                .collect()
+        }
+        SocketProtocol::Udp => families.map(|family| of(family, UDP)).collect(),
+        SocketProtocol::Raw => families.map(|family| of(family, RAW)).collect(),
     }
 }
 
 /// A request for one family, or with `AF_UNSPEC` for both.
 fn tcp_request(families: Families, extensions: ExtensionFlags, states: StateFlags) -> InetRequest {
     let family = if families.v6 { Family::V6 } else { Family::V4 };
-    let mut request = request(family, TCP, extensions, states);
-    if families == Families::BOTH {
-        request.family = AF_UNSPEC;
+    of_families(request(family, TCP, extensions, states), families)
+}
+
+fn of_families(request: InetRequest, families: Families) -> InetRequest {
+    InetRequest {
+        family: match families == Families::BOTH {
+            true => AF_UNSPEC,
+            false => request.family,
+        },
+        ..request
     }
-    request
 }
 
 fn request(

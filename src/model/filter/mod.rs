@@ -181,10 +181,24 @@ impl Filter {
 
     /// Whether it names a unix socket.
     pub fn has_path(&self) -> bool {
+        self.has(&|test| matches!(test, Test::Path(_)))
+    }
+
+    /// Whether it asks for what no row of the kernel tells.
+    pub fn is_only_for_kernel(&self) -> bool {
+        self.has(&|test| matches!(test, Test::Autobound))
+    }
+
+    /// Whether it compares this number.
+    pub fn measures(&self, wanted: Measure) -> bool {
+        self.has(&|test| matches!(test, Test::Measured { what, .. } if *what == wanted))
+    }
+
+    fn has(&self, is_it: &dyn Fn(&Test) -> bool) -> bool {
         match self {
-            Filter::Any(parts) | Filter::All(parts) => parts.iter().any(Self::has_path),
-            Filter::Not(part) => part.has_path(),
-            Filter::Test(test) => matches!(test, Test::Path(_)),
+            Filter::Any(parts) | Filter::All(parts) => parts.iter().any(|part| part.has(is_it)),
+            Filter::Not(part) => part.has(is_it),
+            Filter::Test(test) => is_it(test),
         }
     }
 

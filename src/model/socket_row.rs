@@ -1,0 +1,195 @@
+//! One socket of any kind, as a row of sock_diag has it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{
+    Address, Local, SocketState, State, TcpInfo,
+    filter::{End, Measure, View},
+};
+
+/// What a socket speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SocketProtocol {
+    Tcp,
+    /// Multipath TCP: the listener, or a subflow of a connection.
+    Mptcp,
+    Udp,
+    /// A raw internet socket, whose port is the protocol's number.
+    Raw,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TimerKind {
+    /// Retransmission of data or of a SYN, or a probe for a lost tail.
+    Retransmit = 1,
+    /// The next keepalive probe.
+    Keepalive,
+    /// The end of TIME_WAIT, or of FIN_WAIT2 without an owner.
+    TimeWait,
+    /// The next probe of a closed window.
+    Persist,
+}
+
+impl TimerKind {
+    /// Of `idiag_timer`; 0 is none.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => TimerKind::Retransmit,
+            2 => TimerKind::Keepalive,
+            3 => TimerKind::TimeWait,
+            4 => TimerKind::Persist,
+            _ => return None,
+        })
+    }
+}
+
+/// The timer that runs for a socket. The kernel reports one: a retransmission hides keepalive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SocketTimer {
+    pub kind: TimerKind,
+    /// Milliseconds until it fires.
+    pub expires_ms: u32,
+    /// Retransmissions or probes without an answer so far.
+    pub retransmits: u8,
+}
+
+/// Memory of a socket (`SK_MEMINFO_*`, include/uapi/linux/sock_diag.h).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SocketMemory {
+    /// Memory that received data takes (`rmem_alloc`).
+    pub receive_bytes: u32,
+    /// SO_RCVBUF as the kernel keeps it.
+    pub receive_limit_bytes: u32,
+    /// Memory that data to send takes (`wmem_alloc`), handed to the device.
+    pub send_bytes: u32,
+    /// SO_SNDBUF as the kernel keeps it.
+    pub send_limit_bytes: u32,
+    /// Memory reserved for more (`fwd_alloc`).
+    pub forward_bytes: u32,
+    /// Data queued to send, acknowledged or not (`wmem_queued`).
+    pub queued_bytes: u32,
+    /// Memory of socket options (`optmem`).
+    pub option_bytes: u32,
+    /// Packets that came while the owner held the socket (`backlog`).
+    pub backlog_bytes: u32,
+    /// Packets dropped since the socket was made, 32 bits; `null` before 4.7.
+    pub drops: Option<u32>,
+}
+
+/// One socket. What was not asked for, or not sent, is `None`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketRow {
+    pub protocol: SocketProtocol,
+    pub state: SocketState,
+    /// Where it is bound.
+    pub local: Local,
+    /// The unspecified address and port 0 for a socket without a peer.
+    pub peer: Option<Address>,
+    /// Of a listener, connections that wait to be accepted; else bytes that wait to be read.
+    pub receive_queue: u32,
+    /// Of a listener, the limit of its accept queue; else bytes that are not acknowledged.
+    pub send_queue: u32,
+    pub timer: Option<SocketTimer>,
+    /// The owner's user id (the creator's).
+    pub uid: u32,
+    /// Socket inode, 0 when nobody holds it.
+    pub inode: u32,
+    /// Names this socket and no later one.
+    pub cookie: u64,
+    /// SO_MARK; sent to CAP_NET_ADMIN only.
+    pub mark: Option<u32>,
+    /// Id of the cgroup that it was made in.
+    pub cgroup_id: Option<u64>,
+    pub info: Option<TcpInfo>,
+    pub memory: Option<SocketMemory>,
+}
+
+/// How long the kernel keeps TIME_WAIT (`TCP_TIMEWAIT_LEN`, include/net/tcp.h).
+const TIME_WAIT_MS: u32 = 60_000;
+
+impl SocketRow {
+    pub fn is_listener(&self) -> bool {
+        self.state == SocketState::Listen
+    }
+
+    /// A connection that no process has accepted.
+    pub fn is_unaccepted(&self) -> bool {
+        let queued = [State::Established, State::CloseWait].map(SocketState::Connection);
+        self.inode == 0 && queued.contains(&self.state) && self.info.is_some()
+    }
+
+    /// How full the queue is that it has a limit for.
+    pub fn fill_ratio(&self) -> Option<f64> {
+        match self.protocol {
+            _ if self.is_listener() => {
+                Some(f64::from(self.receive_queue) / (f64::from(self.send_queue) + 1.0))
+            }
+            SocketProtocol::Udp => {
+                let limit = self.memory?.receive_limit_bytes;
+                (limit > 0).then(|| f64::from(self.receive_queue) / f64::from(limit))
+            }
+            _ => None,
+        }
+    }
+
+    /// Since data was last sent or received, milliseconds.
+    pub fn idle_ms(&self) -> Option<u32> {
+        let info = self.info.as_ref()?;
+        Some(info.last_data_sent_ms()?.min(info.last_data_received_ms()?))
+    }
+
+    /// Since it began to wait, milliseconds: in TIME_WAIT, or for accept(2).
+    pub fn age_ms(&self) -> Option<u32> {
+        if let Some(timer) = self.timer.filter(|timer| timer.kind == TimerKind::TimeWait) {
+            return Some(TIME_WAIT_MS.saturating_sub(timer.expires_ms));
+        }
+        let info = self.info.as_ref().filter(|_| self.is_unaccepted());
+        info.and_then(TcpInfo::last_data_sent_ms)
+    }
+}
+
+impl View for SocketRow {
+    fn address(&self, end: End) -> Option<Address> {
+        match end {
+            End::Local => self.local.address(end),
+            End::Peer => self.peer,
+        }
+    }
+
+    fn path(&self) -> Option<&[u8]> {
+        self.local.path()
+    }
+
+    fn state(&self) -> Option<SocketState> {
+        Some(self.state)
+    }
+
+    fn interface(&self) -> Option<u32> {
+        self.local.interface()
+    }
+
+    fn mark(&self) -> Option<u32> {
+        self.mark
+    }
+
+    fn cgroup(&self) -> Option<u64> {
+        self.cgroup_id
+    }
+
+    fn measure(&self, what: Measure) -> Option<u64> {
+        let microseconds = |ms: u32| u64::from(ms) * 1000;
+        match what {
+            Measure::Fill => Some((self.fill_ratio()? * 10_000.0).round() as u64),
+            Measure::Drops => self.memory?.drops.map(u64::from),
+            Measure::ReceiveQueue => Some(self.receive_queue.into()),
+            Measure::SendQueue => Some(self.send_queue.into()),
+            Measure::Idle => self.idle_ms().map(microseconds),
+            Measure::Rtt => self.info?.rtt_us().map(u64::from),
+            Measure::Retransmits => self.info?.total_retransmits().map(u64::from),
+            Measure::Age => self.age_ms().map(microseconds),
+        }
+    }
+}

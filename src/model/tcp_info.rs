@@ -1,0 +1,280 @@
+//! What TCP knows of one connection: `struct tcp_info` (include/uapi/linux/tcp.h).
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+/// The bytes that the newest known kernel sends (6.18).
+const LONGEST: usize = 280;
+
+/// The struct as this kernel sent it. Each generation of the kernel appended fields, so that one
+/// past the end is unknown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TcpInfo {
+    bytes: [u8; LONGEST],
+    length: usize,
+}
+
+/// How a field is printed: its width in bytes and what one is worth.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Byte,
+    Short,
+    Word,
+    Long,
+    /// A word in milliseconds, as it stands.
+    Milliseconds,
+    /// A word or a long in microseconds, printed as milliseconds.
+    Microseconds,
+    LongMicroseconds,
+}
+
+impl Kind {
+    fn is_time_in_microseconds(self) -> bool {
+        matches!(self, Microseconds | LongMicroseconds)
+    }
+}
+
+use Kind::{Byte, Long, LongMicroseconds, Microseconds, Milliseconds, Short, Word};
+
+/// The kernel's names without `tcpi_`, with their units, at their offsets.
+const FIELDS: [(&str, usize, Kind); 56] = [
+    ("ca_state", 1, Byte),
+    ("retransmits", 2, Byte),
+    ("probes", 3, Byte),
+    ("backoff", 4, Byte),
+    ("options", 5, Byte),
+    ("rto_ms", 8, Microseconds),
+    ("ato_ms", 12, Microseconds),
+    ("snd_mss", 16, Word),
+    ("rcv_mss", 20, Word),
+    ("unacked", 24, Word),
+    ("sacked", 28, Word),
+    ("lost", 32, Word),
+    ("retrans", 36, Word),
+    ("last_data_sent_ms", 44, Milliseconds),
+    ("last_data_recv_ms", 52, Milliseconds),
+    ("last_ack_recv_ms", 56, Milliseconds),
+    ("pmtu", 60, Word),
+    ("rcv_ssthresh", 64, Word),
+    ("rtt_ms", 68, Microseconds),
+    ("rttvar_ms", 72, Microseconds),
+    ("snd_ssthresh", 76, Word),
+    ("snd_cwnd", 80, Word),
+    ("advmss", 84, Word),
+    ("reordering", 88, Word),
+    ("rcv_rtt_ms", 92, Microseconds),
+    ("rcv_space", 96, Word),
+    ("total_retrans", 100, Word),
+    ("pacing_rate", 104, Long),
+    ("max_pacing_rate", 112, Long),
+    ("bytes_acked", 120, Long),
+    ("bytes_received", 128, Long),
+    ("segs_out", 136, Word),
+    ("segs_in", 140, Word),
+    ("notsent_bytes", 144, Word),
+    ("min_rtt_ms", 148, Microseconds),
+    ("data_segs_in", 152, Word),
+    ("data_segs_out", 156, Word),
+    ("delivery_rate", 160, Long),
+    ("busy_time_ms", 168, LongMicroseconds),
+    ("rwnd_limited_ms", 176, LongMicroseconds),
+    ("sndbuf_limited_ms", 184, LongMicroseconds),
+    ("delivered", 192, Word),
+    ("delivered_ce", 196, Word),
+    ("bytes_sent", 200, Long),
+    ("bytes_retrans", 208, Long),
+    ("dsack_dups", 216, Word),
+    ("reord_seen", 220, Word),
+    ("rcv_ooopack", 224, Word),
+    ("snd_wnd", 228, Word),
+    ("rcv_wnd", 232, Word),
+    ("rehash", 236, Word),
+    ("total_rto", 240, Short),
+    ("total_rto_recoveries", 242, Short),
+    ("total_rto_time_ms", 244, Milliseconds),
+    ("received_ce", 248, Word),
+    ("delivered_e1_bytes", 252, Word),
+];
+
+impl TcpInfo {
+    /// Of an `INET_DIAG_INFO` attribute.
+    pub fn new(sent: &[u8]) -> Self {
+        let length = sent.len().min(LONGEST);
+        let mut bytes = [0; LONGEST];
+        bytes[..length].copy_from_slice(&sent[..length]);
+        TcpInfo { bytes, length }
+    }
+
+    /// Smoothed round-trip time, microseconds.
+    pub fn rtt_us(&self) -> Option<u32> {
+        self.word(68)
+    }
+
+    /// Congestion window, segments.
+    pub fn congestion_window(&self) -> Option<u32> {
+        self.word(80)
+    }
+
+    /// Segments retransmitted since the connection was made.
+    pub fn total_retransmits(&self) -> Option<u32> {
+        self.word(100)
+    }
+
+    pub fn last_data_sent_ms(&self) -> Option<u32> {
+        self.word(44)
+    }
+
+    pub fn last_data_received_ms(&self) -> Option<u32> {
+        self.word(52)
+    }
+
+    pub fn bytes_acked(&self) -> Option<u64> {
+        self.long(120)
+    }
+
+    pub fn bytes_received(&self) -> Option<u64> {
+        self.long(128)
+    }
+
+    /// Bytes per second at which data was acknowledged most recently.
+    pub fn delivery_rate(&self) -> Option<u64> {
+        self.long(160)
+    }
+
+    fn word(&self, at: usize) -> Option<u32> {
+        let bytes = self.sent().get(at..)?;
+        Some(u32::from_ne_bytes(*bytes.first_chunk()?))
+    }
+
+    fn long(&self, at: usize) -> Option<u64> {
+        let bytes = self.sent().get(at..)?;
+        Some(u64::from_ne_bytes(*bytes.first_chunk()?))
+    }
+
+    fn sent(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    fn integer(&self, at: usize, kind: Kind) -> Option<u64> {
+        match kind {
+            Byte => self.sent().get(at).copied().map(u64::from),
+            Short => {
+                let bytes = self.sent().get(at..)?;
+                Some(u16::from_ne_bytes(*bytes.first_chunk()?).into())
+            }
+            Word | Milliseconds | Microseconds => self.word(at).map(u64::from),
+            Long | LongMicroseconds => self.long(at),
+        }
+    }
+}
+
+impl std::fmt::Debug for TcpInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let fields = FIELDS.map(|(name, at, kind)| (name, self.integer(at, kind)));
+        f.debug_map().entries(fields).finish()
+    }
+}
+
+impl Serialize for TcpInfo {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(FIELDS.len()))?;
+        for (name, at, kind) in FIELDS {
+            let value = self.integer(at, kind);
+            match kind.is_time_in_microseconds() {
+                true => map.serialize_entry(name, &value.map(|us| us as f64 / 1000.0))?,
+                false => map.serialize_entry(name, &value)?,
+            }
+        }
+        map.end()
+    }
+}
+
+impl JsonSchema for TcpInfo {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "TcpInfo".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let mut properties = Schema::default();
+        for (name, _, kind) in FIELDS {
+            let number = match kind.is_time_in_microseconds() {
+                true => "number",
+                false => "integer",
+            };
+            let field = json_schema!({"type": [number, "null"], "minimum": 0});
+            properties.insert(name.to_owned(), field.to_value());
+        }
+        json_schema!({
+            "description": "`struct tcp_info`; what this kernel does not send is `null`.",
+            "type": "object",
+            "properties": properties,
+            "required": FIELDS.map(|(name, ..)| name).to_vec(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn width(kind: Kind) -> usize {
+        match kind {
+            Byte => 1,
+            Short => 2,
+            Word | Milliseconds | Microseconds => 4,
+            Long | LongMicroseconds => 8,
+        }
+    }
+
+    /// Bytes that are their own offsets, as far as a byte goes.
+    fn sent(length: usize) -> TcpInfo {
+        let bytes: Vec<u8> = (0..length).map(|at| at as u8).collect();
+        TcpInfo::new(&bytes)
+    }
+
+    #[test]
+    fn each_generation_of_the_kernel_sends_whole_fields() {
+        // 3.14, 3.15, 4.1, 4.2, 4.6, 4.9, 4.10, 4.18, 4.19, 5.4, 6.2, 6.7, 6.18
+        let lengths = [
+            104, 120, 136, 144, 160, 168, 192, 200, 224, 232, 240, 248, 280,
+        ];
+        for length in lengths {
+            let info = sent(length);
+            for (name, at, kind) in FIELDS {
+                let width = width(kind);
+                assert_eq!(
+                    info.integer(at, kind).is_some(),
+                    at < length,
+                    "{name} of {length}"
+                );
+                assert!(
+                    at >= length || at + width <= length,
+                    "{name} is cut at {length}"
+                );
+                assert_eq!(at % width, 0, "{name} is aligned");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_longer_or_shorter_than_known_is_read_as_far_as_it_goes() {
+        assert_eq!(sent(400).rtt_us(), sent(280).rtt_us());
+        assert_eq!(sent(70).rtt_us(), None, "half of the field came");
+        assert_eq!(sent(0).bytes_acked(), None);
+        assert_eq!(
+            sent(72).rtt_us(),
+            Some(u32::from_ne_bytes([68, 69, 70, 71]))
+        );
+    }
+
+    #[test]
+    fn fields_do_not_overlap() {
+        let mut taken = [false; LONGEST];
+        for (name, at, kind) in FIELDS {
+            for byte in &mut taken[at..at + width(kind)] {
+                assert!(!*byte, "{name}");
+                *byte = true;
+            }
+        }
+    }
+}
