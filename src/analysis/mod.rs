@@ -19,6 +19,7 @@ macro_rules! is_report {
 
 pub mod acceptors;
 pub mod check;
+mod cookie;
 pub mod counters;
 pub mod doctor;
 mod elsewhere;
@@ -27,16 +28,21 @@ pub mod fds;
 pub mod finding;
 pub mod handshake;
 mod incomplete;
+mod local;
 pub mod network;
 pub mod ports;
 pub mod queues;
 mod rate;
 mod rules;
 mod sampling;
+pub mod sockets;
 pub mod timewait;
 pub mod tune;
 
+pub use cookie::Cookie;
 pub use finding::{Finding, Severity};
+pub use local::LocalReport;
+use local::interface;
 use rate::{change, per_second, wrapping_change};
 use sampling::{Distribution, Spreads};
 pub use sampling::{Sampling, Spread};

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::command::{
     Described, Outcome, Subcommand, check::CheckArgs, counters::CountersArgs, doctor::DoctorArgs,
-    explain::ExplainArgs, fds::FdsArgs, ports::PortsArgs, queues::QueuesArgs,
+    explain::ExplainArgs, fds::FdsArgs, ports::PortsArgs, queues::QueuesArgs, sockets::SocketsArgs,
     timewait::TimewaitArgs, trace::TraceArgs, tune::TuneArgs,
 };
 
@@ -22,6 +22,7 @@ pub static REGISTRY: &[Entry] = &[
     Entry::of::<PortsArgs>(),
     Entry::of::<TimewaitArgs>(),
     Entry::of::<FdsArgs>(),
+    Entry::of::<SocketsArgs>(),
     Entry::of::<TuneArgs>(),
     Entry::of::<CheckArgs>(),
     Entry::of::<TraceArgs>(),

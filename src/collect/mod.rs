@@ -12,6 +12,7 @@ mod network;
 mod owners;
 mod processes;
 mod settings;
+mod sockets;
 mod throttle;
 mod waiting;
 mod walk;
@@ -24,6 +25,7 @@ use std::{
 pub use namespaces::Namespaces;
 pub use needs::{Closer, ListenerNeeds, Needs, OwnerNeeds, PortDepth};
 pub use processes::Closely;
+pub use sockets::{Place, SocketNeeds, SocketSink, read_sockets};
 pub use throttle::Throttle;
 
 use crate::{

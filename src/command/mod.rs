@@ -12,6 +12,7 @@ pub mod ports;
 pub mod queues;
 mod reader;
 mod session;
+pub mod sockets;
 mod subcommand;
 pub mod timewait;
 pub mod trace;

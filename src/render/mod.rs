@@ -27,6 +27,6 @@ pub use notes::Notes;
 pub use progress::{Progress, elapsed_of};
 pub use screen::{Change, Screen, close_screen_at_once};
 pub use settings::{Format, Settings};
-pub use sink::{Host, Sink, Writer};
+pub use sink::{Host, Moment, Sink, Writer};
 pub use table::{Cell, Column, ColumnError, Listed, Readings, Tabular, View, column_help};
 pub use terminal::{Colour, Tone, size, terminal_can_move};

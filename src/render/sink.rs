@@ -8,7 +8,7 @@ use std::{
 use super::{
     Format, Screen, Settings,
     csv::Csv,
-    json::Json,
+    json::{Json, Rows},
     prom::Prom,
     table::{Column, ColumnError, Growing, Listed, Page, Streamed, Tabular, View, order},
     terminal_can_move, text,
@@ -81,7 +81,7 @@ impl<T: Listed> Sink<T> {
         Ok(Sink {
             order: sort.transpose()?,
             top: settings.top,
-            ..Sink::new(settings, view, named, table, Json::new(host, false))
+            ..Sink::new(settings, view, named, table, Json::new(host, Rows::Inside))
         })
     }
 
@@ -115,6 +115,21 @@ impl<T: Listed> Sink<T> {
     }
 }
 
+impl<T: Listed> Sink<T> {
+    /// For rows of a report that are written as they come, in every format but the table.
+    pub fn of_rows(
+        settings: &Settings,
+        view: View,
+        host: Host,
+        member: &'static str,
+    ) -> Result<Self, ColumnError> {
+        let named = settings.named(T::COLUMNS)?;
+        let table = Box::new(Page::new(settings, view, named.clone()));
+        let json = Json::new(host, Rows::Member(member));
+        Ok(Sink::new(settings, view, named, table, json))
+    }
+}
+
 impl<T: Streamed> Sink<T> {
     /// For rows that are written as they occur. `shown` are the columns of the table, unless others
     /// are asked for.
@@ -125,29 +140,8 @@ impl<T: Streamed> Sink<T> {
     ) -> Result<Self, ColumnError> {
         let named = settings.named(T::COLUMNS)?;
         let table = Box::new(Growing::new(settings, named.clone(), shown));
-        let json = Json::new(host, true);
+        let json = Json::new(host, Rows::Lines);
         Ok(Sink::new(settings, View::default(), named, table, json))
-    }
-
-    /// Writes and flushes what precedes the rows.
-    pub fn begin(&mut self) -> io::Result<()> {
-        self.writer.begin(&mut self.out, "")?;
-        self.out.flush()
-    }
-
-    /// Writes one row without flushing it.
-    pub fn row(&mut self, row: &T::Row) -> io::Result<()> {
-        self.writer.row(&mut self.out, row, &Moment::now(None))
-    }
-
-    pub fn end(&mut self, report: &T, elapsed: Option<Duration>) -> io::Result<()> {
-        let moment = Moment::now(elapsed);
-        self.writer.end(&mut self.out, report, &moment)?;
-        self.out.flush()
-    }
-
-    pub fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
     }
 }
 
@@ -177,6 +171,26 @@ impl<T: Tabular> Sink<T> {
             order: None,
             top: None,
         }
+    }
+
+    /// Writes and flushes what precedes the rows.
+    pub fn begin(&mut self) -> io::Result<()> {
+        self.writer.begin(&mut self.out, "")?;
+        self.out.flush()
+    }
+
+    /// Writes one row without flushing it.
+    pub fn row(&mut self, row: &T::Row, moment: &Moment) -> io::Result<()> {
+        self.writer.row(&mut self.out, row, moment)
+    }
+
+    pub fn end(&mut self, report: &T, moment: &Moment) -> io::Result<()> {
+        self.writer.end(&mut self.out, report, moment)?;
+        self.out.flush()
+    }
+
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 
     pub fn is_for_screen(&self) -> bool {

@@ -6,7 +6,7 @@ use super::{
     outlook::outlook,
 };
 use crate::{
-    analysis::{Previous, queues::interface},
+    analysis::{Previous, interface},
     model::{Address, Owner, Owners, PortSet, snapshot::Oldest},
 };
 

@@ -1,9 +1,9 @@
 //! One row of the report: a listener.
 
 use schemars::JsonSchema;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use super::LocalReport;
+use super::{Cookie, LocalReport};
 use crate::{
     analysis::Spread,
     model::{Netns, Owner, Protocol},
@@ -224,15 +224,5 @@ impl SynQueue {
     /// The kernel drops new SYNs when the queue is full.
     pub fn drops(&self) -> bool {
         self.cookies == Some(0)
-    }
-}
-
-/// A 64-bit socket cookie, in decimal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema)]
-pub struct Cookie(#[schemars(with = "String", regex(pattern = "^[0-9]+$"))] pub u64);
-
-impl Serialize for Cookie {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
     }
 }

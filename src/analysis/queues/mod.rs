@@ -7,7 +7,6 @@ mod incomplete;
 mod join;
 mod limits;
 mod listener;
-mod local;
 mod report;
 mod samples;
 mod selection;
@@ -15,13 +14,11 @@ mod selection;
 mod tests;
 mod waiting;
 
+pub use super::{Cookie, LocalReport};
 pub(super) use fill::fill_ratio;
 pub use listener::{
-    AcceptQueue, Cookie, Fullest, LimitSetBy, ListenerReport, ReceiveQueue, Sampled, State,
-    SynQueue,
+    AcceptQueue, Fullest, LimitSetBy, ListenerReport, ReceiveQueue, Sampled, State, SynQueue,
 };
-pub use local::LocalReport;
-pub(super) use local::interface;
 pub use report::{QueueReport, report};
 pub use samples::Samples;
 pub use selection::Selection;

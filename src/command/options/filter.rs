@@ -31,6 +31,11 @@ pub fn filter(subject: Subject, words: &[String], place: &PlaceArgs) -> anyhow::
     filter.map_err(|error| usage(format!("in the filter: {error}")))
 }
 
+/// Conditions on numbers.
+pub fn measures(text: &str) -> Result<Filter, String> {
+    Filter::parse_measures(text).map_err(|error| error.to_string())
+}
+
 /// The port of a TCP service (`/etc/services`), as `ss` and getaddrinfo(3) know it.
 pub fn service_port(name: &str) -> Option<u16> {
     let hints = AddrInfoHints {

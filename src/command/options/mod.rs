@@ -5,7 +5,7 @@ mod output;
 mod select;
 mod time;
 
-pub use filter::{filter, port};
+pub use filter::{filter, measures, port};
 pub use output::{FormatArgs, OutputArgs, RowArgs, SsArgs, wants_columns};
 pub use select::{FamilyArgs, NameArgs, OwnedByArgs, OwnerArgs, PlaceArgs, has_process, has_unit};
 pub use time::{TimeArgs, Timing, duration};

@@ -11,7 +11,7 @@ use sockdiag::{
 use super::TraceArgs;
 use crate::{
     command::{no_such_column, this_host, usage},
-    render::{Format, Progress, Settings, Sink, elapsed_of, table::trace::shown, text},
+    render::{Format, Moment, Progress, Settings, Sink, elapsed_of, table::trace::shown, text},
 };
 
 pub struct Reporter {
@@ -62,10 +62,10 @@ impl Reporter {
             Event::Summary(_) if self.has_no_summary => self.sink.flush(),
             Event::Summary(summary) => {
                 let duration = Duration::from_secs_f64(summary.duration_ms / 1000.0);
-                self.sink.end(report, Some(duration))
+                self.sink.end(report, &Moment::now(Some(duration)))
             }
             _ if self.summary_only => Ok(()),
-            event => self.sink.row(event),
+            event => self.sink.row(event, &Moment::now(None)),
         };
         written.context("writing the report")
     }

@@ -5,6 +5,7 @@ mod cell;
 mod columns;
 pub mod counters;
 mod draw;
+mod ends;
 pub mod fds;
 mod fit;
 mod growing;
@@ -12,6 +13,7 @@ mod page;
 mod plain;
 pub mod ports;
 pub mod queues;
+pub mod sockets;
 #[cfg(test)]
 mod tests;
 pub mod timewait;

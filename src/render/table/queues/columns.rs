@@ -1,13 +1,13 @@
 //! Columns of `queues`, and their cells.
 
 use sockdiag::{
-    analysis::queues::{AcceptQueue, ListenerReport, LocalReport, Sampled, State},
+    analysis::queues::{AcceptQueue, ListenerReport, Sampled, State},
     model::Protocol,
 };
 
 use crate::render::{
-    Tone, names,
-    table::{Align, Cell, Column, Value, View, who::owners_in_order},
+    Tone,
+    table::{Align, Cell, Column, Value, View, ends, who::owners_in_order},
     text,
 };
 
@@ -18,7 +18,7 @@ pub static COLUMNS: [Column<ListenerReport>; 31] = [
     Column::new("netns", "NETNS", Left, |l, _| Cell::text(l.netns.label()), "network namespace: its name, or its inode number"),
     Column::new("protocol", "PROTO", Left, |l, _| Cell::word(protocol(l.protocol)), "tcp, mptcp, unix or udp"),
     Column::new("state", "STATE", Left, state, "idle, ok, busy (half full), full (length greater than the limit: the next connection is not accepted), overflowing (full and dropping)"),
-    Column::new("local", "LOCAL", Left, local, "the address it listens on"),
+    Column::new("local", "LOCAL", Left, |l, view| ends::local(&l.local, view), "the address it listens on"),
     Column::new("accept", "ACCEPT", Right, accept, "connections waiting for accept(); for UDP, bytes waiting to be read"),
     Column::new("limit", "LIMIT", Right, limit, "accept-queue limit: min(listen() backlog, somaxconn); the queue takes one more"),
     Column::new("queue", "ACCEPT", Right, queue, "waiting / limit"),
@@ -40,7 +40,7 @@ pub static COLUMNS: [Column<ListenerReport>; 31] = [
     Column::new("limit_set_by", "LIMIT BY", Left, |l, _| of_queue(l, |q| Some(Value::Word(q.limit_set_by?.word()))), "who set the limit: application, somaxconn, or stale (an earlier somaxconn)"),
     Column::new("members", "MEMBERS", Right, |l, _| Cell::count(Some(l.reuseport_members)), "sockets that share the address (SO_REUSEPORT)"),
     Column::new("fullest", "FULLEST", Right, fullest, "the fullest socket of the group: waiting / limit"),
-    Column::new("user", "USER", Left, user, "user id of the creator"),
+    Column::new("user", "USER", Left, |l, view| ends::user(l.uid, view), "user id of the creator"),
     Column::new("inode", "INODE", Right, |l, _| Cell::id(l.inode), "socket inode"),
     Column::new("cookie", "COOKIE", Right, |l, _| Cell::text(l.cookie.0.to_string()), "socket cookie, unique until the next boot"),
     Column::new("cgroup", "CGROUP", Left, |l, _| Cell::known(l.cgroup.clone(), Value::Text), "cgroup of the owner, else of the creator"),
@@ -68,16 +68,6 @@ fn state(listener: &ListenerReport, _: &View) -> Cell {
 }
 
 /// An address is never cut; a long path loses its middle on a terminal.
-fn local(listener: &ListenerReport, view: &View) -> Cell {
-    let raw = listener.local.to_string();
-    let shown = match (&listener.local, view.width) {
-        (LocalReport::Unix { .. }, Some(width)) => text::shorten_middle(&raw, (width / 3).max(16)),
-        (LocalReport::Inet { .. }, _) if view.names => names::local(&listener.local),
-        _ => raw.clone(),
-    };
-    Cell::name(shown, raw)
-}
-
 fn accept(listener: &ListenerReport, _: &View) -> Cell {
     match (&listener.accept_queue, &listener.receive_queue) {
         (Some(queue), _) => Cell::count(Some(queue.length)),
@@ -156,12 +146,4 @@ fn fullest(listener: &ListenerReport, _: &View) -> Cell {
     let cell = Value::ranked(format!("{length}/{limit}"), raw, fullest.length.into());
     let cell = Cell::from(cell);
     cell.tone_if(fullest.length > fullest.limit, Tone::Bad)
-}
-
-fn user(listener: &ListenerReport, view: &View) -> Cell {
-    match listener.uid {
-        None => Value::Missing.into(),
-        Some(uid) if view.names => Cell::name(names::user(uid), uid.to_string()),
-        Some(uid) => Cell::name(uid.to_string(), uid.to_string()),
-    }
 }

@@ -1,0 +1,7 @@
+//! `sockets`: every socket, with what the kernel knows of it and who holds it.
+
+mod report;
+mod row;
+
+pub use report::{Describer, SocketsReport};
+pub use row::{AcceptQueue, SocketReport};

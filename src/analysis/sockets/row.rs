@@ -1,0 +1,84 @@
+//! One row of the report: a socket.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
+
+use crate::{
+    analysis::{Cookie, LocalReport},
+    model::{
+        Address, Netns, Owner, SocketMemory, SocketProtocol, SocketState, SocketTimer, TcpInfo,
+    },
+};
+
+/// A socket.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct SocketReport {
+    /// The network namespace.
+    #[schemars(with = "Netns")]
+    #[serde(serialize_with = "shared")]
+    pub netns: Arc<Netns>,
+    pub protocol: SocketProtocol,
+    pub state: SocketState,
+    /// Where it is bound.
+    pub local: LocalReport,
+    /// `null` for a socket without a peer.
+    pub peer: Option<Address>,
+    /// Of a listener.
+    pub accept_queue: Option<AcceptQueue>,
+    /// Bytes that wait to be read; `null` for a listener.
+    pub receive_queue_bytes: Option<u32>,
+    /// Bytes that were sent and are not acknowledged; `null` for a listener.
+    pub send_queue_bytes: Option<u32>,
+    /// The timer that runs.
+    pub timer: Option<SocketTimer>,
+    /// User id of the creator; 0 also where the kernel keeps none (TIME_WAIT, SYN_RECV).
+    pub uid: u32,
+    /// Socket inode, 0 when nobody holds it.
+    pub inode: u32,
+    /// Names this socket and no later one.
+    pub cookie: Cookie,
+    /// SO_MARK; needs CAP_NET_ADMIN.
+    pub mark: Option<u32>,
+    /// Cgroup of the owner, else of the creator.
+    #[schemars(with = "Option<String>")]
+    #[serde(serialize_with = "shared_option")]
+    pub cgroup: Option<Arc<str>>,
+    /// systemd unit, container or pod.
+    #[schemars(with = "Option<String>")]
+    #[serde(serialize_with = "shared_option")]
+    pub unit: Option<Arc<str>>,
+    /// Processes that have it open.
+    pub owners: Vec<Owner>,
+    /// Every descriptor of every process was inspected.
+    pub owners_complete: bool,
+    /// What TCP knows of a connection, if asked for.
+    pub tcp_info: Option<TcpInfo>,
+    /// Its memory, if asked for.
+    pub memory: Option<SocketMemory>,
+}
+
+/// Connections that wait for accept(2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AcceptQueue {
+    pub length: u32,
+    /// The queue takes one more than this.
+    pub limit: u32,
+}
+
+impl SocketReport {
+    /// Since data was last sent or received.
+    pub fn idle_ms(&self) -> Option<u32> {
+        let info = self.tcp_info.as_ref()?;
+        Some(info.last_data_sent_ms()?.min(info.last_data_received_ms()?))
+    }
+}
+
+fn shared<T: Serialize, S: Serializer>(value: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    value.serialize(serializer)
+}
+
+fn shared_option<S: Serializer>(text: &Option<Arc<str>>, serializer: S) -> Result<S::Ok, S::Error> {
+    text.as_deref().serialize(serializer)
+}

@@ -1,0 +1,188 @@
+//! `sockdiag sockets`.
+
+mod stream;
+
+use clap::{Args, ValueHint};
+use sockdiag::{
+    analysis::sockets::{Describer, SocketsReport},
+    collect::{OwnerNeeds, SocketNeeds, SocketSink, read_sockets},
+    model::{
+        Filter, SocketProtocol,
+        filter::{Measure, Subject},
+    },
+    source::{CgroupNames, Kernel, OwnerSearch},
+};
+
+use stream::{Inodes, Output, Stream, Tally};
+
+use super::{
+    Described, FamilyArgs, Outcome, OwnerArgs, PlaceArgs, RowArgs, Subcommand, no_such_column,
+    options::{NameArgs, OutputArgs, OwnedByArgs, filter, measures},
+    this_host, with_way_in,
+};
+use crate::render::{Moment, Settings, Sink, View};
+
+/// Up to this many sockets are kept, to search for their owners or to make a table.
+const KEPT: usize = 10_000;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sockdiag sockets state established and dport = :5432
+  sockdiag sockets tcp --info --where 'rtt>50ms or retrans>0'
+  sockdiag sockets --unit api -o csv
+  sockdiag sockets udp --mem --where 'drops>0'
+
+FILTER is the language of ss: `state`, `exclude`, `sport`, `dport`, `src`, `dst`, `dev`, `fwmark`, \
+`cgroup`, `autobound`, `@FILE`, joined by `and`, `or`, `not` and parentheses; a bare `:8080` is the \
+local port. `tcp`, `udp` or `raw` before it restrict the protocol. The kernel evaluates it, so that \
+only sockets that match are read.
+
+--where compares numbers: `fill` of an accept queue or receive buffer (80%), `drops`, `recvq` and \
+`sendq` (bytes, 64K), `idle` since data was last sent or received (10m), `rtt` (50ms), `retrans`, and \
+`age` of TIME_WAITs and of connections that wait for accept(). It does not hold where a number is \
+unknown.
+
+Rows are written as the kernel tells them, in any number and without being kept, in every format but \
+the table and without --sort. By default owners are searched for where up to 10,000 sockets match.")]
+pub struct SocketsArgs {
+    /// Show only sockets that match, and of these protocols
+    #[arg(value_name = "[PROTOCOL] FILTER", value_hint = ValueHint::Other)]
+    filter: Vec<String>,
+    /// Show only sockets whose numbers match: `fill>80%`, `idle>10m`, `rtt>50ms and retrans>0`
+    #[arg(long = "where", value_name = "CONDITION", value_parser = measures, value_hint = ValueHint::Other)]
+    condition: Option<Filter>,
+    /// Show what TCP knows of each connection: round-trip time, retransmissions, bytes
+    #[arg(short, long)]
+    info: bool,
+    /// Show the memory of each socket, and what it dropped
+    #[arg(short, long = "mem")]
+    memory: bool,
+    #[command(flatten)]
+    family: FamilyArgs,
+    #[command(flatten)]
+    owned_by: OwnedByArgs,
+    #[command(flatten)]
+    owners: OwnerArgs,
+    #[command(flatten)]
+    rows: RowArgs,
+    #[command(flatten)]
+    names: NameArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+impl Subcommand for SocketsArgs {
+    const NAME: &'static str = "sockets";
+    const ABOUT: &'static str = "Show sockets, as ss does, with their owners";
+    const REPORT: Option<Described> = Described::of::<SocketsReport>();
+
+    fn run(self) -> anyhow::Result<Outcome> {
+        let kernel = self.place.kernel()?;
+        self.owned_by.check(&kernel)?;
+        let namespaces = self.place.namespaces(&kernel)?;
+        let needs = self.needs()?;
+        let settings = self.output.settings()?;
+        let mut stream = self.stream(&kernel, &settings)?;
+        let read = |sink: &mut dyn SocketSink| {
+            let missing = read_sockets(&kernel, &namespaces, &needs, sink);
+            missing.map_err(|error| with_way_in(anyhow::Error::from(error)))
+        };
+        if self.owner_needs() == OwnerNeeds::All {
+            let mut inodes = Inodes::default();
+            read(&mut inodes)?;
+            stream.owners = Some(inodes.owners(&kernel, OwnerSearch::All));
+        }
+        let missing = read(&mut stream)?;
+        stream.end(missing)?;
+        Ok(Outcome::Answered)
+    }
+}
+
+impl SocketsArgs {
+    /// The protocols that stand first, and the filter behind them.
+    fn protocols(&self) -> (Vec<SocketProtocol>, &[String]) {
+        let named = |word: &String| match word.as_str() {
+            "tcp" => Some(SocketProtocol::Tcp),
+            "udp" => Some(SocketProtocol::Udp),
+            "raw" => Some(SocketProtocol::Raw),
+            _ => None,
+        };
+        let protocols: Vec<_> = self.filter.iter().map_while(named).collect();
+        let rest = &self.filter[protocols.len()..];
+        match protocols.is_empty() {
+            true => (vec![SocketProtocol::Tcp, SocketProtocol::Udp], rest),
+            false => (protocols, rest),
+        }
+    }
+
+    fn needs(&self) -> anyhow::Result<SocketNeeds> {
+        let (protocols, words) = self.protocols();
+        let asks = |of: &[Measure]| {
+            let condition = self.condition.as_ref();
+            condition.is_some_and(|condition| of.iter().any(|what| condition.measures(*what)))
+        };
+        Ok(SocketNeeds {
+            protocols,
+            families: self.family.families(),
+            filter: filter(Subject::Socket, words, &self.place)?,
+            info: self.info
+                || asks(&[
+                    Measure::Rtt,
+                    Measure::Retransmits,
+                    Measure::Idle,
+                    Measure::Age,
+                ]),
+            memory: self.memory || asks(&[Measure::Drops, Measure::Fill]),
+        })
+    }
+
+    /// A condition on the owner needs all of them.
+    fn owner_needs(&self) -> OwnerNeeds {
+        match self.owned_by.process.is_some() || self.owned_by.unit.is_some() {
+            true => OwnerNeeds::All,
+            false => self.owners.needs(),
+        }
+    }
+
+    fn stream<'a>(&'a self, kernel: &'a Kernel, settings: &Settings) -> anyhow::Result<Stream<'a>> {
+        let view = View {
+            all: self.rows.all,
+            names: self.names.resolve,
+            ..View::default()
+        };
+        let host = this_host()?;
+        let is_kept = self.output.is_table() || settings.sort.is_some();
+        let sink = match is_kept {
+            true => Sink::of_reports(settings, view, host),
+            false => Sink::of_rows(settings, view, host, "sockets"),
+        };
+        let most = settings.top.filter(|_| settings.sort.is_none());
+        Ok(Stream {
+            kernel,
+            condition: self.condition.as_ref(),
+            owned_by: &self.owned_by,
+            uid: self.owned_by.uid()?,
+            most: most.map_or(u64::MAX, |most| most as u64),
+            pending: (self.owner_needs() == OwnerNeeds::Auto).then(Vec::new),
+            output: Output {
+                sink: sink.map_err(no_such_column)?,
+                moment: Moment::now(None),
+                kept: is_kept.then_some(match settings.sort {
+                    None => KEPT,
+                    Some(_) => usize::MAX,
+                }),
+            },
+            places: Vec::new(),
+            owners: None,
+            tally: Tally::default(),
+            cgroups: CgroupNames::default(),
+            describer: Describer::default(),
+            described: None,
+            report: SocketsReport::default(),
+            failed: None,
+        })
+    }
+}

@@ -1,0 +1,224 @@
+//! Sockets on their way from the kernel to the output.
+
+use std::{collections::HashSet, io, mem::take, ops::ControlFlow, time::Duration};
+
+use anyhow::Context;
+use sockdiag::{
+    analysis::sockets::{Describer, SocketReport, SocketsReport},
+    collect::{Place, SocketSink},
+    model::{Filter, Incomplete, Owners, SocketRow, is_process, is_unit},
+    source::{CgroupNames, Kernel, OwnerSearch, Wanted},
+};
+
+use super::{KEPT, OwnedByArgs};
+use crate::render::{Moment, Sink};
+
+/// How long to search for owners, beyond the low descriptors of every process.
+const BUDGET: Duration = Duration::from_millis(250);
+
+/// Writes the sockets that are wanted as they come, or keeps those that fit.
+pub struct Stream<'a> {
+    pub kernel: &'a Kernel,
+    /// `--where`
+    pub condition: Option<&'a Filter>,
+    pub owned_by: &'a OwnedByArgs,
+    pub uid: Option<u32>,
+    /// The reading ends after so many.
+    pub most: u64,
+    pub output: Output,
+    /// Those that were entered.
+    pub places: Vec<Place>,
+    /// Sockets that wait for a search for their owners, with the index of their place; `None` when
+    /// no search is to come.
+    pub pending: Option<Vec<(usize, SocketRow)>>,
+    pub owners: Option<Owners>,
+    pub tally: Tally,
+    pub cgroups: CgroupNames,
+    pub describer: Describer,
+    /// The index of the place that the describer is in.
+    pub described: Option<usize>,
+    pub report: SocketsReport,
+    pub failed: Option<io::Error>,
+}
+
+pub struct Output {
+    pub sink: Sink<SocketsReport>,
+    pub moment: Moment,
+    /// How many rows the report contains; `None` where rows are written as they come.
+    pub kept: Option<usize>,
+}
+
+/// Sockets that somebody holds.
+#[derive(Default)]
+pub struct Tally {
+    searched: usize,
+    ownerless: usize,
+    unsearched: u64,
+    /// There were too many to search for their owners.
+    gave_up: bool,
+}
+
+/// The inodes of sockets that somebody holds.
+#[derive(Default)]
+pub struct Inodes(HashSet<u32>);
+
+impl Inodes {
+    pub fn owners(self, kernel: &Kernel, search: OwnerSearch) -> Owners {
+        let wanted = Wanted {
+            inodes: self.0,
+            cgroups: HashSet::new(),
+        };
+        kernel.owners(&wanted, search)
+    }
+
+    fn add(&mut self, socket: &SocketRow) {
+        if socket.inode != 0 {
+            self.0.insert(socket.inode);
+        }
+    }
+}
+
+impl SocketSink for Inodes {
+    fn enter(&mut self, _: Place) {}
+
+    fn socket(&mut self, socket: SocketRow) -> ControlFlow<()> {
+        self.add(&socket);
+        ControlFlow::Continue(())
+    }
+}
+
+impl SocketSink for Stream<'_> {
+    fn enter(&mut self, place: Place) {
+        self.places.push(place);
+    }
+
+    fn socket(&mut self, socket: SocketRow) -> ControlFlow<()> {
+        let is_wanted = self
+            .condition
+            .is_none_or(|condition| condition.accepts(&socket))
+            && self.uid.is_none_or(|uid| socket.uid == uid);
+        if !is_wanted {
+            return ControlFlow::Continue(());
+        }
+        let place = self.places.len() - 1;
+        match &mut self.pending {
+            Some(pending) if pending.len() < KEPT => {
+                pending.push((place, socket));
+                ControlFlow::Continue(())
+            }
+            Some(pending) => {
+                let pending = take(pending);
+                self.pending = None;
+                self.tally.gave_up = true;
+                self.emit_all(pending)?;
+                self.emit(place, &socket)
+            }
+            None => self.emit(place, &socket),
+        }
+    }
+}
+
+impl Stream<'_> {
+    /// Searches for the owners of the sockets that wait for it, and writes what is left.
+    pub fn end(mut self, missing: Vec<Incomplete>) -> anyhow::Result<()> {
+        if let Some(pending) = self.pending.take() {
+            let mut inodes = Inodes::default();
+            pending.iter().for_each(|(_, socket)| inodes.add(socket));
+            self.owners = Some(inodes.owners(self.kernel, OwnerSearch::Within(BUDGET)));
+            let _ = self.emit_all(pending);
+        }
+        if let Some(error) = self.failed {
+            return Err(error).context("writing the report");
+        }
+        let mut report = self.report;
+        report.incomplete.extend(missing);
+        self.tally.note(self.owners.as_ref(), &mut report);
+        let Output {
+            mut sink,
+            moment,
+            kept,
+        } = self.output;
+        let written = match kept {
+            Some(_) => sink.report(report, None, ""),
+            None => sink.end(&report, &moment),
+        };
+        written.context("writing the report")
+    }
+
+    fn emit_all(&mut self, sockets: Vec<(usize, SocketRow)>) -> ControlFlow<()> {
+        sockets
+            .iter()
+            .try_for_each(|(place, socket)| self.emit(*place, socket))
+    }
+
+    fn emit(&mut self, place: usize, socket: &SocketRow) -> ControlFlow<()> {
+        let row = self.describe(place, socket);
+        if !self.is_owned(&row) {
+            return ControlFlow::Continue(());
+        }
+        self.tally.add(&row, self.owners.is_some());
+        self.report.count(row.state);
+        let written = match self.output.kept {
+            Some(kept) if self.report.sockets.len() < kept => {
+                self.report.sockets.push(row);
+                Ok(())
+            }
+            Some(_) => Ok(()),
+            None => self.output.sink.row(&row, &self.output.moment),
+        };
+        if let Err(error) = written {
+            self.failed = Some(error);
+            return ControlFlow::Break(());
+        }
+        match self.report.count < self.most {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
+    }
+
+    fn describe(&mut self, place: usize, socket: &SocketRow) -> SocketReport {
+        if self.described != Some(place) {
+            let Place { netns, interfaces } = self.places[place].clone();
+            self.describer.enter(netns, interfaces);
+            self.described = Some(place);
+        }
+        let (cgroups, kernel) = (&mut self.cgroups, self.kernel);
+        self.describer.describe(socket, self.owners.as_ref(), |id| {
+            cgroups.learn(kernel, [id]);
+            cgroups.path(id).map(str::to_owned)
+        })
+    }
+
+    fn is_owned(&self, row: &SocketReport) -> bool {
+        let is_process = self.owned_by.process.as_ref().is_none_or(|wanted| {
+            let mut owners = row.owners.iter();
+            owners.any(|owner| is_process(owner.pid, &owner.name, wanted))
+        });
+        let is_unit = self.owned_by.unit.as_ref().is_none_or(|wanted| {
+            let unit = row.unit.as_deref();
+            unit.is_some_and(|unit| is_unit(unit, wanted))
+        });
+        is_process && is_unit
+    }
+}
+
+impl Tally {
+    fn add(&mut self, row: &SocketReport, was_searched: bool) {
+        let is_held = row.inode != 0;
+        self.searched += usize::from(is_held && was_searched);
+        self.ownerless += usize::from(is_held && was_searched && row.owners.is_empty());
+        self.unsearched += u64::from(is_held && !was_searched);
+    }
+
+    fn note(&self, owners: Option<&Owners>, report: &mut SocketsReport) {
+        match owners {
+            Some(owners) => report.note_owners(owners, self.searched, self.ownerless),
+            None if self.gave_up => {
+                let why = "not searched for so many sockets; --owners all does, a FILTER makes them fewer";
+                let missing = Incomplete::counted("owners", why, self.unsearched);
+                report.incomplete.push(missing);
+            }
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The table of `sockets`.
+
+use std::io;
+
+use sockdiag::{
+    analysis::sockets::{AcceptQueue, SocketReport, SocketsReport},
+    model::{SocketProtocol, SocketState, SocketTimer, TcpInfo, TimerKind},
+};
+
+use super::{
+    Align, Cell, Column, Listed, Narrower, Tabular, Value, View, ends, keys, several, who::owners,
+};
+use crate::render::{
+    prom::{self, Series},
+    text,
+};
+
+use Align::{Left, Right};
+
+#[rustfmt::skip]
+static COLUMNS: [Column<SocketReport>; 33] = [
+    Column::new("netns", "NETNS", Left, |s, _| Cell::text(s.netns.label()), "network namespace: its name, or its inode number"),
+    Column::new("protocol", "PROTO", Left, |s, _| Cell::word(protocol(s.protocol)), "tcp, mptcp, udp or raw"),
+    Column::new("state", "STATE", Left, |s, _| Cell::word(s.state.name()), "state, as sockdiag explain STATE describes it"),
+    Column::new("receive_queue", "RECV-Q", Right, |s, _| queue(s, s.receive_queue_bytes, |q| q.length), "bytes that wait to be read; of a listener, connections that wait for accept()"),
+    Column::new("send_queue", "SEND-Q", Right, |s, _| queue(s, s.send_queue_bytes, |q| q.limit), "bytes that are not acknowledged; of a listener, the limit of its accept queue"),
+    Column::new("local", "LOCAL", Left, |s, view| ends::local(&s.local, view), "address it is bound to"),
+    Column::new("peer", "PEER", Left, |s, view| ends::address(s.peer, view), "the peer's address"),
+    Column::new("timer", "TIMER", Left, |s, _| Cell::known(s.timer, |t| Value::Word(timer(t))), "the timer that runs: retransmit, keepalive, time_wait or persist (probes of a closed window)"),
+    Column::new("expires", "EXPIRES", Right, |s, _| Cell::known(s.timer, |t| Value::Milliseconds(t.expires_ms.into())), "time until the timer fires"),
+    Column::new("retransmits", "TRIES", Right, |s, _| Cell::count(s.timer.map(|t| t.retransmits)), "retransmissions or probes without an answer so far"),
+    Column::new("rtt", "RTT", Right, |s, _| time(s, TcpInfo::rtt_us), "smoothed round-trip time"),
+    Column::new("cwnd", "CWND", Right, |s, _| number(s, TcpInfo::congestion_window), "congestion window, segments"),
+    Column::new("retrans", "RETRANS", Right, |s, _| number(s, TcpInfo::total_retransmits), "segments retransmitted since the connection was made"),
+    Column::new("sent", "ACKED", Right, |s, _| bytes(s, TcpInfo::bytes_acked), "bytes that the peer acknowledged"),
+    Column::new("received", "RECEIVED", Right, |s, _| bytes(s, TcpInfo::bytes_received), "bytes received in order"),
+    Column::new("delivery_rate", "RATE", Right, |s, _| bytes(s, TcpInfo::delivery_rate), "bytes per second at which data was acknowledged last"),
+    Column::new("idle", "IDLE", Right, |s, _| Cell::known(s.idle_ms(), |ms| Value::Milliseconds(ms.into())), "time since data was last sent or received"),
+    Column::new("receive_memory", "RMEM", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.receive_bytes.into())), "memory of received data"),
+    Column::new("receive_limit", "RCVBUF", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.receive_limit_bytes.into())), "receive buffer, SO_RCVBUF"),
+    Column::new("send_memory", "WMEM", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.send_bytes.into())), "memory of data handed to the device"),
+    Column::new("send_limit", "SNDBUF", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.send_limit_bytes.into())), "send buffer, SO_SNDBUF"),
+    Column::new("queued", "QUEUED", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.queued_bytes.into())), "memory of data in the send queue"),
+    Column::new("forward", "FORWARD", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.forward_bytes.into())), "memory reserved for more data"),
+    Column::new("backlog", "BACKLOG", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.backlog_bytes.into())), "memory of packets that came while the owner held the socket"),
+    Column::new("options", "OPTMEM", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.option_bytes.into())), "memory of socket options"),
+    Column::new("drops", "DROPS", Right, |s, _| Cell::count(s.memory.and_then(|m| m.drops)), "packets that this socket dropped since it was created"),
+    Column::new("user", "USER", Left, |s, view| ends::user(Some(s.uid), view), "user id of the creator; 0 also where the kernel keeps none"),
+    Column::new("inode", "INODE", Right, |s, _| Cell::id(s.inode), "socket inode; 0 when nobody holds it"),
+    Column::new("cookie", "COOKIE", Right, |s, _| Cell::text(s.cookie.0.to_string()), "socket cookie, unique until the next boot"),
+    Column::new("mark", "MARK", Right, |s, _| Cell::known(s.mark, |mark| Value::Id(mark.into())), "SO_MARK; needs CAP_NET_ADMIN"),
+    Column::new("cgroup", "CGROUP", Left, |s, _| Cell::known(s.cgroup.as_deref(), |path| Value::Text(path.to_owned())), "cgroup of the owner, else of the creator"),
+    Column::new("unit", "UNIT", Left, |s, _| Cell::known(s.unit.as_deref(), |unit| Value::Text(unit.to_owned())), "systemd unit, container or pod"),
+    Column::new("owner", "OWNER", Left, |s, _| owners(&s.owners), "processes that have it open"),
+];
+
+fn protocol(protocol: SocketProtocol) -> &'static str {
+    match protocol {
+        SocketProtocol::Tcp => "tcp",
+        SocketProtocol::Mptcp => "mptcp",
+        SocketProtocol::Udp => "udp",
+        SocketProtocol::Raw => "raw",
+    }
+}
+
+fn timer(timer: SocketTimer) -> &'static str {
+    match timer.kind {
+        TimerKind::Retransmit => "retransmit",
+        TimerKind::Keepalive => "keepalive",
+        TimerKind::TimeWait => "time_wait",
+        TimerKind::Persist => "persist",
+    }
+}
+
+fn queue(socket: &SocketReport, bytes: Option<u32>, of_listener: fn(&AcceptQueue) -> u32) -> Cell {
+    Cell::count(bytes.or(socket.accept_queue.as_ref().map(of_listener)))
+}
+
+fn time(socket: &SocketReport, of: fn(&TcpInfo) -> Option<u32>) -> Cell {
+    let microseconds = socket.tcp_info.as_ref().and_then(of);
+    Cell::known(microseconds, |us| {
+        let ms = f64::from(us) / 1000.0;
+        Value::ranked(format!("{ms:.1} ms"), ms.to_string(), ms)
+    })
+}
+
+fn number(socket: &SocketReport, of: fn(&TcpInfo) -> Option<u32>) -> Cell {
+    Cell::count(socket.tcp_info.as_ref().and_then(of))
+}
+
+fn bytes(socket: &SocketReport, of: fn(&TcpInfo) -> Option<u64>) -> Cell {
+    Cell::known(socket.tcp_info.as_ref().and_then(of), Value::Bytes)
+}
+
+#[rustfmt::skip]
+static STATES: [Series<(SocketState, u64)>; 1] = [
+    Series::gauge("sockdiag_sockets", "Sockets by state.", |(state, _)| vec![("state", state.name().to_owned())], |(_, count)| Some(*count as f64)),
+];
+
+impl Tabular for SocketsReport {
+    type Row = SocketReport;
+
+    const COLUMNS: &'static [Column<SocketReport>] = &COLUMNS;
+
+    const NARROWER: &'static [Narrower] = &[
+        Narrower::Drop("netns forward backlog options queued delivery_rate sent received unit"),
+        Narrower::Shorten("local peer"),
+        Narrower::LastResort("owner expires retransmits"),
+    ];
+
+    fn notes(&self, _: &View) -> Vec<String> {
+        let cut = self.count.saturating_sub(self.sockets.len() as u64);
+        let told = format!(
+            "{} more sockets match; -o csv and -o json write all, a FILTER fewer",
+            text::grouped(cut)
+        );
+        (cut > 0).then_some(told).into_iter().collect()
+    }
+
+    fn write_metrics(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        let states: Vec<_> = self
+            .states
+            .iter()
+            .map(|(state, count)| (*state, *count))
+            .collect();
+        prom::write(out, &STATES, &states)
+    }
+}
+
+impl Listed for SocketsReport {
+    const QUIET: &'static str = "more";
+
+    fn rows(&self) -> &[SocketReport] {
+        &self.sockets
+    }
+
+    fn rows_mut(&mut self) -> &mut Vec<SocketReport> {
+        &mut self.sockets
+    }
+
+    fn shown(&self, _: &View) -> Vec<&'static str> {
+        let any = |has: fn(&SocketReport) -> bool| self.sockets.iter().any(has);
+        keys(&[
+            (several(&self.sockets, |a, b| a.netns != b.netns), "netns"),
+            (true, "protocol state receive_queue send_queue local peer"),
+            (any(|s| s.timer.is_some()), "timer expires retransmits"),
+            (
+                any(|s| s.tcp_info.is_some()),
+                "rtt cwnd retrans sent received delivery_rate idle",
+            ),
+            (
+                any(|s| s.memory.is_some()),
+                "receive_memory receive_limit send_memory send_limit queued forward backlog options drops",
+            ),
+            (any(|s| s.unit.is_some()), "unit"),
+            (any(|s| !s.owners.is_empty()), "owner"),
+        ])
+    }
+
+    fn is_quiet(_: &SocketReport) -> bool {
+        true
+    }
+
+    fn identity(row: &SocketReport) -> String {
+        row.cookie.0.to_string()
+    }
+
+    fn nothing(&self) -> String {
+        "no socket matches".to_owned()
+    }
+}
