@@ -97,10 +97,17 @@ pub fn seen(evidence: &Evidence) -> String {
         EvidenceValue::Decimal(number) => text::decimal(*number),
         EvidenceValue::Text(text) => text.clone(),
     };
-    match evidence.unit {
+    // `oldest_wait_ms` says its unit.
+    let unit = evidence.unit.filter(|_| !names_its_unit(evidence.name));
+    match unit {
         Some(unit) => format!("{} {value} {unit}", evidence.name),
         None => format!("{} {value}", evidence.name),
     }
+}
+
+fn names_its_unit(name: &str) -> bool {
+    let units = ["_ms", "_seconds", "_bytes", "_ratio", "_per_second"];
+    units.iter().any(|unit| name.ends_with(unit))
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use crate::analysis::{
     rules::{
         ACCEPT_QUEUE_FULL, ACCEPT_QUEUE_OVERFLOW, ACCEPTOR_SLOW, ACCEPTOR_STALLED,
         BACKLOG_TOO_SMALL, CLOSE_WAIT_LEAK, FD_LEAK, FD_LIMIT_NEAR, FD_LIMIT_REACHED,
-        FIN_WAIT_PILEUP, LIMIT_STALE, OWNER_OUT_OF_DESCRIPTORS, REUSEPORT_MEMBER_STUCK,
-        SETTING_DRIFT, SETTING_HARMFUL, SYN_COOKIES_ACTIVE, SYN_FLOOD, SYN_QUEUE_FULL,
+        FIN_WAIT_PILEUP, LIMIT_STALE, OWNER_OUT_OF_DESCRIPTORS, PORT_RANGE_OVER_LISTENER,
+        REUSEPORT_MEMBER_STUCK, SETTING_DRIFT, SETTING_HARMFUL, SYN_COOKIES_ACTIVE, SYN_FLOOD,
+        SYN_QUEUE_FULL,
     },
     tune,
 };
@@ -139,7 +140,10 @@ fn settings(findings: &mut Vec<Finding>) {
             let in_place = setting.netns.is_none() || found.netns == setting.netns;
             // With slashes, a dot in the name of an interface is part of the name.
             let names_it = |remedy: &String| remedy.replace('/', ".").contains(&setting.subject);
-            in_place && found.remedy.iter().any(names_it) || is_of_descriptors(&setting, found)
+            let is_range = found.id == PORT_RANGE_OVER_LISTENER.id
+                && setting.subject == "net.ipv4.ip_local_port_range";
+            in_place && (is_range || found.remedy.iter().any(names_it))
+                || is_of_descriptors(&setting, found)
         };
         if !findings.iter().any(is_said) {
             findings.push(setting);

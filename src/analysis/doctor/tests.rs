@@ -12,8 +12,8 @@ use crate::{
         finding::{Area, Rule, SINCE},
         rules::{
             ACCEPT_QUEUE_FULL, ACCEPT_QUEUE_OVERFLOW, BACKLOG_TOO_SMALL, CLOSE_WAIT_LEAK, FD_LEAK,
-            FD_LIMIT_NEAR, FD_LIMIT_REACHED, LIMIT_STALE, REUSEPORT_MEMBER_STUCK, RP_FILTER_DROPS,
-            SETTING_HARMFUL, SYN_COOKIES_ACTIVE,
+            FD_LIMIT_NEAR, FD_LIMIT_REACHED, LIMIT_STALE, PORT_RANGE_OVER_LISTENER,
+            REUSEPORT_MEMBER_STUCK, RP_FILTER_DROPS, SETTING_HARMFUL, SYN_COOKIES_ACTIVE,
         },
     },
     model::Netns,
@@ -187,6 +187,11 @@ fn a_setting_that_a_remedy_changes_is_not_said_twice() {
     assert_eq!(ids(same), ["rp_filter_drops"]);
     let other = vec![drops(), setting("net.ipv4.conf.eth1.rp_filter")];
     assert_eq!(joined(other).len(), 2);
+    let range = || counted(&PORT_RANGE_OVER_LISTENER, 1);
+    let same = vec![range(), setting("net.ipv4.ip_local_port_range")];
+    assert_eq!(ids(same), ["port_range_over_listener"]);
+    let elsewhere = setting("net.ipv4.ip_local_port_range").in_netns(&netns(2));
+    assert_eq!(joined(vec![range(), elsewhere]).len(), 2);
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn others(report: &TuneReport) -> String {
     };
     let how = match report.of_boot {
         true => "as set at boot",
-        false => "ok, and at the default or without one",
+        false => "ok",
     };
     format!("{count} {what} {is} {how} (--all)")
 }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
-use crate::support::netns::{in_netns, in_netns_with_core_sysctls, lo_up, sysctl};
+use crate::support::netns::{in_netns, in_netns_with_core_sysctls, in_sealed_netns, lo_up, sysctl};
 use crate::support::program::{command, finish, stderr};
 use crate::support::screen::Screen;
 use crate::support::sockets::{fill_accept_queue, listen};
@@ -65,7 +65,8 @@ fn nothing_but_text_goes_into_a_pipe() {
 
 #[test]
 fn colours_in_a_pipe_are_asked_for_and_change_nothing_else() {
-    in_netns(|| {
+    // Namespaces of other tests, which come and go, would be counted.
+    in_sealed_netns(|| {
         let _scene = overflowing();
         for subcommand in ["queues", "counters"] {
             // The wait grows from one run to the next.

@@ -128,7 +128,7 @@ fn raise_somaxconn(
         suggested,
         happens_now,
         format!(
-            "{}, which is somaxconn; the application must ask listen() for more, too{overflows}{full}",
+            "{}; somaxconn sets it, and the application must ask listen() for more, too{overflows}{full}",
             worst.said()
         ),
     )
