@@ -47,7 +47,7 @@ fn growth_tells_when_the_last_port_is_taken() {
         let _server = listen(SERVER, 1000);
         let mut held = clients(SERVER, 5);
         // A namespace is read some milliseconds before or after the report's own time.
-        let mut watch = Watch::new(&["ports", "--watch=0.5", "--no-owners"]);
+        let mut watch = Watch::new(&["ports", "--watch=1", "--no-owners"]);
         assert_eq!(tuple(&watch.report(), SERVER)["used"], 5);
 
         held.extend(clients(SERVER, 300));

@@ -3,6 +3,9 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
+use std::sync::{Arc, Once};
+
+use signal_hook::consts::SIGHUP;
 
 use super::helper_process::play_role;
 use super::skipped::report_skipped;
@@ -104,6 +107,15 @@ pub fn test_inside() -> String {
     std::env::var(INSIDE).expect("helper processes are started inside in_netns")
 }
 
+/// Gives children the default action of SIGHUP, also where nohup(1) started the tests: a signal that
+/// is caught is neither ignored nor caught after exec(2).
+fn default_hang_up() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        signal_hook::flag::register(SIGHUP, Arc::default()).expect("SIGHUP can be caught");
+    });
+}
+
 fn run_inside(test: &str, flags: &[&str], body: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
         if !play_role() {
@@ -111,6 +123,7 @@ fn run_inside(test: &str, flags: &[&str], body: impl FnOnce()) {
         }
         return;
     }
+    default_hang_up();
     let again = Command::new("unshare")
         .args(flags)
         .arg("--")
