@@ -14,6 +14,8 @@ pub enum Error {
     Netlink(&'static str, io::Error),
     /// Packets could not be captured: this step failed.
     Capture(&'static str, io::Error),
+    /// Open sockets could not be read with BPF: this step failed.
+    Bpf(&'static str, io::Error),
     /// Packets of the interface of this name could not be captured; ENODEV when it does not exist.
     Interface(String, io::Error),
     /// A network namespace, by the user's name for it or its path, could not be found or entered.
@@ -33,7 +35,7 @@ impl Error {
     pub fn io(&self) -> &io::Error {
         match self {
             Error::File(_, cause) | Error::Write(_, cause) => cause,
-            Error::Netlink(_, cause) | Error::Capture(_, cause) => cause,
+            Error::Netlink(_, cause) | Error::Capture(_, cause) | Error::Bpf(_, cause) => cause,
             Error::Interface(_, cause) | Error::Namespace(_, cause) => cause,
         }
     }
@@ -45,7 +47,7 @@ impl fmt::Display for Error {
             Error::File(path, _) => write!(f, "reading {}", path.display()),
             Error::Write(path, _) => write!(f, "writing {}", path.display()),
             Error::Netlink(request, _) => write!(f, "asking the kernel for {request}"),
-            Error::Capture(attempt, _) => f.write_str(attempt),
+            Error::Capture(attempt, _) | Error::Bpf(attempt, _) => f.write_str(attempt),
             Error::Interface(name, _) => write!(f, "network interface {name}"),
             Error::Namespace(name, _) => write!(f, "network namespace {name}"),
         }

@@ -46,7 +46,7 @@ pub use icmp_error::IcmpError;
 pub use incomplete::Incomplete;
 pub use limits::{ListenLimits, PortLimits};
 pub use listen_address::{ListenAddress, ListenAddresses};
-pub use owner::{Netns, Owner, Owners, is_process, is_unit};
+pub use owner::{Netns, Owner, OwnerSource, Owners, is_process, is_unit};
 pub use port_set::PortSet;
 pub use release::is_at_least;
 pub use segment::{Direction, Flags, Segment, TcpOptions, Timestamps, Tunnel};

@@ -35,9 +35,23 @@ pub struct Owners {
     pub may_read_all: bool,
     /// The time allowed ran out before all descriptors were read.
     pub out_of_time: bool,
+    /// How they were found.
+    #[serde(default)]
+    pub found_by: OwnerSource,
     /// Why processes could not be listed or looked at, where nobody refused it.
     #[serde(default)]
     pub failed: Option<String>,
+}
+
+/// Where the processes that hold sockets are found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnerSource {
+    /// The descriptors of each process in /proc.
+    #[default]
+    Proc,
+    /// A BPF iterator over the descriptors of all processes.
+    Bpf,
 }
 
 /// A network namespace.

@@ -3,6 +3,7 @@
 mod abilities;
 mod activity;
 mod boot_settings;
+mod bpf;
 mod bytecode;
 mod capture;
 mod capture_file;
@@ -50,6 +51,7 @@ use rustix::{
 };
 
 pub use activity::Activity;
+pub use bpf::{BpfUse, QueueReader};
 pub use capture::Capture;
 pub use capture_file::{CaptureFile, CaptureWriter};
 pub use cgroup::CgroupNames;
@@ -62,7 +64,7 @@ pub use host::{
 pub use limit_files::LimitFiles;
 pub use links::links;
 pub use namespace::Namespace;
-pub use owners::{OwnerSearch, Wanted, may_read_all};
+pub use owners::{LowRound, OwnerSearch, Wanted, may_read_all};
 pub use packet::{Cooked, Decoded, LinkType, Packet};
 pub use privilege::{confine, drop_privileges, return_to_real_user};
 pub use regular::read_named_file;
@@ -84,6 +86,7 @@ pub struct Kernel {
     /// Its files are the kernel's; otherwise it is a captured tree, in which anything may be.
     is_procfs: bool,
     net: Option<PathBuf>,
+    bpf: BpfUse,
 }
 
 /// More than any file of /proc has: mountinfo of a host with 50,000 mounts.
@@ -118,7 +121,17 @@ impl Kernel {
             is_procfs: fs.is_ok_and(|fs| fs.f_type == PROC_SUPER_MAGIC),
             proc_root,
             net: None,
+            bpf: BpfUse::default(),
         }
+    }
+
+    /// Uses BPF in other places than where it saves time.
+    pub fn with_bpf(self, bpf: BpfUse) -> Self {
+        Kernel { bpf, ..self }
+    }
+
+    pub fn bpf(&self) -> BpfUse {
+        self.bpf
     }
 
     /// The root of the first process: a procfs of another host or container, or a captured one,

@@ -32,6 +32,26 @@ pub struct LimitHistory {
     pub set_under: BTreeMap<u64, u32>,
 }
 
+/// What the kernel's own structures say of one listener's queues, read at one time (BPF). It tells
+/// the members of a SO_REUSEPORT group apart, which connections in tables do not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueContents {
+    /// Connections in the accept queue.
+    pub length: u32,
+    /// How long the first of them has waited; `None` when none waits, or it was accepted meanwhile.
+    pub oldest_wait_ms: Option<u64>,
+    /// Those whose client has closed or reset them; `None` when the queue changed meanwhile, or this
+    /// kernel does not let its members be read.
+    pub abandoned: Option<u32>,
+    /// Unread bytes of requests that arrived on them; `None` as for `abandoned`.
+    pub bytes: Option<u64>,
+    /// Request sockets of this listener.
+    pub requests: u32,
+    /// How many of them had their SYN-ACK retransmitted; `None` with TCP_DEFER_ACCEPT, where the
+    /// kernel counts those with them that were answered.
+    pub unanswered: Option<u32>,
+}
+
 /// Request sockets: SYN received, last ACK missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HalfOpen {
@@ -55,6 +75,8 @@ pub struct Requests {
 impl Requests {
     /// Addresses are told apart up to this number.
     pub const MOST_PEERS: u32 = 256;
+    /// With fewer than this, where they come from is of no account: it makes no flood.
+    pub const FEW: u32 = 16;
 
     /// Of two local ends, or of two parts of a walk, which may have peers in common.
     pub fn add(&mut self, other: Requests) {

@@ -22,7 +22,8 @@ pub use half_closed::{
     HalfClosed, HalfClosedGroup, HalfClosedKey, HalfClosedSocket, HalfClosedTally, ServiceEnd,
 };
 pub use listeners::{
-    HalfOpen, LimitHistory, Limits, Listeners, RequestTally, Requests, WaitingConnections,
+    HalfOpen, LimitHistory, Limits, Listeners, QueueContents, RequestTally, Requests,
+    WaitingConnections,
 };
 pub use network::{
     Conntrack, ConntrackTotals, HostNetwork, Interface, InterfaceStats, MemoryLimits, NetnsNetwork,
@@ -88,6 +89,10 @@ pub struct NetnsSnapshot {
     pub half_open: Option<HalfOpen>,
     /// Connections that nobody has accepted; `None` also when the time for it ran out.
     pub waiting: Option<WaitingConnections>,
+    /// By inode, the listeners whose queues could be read themselves; what is here is not in
+    /// `half_open` and `waiting`, unless they were needed for others.
+    #[serde(default)]
+    pub queues: BTreeMap<u32, QueueContents>,
     pub port_holders: Option<Arc<PortHolders>>,
     /// What the kernel keeps of closed connections.
     pub time_waits: Option<Arc<TimeWaits>>,

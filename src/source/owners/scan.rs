@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Descriptors below this are read in the first round.
-const LOW: u32 = 64;
+pub const LOW: u32 = 64;
 /// getdents64(2) fills the whole buffer, at a cost for each entry: the first round needs few.
 const LOW_BUFFER: usize = 2048;
 const FULL_BUFFER: usize = 32 * 1024;
@@ -50,7 +50,22 @@ impl Found {
         self.failed = self.failed.or(other.failed);
     }
 
-    fn note(&mut self, read: Result<Option<Holder>, Unread>) {
+    /// Takes the place of what the first round found by what was found everywhere, which is all there
+    /// is unless time ran out.
+    pub fn replace(&mut self, everywhere: Found) {
+        match everywhere.out_of_time {
+            true => self.add(everywhere),
+            false => *self = everywhere,
+        }
+    }
+
+    pub fn has_each(&self, inodes: &HashSet<u32>) -> bool {
+        let held = self.holders.iter().flat_map(|holder| &holder.held);
+        let held: HashSet<u32> = held.map(|(inode, _)| *inode).collect();
+        inodes.is_subset(&held)
+    }
+
+    pub fn note(&mut self, read: Result<Option<Holder>, Unread>) {
         match read {
             Ok(holder) => self.holders.extend(holder),
             Err(Unread::Gone) => {}
