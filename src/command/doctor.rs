@@ -8,6 +8,7 @@ use sockdiag::analysis::{
     doctor::{DoctorReport, SelfReport},
     finding::Area,
 };
+use sockdiag::collect::{Collector, ListenerNeeds, Needs, OwnerNeeds};
 
 use super::{
     Described, Outcome, PlaceArgs, Subcommand, duration,
@@ -170,7 +171,17 @@ impl DoctorArgs {
             top: None,
             columns: None,
         };
-        let report = SelfReport::of(self.place.kernel()?.abilities());
+        let kernel = self.place.kernel()?;
+        let abilities = kernel.abilities();
+        let needs = Needs {
+            listeners: Some(ListenerNeeds::default()),
+            owners: OwnerNeeds::All,
+            ..Needs::default()
+        };
+        // What keeps listeners from being listed is one of the abilities.
+        let read = Collector::new(kernel, needs).collect().ok();
+        let owners = read.and_then(|snapshot| snapshot.owners);
+        let report = SelfReport::of(abilities, owners.map(|owners| owners.found_by));
         let sink = Sink::of_reports(
             &settings,
             View {

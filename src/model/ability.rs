@@ -29,6 +29,10 @@ pub enum Ability {
     Pressure,
     /// Types of the kernel for BPF (CONFIG_DEBUG_INFO_BTF).
     Btf,
+    /// BPF iterators over the descriptors of all processes (CAP_BPF, CAP_PERFMON).
+    DescriptorIterator,
+    /// The queues of listeners read from the sockets themselves, by such an iterator (Linux 6.1).
+    QueueIterator,
 }
 
 /// Whether the host has it, as far as that can be known.

@@ -8,7 +8,7 @@ use rustix::{
     thread::{CapabilitySet, capabilities},
 };
 
-use super::{Kernel, SockDiag, may_read_all, reports_bound};
+use super::{Kernel, QueueReader, SockDiag, bpf, may_read_all, reports_bound};
 use crate::model::{
     Ability::{self, *},
     Families, Found,
@@ -32,6 +32,8 @@ impl Kernel {
             Cgroups,
             Pressure,
             Btf,
+            DescriptorIterator,
+            QueueIterator,
         ]
         .map(found)
         .into()
@@ -53,7 +55,9 @@ impl Kernel {
             }
             Cgroups => exists(&self.proc_root().join("self/cgroup")),
             Pressure => exists(&self.proc_root().join("pressure/cpu")),
-            Btf => exists(Path::new("/sys/kernel/btf/vmlinux")),
+            Btf => exists(Path::new(bpf::TYPES)),
+            DescriptorIterator => Some(self.may_use_bpf() && bpf::SocketReader::load().is_ok()),
+            QueueIterator => Some(self.may_use_bpf() && QueueReader::load().is_ok()),
         }
     }
 }

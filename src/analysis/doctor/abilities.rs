@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     analysis::Finding,
-    model::{Ability, Found, Incomplete},
+    model::{Ability, Found, Incomplete, OwnerSource},
 };
 
 /// What reports can be made from on this host, with these rights.
@@ -17,6 +17,9 @@ pub struct SelfReport {
     pub findings: Vec<Finding>,
     /// One element for each.
     pub abilities: Vec<AbilityReport>,
+    /// How the owners of this namespace's listeners were found just now; `null` where the listeners
+    /// could not be listed.
+    pub owners_found_by: Option<OwnerSource>,
 }
 
 is_report!(SelfReport, "doctor-self/v1");
@@ -35,7 +38,7 @@ pub struct AbilityReport {
 }
 
 impl SelfReport {
-    pub fn of(found: Vec<Found>) -> Self {
+    pub fn of(found: Vec<Found>, owners_found_by: Option<OwnerSource>) -> Self {
         let report = |found: Found| {
             let (what, cost, given_by) = words(found.ability);
             AbilityReport {
@@ -47,6 +50,7 @@ impl SelfReport {
         };
         SelfReport {
             abilities: found.into_iter().map(report).collect(),
+            owners_found_by,
             ..SelfReport::default()
         }
     }
@@ -103,8 +107,18 @@ fn words(ability: Ability) -> (&'static str, &'static str, &'static str) {
         ),
         Ability::Btf => (
             "types of the kernel (BTF)",
-            "nothing: no report uses BPF yet",
+            "what BPF iterators show",
             "a kernel with CONFIG_DEBUG_INFO_BTF",
+        ),
+        Ability::DescriptorIterator => (
+            "open sockets of all processes by BPF",
+            "nothing: owners among many descriptors are read in /proc, which takes longer",
+            "sudo (CAP_BPF, CAP_PERFMON) outside containers, Linux 5.11 with BTF",
+        ),
+        Ability::QueueIterator => (
+            "queues of listeners by BPF",
+            "whose queue it is where several sockets share an address",
+            "sudo (CAP_BPF, CAP_PERFMON) outside containers, Linux 6.1 with BTF",
         ),
     }
 }

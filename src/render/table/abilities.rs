@@ -3,6 +3,7 @@
 use std::io;
 
 use sockdiag::analysis::doctor::{AbilityReport, SelfReport};
+use sockdiag::model::OwnerSource;
 
 use super::{Align::Left, Cell, Column, Listed, Narrower, Tabular, Value, View};
 use crate::render::Tone;
@@ -53,6 +54,15 @@ impl Listed for SelfReport {
 
     fn shown(&self, _: &View) -> Vec<&'static str> {
         vec!["what", "here", "cost"]
+    }
+
+    fn heading(&self, _: &View) -> Vec<String> {
+        let found_by = self.owners_found_by.map(|source| match source {
+            OwnerSource::Proc => "/proc",
+            OwnerSource::Bpf => "a BPF iterator",
+        });
+        let line = found_by.map(|source| format!("owners of listeners were found by {source}"));
+        line.into_iter().collect()
     }
 
     fn identity(row: &AbilityReport) -> String {
