@@ -1,7 +1,10 @@
 //! A cheap look at the namespaces that were not asked for, so that a report on one of them does not
 //! pass over the others in silence.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use super::{
     Needs, PortDepth, Throttle,
@@ -98,6 +101,7 @@ fn inside(kernel: &Kernel, needs: &Needs, may_scan: bool) -> Result<(NetnsSnapsh
         needs: &cheap,
         compared_is_due: true,
         in_time: true,
+        queues: &HashMap::new(),
     };
     let mut found = ask(kernel, question, &mut Memory::default(), &mut Vec::new())?;
     found.settings.ports = numbers.settings.ports;

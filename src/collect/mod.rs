@@ -4,6 +4,7 @@
 mod activity;
 mod elsewhere;
 mod half_closed;
+mod listener_queues;
 mod live;
 mod namespace;
 mod namespaces;
@@ -31,9 +32,10 @@ pub use throttle::Throttle;
 use crate::{
     Error, Result,
     model::{Incomplete, NetnsSnapshot, Owner, Snapshot},
-    source::{CgroupNames, Host, Kernel, Namespace, cpu_time, since_boot},
+    source::{CgroupNames, Host, Kernel, LowRound, Namespace, cpu_time, since_boot},
 };
 use elsewhere::Look;
+use listener_queues::ListenerQueues;
 use namespace::{Memory, Question, ask};
 use owners::Search;
 
@@ -53,6 +55,7 @@ pub struct Collector {
     memory: HashMap<Option<u64>, Memory>,
     cgroups: CgroupNames,
     owners: Search,
+    queues: ListenerQueues,
     /// The walk for parts whose changes are reported.
     compared: Throttle,
     look: Look,
@@ -68,6 +71,7 @@ impl Collector {
             host: Host::read(&kernel),
             kernel,
             owners: Search::new(&needs),
+            queues: ListenerQueues::default(),
             needs,
             namespaces,
             memory: HashMap::new(),
@@ -101,7 +105,7 @@ impl Collector {
         let compared_is_due = needs.compared() && self.compared.is_due();
         let mut snapshot = self.host.snapshot();
         let needs = &*settings::read(&self.kernel, needs, &mut snapshot);
-        self.read_namespaces(needs, compared_is_due, &mut snapshot)?;
+        let low = self.read_namespaces(needs, compared_is_due, &mut snapshot)?;
         if compared_is_due {
             let spent = cpu_time().saturating_sub(cpu_began);
             self.compared.spent(spent);
@@ -129,7 +133,7 @@ impl Collector {
             processes::read(&self.kernel, question, &mut snapshot)?;
         }
         let spent = began.elapsed();
-        snapshot.owners = self.owners.find(&self.kernel, needs, &snapshot, spent);
+        snapshot.owners = self.owners.find(&self.kernel, needs, &snapshot, spent, low);
         Ok(snapshot)
     }
 
@@ -148,16 +152,18 @@ impl Collector {
         activity::read(&self.kernel, snapshot, listeners)
     }
 
+    /// Returns the search for holders of listeners, where their queues were read by it.
     fn read_namespaces(
         &mut self,
         needs: &Needs,
         compared_is_due: bool,
         snapshot: &mut Snapshot,
-    ) -> Result<()> {
+    ) -> Result<Option<LowRound>> {
         if !needs.namespaces() {
-            return Ok(());
+            return Ok(None);
         }
         let (began, mut not_walked) = (Instant::now(), 0);
+        let queues = self.queues.read(&self.kernel, needs, &self.namespaces);
         let (mut missing, mut inside) = (Vec::new(), Vec::new());
         let (kernel, memory) = (&self.kernel, &mut self.memory);
         snapshot.namespaces = self.namespaces.ask(kernel, &mut missing, |namespace| {
@@ -168,6 +174,7 @@ impl Collector {
                 needs,
                 compared_is_due,
                 in_time,
+                queues: &queues.contents,
             };
             let memory = memory.entry(namespace.id.inode).or_default();
             one(kernel, namespace, question, memory, &mut inside)
@@ -189,7 +196,7 @@ impl Collector {
         snapshot
             .incomplete
             .extend(missing.into_iter().chain(inside));
-        Ok(())
+        Ok(queues.low)
     }
 
     /// Looks up the cgroups of the wanted listeners.

@@ -2,18 +2,25 @@
 
 mod walked;
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Instant,
+};
 
 use crate::{
     Result,
     model::{
         CounterId, Families, Incomplete, Listener, Local, NetnsSnapshot,
-        snapshot::{LimitHistory, Limits, Listeners, Settings},
+        snapshot::{
+            HalfOpen, LimitHistory, Limits, Listeners, QueueContents, Settings, WaitingConnections,
+        },
     },
     source::{Kernel, SockDiag, interfaces, since_boot},
 };
 
-use super::{needs::Needs, network, settings, throttle::Throttle, waiting, walk::flaws};
+use super::{
+    listener_queues, needs::Needs, network, settings, throttle::Throttle, waiting, walk::flaws,
+};
 
 /// What is carried from one reading of a namespace to the next.
 pub struct Memory {
@@ -43,6 +50,8 @@ pub struct Question<'a> {
     pub compared_is_due: bool,
     /// There is time for walks that only describe the present.
     pub in_time: bool,
+    /// Queues of listeners that were read already, by inode.
+    pub queues: &'a HashMap<u32, QueueContents>,
 }
 
 /// Asks, as a thread of the namespace.
@@ -53,6 +62,7 @@ pub fn ask(
     missing: &mut Vec<Incomplete>,
 ) -> Result<NetnsSnapshot> {
     let needs = question.needs;
+    let fewer;
     let mut asker = Asker {
         kernel,
         question,
@@ -66,6 +76,14 @@ pub fn ask(
     if needs.listeners.is_some() || needs.compared() || needs.half_open || needs.connections {
         asker.listeners()?;
     }
+    if listener_queues::take_over(question.queues, needs, &mut asker.part) {
+        let half_open = false;
+        fewer = Needs {
+            half_open,
+            ..needs.clone()
+        };
+        asker.question.needs = &fewer;
+    }
     asker.settings()?;
     let is_net = |key: &&String| settings::is_of_netns(key);
     let keys = needs.sysctls.iter().filter(is_net).map(String::as_str);
@@ -75,6 +93,10 @@ pub fn ask(
         asker.part.network = network::read(kernel, &asker.part.counters, asker.missing);
     }
     let is_slow = asker.walk()? > waiting::BUDGET;
+    if needs.half_open && !asker.question.needs.half_open {
+        let (at, by_endpoint) = (asker.part.at, Vec::new());
+        asker.part.half_open = Some(HalfOpen { at, by_endpoint });
+    }
     if needs.waiting {
         asker.waiting(is_slow)?;
     }
@@ -175,16 +197,25 @@ impl Asker<'_> {
 
     fn waiting(&mut self, is_slow: bool) -> Result<()> {
         let wanted = self.question.needs.listeners.clone().unwrap_or_default();
+        let sockets = self.part.sockets();
+        let queued = waiting::queued(&wanted, sockets, &self.part.queues);
         let is_due = self.question.needs.unthrottled || self.memory.waiting.is_due();
-        if self.question.in_time && is_due {
+        if queued.is_empty() {
+            self.part.waiting = Some(WaitingConnections::default());
+        } else if self.question.in_time && is_due {
             let began = Instant::now();
-            let sockets = self.part.sockets();
-            let found = waiting::read(self.kernel, &wanted, sockets, is_slow, self.missing)?;
+            let families = wanted.families;
+            let found = waiting::read(
+                self.kernel,
+                families,
+                &queued,
+                sockets,
+                is_slow,
+                self.missing,
+            )?;
             self.part.waiting = found;
             self.memory.waiting.spent(began.elapsed());
-        } else if self.question.in_time
-            && waiting::endpoints(self.part.sockets()).any(|(_, length)| length > 0)
-        {
+        } else if self.question.in_time {
             let why = "not read at every refresh, as it takes long on this host";
             self.missing.push(Incomplete::new("waiting", why));
         }

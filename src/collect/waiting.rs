@@ -1,7 +1,7 @@
 //! Connections that nobody has accepted yet: sockets without an inode at a listener's port.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     ops::ControlFlow,
     time::{Duration, Instant},
 };
@@ -10,7 +10,7 @@ use crate::{
     Result,
     model::{
         Endpoint, Families, Family, Incomplete, Listener, Local, Protocol, Queue,
-        snapshot::WaitingConnections,
+        snapshot::{QueueContents, WaitingConnections},
     },
     source::{Kernel, SockDiag},
 };
@@ -20,22 +20,19 @@ use super::{needs::ListenerNeeds, walk::flaws};
 /// How long to search.
 pub const BUDGET: Duration = Duration::from_millis(250);
 
-/// Reads the connections in the accept queues that are not empty. Walks the sockets of the host
+/// Reads the connections in the accept queues of these ports. Walks the sockets of the host
 /// until as many were found as the queues are long; `None` when the time for that ran out.
 pub fn read(
     kernel: &Kernel,
-    needs: &ListenerNeeds,
+    families: Families,
+    queued: &HashSet<(Family, u16)>,
     listeners: &[Listener],
     is_slow: bool,
     missing: &mut Vec<Incomplete>,
 ) -> Result<Option<WaitingConnections>> {
-    let queued = queued(needs, listeners);
-    if queued.is_empty() {
-        return Ok(Some(WaitingConnections::default()));
-    }
     let mut reader = Reader {
         diag: SockDiag::open()?,
-        needs,
+        families,
         listeners,
         deadline: Instant::now() + BUDGET,
         found: WaitingConnections::default(),
@@ -43,7 +40,7 @@ pub fn read(
     };
     let opens = passive_opens(kernel)?;
     let begun = lengths(&reader.again()?);
-    if is_slow || !reader.walk(&queued)? {
+    if is_slow || !reader.walk(queued)? {
         let why = "reading the connections in accept queues took longer than 250 ms";
         reader.missing.push(Incomplete::new("waiting", why));
         return Ok(None);
@@ -58,7 +55,7 @@ pub fn read(
 
 struct Reader<'a> {
     diag: SockDiag,
-    needs: &'a ListenerNeeds,
+    families: Families,
     listeners: &'a [Listener],
     deadline: Instant,
     found: WaitingConnections,
@@ -100,16 +97,25 @@ impl Reader<'_> {
 
     fn again(&mut self) -> Result<Vec<Listener>> {
         let mut found = Vec::new();
-        self.diag.listeners(self.needs.families, &mut found)?;
+        self.diag.listeners(self.families, &mut found)?;
         Ok(found)
     }
 }
 
-/// Where the wanted listeners are whose queue is not empty.
-fn queued(needs: &ListenerNeeds, listeners: &[Listener]) -> HashSet<(Family, u16)> {
+/// Where the wanted listeners are whose queue is not empty and of which it is not known already who
+/// waits in it.
+pub fn queued(
+    needs: &ListenerNeeds,
+    listeners: &[Listener],
+    known: &BTreeMap<u32, QueueContents>,
+) -> HashSet<(Family, u16)> {
+    let is_known = |listener: &Listener| {
+        let contents = known.get(&listener.inode);
+        contents.is_some_and(|contents| contents.abandoned.is_some())
+    };
     let wanted = listeners
         .iter()
-        .filter(|listener| needs.closer.has(listener));
+        .filter(|listener| needs.closer.has(listener) && !is_known(listener));
     let queued = endpoints(wanted).filter(|(_, length)| *length > 0);
     queued.map(|(at, _)| (at.family, at.port)).collect()
 }

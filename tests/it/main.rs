@@ -95,6 +95,7 @@ mod ports {
 
 mod queues {
     mod accept;
+    mod bpf;
     mod drops;
     mod filter;
     mod folding;

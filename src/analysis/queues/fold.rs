@@ -55,6 +55,9 @@ impl ListenerReport {
         if let (Some(mine), Some(theirs)) = (&mut self.accept_queue, other.accept_queue) {
             mine.absorb(theirs);
         }
+        if let (Some(mine), Some(theirs)) = (&mut self.syn_queue, other.syn_queue) {
+            mine.own_length = both(mine.own_length, theirs.own_length, u32::saturating_add);
+        }
         if let (Some(mine), Some(theirs)) = (&mut self.receive_queue, other.receive_queue) {
             mine.absorb(theirs);
         }

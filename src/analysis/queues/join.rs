@@ -10,6 +10,7 @@ use super::{
     AcceptQueue, Cookie, ListenerReport, LocalReport, State, SynQueue,
     fill::{fill_of, fill_ratio, is_full, receive_queue, takes_no_packet},
     limits,
+    own_requests::{self, OwnRequests},
     waiting::{self, Waiters},
 };
 use crate::{
@@ -35,7 +36,7 @@ fn have_the_same_listeners(before: &NetnsSnapshot, now: &NetnsSnapshot) -> bool 
     all(now) && all(before) && cookies(before) == cookies(now)
 }
 
-fn tcp_listeners(namespace: &NetnsSnapshot) -> impl Iterator<Item = &Listener> {
+pub fn tcp_listeners(namespace: &NetnsSnapshot) -> impl Iterator<Item = &Listener> {
     let sockets = namespace.sockets().iter();
     sockets.filter(|listener| is_tcp(listener.protocol))
 }
@@ -58,6 +59,8 @@ pub struct Join<'a> {
     requests: Option<HashMap<ListenAddress, Requests>>,
     cookies: Cookies,
     finished_ratio: Option<f64>,
+    /// Sums of the queues that were read themselves, of addresses where all were.
+    own_requests: HashMap<ListenAddress, Option<OwnRequests>>,
     waiters: Option<HashMap<ListenAddress, Waiters>>,
     with_waiters: HashMap<ListenAddress, u32>,
     addresses: ListenAddresses,
@@ -92,6 +95,7 @@ impl<'a> Join<'a> {
             requests: half_open.map(|read| by_address(read, &addresses)),
             cookies: earlier.map_or_else(Cookies::default, |before| Cookies::of(before, namespace)),
             finished_ratio: earlier.and_then(|before| finished_ratio(before, namespace)),
+            own_requests: own_requests::by_address(namespace),
             waiters: waiting.map(|read| waiting::by_address(read, &addresses)),
             with_waiters: waiting::members_with_waiters(namespace.sockets()),
             addresses,
@@ -112,7 +116,7 @@ impl<'a> Join<'a> {
         let dropped = self.dropped(listener, drops_delta);
         let members = place.and_then(|at| self.members.get(&(table(listener.protocol), at)));
         let of_tcp = place.filter(|_| is_tcp(listener.protocol));
-        let syn_queue = of_tcp.map(|place| self.syn_queue(&place, members, dropped));
+        let syn_queue = of_tcp.map(|place| self.syn_queue(listener, &place, members, dropped));
         let (owners, owners_complete) = self.owners(listener.inode);
         let cgroup = self.cgroup(listener, &owners);
         ListenerReport {
@@ -204,9 +208,13 @@ impl<'a> Join<'a> {
         let waiting = self.namespace.waiting.as_ref();
         let settled = waiting.is_some_and(|waiting| waiting.settled);
         // An MPTCP connection keeps its data and its end in another socket.
-        let sums = known.filter(|waiters| {
-            listener.protocol != Protocol::Mptcp && waiters.match_queue(length, settled)
-        });
+        let is_mptcp = listener.protocol == Protocol::Mptcp;
+        let sums = known.filter(|waiters| !is_mptcp && waiters.match_queue(length, settled));
+        let read = self.namespace.queues.get(&listener.inode);
+        let (abandoned, bytes) = match read.filter(|_| !is_mptcp) {
+            Some(read) => (read.abandoned.map(u64::from), read.bytes),
+            None => (None, None),
+        };
         let none = (length == 0).then_some(0);
         let sysctls = &self.namespace.settings.listen;
         let history = self.namespace.listeners.as_ref();
@@ -216,9 +224,13 @@ impl<'a> Join<'a> {
             limit,
             fill_ratio: fill_ratio(length, limit),
             limit_set_by: limits::set_by(limit, sysctls, history, listener.cookie),
-            oldest_wait_ms: known.and_then(|waiters| waiters.oldest_wait_ms),
-            abandoned: sums.map(|waiters| waiters.abandoned(length)).or(none),
-            waiting_bytes: sums.map(|waiters| waiters.bytes).or(none),
+            oldest_wait_ms: read
+                .and_then(|read| read.oldest_wait_ms)
+                .or_else(|| known.and_then(|waiters| waiters.oldest_wait_ms)),
+            abandoned: abandoned
+                .or_else(|| sums.map(|waiters| waiters.abandoned(length)))
+                .or(none),
+            waiting_bytes: bytes.or_else(|| sums.map(|waiters| waiters.bytes)).or(none),
             sampled: None,
         })
     }
@@ -232,6 +244,7 @@ impl<'a> Join<'a> {
 
     fn syn_queue(
         &self,
+        listener: &Listener,
         place: &ListenAddress,
         members: Option<&Members>,
         dropped: bool,
@@ -240,12 +253,26 @@ impl<'a> Join<'a> {
         let requests = self.requests.as_ref();
         let counted = requests.filter(|_| !self.addresses.contested(place));
         let requests = counted.map(|counted| counted.get(place).copied().unwrap_or_default());
-        let length = requests.map(|requests| requests.count);
+        let own = self.own_requests.get(place).copied().flatten();
+        let length = own.map(|own| own.count);
+        let length = length.or_else(|| requests.map(|requests| requests.count));
+        let peers = requests.map(|requests| requests.peers);
+        let peers = match own {
+            // They were not scanned for, or came since.
+            Some(own) if own.count > 0 => peers.filter(|peers| *peers > 0),
+            Some(_) => Some(0),
+            None => peers,
+        };
+        let read = self.namespace.queues.get(&listener.inode);
         let sends_cookies = cookies == Some(1) && length > Some(0);
         SynQueue {
             length,
-            unanswered: requests.map(|requests| requests.unanswered),
-            peers: requests.map(|requests| requests.peers),
+            own_length: read.map(|read| read.requests),
+            unanswered: match own {
+                Some(own) => own.unanswered,
+                None => requests.map(|requests| requests.unanswered),
+            },
+            peers: peers.map(|peers| peers.min(length.unwrap_or(peers))),
             cookies_sent: self.cookies.sent,
             cookies_validated: self.cookies.validated,
             finished_ratio: self.finished_ratio,

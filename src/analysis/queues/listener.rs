@@ -181,9 +181,13 @@ pub struct SynQueue {
     /// SYNs that were answered, whose final ACK or, with TCP_DEFER_ACCEPT, first data has not come;
     /// `null` when they were not counted.
     pub length: Option<u32>,
+    /// How many of them are this socket's own, of several that share the address; `null` where only
+    /// those of all are known.
+    pub own_length: Option<u32>,
     /// How many of them had their SYN-ACK retransmitted, which was not answered for a second.
     pub unanswered: Option<u32>,
-    /// Number of addresses that they come from; 256 stands for more, too.
+    /// Number of addresses that they come from; 256 stands for more, too. `null` when only their
+    /// number was read: there were fewer than 16.
     pub peers: Option<u32>,
     /// SYN cookies sent in the whole network namespace since the previous reading, where all
     /// counters were read.

@@ -7,6 +7,7 @@ mod incomplete;
 mod join;
 mod limits;
 mod listener;
+mod own_requests;
 mod report;
 mod samples;
 mod selection;

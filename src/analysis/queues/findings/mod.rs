@@ -92,7 +92,7 @@ fn fullest<'a>(members: &Members<'a>) -> Option<&'a ListenerReport> {
 }
 
 /// Fewer half-open handshakes say little about who sends them.
-const FEWEST_OF_FLOOD: u32 = 16;
+const FEWEST_OF_FLOOD: u32 = Requests::FEW;
 
 /// Half-open handshakes that nobody completes, each from an address of its own; or cookies that
 /// hardly ever come back. SYN-ACKs that do not reach the clients look the same.
