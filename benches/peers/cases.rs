@@ -7,7 +7,7 @@ use anyhow::ensure;
 use crate::measure::{self, Cost};
 use crate::pipelines;
 use crate::row::Case;
-use crate::{RAW_DUMP, SNAPSHOT};
+use crate::{self as bench, RAW_DUMP, SNAPSHOT};
 
 pub const QUEUES_BARE: &str = "sockdiag queues --no-owners --no-syn";
 pub const QUEUES_NO_OWNERS: &str = "sockdiag queues --no-owners";
@@ -31,6 +31,8 @@ pub const NSTAT: &str = "nstat -az";
 pub const NSTAT_NO_HISTORY: &str = "nstat -asz";
 /// Every part that the library can read, once.
 pub const EVERYTHING: &str = "snapshot of everything";
+pub const OWNERS_BY_BPF: &str = "owners of every socket, by BPF";
+pub const OWNERS_BY_PROC: &str = "owners of every socket, by /proc";
 pub const RAW: &str = "raw SYN_RECV dump, both families";
 
 /// They take turns in this order: what needs seconds comes last, so that nothing of milliseconds
@@ -51,6 +53,8 @@ pub const LISTENERS: [Case; 14] = [
     (QUEUES_ALL_OWNERS, &[SS_OWNERS]),
     (SS_OWNERS, &[]),
 ];
+
+pub const OWNERS: [Case; 2] = [(OWNERS_BY_BPF, &[OWNERS_BY_PROC]), (OWNERS_BY_PROC, &[])];
 
 pub const TUPLES: [Case; 5] = [
     (DOCTOR, &[]),
@@ -88,6 +92,13 @@ pub fn command(name: &str) -> anyhow::Result<Command> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg(SNAPSHOT);
         return Ok(command);
+    }
+    for (own, source) in [(OWNERS_BY_BPF, "bpf"), (OWNERS_BY_PROC, "proc")] {
+        if name == own {
+            let mut command = Command::new(std::env::current_exe()?);
+            command.args([bench::OWNERS, source]);
+            return Ok(command);
+        }
     }
     if let Some(command) = pipelines::command(name)? {
         return Ok(command);

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use sockdiag::source::Kernel;
+
 use crate::agreement::Agreement;
 use crate::cases::{self, Watch};
 use crate::compare::{faster, small};
@@ -15,6 +17,8 @@ use crate::row::{Row, series};
 const BARE_WALL: Duration = Duration::from_millis(10);
 const BARE_PEAK_BYTES: u64 = 12_000_000;
 const OWNERS_WALL: Duration = Duration::from_millis(300);
+const OWNERS_WALL_BPF: Duration = Duration::from_millis(60);
+const ATTRIBUTION_PEAK_BYTES: u64 = 400_000_000;
 const FDS_WALL: Duration = Duration::from_millis(50);
 const DOCTOR_WALL: Duration = Duration::from_millis(2500);
 const VERSION_WALL: Duration = Duration::from_millis(5);
@@ -41,13 +45,23 @@ pub fn judge(
     owners: &[Found],
     agreements: &[Agreement],
 ) -> Vec<Limit> {
+    let may_use_bpf = Kernel::new().may_use_bpf();
+    let owners_wall = match may_use_bpf {
+        true => OWNERS_WALL_BPF,
+        false => OWNERS_WALL,
+    };
     let mut limits = vec![
         within(rows, cases::QUEUES_BARE, BARE_WALL),
         small(rows, cases::QUEUES_BARE, BARE_PEAK_BYTES),
-        within(rows, cases::QUEUES, OWNERS_WALL),
+        within(rows, cases::QUEUES, owners_wall),
         within(rows, cases::FDS, FDS_WALL),
         within(rows, cases::DOCTOR, DOCTOR_WALL),
     ];
+    if may_use_bpf {
+        let (by_bpf, by_proc) = (cases::OWNERS_BY_BPF, cases::OWNERS_BY_PROC);
+        limits.push(faster(rows, by_bpf, 1.0 / 3.0, by_proc));
+        limits.push(small(rows, by_bpf, ATTRIBUTION_PEAK_BYTES));
+    }
     limits.extend(owners.iter().map(all_found));
     limits.extend(agreements.iter().map(same));
     limits.extend(RATIOS.map(|(command, most, other)| faster(rows, command, most, other)));

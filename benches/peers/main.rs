@@ -37,6 +37,7 @@ mod start;
 mod table;
 
 mod agreement;
+mod attribution;
 mod cases;
 mod closed;
 mod crowd;
@@ -63,6 +64,9 @@ const RAW_DUMP: &str = "--raw-dump";
 /// First argument of the process that takes one snapshot of everything.
 const SNAPSHOT: &str = "--snapshot";
 
+/// First argument of the process that finds the owners of every socket.
+const OWNERS: &str = "--owners";
+
 /// How many of those there are while descriptors are counted.
 const CROWD: u32 = 1000;
 
@@ -87,6 +91,7 @@ fn main() -> ExitCode {
         Some(idle::WAIT) => idle::wait(),
         Some(RAW_DUMP) => raw_dump::run(),
         Some(SNAPSHOT) => snapshot::run(),
+        Some(OWNERS) => attribution::run(&words[1..]),
         _ => start::run(&words, |options: &Options| &options.start, bench),
     };
     start::exit_code("peers", result)
@@ -99,6 +104,7 @@ fn bench(options: &Options) -> anyhow::Result<()> {
     let mut rows = row::measure(options.rounds, &cases::LISTENERS);
     let watches = cases::watch();
     let owners = owners::find(&load);
+    rows.extend(row::measure(options.rounds, &cases::OWNERS));
     rows.extend(row::measure(options.rounds, &cases::TUPLES));
     closed::make()?;
     rows.extend(row::measure(options.rounds, &cases::CLOSED));
