@@ -1,6 +1,9 @@
 //! Sockets as a stream: none is kept.
 
-use std::{collections::BTreeMap, ops::ControlFlow};
+use std::{
+    collections::BTreeMap,
+    ops::{ControlFlow, RangeInclusive},
+};
 
 use super::{Namespaces, walk::flaws};
 use crate::{
@@ -27,6 +30,8 @@ pub struct Place {
     pub netns: Netns,
     /// Names of interfaces by index.
     pub interfaces: BTreeMap<u32, String>,
+    /// `ip_local_port_range`, where it can be read.
+    pub ephemeral: Option<RangeInclusive<u16>>,
 }
 
 /// Receives sockets as they come.
@@ -36,6 +41,11 @@ pub trait SocketSink {
 
     /// `Break` ends the reading.
     fn socket(&mut self, socket: SocketRow) -> ControlFlow<()>;
+
+    /// Whether no further namespace is to be read.
+    fn is_over(&self) -> bool {
+        false
+    }
 }
 
 /// Reads the sockets of these namespaces, and returns what could not be read.
@@ -49,14 +59,16 @@ pub fn read_sockets(
     let mut unread = Vec::new();
     let mut is_over = false;
     namespaces.ask(kernel, &mut unread, |namespace| {
-        if is_over {
+        if is_over || sink.is_over() {
             return Ok(());
         }
         // A socket stays in the namespace in which it was opened.
-        let (diag, interfaces) = namespace.enter(|| (SockDiag::open(), interfaces()))?;
+        let (diag, interfaces, limits) =
+            namespace.enter(|| (SockDiag::open(), interfaces(), kernel.port_limits()))?;
         sink.enter(Place {
             netns: namespace.id.clone(),
             interfaces: interfaces.into_iter().collect(),
+            ephemeral: limits.ok().and_then(|limits| limits.range),
         });
         let mut diag = diag?;
         for protocol in &needs.protocols {

@@ -128,6 +128,22 @@ impl TcpInfo {
         self.word(52)
     }
 
+    /// Milliseconds since the last ACK came.
+    pub fn last_ack_received_ms(&self) -> Option<u32> {
+        self.word(56)
+    }
+
+    /// The retransmission timeout, microseconds. A retransmission doubles it, a probe of a closed
+    /// window does not.
+    pub fn timeout_us(&self) -> Option<u32> {
+        self.word(8)
+    }
+
+    /// How often the wait for an answer was doubled.
+    pub fn backoff(&self) -> Option<u8> {
+        self.sent().get(4).copied()
+    }
+
     pub fn bytes_acked(&self) -> Option<u64> {
         self.long(120)
     }

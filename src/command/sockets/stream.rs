@@ -178,7 +178,9 @@ impl Stream<'_> {
 
     fn describe(&mut self, place: usize, socket: &SocketRow) -> SocketReport {
         if self.described != Some(place) {
-            let Place { netns, interfaces } = self.places[place].clone();
+            let Place {
+                netns, interfaces, ..
+            } = self.places[place].clone();
             self.describer.enter(netns, interfaces);
             self.described = Some(place);
         }

@@ -49,6 +49,29 @@ pub enum ServiceEnd {
     Peer(Address),
 }
 
+impl ServiceEnd {
+    /// Of a connection. `ephemeral` is `ip_local_port_range`.
+    pub fn of(
+        local: &Endpoint,
+        peer: Address,
+        listening: &ListenAddresses,
+        ephemeral: Option<&RangeInclusive<u16>>,
+    ) -> Self {
+        let address = |address: IpAddr, port| Address {
+            address: address.to_canonical(),
+            port,
+        };
+        if let Some(listener) = listening.serving(local) {
+            let at = listener.endpoint();
+            return ServiceEnd::Local(address(at.address, at.port));
+        }
+        match ephemeral.is_some_and(|range| range.contains(&local.port)) {
+            true => ServiceEnd::Peer(address(peer.address, peer.port)),
+            false => ServiceEnd::Local(address(local.address, local.port)),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HalfClosedGroup {
     /// Sockets that a process holds.
@@ -149,20 +172,16 @@ impl<'a> HalfClosedTally<'a> {
     }
 
     fn service(&self, connection: &Connection) -> ServiceEnd {
-        let local = &connection.local;
-        let address = |address: IpAddr, port| Address {
-            address: address.to_canonical(),
-            port,
+        let peer = Address {
+            address: connection.peer,
+            port: connection.peer_port,
         };
-        if let Some(listener) = self.listening.serving(local) {
-            let at = listener.endpoint();
-            return ServiceEnd::Local(address(at.address, at.port));
-        }
-        let mut range = self.ephemeral.iter();
-        match range.any(|range| range.contains(&local.port)) {
-            true => ServiceEnd::Peer(address(connection.peer, connection.peer_port)),
-            false => ServiceEnd::Local(address(local.address, local.port)),
-        }
+        ServiceEnd::of(
+            &connection.local,
+            peer,
+            self.listening,
+            self.ephemeral.as_ref(),
+        )
     }
 }
 
