@@ -28,6 +28,7 @@ pub mod fds;
 pub mod finding;
 pub mod handshake;
 mod incomplete;
+pub mod leaks;
 mod local;
 pub mod network;
 pub mod ports;

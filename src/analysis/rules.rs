@@ -89,6 +89,8 @@ pub const HALF_CLOSED_GROWN_SECONDS: f64 = 10.0;
 pub const HALF_CLOSED_MANY: u64 = 100;
 /// … where the oldest are at least this old: longer than the peers' tcp_fin_timeout.
 pub const HALF_CLOSED_OLD_SECONDS: f64 = 60.0;
+/// How long a connection must have been stuck, at least: processes and paths pause for seconds.
+pub const STUCK_SECONDS: f64 = 10.0;
 /// Samples of open descriptors from which growth may be steady, …
 pub const FD_LEAK_SAMPLES: u64 = 5;
 /// … and by how many descriptors it must be.
@@ -184,6 +186,10 @@ rules! {
         CLOSE_WAIT_LEAK "close_wait_leak" Warning;
         FIN_WAIT_PILEUP "fin_wait_pileup" Warning;
         ORPHANS_NEAR_LIMIT "orphans_near_limit" Warning;
+        IDLE_WITHOUT_KEEPALIVE "idle_without_keepalive" Info;
+        READER_STUCK "reader_stuck" Warning;
+        WRITER_STUCK "writer_stuck" Warning;
+        PEER_DEAD "peer_dead" Warning;
     }
     Memory {
         TCP_MEMORY_PRESSURE "tcp_memory_pressure" Critical;
@@ -305,6 +311,9 @@ mod tests {
             (CLOSE_WAIT_LEAK, format!("{HALF_CLOSED_OLD_SECONDS} s")),
             (FIN_WAIT_PILEUP, format!("{HALF_CLOSED_GROWTH} more")),
             (FIN_WAIT_PILEUP, format!("{HALF_CLOSED_MANY} connections")),
+            (READER_STUCK, format!("{STUCK_SECONDS} s")),
+            (WRITER_STUCK, format!("{STUCK_SECONDS} s")),
+            (PEER_DEAD, format!("{STUCK_SECONDS} s")),
             (FD_LEAK, format!("{FD_LEAK_SAMPLES} samples")),
             (FD_LEAK, format!("{FD_LEAK_GROWTH} descriptors")),
             (FD_LEAK, format!("1 in {FD_LEAK_ONE_IN} ")),

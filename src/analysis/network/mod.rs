@@ -8,6 +8,7 @@ mod report;
 mod tests;
 mod traffic;
 
+pub(super) use findings::orphans_near_limit;
 pub use half_closed::HalfClosedReport;
 pub use report::{
     ConntrackReport, HostReport, InterfaceReport, MemoryReport, NamespaceReport, NetworkReport,

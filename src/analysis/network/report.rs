@@ -314,7 +314,7 @@ impl MemoryReport {
     }
 }
 
-fn ratio(count: Option<u64>, limit: Option<u64>) -> Option<f64> {
+pub(super) fn ratio(count: Option<u64>, limit: Option<u64>) -> Option<f64> {
     let limit = limit.filter(|limit| *limit > 0)?;
     Some(count? as f64 / limit as f64)
 }

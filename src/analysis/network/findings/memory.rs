@@ -4,7 +4,7 @@ use super::{NamespaceReport, tool};
 use crate::analysis::{
     Finding,
     Severity::{Critical, Info, Warning},
-    network::{HostReport, MemoryReport},
+    network::{HostReport, MemoryReport, report::ratio},
     rules::{
         BUFFER_LIMITED_LEAST, NEAR_LIMIT, ORPHANS_NEAR_LIMIT, SOCKET_BUFFER_LIMITED,
         TCP_MEMORY_PRESSURE, UDP_MEMORY_PRESSURE,
@@ -208,6 +208,16 @@ fn orphans(host: &HostReport) -> Option<Finding> {
         .finding(Warning, "host", message)
         .likely("processes close connections whose peers do not take the rest of the data");
     Some(with_orphans(finding, host))
+}
+
+/// The same of these numbers alone.
+pub fn orphans_near_limit(orphans: Option<u64>, limit: Option<u64>) -> Option<Finding> {
+    self::orphans(&HostReport {
+        orphans,
+        max_orphans: limit,
+        orphans_ratio: ratio(orphans, limit),
+        ..HostReport::default()
+    })
 }
 
 fn with_orphans(finding: Finding, host: &HostReport) -> Finding {

@@ -7,6 +7,8 @@ mod memory;
 mod netfilter;
 mod tcp;
 
+pub use memory::orphans_near_limit;
+
 use super::{NamespaceReport, NetworkReport};
 use crate::analysis::{
     Finding,

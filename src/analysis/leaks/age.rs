@@ -1,0 +1,66 @@
+//! How long a socket has been left over, at least.
+
+use super::LeakKind;
+use crate::model::{SocketRow, SocketState, SocketTimer, State, TcpInfo, TimerKind};
+
+/// Waits for an answer are not doubled beyond this (`TCP_RTO_MAX`, include/net/tcp.h).
+const LONGEST_WAIT_MS: u64 = 120_000;
+/// Probes of a closed window are not sent sooner (`TCP_RTO_MIN`).
+const SHORTEST_WAIT_MS: u64 = 200;
+
+/// Milliseconds; `None` where the kernel does not tell. `between_ms` is the time between the
+/// readings that showed it.
+pub fn at_least_ms(socket: &SocketRow, kind: LeakKind, between_ms: u64) -> Option<u64> {
+    let info = socket.info.as_ref()?;
+    let since = |ms: Option<u32>| ms.map(u64::from);
+    match kind {
+        LeakKind::Unaccepted => since(info.last_data_sent_ms()),
+        // An ACK came with the segment that led to these states.
+        LeakKind::CloseWait => since(info.last_ack_received_ms()),
+        LeakKind::FinWait | LeakKind::Orphan => match socket.state {
+            SocketState::Connection(State::FinWait2) => since(info.last_ack_received_ms()),
+            _ => waiting_ms(info, socket.timer?),
+        },
+        LeakKind::IdleNoKeepalive => since(socket.idle_ms()),
+        // What came last waits at least since then.
+        LeakKind::StuckRead => since(info.last_data_received_ms()).map(|ms| ms.max(between_ms)),
+        LeakKind::StuckWrite | LeakKind::DeadPeer => {
+            let waiting = socket.timer.and_then(|timer| waiting_ms(info, timer));
+            Some(waiting.unwrap_or(0).max(between_ms))
+        }
+    }
+}
+
+/// How long the kernel has been waiting for the peer: the waits so far, each twice as long as the
+/// one before it, and the part of this one that is over.
+fn waiting_ms(info: &TcpInfo, timer: SocketTimer) -> Option<u64> {
+    let timeout = u64::from(info.timeout_us()?) / 1000;
+    let backoff = u32::from(info.backoff()?).min(63);
+    let first = match timer.kind {
+        TimerKind::Retransmit => timeout >> backoff,
+        TimerKind::Persist => timeout.max(SHORTEST_WAIT_MS),
+        TimerKind::Keepalive | TimerKind::TimeWait => return None,
+    };
+    let wait = |doubled: u32| {
+        let wait = u128::from(first) << doubled;
+        wait.min(LONGEST_WAIT_MS.into()) as u64
+    };
+    let over = (0..backoff).map(wait).sum::<u64>();
+    let this = wait(backoff).saturating_sub(timer.expires_ms.into());
+    // Nothing new was sent since the peer took the last data.
+    let sent = info.last_data_sent_ms().map_or(u64::MAX, u64::from);
+    Some(match timer.kind {
+        TimerKind::Persist => (over + this).min(sent),
+        _ => over + this,
+    })
+}
+
+/// Whether an ACK answered this retransmission or the one before it.
+pub fn is_answered(info: &TcpInfo, timer: SocketTimer) -> bool {
+    let (Some(timeout), Some(silent)) = (info.timeout_us(), info.last_ack_received_ms()) else {
+        return false;
+    };
+    let timeout = u64::from(timeout) / 1000;
+    let since_this = timeout.saturating_sub(timer.expires_ms.into());
+    u64::from(silent) < since_this + timeout / 2
+}

@@ -1,0 +1,165 @@
+//! What is wrong with one socket, by two readings of it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::age;
+use crate::model::{SocketRow, SocketState, State, TcpInfo, TimerKind};
+
+/// Retransmissions without an answer from which a peer counts as gone: after fewer it may have lost
+/// a segment or two.
+const UNANSWERED: u8 = 3;
+
+/// Why sockets are left over. Each socket has at most one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LeakKind {
+    /// No process has accepted the connection.
+    Unaccepted,
+    /// The peer has closed, and the process has not.
+    CloseWait,
+    /// Data is retransmitted, and no answer comes.
+    DeadPeer,
+    /// The peer answers, but takes no more data.
+    StuckWrite,
+    /// Data waits to be read, and the process reads none.
+    StuckRead,
+    /// The process has closed or shut down its side, and the peer has not.
+    FinWait,
+    /// Closed by the process; the kernel still has to send the rest or the end of the stream.
+    Orphan,
+    /// Open without data for long, and without keepalive.
+    IdleNoKeepalive,
+}
+
+impl LeakKind {
+    /// Its word, as in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            LeakKind::Unaccepted => "unaccepted",
+            LeakKind::CloseWait => "close_wait",
+            LeakKind::DeadPeer => "dead_peer",
+            LeakKind::StuckWrite => "stuck_write",
+            LeakKind::StuckRead => "stuck_read",
+            LeakKind::FinWait => "fin_wait",
+            LeakKind::Orphan => "orphan",
+            LeakKind::IdleNoKeepalive => "idle_no_keepalive",
+        }
+    }
+
+    /// A single reading shows it, so that two show how it grows.
+    pub(super) fn is_seen_at_once(self) -> bool {
+        use LeakKind::{DeadPeer, StuckRead, StuckWrite};
+        !matches!(self, DeadPeer | StuckRead | StuckWrite)
+    }
+}
+
+/// How far a socket that has something queued had got at the first reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes that the process has read; `None` where none wait.
+    read: Option<u64>,
+    /// Bytes that the peer has acknowledged; `None` where none wait for that.
+    acked: Option<u64>,
+}
+
+impl Progress {
+    /// `None` for a socket that cannot be stuck: without data in a queue, or without an owner.
+    pub fn of(socket: &SocketRow) -> Option<Self> {
+        let is_open = matches!(
+            state(socket)?,
+            State::Established | State::FinWait1 | State::LastAck | State::Closing
+        );
+        let info = socket.info.as_ref()?;
+        let progress = Progress {
+            read: (socket.receive_queue > 0)
+                .then(|| read_bytes(socket, info))
+                .flatten(),
+            acked: (socket.send_queue > 0)
+                .then(|| info.bytes_acked())
+                .flatten(),
+        };
+        let is_queued = progress.read.is_some() || progress.acked.is_some();
+        (is_open && socket.inode != 0 && is_queued).then_some(progress)
+    }
+}
+
+/// What arrived in order less what still waits: two readings with the same number show that the
+/// process read nothing between them, however much arrived.
+fn read_bytes(socket: &SocketRow, info: &TcpInfo) -> Option<u64> {
+    let received = info.bytes_received()?;
+    Some(received.wrapping_sub(socket.receive_queue.into()))
+}
+
+/// What a reading shows of this socket; `earlier` is how far it had got at the reading before, and
+/// `None` at the first. `idle_ms` is how long a connection may be idle without keepalive.
+pub fn kind(socket: &SocketRow, earlier: Option<&Progress>, idle_ms: u64) -> Option<LeakKind> {
+    let state = state(socket)?;
+    let is_held = socket.inode != 0;
+    if socket.is_unaccepted() {
+        return Some(LeakKind::Unaccepted);
+    }
+    match (state, is_held) {
+        (State::CloseWait, true) => return Some(LeakKind::CloseWait),
+        (State::FinWait2, false) => return Some(LeakKind::FinWait),
+        (State::FinWait1 | State::LastAck | State::Closing, false) => {
+            return Some(LeakKind::Orphan);
+        }
+        (_, false) => return None,
+        (_, true) => {}
+    }
+    if let Some(kind) = earlier.and_then(|earlier| unacknowledged(socket, earlier)) {
+        return Some(kind);
+    }
+    match state {
+        State::FinWait1 | State::FinWait2 | State::LastAck | State::Closing => {
+            Some(LeakKind::FinWait)
+        }
+        State::Established if earlier.is_some_and(|earlier| is_unread(socket, earlier)) => {
+            Some(LeakKind::StuckRead)
+        }
+        State::Established if is_idle(socket, idle_ms) => Some(LeakKind::IdleNoKeepalive),
+        _ => None,
+    }
+}
+
+fn state(socket: &SocketRow) -> Option<State> {
+    match socket.state {
+        SocketState::Connection(state) => Some(state),
+        _ => None,
+    }
+}
+
+/// A sender that makes use of all its buffer has a full queue, too, but what is acknowledged moves.
+fn unacknowledged(socket: &SocketRow, earlier: &Progress) -> Option<LeakKind> {
+    let info = socket.info.as_ref()?;
+    let acked = earlier.acked.filter(|_| socket.send_queue > 0)?;
+    if info.bytes_acked()? != acked {
+        return None;
+    }
+    let timer = socket.timer?;
+    match timer.kind {
+        TimerKind::Persist => Some(LeakKind::StuckWrite),
+        // With a closed window what was in flight is retransmitted as a probe, and the peer answers.
+        TimerKind::Retransmit if info.backoff()? > 0 && age::is_answered(info, timer) => {
+            Some(LeakKind::StuckWrite)
+        }
+        TimerKind::Retransmit if timer.retransmits >= UNANSWERED => Some(LeakKind::DeadPeer),
+        _ => None,
+    }
+}
+
+fn is_unread(socket: &SocketRow, earlier: &Progress) -> bool {
+    let now = socket
+        .info
+        .as_ref()
+        .and_then(|info| read_bytes(socket, info));
+    socket.receive_queue > 0 && earlier.read.is_some() && earlier.read == now
+}
+
+/// Retransmissions and probes hide whether there is a keepalive timer, and come only where data is
+/// queued.
+fn is_idle(socket: &SocketRow, idle_ms: u64) -> bool {
+    let is_quiet = socket.idle_ms().is_some_and(|ms| u64::from(ms) >= idle_ms);
+    socket.timer.is_none() && socket.send_queue == 0 && is_quiet
+}

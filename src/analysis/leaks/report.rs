@@ -1,0 +1,219 @@
+//! Groups of sockets that are left over, with their owners.
+
+use std::{cmp::Reverse, time::Duration};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Group, Key, LeakKind, LeakTally, Sample, findings, meaning::meaning};
+use crate::{
+    analysis::{Cookie, Finding, LocalReport, finding::worst_first, incomplete::unfound},
+    model::{
+        Address, Incomplete, Netns, Owner, Owners, SocketState,
+        snapshot::{ServiceEnd, Side},
+    },
+};
+
+/// Sockets that are left over, by kind and service.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct LeaksReport {
+    /// What could not be seen.
+    #[serde(skip)]
+    pub incomplete: Vec<Incomplete>,
+    /// What the report concludes, the worst first.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+    /// Connections that are idle for as long and have no keepalive are listed.
+    pub idle_seconds: f64,
+    /// Connections of the host that no process holds any more, in every state; `null` where unknown.
+    pub orphans: Option<u64>,
+    /// `net.ipv4.tcp_max_orphans`: the kernel resets those beyond it.
+    pub max_orphans: Option<u64>,
+    /// One element per kind and service, the most sockets first; those that the kernel ends by itself last.
+    pub leaks: Vec<LeakReport>,
+}
+
+is_report!(LeaksReport, "leaks/v1");
+
+/// Sockets of one service that are left over for the same reason.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct LeakReport {
+    /// The network namespace.
+    pub netns: Netns,
+    /// Why they are left over. One socket has one kind.
+    pub kind: LeakKind,
+    /// What this end of the connections is.
+    pub side: Side,
+    /// The service: a listener here, or one elsewhere.
+    pub service: Address,
+    /// How many there are.
+    pub count: u64,
+    /// How long the oldest has been so, at least; `null` where the kernel does not tell.
+    pub oldest_seconds: Option<f64>,
+    /// By how many more they became in a minute, at the pace of the interval; `null` for kinds that
+    /// only a comparison of two readings shows.
+    pub growth_per_minute: Option<f64>,
+    /// Bytes that wait to be read.
+    pub unread_bytes: u64,
+    /// The process that has the oldest of them open; of connections that wait for accept(2), the
+    /// process that listens. `null` where none has, or none was found.
+    pub owner: Option<Owner>,
+    /// The processes that have some of the oldest open.
+    pub owners: Vec<Owner>,
+    /// A process has them open.
+    pub held: bool,
+    /// What it usually means.
+    pub meaning: &'static str,
+    /// Some of them, the oldest first.
+    pub samples: Vec<LeakSample>,
+    /// Connections with a peer on another host.
+    #[serde(skip)]
+    pub remote: u64,
+    /// Change since the first reading.
+    #[serde(skip)]
+    pub delta: Option<i64>,
+    /// The oldest is the same as at the first reading.
+    #[serde(skip)]
+    pub same_oldest: bool,
+}
+
+/// One of these sockets.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct LeakSample {
+    pub state: SocketState,
+    /// Where it is bound.
+    pub local: LocalReport,
+    /// The peer's address.
+    pub peer: Address,
+    /// Bytes that wait to be read.
+    pub receive_queue_bytes: u32,
+    /// Bytes that are not acknowledged.
+    pub send_queue_bytes: u32,
+    /// How long it has been so, at least.
+    pub age_seconds: Option<f64>,
+    /// Socket inode, 0 when nobody holds it.
+    pub inode: u32,
+    /// Names this socket and no later one.
+    pub cookie: Cookie,
+}
+
+/// Orphans of the host, and the most there may be.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Orphans {
+    pub count: Option<u64>,
+    pub limit: Option<u64>,
+}
+
+impl LeakTally {
+    /// The inodes whose owners the report names.
+    pub fn inodes(&self) -> impl Iterator<Item = u32> {
+        let samples = self.groups.values().flat_map(|group| &group.samples);
+        let inodes = samples.map(|(_, sample)| sample.owned_inode);
+        inodes.filter(|inode| *inode != 0)
+    }
+
+    /// What the second of two readings shows.
+    pub fn report(&self, owners: Option<&Owners>, orphans: Orphans) -> LeaksReport {
+        let mut groups: Vec<_> = self.groups.iter().collect();
+        // What the kernel ends by itself comes last.
+        groups.sort_by_key(|(key, group)| {
+            let is_ending = !key.held && key.kind != LeakKind::Unaccepted;
+            (is_ending, Reverse(group.count), **key)
+        });
+        let leaks: Vec<LeakReport> = groups
+            .into_iter()
+            .map(|(key, group)| self.row(key, group, owners))
+            .collect();
+        let mut report = LeaksReport {
+            incomplete: self.incomplete(owners, &leaks),
+            findings: Vec::new(),
+            idle_seconds: Duration::from_millis(self.idle_ms()).as_secs_f64(),
+            orphans: orphans.count,
+            max_orphans: orphans.limit,
+            leaks,
+        };
+        report.findings = findings::findings(&report);
+        worst_first(&mut report.findings);
+        report
+    }
+
+    fn row(&self, key: &Key, group: &Group, owners: Option<&Owners>) -> LeakReport {
+        let place = &self.places[key.place];
+        let (side, service) = match key.service {
+            ServiceEnd::Local(service) => (Side::Server, service),
+            ServiceEnd::Peer(service) => (Side::Client, service),
+        };
+        let before = self.earlier.as_ref();
+        let then = before.and_then(|earlier| earlier.groups.get(key));
+        let before = before.filter(|_| key.kind.is_seen_at_once());
+        let delta = before.map(|_| group.count as i64 - then.map_or(0, |then| then.count as i64));
+        let minutes = before.map(|earlier| earlier.elapsed.as_secs_f64() / 60.0);
+        let cookie = |group: &Group| group.samples.first().map(|(_, sample)| sample.cookie);
+        let sample = |(age_ms, sample): &(Option<u64>, Sample)| LeakSample {
+            state: sample.state,
+            local: LocalReport::new(&crate::model::Local::Inet(sample.local), &place.interfaces),
+            peer: sample.peer,
+            receive_queue_bytes: sample.receive_queue,
+            send_queue_bytes: sample.send_queue,
+            age_seconds: age_ms.map(seconds),
+            inode: sample.inode,
+            cookie: Cookie(sample.cookie),
+        };
+        let owners = holders(group, owners);
+        LeakReport {
+            netns: place.netns.clone(),
+            kind: key.kind,
+            side,
+            service,
+            count: group.count,
+            oldest_seconds: group.samples.iter().find_map(|(age, _)| *age).map(seconds),
+            growth_per_minute: delta
+                .zip(minutes.filter(|minutes| *minutes > 0.0))
+                .map(|(delta, minutes)| delta as f64 / minutes),
+            unread_bytes: group.unread_bytes,
+            owner: owners.first().cloned(),
+            owners,
+            held: key.held,
+            meaning: meaning(key),
+            samples: group.samples.iter().map(sample).collect(),
+            remote: group.remote,
+            delta,
+            same_oldest: then.and_then(cookie).is_some() && then.and_then(cookie) == cookie(group),
+        }
+    }
+
+    fn incomplete(&self, owners: Option<&Owners>, leaks: &[LeakReport]) -> Vec<Incomplete> {
+        let followed = (self.unfollowed > 0).then(|| {
+            let why = "more sockets have data queued than are followed from the first reading to \
+                       the second (100,000)";
+            Incomplete::counted("stuck sockets", why, self.unfollowed)
+        });
+        let grouped = (self.ungrouped > 0).then(|| {
+            let why = "of more services than are told apart (4096)";
+            Incomplete::counted("leaks", why, self.ungrouped)
+        });
+        let searched = leaks
+            .iter()
+            .filter(|leak| leak.held || leak.kind == LeakKind::Unaccepted);
+        let ownerless = searched.clone().filter(|leak| leak.owner.is_none()).count();
+        let unfound = owners.and_then(|owners| unfound(owners, searched.count(), ownerless));
+        [followed, grouped, unfound].into_iter().flatten().collect()
+    }
+}
+
+fn seconds(ms: u64) -> f64 {
+    Duration::from_millis(ms).as_secs_f64()
+}
+
+fn holders(group: &Group, owners: Option<&Owners>) -> Vec<Owner> {
+    let mut found: Vec<Owner> = Vec::new();
+    for (_, sample) in &group.samples {
+        let holders = owners.and_then(|owners| owners.by_inode.get(&sample.owned_inode));
+        for owner in holders.into_iter().flatten() {
+            if !found.iter().any(|known| known.pid == owner.pid) {
+                found.push(owner.clone());
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,86 @@
+//! Sockets written by hand: both sides of each rule, and what looks the same.
+
+mod kinds;
+mod reports;
+
+use crate::model::{
+    Address, Endpoint, Family, Local, SocketProtocol, SocketRow, SocketState, SocketTimer, State,
+    TcpInfo, TimerKind,
+};
+
+/// Values of `tcp_info` that the rules look at.
+#[derive(Debug, Clone, Copy, Default)]
+struct Facts {
+    backoff: u8,
+    timeout_ms: u32,
+    data_sent_ms: u32,
+    data_received_ms: u32,
+    ack_ms: u32,
+    acked: u64,
+    received: u64,
+}
+
+impl Facts {
+    fn info(self) -> TcpInfo {
+        let mut bytes = [0; 248];
+        bytes[4] = self.backoff;
+        bytes[8..12].copy_from_slice(&(self.timeout_ms * 1000).to_ne_bytes());
+        bytes[44..48].copy_from_slice(&self.data_sent_ms.to_ne_bytes());
+        bytes[52..56].copy_from_slice(&self.data_received_ms.to_ne_bytes());
+        bytes[56..60].copy_from_slice(&self.ack_ms.to_ne_bytes());
+        bytes[120..128].copy_from_slice(&self.acked.to_ne_bytes());
+        bytes[128..136].copy_from_slice(&self.received.to_ne_bytes());
+        TcpInfo::new(&bytes)
+    }
+}
+
+/// Of 10.0.0.1:80 with a peer on another host, held, with empty queues and no timer.
+fn socket(state: State, facts: Facts) -> SocketRow {
+    SocketRow {
+        protocol: SocketProtocol::Tcp,
+        state: SocketState::Connection(state),
+        local: Local::Inet(Endpoint {
+            family: Family::V4,
+            address: [10, 0, 0, 1].into(),
+            port: 80,
+            interface: 0,
+        }),
+        peer: Some(Address {
+            address: [10, 0, 0, 2].into(),
+            port: 40_000,
+        }),
+        receive_queue: 0,
+        send_queue: 0,
+        timer: None,
+        uid: 0,
+        inode: 7,
+        cookie: 1,
+        mark: None,
+        cgroup_id: None,
+        info: Some(facts.info()),
+        memory: None,
+    }
+}
+
+fn unheld(socket: SocketRow) -> SocketRow {
+    SocketRow { inode: 0, ..socket }
+}
+
+fn queued(receive_queue: u32, send_queue: u32, socket: SocketRow) -> SocketRow {
+    SocketRow {
+        receive_queue,
+        send_queue,
+        ..socket
+    }
+}
+
+fn timed(kind: TimerKind, expires_ms: u32, retransmits: u8, socket: SocketRow) -> SocketRow {
+    SocketRow {
+        timer: Some(SocketTimer {
+            kind,
+            expires_ms,
+            retransmits,
+        }),
+        ..socket
+    }
+}

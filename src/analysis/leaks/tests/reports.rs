@@ -1,0 +1,272 @@
+//! Two readings to a report.
+
+use std::time::Duration;
+
+use super::{Facts, queued, socket, timed, unheld};
+use crate::{
+    analysis::{
+        Severity,
+        leaks::{LeakKind, LeakReport, LeakTally, LeaksReport, Orphans},
+    },
+    model::{
+        Endpoint, Family, Local, Netns, Owner, Owners, SocketRow, SocketState,
+        State::{CloseWait, Established, FinWait2, LastAck},
+        TimerKind::{Persist, Retransmit},
+    },
+};
+
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// Two readings, each with a listener at 0.0.0.0:80 (inode 5).
+fn tally(before: &[SocketRow], now: &[SocketRow]) -> LeakTally {
+    let fill = |mut tally: LeakTally, sockets: &[SocketRow]| {
+        tally.enter(Netns::default(), Default::default(), Some(40_000..=50_000));
+        tally.add(&SocketRow {
+            state: SocketState::Listen,
+            local: Local::Inet(Endpoint {
+                family: Family::V4,
+                address: [0; 4].into(),
+                port: 80,
+                interface: 0,
+            }),
+            inode: 5,
+            info: None,
+            ..socket(Established, Facts::default())
+        });
+        sockets.iter().for_each(|socket| tally.add(socket));
+        tally
+    };
+    let first = fill(LeakTally::new(Duration::from_secs(600)), before);
+    fill(first.again(INTERVAL), now)
+}
+
+fn report(before: &[SocketRow], now: &[SocketRow]) -> LeaksReport {
+    tally(before, now).report(None, Orphans::default())
+}
+
+fn ids(report: &LeaksReport) -> Vec<&str> {
+    report.findings.iter().map(|finding| finding.id).collect()
+}
+
+fn only(report: &LeaksReport) -> &LeakReport {
+    let [leak] = &report.leaks[..] else {
+        panic!("{report:#?}");
+    };
+    leak
+}
+
+fn many(count: u64, one: &SocketRow) -> Vec<SocketRow> {
+    let numbered = |cookie| SocketRow {
+        cookie,
+        inode: one.inode.min(1) * (100 + cookie as u32),
+        ..one.clone()
+    };
+    (1..=count).map(numbered).collect()
+}
+
+fn closed(age_s: u32, unread: u32) -> SocketRow {
+    let facts = Facts {
+        ack_ms: age_s * 1000,
+        ..Facts::default()
+    };
+    queued(unread + 1, 0, socket(CloseWait, facts))
+}
+
+#[test]
+fn close_wait_is_told_apart_by_unread_data_and_concluded_from_together() {
+    let mut now = many(5, &closed(10, 0));
+    now.extend(many(6, &closed(12, 300)));
+    let report = report(&now[..1], &now);
+    let [unread, read] = &report.leaks[..] else {
+        panic!("{report:#?}");
+    };
+    assert_eq!((unread.count, unread.unread_bytes), (6, 1800));
+    assert_eq!((read.count, read.unread_bytes), (5, 0), "a FIN is no data");
+    assert_eq!(unread.oldest_seconds, Some(12.0));
+    assert_eq!(unread.growth_per_minute, Some(180.0));
+    assert_eq!(read.growth_per_minute, Some(120.0));
+    assert_eq!(read.service.to_string(), "0.0.0.0:80");
+    assert_eq!(ids(&report), ["close_wait_leak"]);
+    assert!(report.findings[0].message.starts_with("11 connections"));
+}
+
+#[test]
+fn close_wait_that_is_young_or_does_not_grow_is_no_finding() {
+    let grown = |age_s| report(&[], &many(10, &closed(age_s, 0)));
+    assert_eq!(ids(&grown(10)), ["close_wait_leak"]);
+    assert!(ids(&grown(9)).is_empty());
+    let stays = |count, age_s| {
+        let all = many(count, &closed(age_s, 0));
+        report(&all, &all)
+    };
+    assert_eq!(ids(&stays(100, 60)), ["close_wait_leak"]);
+    assert!(ids(&stays(100, 59)).is_empty());
+    assert!(ids(&stays(99, 60)).is_empty());
+    let all = many(101, &closed(60, 0));
+    assert!(ids(&report(&all, &all[1..])).is_empty(), "it is worked off");
+}
+
+#[test]
+fn fin_wait_is_a_finding_where_a_process_holds_it() {
+    let facts = Facts {
+        ack_ms: 10_000,
+        ..Facts::default()
+    };
+    let half = socket(FinWait2, facts);
+    let held = report(&[], &many(10, &half));
+    assert_eq!(ids(&held), ["fin_wait_pileup"]);
+    let unheld = report(&[], &many(10, &unheld(half)));
+    assert!(ids(&unheld).is_empty(), "{unheld:#?}");
+    assert_eq!(only(&unheld).kind, LeakKind::FinWait);
+}
+
+#[test]
+fn what_is_stuck_is_a_finding_once_it_lasts() {
+    let facts = |age_ms| Facts {
+        timeout_ms: 200,
+        data_sent_ms: 90_000,
+        data_received_ms: age_ms,
+        ..Facts::default()
+    };
+    let reader = |age_ms| queued(5, 0, socket(Established, facts(age_ms)));
+    let twice = |socket: SocketRow| {
+        let both = [socket];
+        report(&both, &both)
+    };
+    let stuck = twice(reader(10_000));
+    assert_eq!(ids(&stuck), ["reader_stuck"]);
+    assert_eq!(only(&stuck).growth_per_minute, None);
+    assert!(ids(&twice(reader(9_999))).is_empty());
+
+    let backed_off = |backoff, kind, retransmits, expires_ms, ack_ms| {
+        let facts = Facts {
+            backoff,
+            timeout_ms: match kind {
+                Persist => 200,
+                _ => 200 << backoff,
+            },
+            ack_ms,
+            ..facts(0)
+        };
+        let socket = queued(0, 5, socket(Established, facts));
+        twice(timed(kind, expires_ms, retransmits, socket))
+    };
+    // 200 + … + 3200 ms, and all or all but a little of 6400.
+    let writer = backed_off(5, Persist, 0, 2600, 0);
+    assert_eq!(ids(&writer), ["writer_stuck"]);
+    assert!(ids(&backed_off(5, Persist, 0, 2601, 0)).is_empty());
+    let dead = backed_off(5, Retransmit, 5, 2600, 60_000);
+    assert_eq!(ids(&dead), ["peer_dead"]);
+    assert!(ids(&backed_off(5, Retransmit, 5, 2601, 60_000)).is_empty());
+    assert!(dead.findings[0].inferred, "a cut path looks the same");
+}
+
+#[test]
+fn a_peer_on_the_same_host_cannot_be_lost() {
+    let facts = Facts {
+        data_sent_ms: 700_000,
+        data_received_ms: 800_000,
+        ..Facts::default()
+    };
+    let idle = socket(Established, facts);
+    let remote = report(&[], std::slice::from_ref(&idle));
+    assert_eq!(ids(&remote), ["idle_without_keepalive"]);
+    assert_eq!(remote.findings[0].severity, Severity::Info);
+    let peer = idle.peer.map(|peer| crate::model::Address {
+        address: [10, 0, 0, 1].into(),
+        ..peer
+    });
+    let local = report(&[], &[SocketRow { peer, ..idle }]);
+    assert_eq!(only(&local).kind, LeakKind::IdleNoKeepalive);
+    assert!(ids(&local).is_empty());
+}
+
+#[test]
+fn an_acceptor_is_stalled_where_the_oldest_connection_stays() {
+    let waiting = |cookie, ms| {
+        let facts = Facts {
+            data_sent_ms: ms,
+            ..Facts::default()
+        };
+        SocketRow {
+            cookie,
+            ..unheld(socket(Established, facts))
+        }
+    };
+    let find = |before, now: SocketRow| report(&[before], &[now, waiting(9, 3)]);
+    let stalled = find(waiting(1, 1), waiting(1, 1000));
+    assert_eq!(ids(&stalled), ["acceptor_stalled"]);
+    assert_eq!(stalled.findings[0].severity, Severity::Warning);
+    let long = find(waiting(1, 8000), waiting(1, 10_000));
+    assert_eq!(long.findings[0].severity, Severity::Critical);
+    assert!(ids(&find(waiting(1, 1), waiting(1, 999))).is_empty());
+    let accepts = find(waiting(1, 5000), waiting(2, 5000));
+    assert!(ids(&accepts).is_empty(), "the oldest was accepted");
+}
+
+#[test]
+fn the_owner_is_that_of_the_oldest_and_of_the_listener_where_none_accepted() {
+    let owner = |pid| Owner {
+        pid,
+        name: format!("p{pid}"),
+        fd: 3,
+    };
+    let held = SocketRow {
+        inode: 8,
+        cookie: 2,
+        ..closed(20, 0)
+    };
+    let now = [
+        closed(10, 0),
+        held,
+        unheld(socket(Established, Facts::default())),
+    ];
+    let tally = tally(&[], &now);
+    let mut inodes: Vec<u32> = tally.inodes().collect();
+    inodes.sort_unstable();
+    assert_eq!(inodes, [5, 7, 8]);
+    let by_inode = [(5, 50), (7, 70), (8, 80)];
+    let owners = Owners {
+        by_inode: by_inode
+            .map(|(inode, pid)| (inode, vec![owner(pid)]))
+            .into(),
+        complete: true,
+        ..Owners::default()
+    };
+    let report = tally.report(Some(&owners), Orphans::default());
+    let pid = |kind| {
+        let mut leaks = report.leaks.iter();
+        let leak = leaks.find(|leak| leak.kind == kind).expect("there");
+        leak.owner.as_ref().map(|owner| owner.pid)
+    };
+    assert_eq!(pid(LeakKind::CloseWait), Some(80));
+    assert_eq!(pid(LeakKind::Unaccepted), Some(50));
+}
+
+#[test]
+fn orphans_near_their_limit_are_found() {
+    let orphans = |count| {
+        let orphans = Orphans {
+            count: Some(count),
+            limit: Some(100),
+        };
+        let socket = unheld(socket(LastAck, Facts::default()));
+        tally(&[], &[socket]).report(None, orphans)
+    };
+    assert_eq!(ids(&orphans(80)), ["orphans_near_limit"]);
+    assert!(ids(&orphans(79)).is_empty());
+    assert_eq!(only(&orphans(1)).kind, LeakKind::Orphan);
+}
+
+#[test]
+fn samples_are_the_oldest() {
+    let now: Vec<_> = [3, 9, 1, 7, 5, 8, 2]
+        .map(|age_s| SocketRow {
+            cookie: age_s.into(),
+            ..closed(age_s, 0)
+        })
+        .into();
+    let report = report(&[], &now);
+    let cookies = only(&report).samples.iter().map(|sample| sample.cookie.0);
+    assert_eq!(cookies.collect::<Vec<_>>(), [9, 8, 7, 5, 3]);
+}
