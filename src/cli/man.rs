@@ -16,7 +16,7 @@ struct More {
 }
 
 #[rustfmt::skip]
-const MORE: [More; 9] = [
+const MORE: [More; 10] = [
     More { command: "doctor", see_also: "ss(8), nstat(8), lsof(8)", files: &[
         ("/proc/PID/task/TID/syscall, wchan, schedstat, stack", "what the owners of a listener do"),
         ("/sys/fs/cgroup", "CPU quotas, memory limits and freezers of those owners"),
@@ -43,6 +43,10 @@ const MORE: [More; 9] = [
         ("/proc/PID/fd, /proc/PID/limits", "open descriptors and limits of a process"),
         ("/proc/sys/fs/file-nr, file-max, nr_open", "open files of the host, and the limits"),
         ("/etc/systemd, /etc/security/limits.conf, /etc/security/limits.d", "where limits are set (--why)"),
+    ] },
+    More { command: "leaks", see_also: "ss(8), tcp(7), close(2), shutdown(2)", files: &[
+        ("/proc/sys/net/ipv4/tcp_max_orphans, tcp_fin_timeout", "limits of connections that no process holds"),
+        ("/proc/sys/net/ipv4/tcp_keepalive_time", "when the first keepalive probe is sent, for sockets with SO_KEEPALIVE"),
     ] },
     More { command: "tune", see_also: "sysctl(8), sysctl.d(5), limits.conf(5), systemd.exec(5), proc_sys_net(5)", files: &[
         ("/proc/sys/net, /proc/sys/fs", "the settings"),

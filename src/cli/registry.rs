@@ -10,8 +10,8 @@ use super::{
 };
 use crate::command::{
     Described, Outcome, Subcommand, check::CheckArgs, counters::CountersArgs, doctor::DoctorArgs,
-    explain::ExplainArgs, fds::FdsArgs, ports::PortsArgs, queues::QueuesArgs, sockets::SocketsArgs,
-    timewait::TimewaitArgs, trace::TraceArgs, tune::TuneArgs,
+    explain::ExplainArgs, fds::FdsArgs, leaks::LeaksArgs, ports::PortsArgs, queues::QueuesArgs,
+    sockets::SocketsArgs, timewait::TimewaitArgs, trace::TraceArgs, tune::TuneArgs,
 };
 
 /// In the order of `--help`.
@@ -23,6 +23,7 @@ pub static REGISTRY: &[Entry] = &[
     Entry::of::<TimewaitArgs>(),
     Entry::of::<FdsArgs>(),
     Entry::of::<SocketsArgs>(),
+    Entry::of::<LeaksArgs>(),
     Entry::of::<TuneArgs>(),
     Entry::of::<CheckArgs>(),
     Entry::of::<TraceArgs>(),

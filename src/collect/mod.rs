@@ -92,6 +92,11 @@ impl Collector {
         &self.kernel
     }
 
+    /// Which namespaces are read.
+    pub fn namespaces(&self) -> &Namespaces {
+        &self.namespaces
+    }
+
     /// Takes a snapshot of all that is needed.
     pub fn collect(&mut self) -> Result<Snapshot> {
         let needs = self.needs.clone();

@@ -10,14 +10,20 @@ use sockdiag::{
     analysis::{
         doctor::{DoctorReport, Reports, Watched},
         finding::Area,
+        leaks::LeaksReport,
         tune,
     },
     collect::{Collector, Needs, OwnerNeeds},
-    model::{Owner, ProcessActivity, Snapshot},
+    model::{Incomplete, Owner, ProcessActivity, Snapshot},
     source::FdQuestion,
 };
 
-use super::{PlaceArgs, session::sample, with_way_in};
+use super::{
+    PlaceArgs,
+    leaks::{IDLE, Reading},
+    session::sample,
+    with_way_in,
+};
 
 /// Bursts last milliseconds, and a sample of the listeners is cheap.
 pub const SAMPLE_EVERY: Duration = Duration::from_millis(20);
@@ -31,6 +37,8 @@ pub struct Examination {
     last: Needs,
 }
 
+/// CPU time that each of the two readings of all sockets may take.
+const SOCKETS_BUDGET: Duration = Duration::from_millis(250);
 /// With more TCP sockets than this on the host, a scan takes a tenth of a second or more, and only
 /// the last reading has one.
 const MANY_SOCKETS: i128 = 200_000;
@@ -106,6 +114,7 @@ impl Examination {
             first: None,
             watched,
             now,
+            leaks: LeaksReport::default(),
         })
     }
 
@@ -127,6 +136,22 @@ impl Examination {
         )
     }
 
+    /// Every TCP socket, to compare; `None` where there are too many to read them twice.
+    fn first_sockets(&self) -> anyhow::Result<Option<Reading>> {
+        let mut reading = Reading::new(IDLE).within(SOCKETS_BUDGET);
+        let is_whole = reading.read(self.collector.kernel(), self.collector.namespaces())?;
+        Ok(is_whole.then_some(reading))
+    }
+
+    fn leaks(&self, reading: Reading) -> anyhow::Result<LeaksReport> {
+        let kernel = self.collector.kernel();
+        let mut reading = reading.within(SOCKETS_BUDGET);
+        match reading.read(kernel, self.collector.namespaces())? {
+            true => reading.report(kernel, OwnerNeeds::Auto),
+            false => Ok(too_many()),
+        }
+    }
+
     /// Reads first and last in full. `repeat` calls what it is given for each sample of the
     /// listeners, which `add` gets; at intervals, a sample has more. The owners of a listener are
     /// examined when connections first wait there, and at the end.
@@ -141,6 +166,7 @@ impl Examination {
         let mut watched = Watched::default();
         watched.add(&first);
         add(&first);
+        let (earlier, since) = (self.first_sockets()?, Instant::now());
         let listeners = self.listeners();
         let mut next = interval;
         repeat(&mut || {
@@ -158,10 +184,15 @@ impl Examination {
         watched.add(&now);
         add(&now);
         self.examine(watched.suspects(), &mut now)?;
+        let leaks = match earlier {
+            Some(earlier) => self.leaks(earlier.again(since.elapsed()))?,
+            None => too_many(),
+        };
         Ok(Observed {
             first: Some((first, elapsed)),
             watched,
             now,
+            leaks,
         })
     }
 
@@ -182,12 +213,21 @@ impl Examination {
     }
 }
 
+fn too_many() -> LeaksReport {
+    let why = "too many sockets to read each twice here; `sockdiag leaks` does";
+    LeaksReport {
+        incomplete: vec![Incomplete::new("leaks", why)],
+        ..LeaksReport::default()
+    }
+}
+
 /// What was read first, last and in between.
 pub struct Observed {
     /// With the time until the last reading.
     first: Option<(Snapshot, Duration)>,
     watched: Watched,
     pub now: Snapshot,
+    leaks: LeaksReport,
 }
 
 impl Observed {
@@ -201,7 +241,10 @@ impl Observed {
     }
 
     pub fn reports(&self) -> Reports {
-        Reports::of(&self.now, self.before(), &self.watched)
+        Reports {
+            leaks: self.leaks.clone(),
+            ..Reports::of(&self.now, self.before(), &self.watched)
+        }
     }
 
     pub fn report(&self, reports: &Reports, areas: &BTreeSet<Area>) -> DoctorReport {

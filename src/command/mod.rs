@@ -7,6 +7,7 @@ pub mod doctor;
 mod examination;
 pub mod explain;
 pub mod fds;
+pub mod leaks;
 mod options;
 pub mod ports;
 pub mod queues;

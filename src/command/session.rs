@@ -240,6 +240,19 @@ pub fn sample(
     }
 }
 
+/// Waits this long, or until a signal to stop.
+pub fn pause(total: Duration) -> anyhow::Result<()> {
+    let mut waiter = Waiter::new(false).context("watching for signals")?;
+    let mut progress = Progress::new();
+    let line = |elapsed| {
+        let elapsed = elapsed_of(elapsed, Some(total));
+        format!("waiting for the second reading: {elapsed}; Ctrl-C ends early with a report")
+    };
+    wait_until(&mut waiter, Instant::now() + total, &mut progress, line)?;
+    progress.clear();
+    Ok(())
+}
+
 /// Waits for the deadline or a stop, and shows progress meanwhile.
 fn wait_until(
     waiter: &mut Waiter,

@@ -74,6 +74,11 @@ mod hard_places {
     mod threads;
 }
 
+mod leaks {
+    mod findings;
+    mod kinds;
+}
+
 mod network {
     mod connections;
     mod conntrack;

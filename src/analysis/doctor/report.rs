@@ -15,7 +15,9 @@ use crate::{
     analysis::{
         Finding, Previous, Severity, acceptors, counters, fds,
         finding::{Area, worst_first},
-        network, ports, queues, timewait, tune,
+        leaks, network, ports, queues,
+        rules::{IDLE_WITHOUT_KEEPALIVE, PEER_DEAD, READER_STUCK, WRITER_STUCK},
+        timewait, tune,
     },
     model::{Incomplete, Snapshot},
 };
@@ -97,6 +99,8 @@ pub struct Reports {
     pub timewait: timewait::TimewaitReport,
     pub fds: fds::FdsReport,
     pub network: network::NetworkReport,
+    /// Empty without two readings of all sockets.
+    pub leaks: leaks::LeaksReport,
     pub tune: tune::TuneReport,
     /// Settings that are not what files set at boot.
     pub drift: tune::TuneReport,
@@ -115,6 +119,7 @@ impl Reports {
             timewait: timewait::report(now, before, timewait::Selection::default()),
             fds: fds::report(now, before, &fds::Selection::default()),
             network: network::report(now, before),
+            leaks: leaks::LeaksReport::default(),
             tune: tune::report(now, before, &tune::Selection::default()),
             drift: tune::against_boot(now, &tune::Selection::default()),
             series: Vec::new(),
@@ -129,10 +134,22 @@ impl Reports {
         sockets
             .chain(&self.fds.findings)
             .chain(&self.network.findings)
+            .chain(self.leaks.findings.iter().filter(|one| is_of_leaks(one)))
             .chain(&self.counters.findings)
             .chain(&self.tune.findings)
             .chain(&self.drift.findings)
     }
+}
+
+/// Other reports conclude the rest from all namespaces, also where sockets are too many.
+fn is_of_leaks(finding: &Finding) -> bool {
+    let rules = [
+        &IDLE_WITHOUT_KEEPALIVE,
+        &READER_STUCK,
+        &WRITER_STUCK,
+        &PEER_DEAD,
+    ];
+    rules.iter().any(|rule| rule.id == finding.id)
 }
 
 impl DoctorReport {

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The areas that lack something of this name. What is not listed may concern any.
-static CONCERNED: [(&str, &[Area]); 26] = [
+static CONCERNED: [(&str, &[Area]); 28] = [
     ("unix", &[AcceptQueue]),
     ("waiting", &[AcceptQueue]),
     // What owners of listeners do.
@@ -28,6 +28,8 @@ static CONCERNED: [(&str, &[Area]); 26] = [
     ("limits", &[Descriptors]),
     ("types", &[Descriptors]),
     ("connections", &[Connections]),
+    ("leaks", &[Connections]),
+    ("stuck sockets", &[Connections]),
     (
         "connections, ports and timewait",
         &[SynQueue, Ports, TimeWait, Connections],
@@ -44,12 +46,13 @@ static CONCERNED: [(&str, &[Area]); 26] = [
 
 /// Each report repeats what the snapshot lacks, and adds what it could not see itself.
 pub fn unseen(reports: &Reports, areas: &BTreeSet<Area>) -> Vec<Incomplete> {
-    let parts: [(&[Incomplete], &[Area]); 6] = [
+    let parts: [(&[Incomplete], &[Area]); 7] = [
         (&reports.queues.incomplete, &[AcceptQueue, SynQueue, Memory]),
         (&reports.ports.incomplete, &[Ports]),
         (&reports.timewait.incomplete, &[TimeWait]),
         (&reports.fds.incomplete, &[Descriptors]),
         (&reports.network.incomplete, &[Connections, Memory, Network]),
+        (&reports.leaks.incomplete, &[Connections]),
         (&reports.tune.incomplete, &[Settings]),
     ];
     let is_chosen = |of: &[Area]| of.iter().any(|area| areas.contains(area));

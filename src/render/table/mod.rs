@@ -9,6 +9,7 @@ mod ends;
 pub mod fds;
 mod fit;
 mod growing;
+pub mod leaks;
 mod page;
 mod plain;
 pub mod ports;
