@@ -6,6 +6,8 @@ use std::{
     io::{self, Write},
 };
 
+use jiff::Timestamp;
+
 use super::{
     sink::{Moment, Out, Writer},
     table::{Column, Tabular, View, columns},
@@ -16,6 +18,10 @@ pub struct Csv<R: 'static> {
     columns: Vec<&'static Column<R>>,
     view: View,
     owes_header: bool,
+    /// When the rows were read, as it is written: many rows have the same moment.
+    time: Option<(Timestamp, String)>,
+    /// Reused for each record.
+    line: String,
 }
 
 impl<R> Csv<R> {
@@ -30,6 +36,8 @@ impl<R> Csv<R> {
             columns: named.unwrap_or_else(T::for_programs),
             view,
             owes_header: header,
+            time: None,
+            line: String::new(),
         }
     }
 
@@ -52,12 +60,23 @@ impl<T: Tabular> Writer<T> for Csv<T::Row> {
 
     fn row(&mut self, out: &mut Out, row: &T::Row, moment: &Moment) -> io::Result<()> {
         self.header(out)?;
-        write!(out, "{:.3}", moment.time)?;
-        for column in &self.columns {
-            let value = (column.cell)(row, &self.view).value.raw();
-            write!(out, ",{}", quoted(&value))?;
+        if self
+            .time
+            .as_ref()
+            .is_none_or(|(time, _)| *time != moment.time)
+        {
+            self.time = Some((moment.time, format!("{:.3}", moment.time)));
         }
-        writeln!(out)
+        self.line.clear();
+        self.line
+            .extend(self.time.as_ref().map(|(_, text)| &**text));
+        for column in &self.columns {
+            let value = (column.cell)(row, &self.view).value;
+            self.line.push(',');
+            self.line.push_str(&quoted(&value.raw()));
+        }
+        self.line.push('\n');
+        out.write_all(self.line.as_bytes())
     }
 
     fn end(&mut self, out: &mut Out, _: &T, _: &Moment) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! A value with its unit, and how it is written.
 
-use std::cmp::Ordering;
+use std::{borrow::Cow, cmp::Ordering};
 
 use crate::render::{
     Tone,
@@ -109,18 +109,19 @@ impl Value {
     }
 
     /// As a program reads it: unrounded, in the base unit; empty if missing.
-    pub fn raw(&self) -> String {
+    pub fn raw(&self) -> Cow<'_, str> {
         match self {
-            Value::Missing => String::new(),
-            Value::Word(word) => (*word).to_owned(),
+            Value::Missing => "".into(),
+            Value::Word(word) => (*word).into(),
             Value::Text(name)
             | Value::Command(name)
             | Value::Both { raw: name, .. }
-            | Value::Processes { raw: name, .. } => name.clone(),
-            Value::Id(number) => number.to_string(),
-            Value::Count(number) | Value::Change(number) => number.to_string(),
-            Value::Decimal(number) | Value::Ratio(number) => number.to_string(),
-            Value::Milliseconds(number) | Value::Bytes(number) => number.to_string(),
+            | Value::Processes { raw: name, .. } => name.into(),
+            Value::Count(0) | Value::Id(0) | Value::Milliseconds(0) | Value::Bytes(0) => "0".into(),
+            Value::Id(number) => number.to_string().into(),
+            Value::Count(number) | Value::Change(number) => number.to_string().into(),
+            Value::Decimal(number) | Value::Ratio(number) => number.to_string().into(),
+            Value::Milliseconds(number) | Value::Bytes(number) => number.to_string().into(),
         }
     }
 
