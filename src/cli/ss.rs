@@ -6,27 +6,34 @@ use super::registry::REGISTRY;
 use crate::command::usage;
 
 /// A flag of `ss` and its answer.
-const FLAGS: [(&str, &str); 11] = [
+const FLAGS: [(&str, &str); 12] = [
     ("-a", "all rows are shown"),
     (
         "-e",
         "sockdiag queues --columns help lists user, inode, cookie and cgroup",
     ),
     ("-H", "--no-header omits the header"),
-    ("-i", "ss -ti shows what TCP knows about each connection"),
-    ("-l", "`sockdiag queues` shows listeners"),
+    (
+        "-i",
+        "`sockdiag sockets -i` shows what TCP knows about each connection",
+    ),
+    (
+        "-l",
+        "`sockdiag queues` shows listeners, `sockdiag sockets -l` those of UDP, too",
+    ),
     (
         "-m",
-        "`sockdiag counters sockets` shows the memory of all sockets, `ss -tm` that of each",
+        "`sockdiag counters sockets` shows the memory of all sockets, `sockdiag sockets -m` that of each",
     ),
     ("-N", "--netns NAME inspects another network namespace"),
     (
         "-p",
-        "queues and ports show owners, sockdiag fds --pid PID a process",
+        "queues, ports and sockets show owners, sockdiag fds --pid PID a process",
     ),
     ("-s", "sockdiag counters sockets counts all sockets"),
     ("-t", "queues, ports and timewait show TCP sockets"),
     ("-u", "sockdiag queues -u shows UDP sockets"),
+    ("-x", "sockdiag sockets -x shows unix sockets"),
 ];
 
 /// Answers flags of `ss`, and a report that was not named. Other errors lose only tips that mislead.

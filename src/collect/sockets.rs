@@ -2,14 +2,17 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     ops::{ControlFlow, RangeInclusive},
 };
 
 use super::{Namespaces, walk::flaws};
 use crate::{
-    Result,
-    model::{Families, Filter, Incomplete, Netns, SocketProtocol, SocketRow},
-    source::{Kernel, SockDiag, SocketRequest, interfaces},
+    Error, Result,
+    model::{Families, Filter, Incomplete, Netns, OtherSocket, SocketProtocol, SocketRow},
+    source::{
+        Kernel, Namespace, OtherRequest, SockDiag, SocketFile, SocketRequest, Walk, interfaces,
+    },
 };
 
 /// Which sockets, and what of each.
@@ -42,6 +45,11 @@ pub trait SocketSink {
     /// `Break` ends the reading.
     fn socket(&mut self, socket: SocketRow) -> ControlFlow<()>;
 
+    /// The same for a socket of another family than the internet's.
+    fn other(&mut self, _: OtherSocket) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
     /// Whether no further namespace is to be read.
     fn is_over(&self) -> bool {
         false
@@ -70,18 +78,21 @@ pub fn read_sockets(
             interfaces: interfaces.into_iter().collect(),
             ephemeral: limits.ok().and_then(|limits| limits.range),
         });
-        let mut diag = diag?;
+        let mut reading = Reading {
+            kernel,
+            namespace,
+            needs,
+            diag: diag?,
+        };
         for protocol in &needs.protocols {
-            let request = SocketRequest {
-                protocol: *protocol,
-                families: needs.families,
-                filter: &needs.filter,
-                info: needs.info,
-                memory: needs.memory,
-            };
-            let walk = diag.sockets(&request, |socket| sink.socket(socket))?;
-            missing.extend(flaws("sockets", walk));
-            is_over = walk.stopped;
+            match reading.read(*protocol, sink)? {
+                Some(walk) => {
+                    missing.extend(flaws("sockets", walk));
+                    is_over = walk.stopped;
+                }
+                None if needs.protocols.len() == 1 => return Err(unknown(*protocol)),
+                None => missing.push(Incomplete::new(protocol.name(), UNKNOWN)),
+            }
             if is_over {
                 break;
             }
@@ -90,4 +101,91 @@ pub fn read_sockets(
     })?;
     missing.extend(unread);
     Ok(missing)
+}
+
+const UNKNOWN: &str = "this kernel lacks the diag module of this protocol";
+
+fn unknown(protocol: SocketProtocol) -> Error {
+    let cause = io::Error::new(io::ErrorKind::Unsupported, UNKNOWN);
+    Error::Netlink(protocol.name(), cause)
+}
+
+/// One namespace.
+struct Reading<'a> {
+    kernel: &'a Kernel,
+    namespace: &'a Namespace,
+    needs: &'a SocketNeeds,
+    diag: SockDiag,
+}
+
+impl Reading<'_> {
+    /// `None` where the kernel has neither the diag module of a protocol nor a file with what the
+    /// filter asks.
+    fn read(
+        &mut self,
+        protocol: SocketProtocol,
+        sink: &mut dyn SocketSink,
+    ) -> Result<Option<Walk>> {
+        let SocketNeeds {
+            families,
+            filter,
+            info,
+            memory,
+            ..
+        } = self.needs;
+        if !protocol.is_inet() {
+            let request = OtherRequest {
+                protocol,
+                filter,
+                memory: *memory,
+            };
+            let dumped = self.diag.others(&request, |socket| sink.other(socket))?;
+            return match dumped {
+                Some(walk) => Ok(Some(walk)),
+                None => self.files(protocol, |file| {
+                    file.others(filter, |socket| sink.other(socket))
+                }),
+            };
+        }
+        let request = SocketRequest {
+            protocol,
+            families: *families,
+            filter,
+            info: *info,
+            memory: *memory,
+        };
+        match self.diag.sockets(&request, |socket| sink.socket(socket)) {
+            Ok(walk) => Ok(Some(walk)),
+            Err(error)
+                if protocol == SocketProtocol::Raw
+                    && error.io().kind() == io::ErrorKind::NotFound =>
+            {
+                match filter.is_on_addresses() {
+                    true => self.files(protocol, |file| {
+                        file.raw(filter, |socket| sink.socket(socket))
+                    }),
+                    false => Ok(None),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn files(
+        &self,
+        protocol: SocketProtocol,
+        mut read: impl FnMut(&SocketFile) -> Walk,
+    ) -> Result<Option<Walk>> {
+        let open = || self.kernel.socket_files(protocol, self.needs.families);
+        let files = self.namespace.enter(open)??;
+        let mut end: Option<Walk> = None;
+        for file in &files {
+            let walk = read(file);
+            end = Some(end.unwrap_or_default().and(walk));
+            if walk.stopped {
+                break;
+            }
+        }
+        Ok(end)
+    }
 }

@@ -18,6 +18,37 @@ pub enum SocketProtocol {
     Udp,
     /// A raw internet socket, whose port is the protocol's number.
     Raw,
+    Unix,
+    /// Frames of an interface.
+    Packet,
+    /// Messages of the kernel.
+    Netlink,
+    /// Between a virtual machine and its host.
+    Vsock,
+}
+
+impl SocketProtocol {
+    /// As JSON spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            SocketProtocol::Tcp => "tcp",
+            SocketProtocol::Mptcp => "mptcp",
+            SocketProtocol::Udp => "udp",
+            SocketProtocol::Raw => "raw",
+            SocketProtocol::Unix => "unix",
+            SocketProtocol::Packet => "packet",
+            SocketProtocol::Netlink => "netlink",
+            SocketProtocol::Vsock => "vsock",
+        }
+    }
+
+    /// Whether its ends are addresses and ports of IP.
+    pub const fn is_inet(self) -> bool {
+        matches!(
+            self,
+            SocketProtocol::Tcp | SocketProtocol::Mptcp | SocketProtocol::Udp | SocketProtocol::Raw
+        )
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -119,6 +150,13 @@ impl SocketRow {
     pub fn is_unaccepted(&self) -> bool {
         let queued = [State::Established, State::CloseWait].map(SocketState::Connection);
         self.inode == 0 && queued.contains(&self.state) && self.info.is_some()
+    }
+
+    /// Whether read(2), recv(2) or accept(2) would return at once: data, a connection that waits, or
+    /// the end of the peer's data.
+    pub fn is_readable(&self) -> bool {
+        let ended = [State::CloseWait, State::Closing, State::LastAck].map(SocketState::Connection);
+        self.receive_queue > 0 || ended.contains(&self.state)
     }
 
     /// How full the queue is that it has a limit for.

@@ -210,22 +210,7 @@ impl<'a> Row<'a> {
             mark: self.mark(),
             cgroup_id: self.cgroup_id(),
             info: self.value(INFO).filter(|_| is_connection).map(TcpInfo::new),
-            memory: self.memory(),
-        })
-    }
-
-    fn memory(&self) -> Option<SocketMemory> {
-        let word = |index| self.word(SKMEMINFO, index);
-        Some(SocketMemory {
-            receive_bytes: word(0)?,
-            receive_limit_bytes: word(RCVBUF)?,
-            send_bytes: word(2)?,
-            send_limit_bytes: word(3)?,
-            forward_bytes: word(4)?,
-            queued_bytes: word(5)?,
-            option_bytes: word(6)?,
-            backlog_bytes: word(7)?,
-            drops: word(DROPS),
+            memory: self.value(SKMEMINFO).and_then(memory),
         })
     }
 
@@ -279,6 +264,22 @@ impl<'a> Row<'a> {
     fn word(&self, kind: u16, index: usize) -> Option<u32> {
         number(self.value(kind)?.get(index * 4..)?)
     }
+}
+
+/// Of an attribute with `SK_MEMINFO_*`, which every family has.
+pub fn memory(words: &[u8]) -> Option<SocketMemory> {
+    let word = |index: usize| number(words.get(index * 4..)?);
+    Some(SocketMemory {
+        receive_bytes: word(0)?,
+        receive_limit_bytes: word(RCVBUF)?,
+        send_bytes: word(2)?,
+        send_limit_bytes: word(3)?,
+        forward_bytes: word(4)?,
+        queued_bytes: word(5)?,
+        option_bytes: word(6)?,
+        backlog_bytes: word(7)?,
+        drops: word(DROPS),
+    })
 }
 
 pub fn number(bytes: &[u8]) -> Option<u32> {

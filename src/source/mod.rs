@@ -26,6 +26,7 @@ mod namespace;
 mod netlink;
 mod netstat;
 mod network;
+mod other;
 mod owners;
 mod packet;
 mod privilege;
@@ -64,6 +65,7 @@ pub use host::{
 pub use limit_files::LimitFiles;
 pub use links::links;
 pub use namespace::Namespace;
+pub use other::{OtherRequest, SocketFile};
 pub use owners::{LowRound, OwnerSearch, Wanted, may_read_all};
 pub use packet::{Cooked, Decoded, LinkType, Packet};
 pub use privilege::{confine, drop_privileges, return_to_real_user};

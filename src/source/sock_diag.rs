@@ -24,7 +24,7 @@ use crate::{
     Error, Result,
     model::{
         Address, Connection, Endpoint, Families, Family, Filter, Holder, Listener, SocketProtocol,
-        SocketRow, State, StateSet, Waiting, filter::End, is_at_least,
+        SocketRow, SocketState, State, StateSet, Waiting, filter::End, is_at_least,
     },
 };
 
@@ -90,7 +90,7 @@ pub struct SocketRequest<'a> {
 
 /// A sock_diag socket in the network namespace of the thread that opened it.
 pub struct SockDiag {
-    channel: Channel,
+    pub(super) channel: Channel,
 }
 
 impl SockDiag {
@@ -248,7 +248,12 @@ impl SockDiag {
         mut each: impl FnMut(SocketRow) -> ControlFlow<()>,
     ) -> Result<Walk> {
         let mut end = Walk::default();
-        for (states, rest) in wanted.filter.by_state(StateSet::ALL) {
+        let states = match wanted.protocol {
+            // The kernel has no list of such sockets, and would walk all others in search of them.
+            SocketProtocol::Tcp => StateSet::ALL.without(StateSet::of(&[SocketState::Close])),
+            _ => StateSet::ALL,
+        };
+        for (states, rest) in wanted.filter.by_state(states) {
             for request in requests(wanted, states) {
                 let walk = self.ask("sockets", request, &rest, |row| {
                     match row.and_then(|row| row.socket(wanted.protocol)) {
@@ -357,6 +362,11 @@ fn requests(wanted: &SocketRequest<'_>, states: StateSet) -> Vec<InetRequest> {
         }
         SocketProtocol::Udp => families.map(|family| of(family, UDP)).collect(),
         SocketProtocol::Raw => families.map(|family| of(family, RAW)).collect(),
+        // `SockDiag::others`
+        SocketProtocol::Unix
+        | SocketProtocol::Packet
+        | SocketProtocol::Netlink
+        | SocketProtocol::Vsock => Vec::new(),
     }
 }
 

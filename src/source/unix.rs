@@ -5,14 +5,19 @@ use netlink_packet_core::Parseable;
 use netlink_packet_sock_diag::unix::{UnixResponseBuffer, UnixResponseHeader};
 
 use super::{
-    inet::{attribute, number},
+    inet::{attribute, memory, number},
     netlink::Undecodable,
 };
-use crate::model::{Listener, Local, Protocol, Queue};
+use crate::model::{
+    Listener, Local, OtherEnd, OtherSocket, Protocol, Queue, SocketProtocol, SocketState,
+    SocketType,
+};
 
 const HEADER: usize = size_of::<UnixResponseBuffer>();
 const NAME: u16 = 0;
+const PEER: u16 = 2;
 const RQLEN: u16 = 4;
+const MEMINFO: u16 = 5;
 const UID: u16 = 7;
 
 /// Queue length and limit come in one attribute, without which there is nothing to report.
@@ -31,6 +36,41 @@ pub fn listener(payload: &[u8]) -> Result<Listener, Undecodable> {
         cookie: u64::from_ne_bytes(header.cookie),
         cgroup_id: None,
     })
+}
+
+/// A socket in any state. Its peer is known by its inode alone.
+pub fn socket(payload: &[u8]) -> Result<OtherSocket, Undecodable> {
+    let (fixed, attributes) = payload.split_at_checked(HEADER).ok_or(Undecodable)?;
+    let header = UnixResponseHeader::parse(fixed).map_err(|_| Undecodable)?;
+    let value = |kind| attribute(attributes, kind);
+    let (receive_queue, send_queue) = queue(attributes).unwrap_or_default();
+    let peer = value(PEER).and_then(number).filter(|inode| *inode != 0);
+    Ok(OtherSocket {
+        protocol: SocketProtocol::Unix,
+        kind: SocketType::from_number(header.kind),
+        state: SocketState::from_number(header.state).ok_or(Undecodable)?,
+        local: OtherEnd::Unix {
+            name: name(value(NAME).unwrap_or_default()),
+            inode: header.inode,
+        },
+        peer: peer.map(|inode| OtherEnd::Unix {
+            name: Vec::new(),
+            inode,
+        }),
+        receive_queue,
+        send_queue,
+        uid: value(UID).and_then(number),
+        inode: header.inode,
+        cookie: Some(u64::from_ne_bytes(header.cookie)),
+        memory: value(MEMINFO).and_then(memory),
+    })
+}
+
+/// The inode of a socket, and its name where it has one.
+pub fn named(payload: &[u8]) -> Result<(u32, Option<Vec<u8>>), Undecodable> {
+    let (fixed, attributes) = payload.split_at_checked(HEADER).ok_or(Undecodable)?;
+    let header = UnixResponseHeader::parse(fixed).map_err(|_| Undecodable)?;
+    Ok((header.inode, attribute(attributes, NAME).map(name)))
 }
 
 fn queue(attributes: &[u8]) -> Option<(u32, u32)> {

@@ -121,7 +121,7 @@ fn flags_of_ss_do_what_is_meant_or_are_answered() {
         for (args, answer) in [
             (&["queues", "-e"][..], "--columns"),
             (&["queues", "-lnte"], "--columns"),
-            (&["ports", "-i"], "ss -ti"),
+            (&["ports", "-i"], "sockdiag sockets -i"),
             (&["queues", "-m"], "counters sockets"),
             (&["timewait", "-s"], "counters sockets"),
             (&["fds", "-p"], "fds --pid"),

@@ -8,10 +8,12 @@ use std::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{AcceptQueue, SocketReport};
+use super::{AcceptQueue, EndReport, SocketReport};
 use crate::{
-    analysis::{Cookie, Finding, LocalReport, incomplete::unfound},
-    model::{Address, Incomplete, Netns, Owners, SocketRow, SocketState, unit_of},
+    analysis::{Cookie, Finding, incomplete::unfound},
+    model::{
+        Address, Incomplete, Netns, OtherSocket, Owner, Owners, SocketRow, SocketState, unit_of,
+    },
 };
 
 /// Sockets in the order in which the kernel tells them.
@@ -83,24 +85,24 @@ impl Describer {
         owners: Option<&Owners>,
         cgroup: impl FnOnce(u64) -> Option<String>,
     ) -> SocketReport {
-        let held = owners.and_then(|owners| owners.by_inode.get(&socket.inode));
-        let owner = held.and_then(|held| owners?.cgroups.get(&held.first()?.pid));
-        let named = match owner {
-            Some(path) => Some(Named::new(path)),
-            None => socket.cgroup_id.and_then(|id| {
-                let known = self.cgroups.entry(id);
-                known
-                    .or_insert_with(|| cgroup(id).as_deref().map(Named::new))
-                    .clone()
-            }),
-        };
+        let named = of_owner(socket.inode, owners).or_else(|| {
+            let known = self.cgroups.entry(socket.cgroup_id?);
+            let id = *known.key();
+            known
+                .or_insert_with(|| cgroup(id).as_deref().map(Named::new))
+                .clone()
+        });
         let is_listener = socket.is_listener();
         SocketReport {
             netns: Arc::clone(&self.netns),
             protocol: socket.protocol,
+            kind: None,
             state: socket.state,
-            local: LocalReport::new(&socket.local, &self.interfaces),
-            peer: socket.peer.filter(|peer| !is_nobody(peer)),
+            local: EndReport::local(&socket.local, &self.interfaces),
+            peer: socket
+                .peer
+                .filter(|peer| !is_nobody(peer))
+                .map(EndReport::Peer),
             accept_queue: is_listener.then_some(AcceptQueue {
                 length: socket.receive_queue,
                 limit: socket.send_queue,
@@ -108,18 +110,73 @@ impl Describer {
             receive_queue_bytes: (!is_listener).then_some(socket.receive_queue),
             send_queue_bytes: (!is_listener).then_some(socket.send_queue),
             timer: socket.timer,
-            uid: socket.uid,
+            uid: Some(socket.uid),
             inode: socket.inode,
-            cookie: Cookie(socket.cookie),
+            cookie: (socket.cookie != 0).then_some(Cookie(socket.cookie)),
             mark: socket.mark,
             unit: named.as_ref().and_then(|named| named.unit.clone()),
             cgroup: named.map(|named| named.cgroup),
-            owners: held.cloned().unwrap_or_default(),
+            owners: held(socket.inode, owners),
             owners_complete: owners.is_some_and(|owners| owners.complete),
             tcp_info: socket.info,
             memory: socket.memory,
         }
     }
+
+    /// The same for a socket of another family than the internet's.
+    pub fn describe_other(
+        &mut self,
+        socket: &OtherSocket,
+        owners: Option<&Owners>,
+    ) -> SocketReport {
+        let named = of_owner(socket.inode, owners);
+        let is_listener = socket.state == SocketState::Listen;
+        let end = |end, is_peer| EndReport::other(end, is_peer, &self.interfaces);
+        let mut peer = socket.peer.as_ref().map(|peer| end(peer, true));
+        if let Some(EndReport::Unix {
+            inode, owners: of, ..
+        }) = &mut peer
+        {
+            *of = held(*inode, owners);
+        }
+        SocketReport {
+            netns: Arc::clone(&self.netns),
+            protocol: socket.protocol,
+            kind: socket.kind,
+            state: socket.state,
+            local: end(&socket.local, false),
+            peer,
+            accept_queue: is_listener.then_some(AcceptQueue {
+                length: socket.receive_queue,
+                limit: socket.send_queue,
+            }),
+            receive_queue_bytes: (!is_listener).then_some(socket.receive_queue),
+            send_queue_bytes: (!is_listener).then_some(socket.send_queue),
+            timer: None,
+            uid: socket.uid,
+            inode: socket.inode,
+            cookie: socket.cookie.map(Cookie),
+            mark: None,
+            unit: named.as_ref().and_then(|named| named.unit.clone()),
+            cgroup: named.map(|named| named.cgroup),
+            owners: held(socket.inode, owners),
+            owners_complete: owners.is_some_and(|owners| owners.complete),
+            tcp_info: None,
+            memory: socket.memory,
+        }
+    }
+}
+
+fn held(inode: u32, owners: Option<&Owners>) -> Vec<Owner> {
+    let held = owners.and_then(|owners| owners.by_inode.get(&inode));
+    held.cloned().unwrap_or_default()
+}
+
+/// The cgroup of the first owner.
+fn of_owner(inode: u32, owners: Option<&Owners>) -> Option<Named> {
+    let owners = owners?;
+    let owner = owners.by_inode.get(&inode)?.first()?;
+    owners.cgroups.get(&owner.pid).map(|path| Named::new(path))
 }
 
 fn is_nobody(peer: &Address) -> bool {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use super::EndReport;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::{
-    analysis::{Cookie, LocalReport},
+    analysis::Cookie,
     model::{
-        Address, Netns, Owner, SocketMemory, SocketProtocol, SocketState, SocketTimer, TcpInfo,
+        Netns, Owner, SocketMemory, SocketProtocol, SocketState, SocketTimer, SocketType, TcpInfo,
     },
 };
 
@@ -20,11 +21,14 @@ pub struct SocketReport {
     #[serde(serialize_with = "shared")]
     pub netns: Arc<Netns>,
     pub protocol: SocketProtocol,
+    /// What socket(2) was asked for; `null` where the protocol tells.
+    #[serde(rename = "type")]
+    pub kind: Option<SocketType>,
     pub state: SocketState,
     /// Where it is bound.
-    pub local: LocalReport,
+    pub local: EndReport,
     /// `null` for a socket without a peer.
-    pub peer: Option<Address>,
+    pub peer: Option<EndReport>,
     /// Of a listener.
     pub accept_queue: Option<AcceptQueue>,
     /// Bytes that wait to be read; `null` for a listener.
@@ -33,12 +37,13 @@ pub struct SocketReport {
     pub send_queue_bytes: Option<u32>,
     /// The timer that runs.
     pub timer: Option<SocketTimer>,
-    /// User id of the creator; 0 also where the kernel keeps none (TIME_WAIT, SYN_RECV).
-    pub uid: u32,
+    /// User id of the creator; 0 also where the kernel keeps none (TIME_WAIT, SYN_RECV), `null`
+    /// where it tells none (netlink, vsock).
+    pub uid: Option<u32>,
     /// Socket inode, 0 when nobody holds it.
     pub inode: u32,
-    /// Names this socket and no later one.
-    pub cookie: Cookie,
+    /// Names this socket and no later one; `null` where the kernel tells none.
+    pub cookie: Option<Cookie>,
     /// SO_MARK; needs CAP_NET_ADMIN.
     pub mark: Option<u32>,
     /// Cgroup of the owner, else of the creator.

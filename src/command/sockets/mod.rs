@@ -1,23 +1,22 @@
 //! `sockdiag sockets`.
 
+mod protocols;
 mod stream;
 
 use clap::{Args, ValueHint};
 use sockdiag::{
     analysis::sockets::{Describer, SocketsReport},
     collect::{OwnerNeeds, SocketNeeds, SocketSink, read_sockets},
-    model::{
-        Filter, SocketProtocol,
-        filter::{Measure, Subject},
-    },
+    model::{Filter, filter::Measure},
     source::{CgroupNames, Kernel, OwnerSearch},
 };
 
+use protocols::{Named, ProtocolArgs};
 use stream::{Inodes, Output, Stream, Tally};
 
 use super::{
     Described, FamilyArgs, Outcome, OwnerArgs, PlaceArgs, RowArgs, Subcommand, no_such_column,
-    options::{NameArgs, OutputArgs, OwnedByArgs, filter, measures},
+    options::{NameArgs, OutputArgs, OwnedByArgs, measures},
     this_host, with_way_in,
 };
 use crate::render::{Moment, Settings, Sink, View};
@@ -32,11 +31,16 @@ Examples:
   sockdiag sockets tcp --info --where 'rtt>50ms or retrans>0'
   sockdiag sockets --unit api -o csv
   sockdiag sockets udp --mem --where 'drops>0'
+  sockdiag sockets unix '/run/*' state connected
 
 FILTER is the language of ss: `state`, `exclude`, `sport`, `dport`, `src`, `dst`, `dev`, `fwmark`, \
 `cgroup`, `autobound`, `@FILE`, joined by `and`, `or`, `not` and parentheses; a bare `:8080` is the \
-local port. `tcp`, `udp` or `raw` before it restrict the protocol. The kernel evaluates it, so that \
-only sockets that match are read.
+local port. `and` binds closer than `or`. The kernel evaluates it, so that only sockets that match are \
+read. A path, as `/run/*` or `@name`, is of unix sockets.
+
+Words before it choose protocols: `tcp`, `udp`, `raw`, `unix`, `packet`, `netlink`, `vsock`, or `all`. \
+Without one, TCP and UDP sockets are shown; `ss -a` shows all protocols, as `sockdiag sockets all` does. \
+Sockets in every state are shown, as by ss -a, and TCP sockets that are only bound, which ss leaves out.
 
 --where compares numbers: `fill` of an accept queue or receive buffer (80%), `drops`, `recvq` and \
 `sendq` (bytes, 64K), `idle` since data was last sent or received (10m), `rtt` (50ms), `retrans`, and \
@@ -58,6 +62,12 @@ pub struct SocketsArgs {
     /// Show the memory of each socket, and what it dropped
     #[arg(short, long = "mem")]
     memory: bool,
+    /// Show only sockets that a read or accept() would not wait for: with unread data, a peer that
+    /// has closed, or a connection that waits
+    #[arg(long)]
+    readable: bool,
+    #[command(flatten)]
+    protocols: ProtocolArgs,
     #[command(flatten)]
     family: FamilyArgs,
     #[command(flatten)]
@@ -102,24 +112,8 @@ impl Subcommand for SocketsArgs {
 }
 
 impl SocketsArgs {
-    /// The protocols that stand first, and the filter behind them.
-    fn protocols(&self) -> (Vec<SocketProtocol>, &[String]) {
-        let named = |word: &String| match word.as_str() {
-            "tcp" => Some(SocketProtocol::Tcp),
-            "udp" => Some(SocketProtocol::Udp),
-            "raw" => Some(SocketProtocol::Raw),
-            _ => None,
-        };
-        let protocols: Vec<_> = self.filter.iter().map_while(named).collect();
-        let rest = &self.filter[protocols.len()..];
-        match protocols.is_empty() {
-            true => (vec![SocketProtocol::Tcp, SocketProtocol::Udp], rest),
-            false => (protocols, rest),
-        }
-    }
-
     fn needs(&self) -> anyhow::Result<SocketNeeds> {
-        let (protocols, words) = self.protocols();
+        let Named { protocols, filter } = self.protocols.named(&self.filter, &self.place)?;
         let asks = |of: &[Measure]| {
             let condition = self.condition.as_ref();
             condition.is_some_and(|condition| of.iter().any(|what| condition.measures(*what)))
@@ -127,7 +121,7 @@ impl SocketsArgs {
         Ok(SocketNeeds {
             protocols,
             families: self.family.families(),
-            filter: filter(Subject::Socket, words, &self.place)?,
+            filter,
             info: self.info
                 || asks(&[
                     Measure::Rtt,
@@ -163,6 +157,7 @@ impl SocketsArgs {
         Ok(Stream {
             kernel,
             condition: self.condition.as_ref(),
+            readable: self.readable,
             owned_by: &self.owned_by,
             uid: self.owned_by.uid()?,
             most: most.map_or(u64::MAX, |most| most as u64),

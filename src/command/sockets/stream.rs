@@ -6,7 +6,7 @@ use anyhow::Context;
 use sockdiag::{
     analysis::sockets::{Describer, SocketReport, SocketsReport},
     collect::{Place, SocketSink},
-    model::{Filter, Incomplete, Owners, SocketRow, is_process, is_unit},
+    model::{Filter, Incomplete, OtherEnd, OtherSocket, Owners, SocketRow, is_process, is_unit},
     source::{CgroupNames, Kernel, OwnerSearch, Wanted},
 };
 
@@ -21,6 +21,8 @@ pub struct Stream<'a> {
     pub kernel: &'a Kernel,
     /// `--where`
     pub condition: Option<&'a Filter>,
+    /// `--readable`
+    pub readable: bool,
     pub owned_by: &'a OwnedByArgs,
     pub uid: Option<u32>,
     /// The reading ends after so many.
@@ -30,7 +32,7 @@ pub struct Stream<'a> {
     pub places: Vec<Place>,
     /// Sockets that wait for a search for their owners, with the index of their place; `None` when
     /// no search is to come.
-    pub pending: Option<Vec<(usize, SocketRow)>>,
+    pub pending: Option<Vec<(usize, Row)>>,
     pub owners: Option<Owners>,
     pub tally: Tally,
     pub cgroups: CgroupNames,
@@ -46,6 +48,51 @@ pub struct Output {
     pub moment: Moment,
     /// How many rows the report contains; `None` where rows are written as they come.
     pub kept: Option<usize>,
+}
+
+/// A socket of any family.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most are of the internet, and none is to be boxed"
+)]
+pub enum Row {
+    Inet(SocketRow),
+    Other(OtherSocket),
+}
+
+impl Row {
+    /// Where the kernel tells its user.
+    fn uid(&self) -> Option<u32> {
+        match self {
+            Row::Inet(socket) => Some(socket.uid),
+            Row::Other(socket) => socket.uid,
+        }
+    }
+
+    fn meets(&self, condition: &Filter) -> bool {
+        match self {
+            Row::Inet(socket) => condition.accepts(socket),
+            Row::Other(socket) => condition.accepts(socket),
+        }
+    }
+
+    fn is_readable(&self) -> bool {
+        match self {
+            Row::Inet(socket) => socket.is_readable(),
+            Row::Other(socket) => socket.receive_queue > 0,
+        }
+    }
+
+    /// Its own inode and, of a unix socket, that of its peer.
+    fn inodes(&self) -> [u32; 2] {
+        match self {
+            Row::Inet(socket) => [socket.inode, 0],
+            Row::Other(socket) => match socket.peer {
+                Some(OtherEnd::Unix { inode, .. }) => [socket.inode, inode],
+                _ => [socket.inode, 0],
+            },
+        }
+    }
 }
 
 /// Sockets that somebody holds.
@@ -71,10 +118,9 @@ impl Inodes {
         kernel.owners(&wanted, search)
     }
 
-    fn add(&mut self, socket: &SocketRow) {
-        if socket.inode != 0 {
-            self.0.insert(socket.inode);
-        }
+    fn add(&mut self, row: &Row) {
+        let inodes = row.inodes().into_iter();
+        self.0.extend(inodes.filter(|inode| *inode != 0));
     }
 }
 
@@ -82,7 +128,12 @@ impl SocketSink for Inodes {
     fn enter(&mut self, _: Place) {}
 
     fn socket(&mut self, socket: SocketRow) -> ControlFlow<()> {
-        self.add(&socket);
+        self.add(&Row::Inet(socket));
+        ControlFlow::Continue(())
+    }
+
+    fn other(&mut self, socket: OtherSocket) -> ControlFlow<()> {
+        self.add(&Row::Other(socket));
         ControlFlow::Continue(())
     }
 }
@@ -93,10 +144,21 @@ impl SocketSink for Stream<'_> {
     }
 
     fn socket(&mut self, socket: SocketRow) -> ControlFlow<()> {
+        self.take(Row::Inet(socket))
+    }
+
+    fn other(&mut self, socket: OtherSocket) -> ControlFlow<()> {
+        self.take(Row::Other(socket))
+    }
+}
+
+impl Stream<'_> {
+    fn take(&mut self, socket: Row) -> ControlFlow<()> {
         let is_wanted = self
             .condition
-            .is_none_or(|condition| condition.accepts(&socket))
-            && self.uid.is_none_or(|uid| socket.uid == uid);
+            .is_none_or(|condition| socket.meets(condition))
+            && self.uid.is_none_or(|uid| socket.uid() == Some(uid))
+            && (!self.readable || socket.is_readable());
         if !is_wanted {
             return ControlFlow::Continue(());
         }
@@ -116,9 +178,7 @@ impl SocketSink for Stream<'_> {
             None => self.emit(place, &socket),
         }
     }
-}
 
-impl Stream<'_> {
     /// Searches for the owners of the sockets that wait for it, and writes what is left.
     pub fn end(mut self, missing: Vec<Incomplete>) -> anyhow::Result<()> {
         if let Some(pending) = self.pending.take() {
@@ -145,13 +205,13 @@ impl Stream<'_> {
         written.context("writing the report")
     }
 
-    fn emit_all(&mut self, sockets: Vec<(usize, SocketRow)>) -> ControlFlow<()> {
+    fn emit_all(&mut self, sockets: Vec<(usize, Row)>) -> ControlFlow<()> {
         sockets
             .iter()
             .try_for_each(|(place, socket)| self.emit(*place, socket))
     }
 
-    fn emit(&mut self, place: usize, socket: &SocketRow) -> ControlFlow<()> {
+    fn emit(&mut self, place: usize, socket: &Row) -> ControlFlow<()> {
         let row = self.describe(place, socket);
         if !self.is_owned(&row) {
             return ControlFlow::Continue(());
@@ -176,7 +236,7 @@ impl Stream<'_> {
         }
     }
 
-    fn describe(&mut self, place: usize, socket: &SocketRow) -> SocketReport {
+    fn describe(&mut self, place: usize, socket: &Row) -> SocketReport {
         if self.described != Some(place) {
             let Place {
                 netns, interfaces, ..
@@ -184,6 +244,12 @@ impl Stream<'_> {
             self.describer.enter(netns, interfaces);
             self.described = Some(place);
         }
+        let socket = match socket {
+            Row::Inet(socket) => socket,
+            Row::Other(socket) => {
+                return self.describer.describe_other(socket, self.owners.as_ref());
+            }
+        };
         let (cgroups, kernel) = (&mut self.cgroups, self.kernel);
         self.describer.describe(socket, self.owners.as_ref(), |id| {
             cgroups.learn(kernel, [id]);

@@ -184,6 +184,30 @@ impl Filter {
         self.has(&|test| matches!(test, Test::Path(_)))
     }
 
+    /// Whether it has a condition that no socket but one of the internet fulfils.
+    pub fn is_for_inet(&self) -> bool {
+        self.has(&|test| {
+            matches!(
+                test,
+                Test::Port { .. }
+                    | Test::Within { .. }
+                    | Test::Mark { .. }
+                    | Test::Cgroup(_)
+                    | Test::Autobound
+            )
+        })
+    }
+
+    /// Whether addresses, ports and states answer it.
+    pub fn is_on_addresses(&self) -> bool {
+        !self.has(&|test| {
+            matches!(
+                test,
+                Test::Interface(_) | Test::Mark { .. } | Test::Cgroup(_) | Test::Autobound
+            )
+        })
+    }
+
     /// Whether it asks for what no row of the kernel tells.
     pub fn is_only_for_kernel(&self) -> bool {
         self.has(&|test| matches!(test, Test::Autobound))

@@ -252,6 +252,9 @@ impl<'a> Parser<'a> {
         let name = word.strip_prefix("unix:").unwrap_or(word);
         let is_path = name.len() < word.len() || name.starts_with(['/', '@']);
         let expression = match subject.has_paths() {
+            true if is_path && ends == [End::Peer] => {
+                return Err(self.fail("a unix socket's path is its local end: use src"));
+            }
             true if is_path => Filter::Test(Test::Path(name.to_owned())),
             false if is_path => {
                 return Err(self.fail("a unix socket's path: its connections are on no network"));

@@ -1,28 +1,42 @@
 //! Addresses and users in cells.
 
-use sockdiag::{analysis::LocalReport, model::Address};
+use sockdiag::{
+    analysis::{LocalReport, sockets::EndReport},
+    model::Address,
+};
 
 use super::{Cell, Value, View};
 use crate::render::{names, text};
 
 pub fn local(local: &LocalReport, view: &View) -> Cell {
     let raw = local.to_string();
-    let shown = match (local, view.width) {
-        (LocalReport::Unix { .. }, Some(width)) => text::shorten_middle(&raw, (width / 3).max(16)),
-        (LocalReport::Inet { .. }, _) if view.names => names::local(local),
-        _ => raw.clone(),
-    };
-    Cell::name(shown, raw)
+    match (local, view.width) {
+        (LocalReport::Unix { .. }, Some(width)) => {
+            Cell::name(text::shorten_middle(&raw, (width / 3).max(16)), raw)
+        }
+        (LocalReport::Inet { .. }, _) if view.names => Cell::name(names::local(local), raw),
+        _ => Cell::text(raw),
+    }
+}
+
+/// Of a socket of any family.
+pub fn end(end: Option<&EndReport>, view: &View) -> Cell {
+    match end {
+        None => Value::Missing.into(),
+        Some(EndReport::Inet(end)) => local(end, view),
+        Some(EndReport::Peer(end)) => address(Some(*end), view),
+        Some(end) => Cell::text(end.to_string()),
+    }
 }
 
 pub fn address(end: Option<Address>, view: &View) -> Cell {
-    Cell::known(end, |end| Value::Both {
-        shown: match view.names {
-            true => names::address(end),
-            false => end.to_string(),
+    Cell::known(end, |end| match view.names {
+        true => Value::Both {
+            shown: names::address(end),
+            raw: end.to_string(),
+            rank: None,
         },
-        raw: end.to_string(),
-        rank: None,
+        false => Value::Text(end.to_string()),
     })
 }
 
@@ -30,6 +44,6 @@ pub fn user(uid: Option<u32>, view: &View) -> Cell {
     match uid {
         None => Value::Missing.into(),
         Some(uid) if view.names => Cell::name(names::user(uid), uid.to_string()),
-        Some(uid) => Cell::name(uid.to_string(), uid.to_string()),
+        Some(uid) => Cell::text(uid.to_string()),
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use sockdiag::{
     analysis::sockets::{AcceptQueue, SocketReport, SocketsReport},
-    model::{SocketProtocol, SocketState, SocketTimer, TcpInfo, TimerKind},
+    model::{SocketState, SocketTimer, TcpInfo, TimerKind},
 };
 
 use super::{
@@ -18,14 +18,15 @@ use crate::render::{
 use Align::{Left, Right};
 
 #[rustfmt::skip]
-static COLUMNS: [Column<SocketReport>; 33] = [
+static COLUMNS: [Column<SocketReport>; 34] = [
     Column::new("netns", "NETNS", Left, |s, _| Cell::text(s.netns.label()), "network namespace: its name, or its inode number"),
-    Column::new("protocol", "PROTO", Left, |s, _| Cell::word(protocol(s.protocol)), "tcp, mptcp, udp or raw"),
+    Column::new("protocol", "PROTO", Left, |s, _| Cell::word(s.protocol.name()), "tcp, mptcp, udp, raw, unix, packet, netlink or vsock"),
+    Column::new("type", "TYPE", Left, |s, _| Cell::known(s.kind, |kind| Value::Word(kind.name())), "stream, dgram, seqpacket or raw, of unix, packet, netlink and vsock sockets"),
     Column::new("state", "STATE", Left, |s, _| Cell::word(s.state.name()), "state, as sockdiag explain STATE describes it"),
     Column::new("receive_queue", "RECV-Q", Right, |s, _| queue(s, s.receive_queue_bytes, |q| q.length), "bytes that wait to be read; of a listener, connections that wait for accept()"),
     Column::new("send_queue", "SEND-Q", Right, |s, _| queue(s, s.send_queue_bytes, |q| q.limit), "bytes that are not acknowledged; of a listener, the limit of its accept queue"),
-    Column::new("local", "LOCAL", Left, |s, view| ends::local(&s.local, view), "address it is bound to"),
-    Column::new("peer", "PEER", Left, |s, view| ends::address(s.peer, view), "the peer's address"),
+    Column::new("local", "LOCAL", Left, |s, view| ends::end(Some(&s.local), view), "address it is bound to; path and inode of a unix socket, protocol and interface of a packet socket, family and port id of a netlink socket"),
+    Column::new("peer", "PEER", Left, |s, view| ends::end(s.peer.as_ref(), view), "the peer's address; of a unix socket its path and inode"),
     Column::new("timer", "TIMER", Left, |s, _| Cell::known(s.timer, |t| Value::Word(timer(t))), "the timer that runs: retransmit, keepalive, time_wait or persist (probes of a closed window)"),
     Column::new("expires", "EXPIRES", Right, |s, _| Cell::known(s.timer, |t| Value::Milliseconds(t.expires_ms.into())), "time until the timer fires"),
     Column::new("retransmits", "TRIES", Right, |s, _| Cell::count(s.timer.map(|t| t.retransmits)), "retransmissions or probes without an answer so far"),
@@ -45,23 +46,14 @@ static COLUMNS: [Column<SocketReport>; 33] = [
     Column::new("backlog", "BACKLOG", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.backlog_bytes.into())), "memory of packets that came while the owner held the socket"),
     Column::new("options", "OPTMEM", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.option_bytes.into())), "memory of socket options"),
     Column::new("drops", "DROPS", Right, |s, _| Cell::count(s.memory.and_then(|m| m.drops)), "packets that this socket dropped since it was created"),
-    Column::new("user", "USER", Left, |s, view| ends::user(Some(s.uid), view), "user id of the creator; 0 also where the kernel keeps none"),
+    Column::new("user", "USER", Left, |s, view| ends::user(s.uid, view), "user id of the creator; 0 also where the kernel keeps none, and missing where it tells none"),
     Column::new("inode", "INODE", Right, |s, _| Cell::id(s.inode), "socket inode; 0 when nobody holds it"),
-    Column::new("cookie", "COOKIE", Right, |s, _| Cell::text(s.cookie.0.to_string()), "socket cookie, unique until the next boot"),
+    Column::new("cookie", "COOKIE", Right, |s, _| Cell::known(s.cookie, |cookie| Value::Text(cookie.0.to_string())), "socket cookie, unique until the next boot"),
     Column::new("mark", "MARK", Right, |s, _| Cell::known(s.mark, |mark| Value::Id(mark.into())), "SO_MARK; needs CAP_NET_ADMIN"),
     Column::new("cgroup", "CGROUP", Left, |s, _| Cell::known(s.cgroup.as_deref(), |path| Value::Text(path.to_owned())), "cgroup of the owner, else of the creator"),
     Column::new("unit", "UNIT", Left, |s, _| Cell::known(s.unit.as_deref(), |unit| Value::Text(unit.to_owned())), "systemd unit, container or pod"),
     Column::new("owner", "OWNER", Left, |s, _| owners(&s.owners), "processes that have it open"),
 ];
-
-fn protocol(protocol: SocketProtocol) -> &'static str {
-    match protocol {
-        SocketProtocol::Tcp => "tcp",
-        SocketProtocol::Mptcp => "mptcp",
-        SocketProtocol::Udp => "udp",
-        SocketProtocol::Raw => "raw",
-    }
-}
 
 fn timer(timer: SocketTimer) -> &'static str {
     match timer.kind {
@@ -142,7 +134,9 @@ impl Listed for SocketsReport {
         let any = |has: fn(&SocketReport) -> bool| self.sockets.iter().any(has);
         keys(&[
             (several(&self.sockets, |a, b| a.netns != b.netns), "netns"),
-            (true, "protocol state receive_queue send_queue local peer"),
+            (true, "protocol"),
+            (any(|s| s.kind.is_some()), "type"),
+            (true, "state receive_queue send_queue local peer"),
             (any(|s| s.timer.is_some()), "timer expires retransmits"),
             (
                 any(|s| s.tcp_info.is_some()),
@@ -162,7 +156,10 @@ impl Listed for SocketsReport {
     }
 
     fn identity(row: &SocketReport) -> String {
-        row.cookie.0.to_string()
+        match row.cookie {
+            Some(cookie) => cookie.0.to_string(),
+            None => row.inode.to_string(),
+        }
     }
 
     fn nothing(&self) -> String {
