@@ -75,6 +75,23 @@ pub const DESCRIPTORS: [Case; 2] = [
     (pipelines::LOOP, &[]),
 ];
 
+pub const SOCKETS_JSON: &str = "sockdiag sockets tcp --no-owners -o json";
+pub const SOCKETS_CSV: &str = "sockdiag sockets tcp --no-owners -o csv";
+pub const SOCKETS_TABLE: &str = "sockdiag sockets tcp --no-owners";
+pub const SOCKETS_OF_PORT: &str = "sockdiag sockets tcp --no-owners sport = :443";
+pub const SS_SOCKETS: &str = "ss -tanH";
+pub const SS_OF_PORT: &str = "ss -tanH sport = :443";
+
+/// What is written is thrown away.
+pub const SOCKETS: [Case; 6] = [
+    (SOCKETS_OF_PORT, &[SS_OF_PORT]),
+    (SS_OF_PORT, &[]),
+    (SOCKETS_TABLE, &[SS_SOCKETS]),
+    (SOCKETS_JSON, &[SS_SOCKETS]),
+    (SOCKETS_CSV, &[SS_SOCKETS]),
+    (SS_SOCKETS, &[]),
+];
+
 pub const WATCH: &str = "sockdiag queues --watch=0.02 --no-owners --json --count 750";
 const WATCH_NO_SYN: &str = "sockdiag queues --watch=0.02 --no-owners --no-syn --json --count 750";
 /// At their default interval, for long enough that the first reading weighs little.

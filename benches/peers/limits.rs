@@ -16,6 +16,7 @@ use crate::row::{Row, series};
 
 const BARE_WALL: Duration = Duration::from_millis(10);
 const BARE_PEAK_BYTES: u64 = 12_000_000;
+const SOCKETS_PEAK_BYTES: u64 = 32_000_000;
 const OWNERS_WALL: Duration = Duration::from_millis(300);
 const OWNERS_WALL_BPF: Duration = Duration::from_millis(60);
 const ATTRIBUTION_PEAK_BYTES: u64 = 400_000_000;
@@ -27,7 +28,7 @@ const WATCH_SHARE: f64 = 0.05;
 const PROMISED: [&str; 3] = [cases::WATCH, cases::WATCH_PORTS, cases::WATCH_TIMEWAIT];
 
 /// Command, most times the wall time of the other, the other.
-const RATIOS: [(&str, f64, &str); 9] = [
+const RATIOS: [(&str, f64, &str); 12] = [
     (cases::QUEUES_BARE, 0.1, cases::SS),
     (cases::QUEUES_NO_OWNERS, 1.3, cases::RAW),
     (cases::QUEUES_NO_OWNERS, 1.0, cases::SS),
@@ -37,6 +38,9 @@ const RATIOS: [(&str, f64, &str); 9] = [
     (cases::PORTS_NO_OWNERS, 1.0, pipelines::SS_PORTS),
     (cases::TIMEWAIT, 1.0, pipelines::SS_TIMEWAIT),
     (cases::EVERYTHING, 1.15, cases::PORTS),
+    (cases::SOCKETS_JSON, 1.0, cases::SS_SOCKETS),
+    (cases::SOCKETS_CSV, 1.0, cases::SS_SOCKETS),
+    (cases::SOCKETS_OF_PORT, 1.0, cases::SS_OF_PORT),
 ];
 
 pub fn judge(
@@ -53,6 +57,8 @@ pub fn judge(
     let mut limits = vec![
         within(rows, cases::QUEUES_BARE, BARE_WALL),
         small(rows, cases::QUEUES_BARE, BARE_PEAK_BYTES),
+        small(rows, cases::SOCKETS_JSON, SOCKETS_PEAK_BYTES),
+        small(rows, cases::SOCKETS_CSV, SOCKETS_PEAK_BYTES),
         within(rows, cases::QUEUES, owners_wall),
         within(rows, cases::FDS, FDS_WALL),
         within(rows, cases::DOCTOR, DOCTOR_WALL),

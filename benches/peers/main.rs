@@ -106,6 +106,7 @@ fn bench(options: &Options) -> anyhow::Result<()> {
     let owners = owners::find(&load);
     rows.extend(row::measure(options.rounds, &cases::OWNERS));
     rows.extend(row::measure(options.rounds, &cases::TUPLES));
+    rows.extend(row::measure(options.rounds, &cases::SOCKETS));
     closed::make()?;
     rows.extend(row::measure(options.rounds, &cases::CLOSED));
     let mut agreements = vec![agreement::of_ports(), agreement::of_time_waits()];
