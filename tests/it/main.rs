@@ -115,6 +115,13 @@ mod queues {
     mod waiting;
 }
 
+mod sockets {
+    mod as_ss;
+    mod bytecode;
+    mod families;
+    mod usage;
+}
+
 mod terminal {
     mod screen;
     mod style;

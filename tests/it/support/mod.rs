@@ -19,6 +19,7 @@ pub mod link;
 pub mod listener_owners;
 pub mod netns;
 pub mod network_reports;
+pub mod population;
 pub mod processes;
 pub mod program;
 pub mod queue_readings;
