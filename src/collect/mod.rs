@@ -167,8 +167,8 @@ impl Collector {
         if !needs.namespaces() {
             return Ok(None);
         }
-        let (began, mut not_walked) = (Instant::now(), 0);
         let queues = self.queues.read(&self.kernel, needs, &self.namespaces);
+        let (began, mut not_walked) = (Instant::now(), 0);
         let (mut missing, mut inside) = (Vec::new(), Vec::new());
         let (kernel, memory) = (&self.kernel, &mut self.memory);
         snapshot.namespaces = self.namespaces.ask(kernel, &mut missing, |namespace| {

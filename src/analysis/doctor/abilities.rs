@@ -111,14 +111,14 @@ fn words(ability: Ability) -> (&'static str, &'static str, &'static str) {
             "a kernel with CONFIG_DEBUG_INFO_BTF",
         ),
         Ability::DescriptorIterator => (
-            "open sockets of all processes by BPF",
-            "nothing: owners among many descriptors are read in /proc, which takes longer",
-            "sudo (CAP_BPF, CAP_PERFMON) outside containers, Linux 5.11 with BTF",
+            "open sockets by BPF",
+            "nothing; many owners take longer",
+            "sudo (CAP_BPF, CAP_PERFMON) outside containers; Linux 5.11 with BTF",
         ),
         Ability::QueueIterator => (
             "queues of listeners by BPF",
-            "whose queue it is where several sockets share an address",
-            "sudo (CAP_BPF, CAP_PERFMON) outside containers, Linux 6.1 with BTF",
+            "which SO_REUSEPORT member has whom",
+            "sudo (CAP_BPF, CAP_PERFMON) outside containers; Linux 6.1 with BTF",
         ),
     }
 }

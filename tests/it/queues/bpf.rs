@@ -9,7 +9,7 @@ use rustix::io::fcntl_dupfd_cloexec;
 use serde_json::Value;
 use sockdiag::analysis::queues::{ListenerReport, QueueReport, Selection, report};
 use sockdiag::collect::{Collector, Needs, OwnerNeeds};
-use sockdiag::model::{OwnerSource, Owners, Snapshot};
+use sockdiag::model::{OwnerSource, Owners, Snapshot, is_at_least};
 use sockdiag::source::{BpfUse, Kernel, OwnerSearch, QueueReader, Wanted};
 use socket2::Socket;
 
@@ -156,7 +156,7 @@ fn members_that_share_an_address_are_told_apart() {
         syn_flood(GROUP, 12);
         wait_until("the SYNs are answered", || half_open_count(8090) == 12);
         let [without, with] = [BpfUse::Never, BpfUse::WhereItSaves].map(|bpf| reported(&read(bpf)));
-        let (mut abandoned, mut half_open) = (0, 0);
+        let (mut abandoned, mut half_open) = (Some(0), 0);
         for member in &group {
             let queue = of(&without, member).accept_queue.clone().expect("of TCP");
             assert_eq!(
@@ -168,12 +168,21 @@ fn members_that_share_an_address_are_told_apart() {
             let queue = member.accept_queue.clone().expect("of TCP");
             assert_eq!(queue.length as usize, length);
             assert!(queue.oldest_wait_ms.is_some(), "{queue:?}");
-            abandoned += queue.abandoned.expect("this queue alone");
+            abandoned = abandoned.zip(queue.abandoned).map(|(sum, own)| sum + own);
             let syn_queue = member.syn_queue.clone().expect("of TCP");
             assert_eq!(syn_queue.length, Some(12), "the group's");
             half_open += syn_queue.own_length.expect("this socket's");
         }
-        assert_eq!((abandoned as usize, half_open), (left, 12));
+        assert_eq!(half_open, 12);
+        match abandoned {
+            Some(abandoned) => assert_eq!(abandoned as usize, left),
+            None => {
+                let release = rustix::system::uname();
+                let release = release.release().to_string_lossy();
+                assert_eq!(is_at_least(&release, (6, 9)), Some(false), "{release}");
+                report_skipped("who has left the queue of one member: needs Linux 6.9");
+            }
+        }
     });
 }
 
@@ -184,7 +193,8 @@ fn a_long_syn_queue_is_counted_with_its_addresses() {
         if !may_read_queues() {
             return;
         }
-        let server = listen("10.9.0.1:8080", 64);
+        // From half of the backlog on, the kernel soon gives up those that are not answered.
+        let server = listen("10.9.0.1:8080", 256);
         syn_flood("10.9.0.1:8080", 40);
         wait_until("the SYNs are answered", || half_open_count(8080) == 40);
         let report = reported(&read(BpfUse::Always));
