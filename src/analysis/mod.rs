@@ -39,6 +39,7 @@ mod sampling;
 pub mod sockets;
 pub mod timewait;
 pub mod tune;
+pub mod who;
 
 pub use cookie::Cookie;
 pub use finding::{Finding, Severity};

@@ -48,6 +48,12 @@ const MORE: [More; 10] = [
         ("/proc/sys/net/ipv4/tcp_max_orphans, tcp_fin_timeout", "limits of connections that no process holds"),
         ("/proc/sys/net/ipv4/tcp_keepalive_time", "when the first keepalive probe is sent, for sockets with SO_KEEPALIVE"),
     ] },
+    More { command: "who", see_also: "ss(8), lsof(8), bind(2), socket(7), ip(7)", files: &[
+        ("/proc/PID/fd", "owners of sockets"),
+        ("/proc/sys/net/ipv4/ip_unprivileged_port_start", "the first port that needs no CAP_NET_BIND_SERVICE"),
+        ("/proc/sys/net/ipv6/bindv6only", "default of IPV6_V6ONLY"),
+        ("/run/netns", "names of network namespaces"),
+    ] },
     More { command: "tune", see_also: "sysctl(8), sysctl.d(5), limits.conf(5), systemd.exec(5), proc_sys_net(5)", files: &[
         ("/proc/sys/net, /proc/sys/fs", "the settings"),
         ("/etc/sysctl.d, /run/sysctl.d, /usr/local/lib/sysctl.d, /usr/lib/sysctl.d", "what is set at boot (--drift)"),

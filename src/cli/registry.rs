@@ -11,7 +11,7 @@ use super::{
 use crate::command::{
     Described, Outcome, Subcommand, check::CheckArgs, counters::CountersArgs, doctor::DoctorArgs,
     explain::ExplainArgs, fds::FdsArgs, leaks::LeaksArgs, ports::PortsArgs, queues::QueuesArgs,
-    sockets::SocketsArgs, timewait::TimewaitArgs, trace::TraceArgs, tune::TuneArgs,
+    sockets::SocketsArgs, timewait::TimewaitArgs, trace::TraceArgs, tune::TuneArgs, who::WhoArgs,
 };
 
 /// In the order of `--help`.
@@ -24,6 +24,7 @@ pub static REGISTRY: &[Entry] = &[
     Entry::of::<FdsArgs>(),
     Entry::of::<SocketsArgs>(),
     Entry::of::<LeaksArgs>(),
+    Entry::of::<WhoArgs>(),
     Entry::of::<TuneArgs>(),
     Entry::of::<CheckArgs>(),
     Entry::of::<TraceArgs>(),

@@ -4,6 +4,7 @@
 mod activity;
 mod elsewhere;
 mod half_closed;
+mod held;
 mod listener_queues;
 mod live;
 mod namespace;
@@ -23,6 +24,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use held::{BindLimits, Held, HeldSocket, Wants, bind_limits, held};
 pub use namespaces::Namespaces;
 pub use needs::{Closer, ListenerNeeds, Needs, OwnerNeeds, PortDepth};
 pub use processes::Closely;

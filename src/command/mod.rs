@@ -19,6 +19,7 @@ pub mod timewait;
 pub mod trace;
 pub mod tune;
 mod wait;
+pub mod who;
 
 pub use options::{
     FamilyArgs, FormatArgs, NameArgs, OwnedByArgs, OwnerArgs, PlaceArgs, ReportArgs, RowArgs,

@@ -23,6 +23,7 @@ mod release;
 mod segment;
 pub mod snapshot;
 mod socket;
+mod socket_options;
 mod socket_row;
 mod state_set;
 mod sysctl;
@@ -54,6 +55,7 @@ pub use release::is_at_least;
 pub use segment::{Direction, Flags, Segment, TcpOptions, Timestamps, Tunnel};
 pub use snapshot::{NetnsSnapshot, Snapshot};
 pub use socket::{Listener, Local, Protocol, Queue, RequestSocket, Waiting};
+pub use socket_options::SocketOptions;
 pub use socket_row::{SocketMemory, SocketProtocol, SocketRow, SocketTimer, TimerKind};
 pub use state_set::{SocketState, StateSet};
 pub use sysctl::{

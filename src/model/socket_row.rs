@@ -134,6 +134,8 @@ pub struct SocketRow {
     pub mark: Option<u32>,
     /// Id of the cgroup that it was made in.
     pub cgroup_id: Option<u64>,
+    /// IPV6_V6ONLY of an IPv6 socket that listens or has no peer; not sent for others.
+    pub v6only: Option<bool>,
     pub info: Option<TcpInfo>,
     pub memory: Option<SocketMemory>,
 }

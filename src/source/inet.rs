@@ -209,9 +209,14 @@ impl<'a> Row<'a> {
             cookie: self.cookie(),
             mark: self.mark(),
             cgroup_id: self.cgroup_id(),
+            v6only: self.v6only(),
             info: self.value(INFO).filter(|_| is_connection).map(TcpInfo::new),
             memory: self.value(SKMEMINFO).and_then(memory),
         })
+    }
+
+    fn v6only(&self) -> Option<bool> {
+        self.byte(SKV6ONLY, 0).map(|v6only| v6only != 0)
     }
 
     fn cgroup_id(&self) -> Option<u64> {
@@ -234,7 +239,7 @@ impl<'a> Row<'a> {
         Listener {
             protocol,
             local: Local::Inet(self.local),
-            v6only: self.byte(SKV6ONLY, 0).map(|v6only| v6only != 0),
+            v6only: self.v6only(),
             queue,
             drops: self.word(SKMEMINFO, DROPS),
             uid: Some(self.header.uid),

@@ -2,6 +2,7 @@
 
 mod abilities;
 mod activity;
+mod bind_trial;
 mod boot_settings;
 mod bpf;
 mod bytecode;
@@ -34,6 +35,7 @@ mod process;
 mod regular;
 mod signals;
 mod sock_diag;
+mod socket_options;
 mod standard_output;
 mod stat;
 mod sysctl;
@@ -52,6 +54,7 @@ use rustix::{
 };
 
 pub use activity::Activity;
+pub use bind_trial::BindTrial;
 pub use bpf::{BpfUse, QueueReader};
 pub use capture::Capture;
 pub use capture_file::{CaptureFile, CaptureWriter};
@@ -72,6 +75,7 @@ pub use privilege::{confine, drop_privileges, return_to_real_user};
 pub use regular::read_named_file;
 pub use signals::{end_at_repeated_signal, is_ignored, was_asked_to_end};
 pub use sock_diag::{SockDiag, SocketRequest, Walk, reports_bound};
+pub use socket_options::socket_options;
 pub use standard_output::check_stdout;
 
 use crate::{

@@ -167,3 +167,9 @@ mod tune {
     mod formats;
     mod verdicts;
 }
+
+mod who {
+    mod ports;
+    mod targets;
+    mod verdicts;
+}

@@ -12,6 +12,7 @@ mod growing;
 pub mod leaks;
 mod page;
 mod plain;
+mod port_holders;
 pub mod ports;
 pub mod queues;
 pub mod sockets;

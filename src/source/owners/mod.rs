@@ -9,6 +9,7 @@
 
 mod everywhere;
 mod scan;
+mod sockets_of;
 
 use std::{
     collections::HashSet,

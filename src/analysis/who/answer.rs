@@ -1,0 +1,226 @@
+//! Who holds it and what to do, in words.
+
+use std::collections::BTreeSet;
+
+use super::{BindReport, HolderKind, HolderReport, Verdict, WhoReport, build::counts};
+use crate::{
+    analysis::finding::in_shell,
+    model::{Netns, Owner},
+};
+
+pub struct Scene {
+    /// The port, and the first one that needs no privilege.
+    pub is_privileged: Option<(u16, u16)>,
+    /// Sockets that are not listed.
+    pub omitted: u64,
+}
+
+/// The sentence, and what to do.
+pub fn of(report: &WhoReport, scene: &Scene) -> (String, Vec<String>) {
+    match report.port {
+        Some(port) => of_port(report, scene, port),
+        None => (of_process(report, scene), Vec::new()),
+    }
+}
+
+fn of_process(report: &WhoReport, scene: &Scene) -> String {
+    let total = report.holders.len() as u64 + scene.omitted;
+    let parts = summary(report.holders.iter());
+    match total {
+        0 => format!("{} has no TCP, UDP or raw socket", report.target),
+        _ => format!("{} has {parts}", report.target),
+    }
+}
+
+fn of_port(report: &WhoReport, scene: &Scene, port: u16) -> (String, Vec<String>) {
+    let is_here = |row: &&HolderReport| row.netns.inode == report.netns.inode;
+    let (here, elsewhere): (Vec<_>, Vec<_>) = report.holders.iter().partition(is_here);
+    let mut advice = Vec::new();
+    let place = match report.netns.elsewhere() {
+        Some(label) => format!(" in namespace {label}"),
+        None if elsewhere.is_empty() => String::new(),
+        None => " in this namespace".to_owned(),
+    };
+    let answer = match here.first() {
+        None => format!("nothing holds port {port}{place}"),
+        Some(first) => {
+            advice = what_to_do(report, &here);
+            let kind = first.kind;
+            let same = here.iter().filter(|row| row.kind == kind).copied();
+            let who = holders_of(kind, same.clone(), port);
+            let rest = here.iter().filter(|row| row.kind != kind).copied();
+            let rest = summary(rest);
+            let rest = match rest.is_empty() {
+                true => String::new(),
+                false => format!("; also {rest}"),
+            };
+            format!("port {port} is held{place} by {who}{rest}")
+        }
+    };
+    if let Some((port, start)) = scene.is_privileged {
+        advice.push(format!(
+            "port {port} is below net.ipv4.ip_unprivileged_port_start ({start}): without \
+             CAP_NET_BIND_SERVICE bind() fails with EACCES (Permission denied), held or not"
+        ));
+    }
+    advice.extend(others(&elsewhere, &report.target));
+    (answer, advice)
+}
+
+/// `2 listeners, 1 TIME_WAIT`
+fn summary<'a>(rows: impl Iterator<Item = &'a HolderReport>) -> String {
+    let parts = counts(rows, |row| row.kind)
+        .into_iter()
+        .map(|(kind, count)| {
+            let (one, many) = nouns(kind);
+            format!("{count} {}", if count == 1 { one } else { many })
+        });
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+fn nouns(kind: HolderKind) -> (&'static str, &'static str) {
+    match kind {
+        HolderKind::Listener => ("listener", "listeners"),
+        HolderKind::Bound => ("bound socket", "bound sockets"),
+        HolderKind::Connection => ("connection", "connections"),
+        HolderKind::TimeWait => ("TIME_WAIT", "TIME_WAITs"),
+        HolderKind::Orphan => ("orphaned connection", "orphaned connections"),
+    }
+}
+
+/// All of one kind: who has them, and what they are.
+fn holders_of<'a>(
+    kind: HolderKind,
+    rows: impl Iterator<Item = &'a HolderReport> + Clone,
+    port: u16,
+) -> String {
+    let owners: Vec<&Owner> = rows.clone().flat_map(|row| &row.owners).collect();
+    let what = match rows.clone().count() {
+        1 => format!("1 {}", nouns(kind).0),
+        count => format!("{count} {}", nouns(kind).1),
+    };
+    let at: BTreeSet<String> = rows.clone().map(|row| row.local.to_string()).collect();
+    let at = at.into_iter().collect::<Vec<_>>().join(", ");
+    let peers = rows.filter_map(|row| row.peer.map(|peer| (row, peer)));
+    let to = match (kind, peers.clone().next()) {
+        (HolderKind::Connection | HolderKind::TimeWait | HolderKind::Orphan, Some((row, peer))) => {
+            let itself = peer.to_string() == row.local.to_string();
+            match (itself, peers.count()) {
+                (true, _) => " to itself (self-connect)".to_owned(),
+                (false, 1) => format!(" to {peer}"),
+                (false, _) => " to several peers".to_owned(),
+            }
+        }
+        _ => String::new(),
+    };
+    let by = match kind {
+        HolderKind::TimeWait | HolderKind::Orphan => " that no process has open".to_owned(),
+        _ => match names(&owners) {
+            names if names.is_empty() => " whose owner is not known".to_owned(),
+            names => format!(" of {names}"),
+        },
+    };
+    match at.len() > 60 {
+        true => format!("{what}{by} at port {port}{to}"),
+        false => format!("{what}{by} at {at}{to}"),
+    }
+}
+
+/// `nginx (812), api (7)`; at most three.
+fn names(owners: &[&Owner]) -> String {
+    const NAMED: usize = 3;
+    let mut seen = BTreeSet::new();
+    let unique = owners.iter().filter(|owner| seen.insert(owner.pid));
+    let all: Vec<String> = unique
+        .map(|owner| format!("{} ({})", owner.name, owner.pid))
+        .collect();
+    let more = match all.len() > NAMED {
+        true => format!(" and {} more", all.len() - NAMED),
+        false => String::new(),
+    };
+    let named: Vec<String> = all.into_iter().take(NAMED).collect();
+    named.join(", ") + &more
+}
+
+/// The port can be had: by an option, by waiting, or by ending who holds it.
+fn what_to_do(report: &WhoReport, here: &[&HolderReport]) -> Vec<String> {
+    let mut advice: Vec<String> = here.iter().filter_map(|row| stop(row)).collect();
+    let mut seen = BTreeSet::new();
+    advice.retain(|line| seen.insert(line.clone()));
+    advice.truncate(3);
+    let waits: Vec<u32> = here.iter().filter_map(|row| row.expires_ms).collect();
+    let is_all = waits.len() == here.len();
+    if let Some(longest) = waits.iter().max().filter(|_| is_all) {
+        let seconds = longest.div_ceil(1000);
+        advice.push(format!(
+            "wait {seconds} s: then the kernel has given all of them up"
+        ));
+    }
+    advice.extend(options(report));
+    if here.iter().all(|row| row.kind == HolderKind::TimeWait) {
+        advice.push(
+            "set SO_REUSEADDR before bind(): it suffices if the sockets in TIME_WAIT had it too"
+                .to_owned(),
+        );
+    }
+    let is_outgoing = |row: &&&HolderReport| row.kind == HolderKind::Connection;
+    let has_listener = here.iter().any(|row| row.kind == HolderKind::Listener);
+    if let Some(port) = report.port
+        && !has_listener
+        && here.iter().filter(is_outgoing).count() > 0
+    {
+        advice.push(format!(
+            "keep connect() from using it: add {port} to net.ipv4.ip_local_reserved_ports"
+        ));
+    }
+    advice
+}
+
+fn stop(row: &HolderReport) -> Option<String> {
+    let owner = row.owners.first()?;
+    let is_managed = |unit: &&String| unit.ends_with(".service") || unit.ends_with(".socket");
+    let command = match row.unit.as_ref().filter(is_managed) {
+        Some(unit) => format!("systemctl stop {}", in_shell(unit)),
+        None => format!("kill {}", owner.pid),
+    };
+    Some(format!("end {} ({}): {command}", owner.name, owner.pid))
+}
+
+/// Options that make every refused bind succeed, of TCP and of UDP.
+fn options(report: &WhoReport) -> Option<String> {
+    let is_refused = |row: &&BindReport| row.plain == Some(Verdict::InUse);
+    let refused: Vec<_> = report.bind.iter().filter(is_refused).collect();
+    let all = |of: fn(&BindReport) -> Option<Verdict>| {
+        !refused.is_empty() && refused.iter().all(|row| of(row) == Some(Verdict::Ok))
+    };
+    let option = if all(|row| row.reuseaddr) {
+        "SO_REUSEADDR"
+    } else if all(|row| row.reuseport) {
+        "SO_REUSEPORT"
+    } else if all(|row| row.both) {
+        "SO_REUSEADDR and SO_REUSEPORT"
+    } else {
+        return (!refused.is_empty()).then(|| "bind another port or address".to_owned());
+    };
+    Some(format!("or set {option} before bind(): then it succeeds"))
+}
+
+/// Holders in other namespaces, one line for each.
+fn others(elsewhere: &[&HolderReport], target: &str) -> Vec<String> {
+    let namespaces: BTreeSet<&Netns> = elsewhere.iter().map(|row| &row.netns).collect();
+    let line = |netns: &&Netns| {
+        let rows = elsewhere.iter().filter(|row| row.netns == **netns);
+        let owners: Vec<&Owner> = rows.clone().flat_map(|row| &row.owners).collect();
+        let what = summary(rows.copied());
+        let of = match names(&owners) {
+            names if names.is_empty() => String::new(),
+            names => format!(" of {names}"),
+        };
+        let label = netns.label();
+        let (netns, target) = (in_shell(&label), in_shell(target));
+        format!(
+            "namespace {label} has {what}{of}, which exclude nothing here: sockdiag who --netns {netns} {target}"
+        )
+    };
+    namespaces.iter().map(line).collect()
+}

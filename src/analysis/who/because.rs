@@ -1,0 +1,34 @@
+//! Why bind() is refused, in one sentence.
+
+use super::{BindReport, Claim, Holder, Verdict};
+use crate::model::SocketState;
+
+/// `holder` excludes the plain bind.
+pub fn because(holder: &Holder, claim: &Claim, row: &BindReport, uid: u32) -> String {
+    let local = holder.report(None).local;
+    let state = match holder.socket.state {
+        SocketState::Listen => "a listener".to_owned(),
+        SocketState::Bound | SocketState::Close => "a bound socket".to_owned(),
+        SocketState::Connection(state) => format!("a connection in {}", state.name()),
+    };
+    let mut parts = vec![format!("{local} has {state}")];
+    if row.reuseaddr == Some(Verdict::InUse) {
+        let why = match (claim.listens, claim.reuseaddr) {
+            (true, _) if !holder.is_udp() => "SO_REUSEADDR does not help against a listener",
+            (_, Some(false)) => "it lacks SO_REUSEADDR",
+            _ => "another socket excludes SO_REUSEADDR",
+        };
+        parts.push(why.to_owned());
+    }
+    if row.reuseport == Some(Verdict::InUse) {
+        let why = match (claim.reuseport, claim.uid) {
+            (Some(false), _) => "it lacks SO_REUSEPORT".to_owned(),
+            (_, Some(theirs)) if theirs != uid => {
+                format!("SO_REUSEPORT is shared within one user: it is of uid {theirs}, not {uid}")
+            }
+            _ => "another socket excludes SO_REUSEPORT".to_owned(),
+        };
+        parts.push(why);
+    }
+    parts.join("; ")
+}

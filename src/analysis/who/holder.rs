@@ -1,0 +1,116 @@
+//! A socket as a row of the report, and as a claim to its port.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv6Addr},
+};
+
+use super::{Claim, HolderKind, HolderReport};
+use crate::{
+    analysis::{Cookie, LocalReport},
+    model::{
+        Address, Netns, Owners, SocketOptions, SocketProtocol, SocketRow, SocketState, State,
+        TimerKind,
+        filter::{End, View},
+        unit_of,
+    },
+};
+
+/// A socket that was found.
+#[derive(Debug, Clone, Copy)]
+pub struct Holder<'a> {
+    pub netns: &'a Netns,
+    /// Names of that namespace's interfaces by index.
+    pub interfaces: &'a BTreeMap<u32, String>,
+    /// It is in the namespace that is asked about.
+    pub is_here: bool,
+    pub socket: &'a SocketRow,
+    /// As its descriptor has them; `None` where that could not be read.
+    pub options: Option<SocketOptions>,
+}
+
+impl Holder<'_> {
+    pub fn is_udp(&self) -> bool {
+        self.socket.protocol == SocketProtocol::Udp
+    }
+
+    fn v6only(&self) -> Option<bool> {
+        let options = self.options.and_then(|options| options.v6only);
+        self.socket.v6only.or(options)
+    }
+
+    /// Whether the kernel keeps it as a `struct inet_timewait_sock`.
+    fn is_time_wait(&self) -> bool {
+        let timer = self.socket.timer.map(|timer| timer.kind);
+        self.socket.state == SocketState::Connection(State::TimeWait)
+            || timer == Some(TimerKind::TimeWait)
+    }
+
+    pub fn claim(&self) -> Claim {
+        let local = self.socket.address(End::Local);
+        Claim {
+            address: local.map_or(Ipv6Addr::UNSPECIFIED.into(), |local| local.address),
+            v6only: self.v6only(),
+            reuseaddr: self.options.map(|options| options.reuseaddr),
+            reuseport: self.options.map(|options| options.reuseport),
+            uid: (!self.is_time_wait()).then_some(self.socket.uid),
+            listens: self.socket.is_listener(),
+            interface: self.socket.interface().unwrap_or_default(),
+        }
+    }
+
+    fn kind(&self) -> HolderKind {
+        use State::{Closing, FinWait1, FinWait2, LastAck, TimeWait};
+        let is_ownerless = self.socket.inode == 0;
+        match self.socket.state {
+            SocketState::Listen => HolderKind::Listener,
+            SocketState::Bound | SocketState::Close => HolderKind::Bound,
+            SocketState::Connection(TimeWait) => HolderKind::TimeWait,
+            SocketState::Connection(FinWait1 | FinWait2 | LastAck | Closing) if is_ownerless => {
+                HolderKind::Orphan
+            }
+            SocketState::Connection(_) => HolderKind::Connection,
+        }
+    }
+
+    pub fn report(&self, owners: Option<&Owners>) -> HolderReport {
+        let socket = self.socket;
+        let held = owners.and_then(|owners| owners.by_inode.get(&socket.inode));
+        let first = held.and_then(|held| held.first());
+        let cgroup = first.and_then(|owner| owners?.cgroups.get(&owner.pid));
+        let ends = socket.timer.filter(|_| self.is_time_wait());
+        let is_v6 = self.claim().address.is_ipv6();
+        HolderReport {
+            kind: self.kind(),
+            netns: self.netns.clone(),
+            protocol: socket.protocol,
+            state: socket.state,
+            local: LocalReport::new(&socket.local, self.interfaces),
+            peer: socket.peer.filter(is_somebody),
+            expires_ms: ends.map(|timer| timer.expires_ms),
+            uid: self.claim().uid,
+            reuseaddr: self.options.map(|options| options.reuseaddr),
+            reuseport: self.options.map(|options| options.reuseport),
+            v6only: self.v6only().filter(|_| is_v6),
+            inode: socket.inode,
+            cookie: Cookie(socket.cookie),
+            unit: cgroup.and_then(|path| unit_of(path)),
+            owners: held.cloned().unwrap_or_default(),
+            owners_complete: owners.is_some_and(|owners| owners.complete),
+        }
+    }
+}
+
+fn is_somebody(peer: &Address) -> bool {
+    peer.port != 0 || !peer.address.is_unspecified()
+}
+
+/// `0.0.0.0` and `[::]` for a port alone.
+pub fn wildcards(has_v6: bool) -> Vec<IpAddr> {
+    let v4 = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+    let v6 = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    [Some(v4), has_v6.then_some(v6)]
+        .into_iter()
+        .flatten()
+        .collect()
+}

@@ -1,0 +1,14 @@
+//! `who`: what holds a port or belongs to a process, and what bind(2) would return.
+
+mod answer;
+mod because;
+mod bind;
+mod build;
+mod holder;
+mod overlap;
+mod report;
+
+pub use bind::{Attempt, Claim, Verdict};
+pub use build::{Asked, Limits, report};
+pub use holder::Holder;
+pub use report::{BindReport, HolderKind, HolderReport, WhoReport};

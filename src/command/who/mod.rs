@@ -1,0 +1,169 @@
+//! The subcommand `who`: who holds a port, and what bind() returns.
+
+mod target;
+mod trial;
+
+use anyhow::Context;
+use clap::{Args, ValueHint};
+use sockdiag::{
+    analysis::who::{Asked, Holder, Limits, WhoReport, report},
+    collect::{BindLimits, Held, HeldSocket, Wants, bind_limits, held},
+    model::Netns,
+    source::{Kernel, Namespace},
+};
+
+use super::{
+    Described, Outcome, OwnerArgs, PlaceArgs, RowArgs, Subcommand, no_such_column,
+    options::{NameArgs, OutputArgs},
+    this_host, with_way_in,
+};
+use crate::render::{Sink, View};
+use target::Target;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sockdiag who :8080
+  sockdiag who 127.0.0.1:5432 --as postgres
+  sockdiag who :8080 --try
+  sockdiag who 4121
+  sockdiag who nginx.service
+
+With a port: every socket that holds it, in this and other network namespaces (listeners, sockets \
+that are only bound, connections that use it, TIME_WAITs), and what bind() returns to a program of \
+this user without options, with SO_REUSEADDR, with SO_REUSEPORT and with both: `ok`, `in use` \
+(EADDRINUSE, \"Address already in use\"), or `-` where an option of a holder that decides is not \
+known. With a process or unit: all its TCP, UDP and raw sockets.
+
+The verdict follows the rules of the kernel and supposes that programs set options before bind(), \
+as they must to have an effect. It is about this namespace, or that of --netns; sockets in other \
+namespaces exclude nothing. Options of sockets are read from a duplicate of the descriptor, which \
+takes the same user or CAP_SYS_PTRACE. --try calls bind() on each address and closes the socket at \
+once; a program that binds in that moment fails.")]
+pub struct WhoArgs {
+    /// `:PORT`, `ADDR:PORT`, process id or unit
+    #[arg(value_name = "ADDR:PORT|:PORT|PID|UNIT", required_unless_present = "columns", value_hint = ValueHint::Other)]
+    target: Option<String>,
+    /// Call bind() for real, for a moment, instead of concluding what it returns
+    #[arg(long = "try", conflicts_with = "user")]
+    trial: bool,
+    /// Answer for a program of this user, by name or id (default: yours)
+    #[arg(long = "as", value_name = "NAME|UID", value_hint = ValueHint::Username)]
+    user: Option<String>,
+    #[command(flatten)]
+    owners: OwnerArgs,
+    #[command(flatten)]
+    rows: RowArgs,
+    #[command(flatten)]
+    names: NameArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+impl Subcommand for WhoArgs {
+    const NAME: &'static str = "who";
+    const ABOUT: &'static str =
+        "Show who holds a port, and whether bind() gets it; or all sockets of a process";
+    const REPORT: Option<Described> = Described::of::<WhoReport>();
+
+    fn run(self) -> anyhow::Result<Outcome> {
+        let kernel = self.place.kernel()?;
+        let target = Target::parse(self.target(), &kernel)?;
+        let settings = self.output.settings()?;
+        let view = View {
+            all: self.rows.all,
+            names: self.names.resolve,
+            ..View::default()
+        };
+        let mut sink = Sink::of_reports(&settings, view, this_host()?).map_err(no_such_column)?;
+        let report = self.report(&kernel, &target).map_err(with_way_in)?;
+        sink.report(report, None, "")
+            .context("writing the report")?;
+        Ok(Outcome::Answered)
+    }
+}
+
+impl WhoArgs {
+    /// Only `--columns help` goes without.
+    fn target(&self) -> &str {
+        self.target.as_deref().unwrap_or_default()
+    }
+
+    fn report(&self, kernel: &Kernel, target: &Target) -> anyhow::Result<WhoReport> {
+        let here = self.here(kernel)?;
+        let namespaces = self.place.namespaces_or_all(kernel)?;
+        let asked = self.asked(target, &here.id)?;
+        let wants = match target {
+            Target::Port { port, .. } => Wants::Port(*port),
+            Target::Processes(pids) => target::open_sockets(kernel, pids)?,
+        };
+        let found = held(kernel, &namespaces, wants, self.owners.needs())?;
+        let BindLimits {
+            unprivileged_port_start,
+            v6only,
+            addresses,
+        } = bind_limits(kernel, &here)?;
+        let limits = Limits {
+            unprivileged_port_start,
+            v6only,
+            addresses,
+            reports_bound: found.reports_bound,
+        };
+        let holders = as_holders(&found.sockets, &found, &here.id);
+        let omitted = as_holders(&found.omitted, &found, &here.id);
+        let omitted = (&omitted[..], found.omitted_count);
+        let mut report = report(&asked, &limits, &holders, omitted, found.owners.as_ref());
+        report
+            .incomplete
+            .splice(0..0, found.missing.iter().cloned());
+        if let Some(port) = asked.port.filter(|_| self.trial) {
+            trial::try_all(&mut report, port, &here)?;
+        }
+        Ok(report)
+    }
+
+    /// The namespace that bind() is judged in.
+    fn here(&self, kernel: &Kernel) -> anyhow::Result<Namespace> {
+        Ok(match self.place.netns.as_deref() {
+            None | Some("all") => kernel.own_namespace(),
+            Some(name) => kernel.namespace(name)?,
+        })
+    }
+
+    fn asked(&self, target: &Target, netns: &Netns) -> anyhow::Result<Asked> {
+        let (port, addresses) = match target {
+            Target::Port { port, addresses } => (Some(*port), addresses.clone()),
+            Target::Processes(_) => (None, Vec::new()),
+        };
+        Ok(Asked {
+            target: self.target().to_owned(),
+            port,
+            addresses,
+            netns: netns.clone(),
+            uid: match &self.user {
+                None => rustix::process::geteuid().as_raw(),
+                Some(name) => {
+                    let by_name = || uzers::get_user_by_name(name).map(|user| user.uid());
+                    let id = name.parse().ok().or_else(by_name);
+                    id.with_context(|| format!("--as {name}: no such user"))?
+                }
+            },
+        })
+    }
+}
+
+fn as_holders<'a>(sockets: &'a [HeldSocket], held: &'a Held, here: &Netns) -> Vec<Holder<'a>> {
+    let holder = |one: &'a HeldSocket| {
+        let place = &held.places[one.place];
+        Holder {
+            netns: &place.netns,
+            interfaces: &place.interfaces,
+            is_here: place.netns.inode == here.inode,
+            socket: &one.socket,
+            options: one.options,
+        }
+    };
+    sockets.iter().map(holder).collect()
+}

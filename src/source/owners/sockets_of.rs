@@ -1,0 +1,54 @@
+//! The sockets that one process has open.
+
+use rustix::{
+    fs::{Dir, readlinkat},
+    io::Errno,
+};
+
+use super::Kernel;
+use crate::{Result, model::Owner};
+
+impl Kernel {
+    /// Inode and owner of each open socket, of any family.
+    pub fn sockets_of(&self, pid: u32) -> Result<Vec<(u32, Owner)>> {
+        self.read_sockets_of(pid)
+            .map_err(|errno| self.failed(pid, errno))
+    }
+
+    /// The unit that a process belongs to.
+    pub fn unit_of_process(&self, pid: u32) -> Option<String> {
+        crate::model::unit_of(&self.process(pid).ok()?.cgroup()?)
+    }
+
+    fn read_sockets_of(&self, pid: u32) -> std::result::Result<Vec<(u32, Owner)>, Errno> {
+        let process = self.process(pid)?;
+        let name = process.name()?;
+        let folder = process.descriptors()?;
+        let mut found = Vec::new();
+        for entry in Dir::read_from(&folder)? {
+            let entry = entry?;
+            let number = entry.file_name().to_str().ok();
+            let Some(fd) = number.and_then(|digits| digits.parse().ok()) else {
+                continue;
+            };
+            match readlinkat(&folder, entry.file_name(), Vec::new()) {
+                Ok(link) => {
+                    let inode = link.to_str().ok().and_then(socket_inode);
+                    let name = name.clone();
+                    found.extend(inode.map(|inode| (inode, Owner { pid, name, fd })));
+                }
+                // Closed meanwhile.
+                Err(Errno::NOENT) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        found.retain(|(_, owner)| !process.is_path_only(owner.fd));
+        Ok(found)
+    }
+}
+
+/// `socket:[308600]`; sock_diag sends 32 bits of the inode.
+fn socket_inode(link: &str) -> Option<u32> {
+    let number = link.strip_prefix("socket:[")?.strip_suffix(']')?;
+    Some(number.parse::<u64>().ok()? as u32)
+}
