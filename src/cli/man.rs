@@ -16,7 +16,7 @@ struct More {
 }
 
 #[rustfmt::skip]
-const MORE: [More; 10] = [
+const MORE: [More; 11] = [
     More { command: "doctor", see_also: "ss(8), nstat(8), lsof(8)", files: &[
         ("/proc/PID/task/TID/syscall, wchan, schedstat, stack", "what the owners of a listener do"),
         ("/sys/fs/cgroup", "CPU quotas, memory limits and freezers of those owners"),

@@ -8,8 +8,7 @@ use sockdiag::{
 };
 
 use super::{
-    Align, Cell, Column, Listed, Narrower, Tabular, Value, View, ends, keys, several,
-    sockets::protocol, who::owners,
+    Align, Cell, Column, Listed, Narrower, Tabular, Value, View, ends, keys, several, who::owners,
 };
 use crate::render::{
     prom::{self, Series},
@@ -22,7 +21,7 @@ use Align::{Left, Right};
 static COLUMNS: [Column<HolderReport>; 15] = [
     Column::new("kind", "KIND", Left, |h, _| Cell::word(h.kind.word()), "listener, bound (and neither listening nor connected), connection, time_wait, or orphan (closed by its process, data still to send)"),
     Column::new("netns", "NETNS", Left, |h, _| Cell::text(h.netns.label()), "network namespace: its name, or its inode number"),
-    Column::new("protocol", "PROTO", Left, |h, _| Cell::word(protocol(h.protocol)), "tcp, mptcp, udp or raw"),
+    Column::new("protocol", "PROTO", Left, |h, _| Cell::word(h.protocol.name()), "tcp, mptcp, udp or raw"),
     Column::new("state", "STATE", Left, |h, _| Cell::word(h.state.name()), "state, as sockdiag explain STATE describes it"),
     Column::new("local", "LOCAL", Left, |h, view| ends::local(&h.local, view), "address it is bound to"),
     Column::new("peer", "PEER", Left, |h, view| ends::address(h.peer, view), "the peer's address"),
@@ -145,7 +144,7 @@ fn binds(rows: &[BindReport], port: u16, uid: u32) -> Vec<String> {
         } else {
             ""
         };
-        format!("{} {address}{only}", protocol(row.protocol))
+        format!("{} {address}{only}", row.protocol.name())
     };
     let heads: Vec<String> = rows.iter().map(head).collect();
     let widest = heads.iter().chain([&title]).map(String::len).max();
