@@ -37,6 +37,7 @@ impl Facts {
 /// Of 10.0.0.1:80 with a peer on another host, held, with empty queues and no timer.
 fn socket(state: State, facts: Facts) -> SocketRow {
     SocketRow {
+        v6only: None,
         protocol: SocketProtocol::Tcp,
         state: SocketState::Connection(state),
         local: Local::Inet(Endpoint {
