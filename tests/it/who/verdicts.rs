@@ -108,7 +108,7 @@ fn made(spec: &Spec, port: u16) -> std::io::Result<Scene> {
                 Shape::Accepted => vec![server, client],
                 _ => {
                     drop(server);
-                    (&client).read(&mut [0])?;
+                    assert_eq!((&client).read(&mut [0])?, 0, "the server has closed");
                     Vec::new()
                 }
             }
