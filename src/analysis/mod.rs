@@ -18,6 +18,7 @@ macro_rules! is_report {
 }
 
 pub mod acceptors;
+pub mod buffers;
 pub mod check;
 mod cookie;
 pub mod counters;
@@ -28,6 +29,7 @@ pub mod fds;
 pub mod finding;
 pub mod handshake;
 mod incomplete;
+pub mod keepalive;
 pub mod leaks;
 mod local;
 pub mod network;

@@ -16,7 +16,7 @@ struct More {
 }
 
 #[rustfmt::skip]
-const MORE: [More; 11] = [
+const MORE: [More; 13] = [
     More { command: "doctor", see_also: "ss(8), nstat(8), lsof(8)", files: &[
         ("/proc/PID/task/TID/syscall, wchan, schedstat, stack", "what the owners of a listener do"),
         ("/sys/fs/cgroup", "CPU quotas, memory limits and freezers of those owners"),
@@ -53,6 +53,14 @@ const MORE: [More; 11] = [
         ("/proc/sys/net/ipv4/ip_unprivileged_port_start", "the first port that needs no CAP_NET_BIND_SERVICE"),
         ("/proc/sys/net/ipv6/bindv6only", "default of IPV6_V6ONLY"),
         ("/run/netns", "names of network namespaces"),
+    ] },
+    More { command: "keepalive", see_also: "ss(8), tcp(7), pidfd_getfd(2)", files: &[
+        ("/proc/sys/net/ipv4/tcp_keepalive_time, tcp_keepalive_intvl, tcp_keepalive_probes", "keepalive of sockets that do not set their own"),
+        ("/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established", "when conntrack forgets an idle connection"),
+    ] },
+    More { command: "buffers", see_also: "ss(8), tcp(7), socket(7)", files: &[
+        ("/proc/sys/net/ipv4/tcp_rmem, tcp_wmem, tcp_mem", "sizes of buffers that the kernel chooses, and the limit of all"),
+        ("/proc/sys/net/core/rmem_max, wmem_max", "limits of SO_RCVBUF and SO_SNDBUF"),
     ] },
     More { command: "tune", see_also: "sysctl(8), sysctl.d(5), limits.conf(5), systemd.exec(5), proc_sys_net(5)", files: &[
         ("/proc/sys/net, /proc/sys/fs", "the settings"),

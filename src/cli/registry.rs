@@ -9,9 +9,10 @@ use super::{
     describe::{CompletionsArgs, ManArgs, SchemaArgs},
 };
 use crate::command::{
-    Described, Outcome, Subcommand, check::CheckArgs, counters::CountersArgs, doctor::DoctorArgs,
-    explain::ExplainArgs, fds::FdsArgs, leaks::LeaksArgs, ports::PortsArgs, queues::QueuesArgs,
-    sockets::SocketsArgs, timewait::TimewaitArgs, trace::TraceArgs, tune::TuneArgs, who::WhoArgs,
+    Described, Outcome, Subcommand, buffers::BuffersArgs, check::CheckArgs, counters::CountersArgs,
+    doctor::DoctorArgs, explain::ExplainArgs, fds::FdsArgs, keepalive::KeepaliveArgs,
+    leaks::LeaksArgs, ports::PortsArgs, queues::QueuesArgs, sockets::SocketsArgs,
+    timewait::TimewaitArgs, trace::TraceArgs, tune::TuneArgs, who::WhoArgs,
 };
 
 /// In the order of `--help`.
@@ -25,6 +26,8 @@ pub static REGISTRY: &[Entry] = &[
     Entry::of::<SocketsArgs>(),
     Entry::of::<LeaksArgs>(),
     Entry::of::<WhoArgs>(),
+    Entry::of::<KeepaliveArgs>(),
+    Entry::of::<BuffersArgs>(),
     Entry::of::<TuneArgs>(),
     Entry::of::<CheckArgs>(),
     Entry::of::<TraceArgs>(),

@@ -13,11 +13,11 @@ use super::{Namespaces, OwnerNeeds, Place, SocketNeeds, SocketSink, read_sockets
 use crate::{
     Result,
     model::{
-        Filter, Incomplete, Owner, Owners, SocketOptions, SocketProtocol, SocketRow, SocketState,
+        Filter, Incomplete, Owner, Owners, PortOptions, SocketProtocol, SocketRow, SocketState,
         State,
         filter::{End, View},
     },
-    source::{Kernel, Namespace, OwnerSearch, Wanted, addresses, reports_bound, socket_options},
+    source::{Kernel, Namespace, OwnerSearch, Wanted, addresses, port_options, reports_bound},
 };
 
 /// How long to search for owners, beyond the low descriptors of every process.
@@ -40,7 +40,7 @@ pub struct HeldSocket {
     pub place: usize,
     pub socket: SocketRow,
     /// `None` where its descriptor could not be duplicated.
-    pub options: Option<SocketOptions>,
+    pub options: Option<PortOptions>,
 }
 
 /// What was found.
@@ -127,7 +127,7 @@ pub fn held(
     if let Some(owners) = &held.owners {
         for one in &mut held.sockets {
             let owners = owners.by_inode.get(&one.socket.inode);
-            one.options = owners.and_then(|owners| socket_options(owners, one.socket.cookie));
+            one.options = owners.and_then(|owners| port_options(owners, one.socket.cookie));
         }
     }
     Ok(held)

@@ -9,7 +9,10 @@ use std::{
 use super::{Namespaces, walk::flaws};
 use crate::{
     Error, Result,
-    model::{Families, Filter, Incomplete, Netns, OtherSocket, SocketProtocol, SocketRow},
+    model::{
+        Families, Filter, Incomplete, ListenAddresses, Netns, OtherSocket, SocketProtocol,
+        SocketRow, Sysctls,
+    },
     source::{
         Kernel, Namespace, OtherRequest, SockDiag, SocketFile, SocketRequest, Walk, interfaces,
     },
@@ -25,6 +28,10 @@ pub struct SocketNeeds {
     pub info: bool,
     /// Memory and drops.
     pub memory: bool,
+    /// The addresses of TCP listeners.
+    pub listening: bool,
+    /// Settings of the namespaces.
+    pub sysctls: &'static [&'static str],
 }
 
 /// The namespace that sockets are in.
@@ -35,6 +42,10 @@ pub struct Place {
     pub interfaces: BTreeMap<u32, String>,
     /// `ip_local_port_range`, where it can be read.
     pub ephemeral: Option<RangeInclusive<u16>>,
+    /// The addresses of TCP listeners, if asked for.
+    pub listening: ListenAddresses,
+    /// The settings that were asked for.
+    pub sysctls: Sysctls,
 }
 
 /// Receives sockets as they come.
@@ -71,18 +82,33 @@ pub fn read_sockets(
             return Ok(());
         }
         // A socket stays in the namespace in which it was opened.
-        let (diag, interfaces, limits) =
-            namespace.enter(|| (SockDiag::open(), interfaces(), kernel.port_limits()))?;
+        let (diag, interfaces, limits, sysctls) = namespace.enter(|| {
+            let sysctls = kernel.sysctls(needs.sysctls.iter().copied());
+            (
+                SockDiag::open(),
+                interfaces(),
+                kernel.port_limits(),
+                sysctls,
+            )
+        })?;
+        let mut diag = diag?;
+        let mut listeners = Vec::new();
+        if needs.listening {
+            let end = diag.listeners(Families::BOTH, &mut listeners)?;
+            missing.extend(flaws("listeners", end));
+        }
         sink.enter(Place {
             netns: namespace.id.clone(),
             interfaces: interfaces.into_iter().collect(),
             ephemeral: limits.ok().and_then(|limits| limits.range),
+            listening: ListenAddresses::of(&listeners),
+            sysctls,
         });
         let mut reading = Reading {
             kernel,
             namespace,
             needs,
-            diag: diag?,
+            diag,
         };
         for protocol in &needs.protocols {
             match reading.read(*protocol, sink)? {

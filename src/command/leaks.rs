@@ -190,6 +190,7 @@ impl SocketSink for Reading {
             netns,
             interfaces,
             ephemeral,
+            ..
         } = place;
         self.tally.enter(netns, interfaces, ephemeral);
     }

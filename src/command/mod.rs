@@ -1,12 +1,15 @@
 //! Subcommands: their flags, what they read, and which analysis they call. They share the
 //! [`Session`], which reads, reports and waits, in a loop with `--watch`.
 
+pub mod buffers;
 pub mod check;
+mod connections;
 pub mod counters;
 pub mod doctor;
 mod examination;
 pub mod explain;
 pub mod fds;
+pub mod keepalive;
 pub mod leaks;
 mod options;
 pub mod ports;
@@ -26,7 +29,7 @@ pub use options::{
     SsArgs, duration, has_process, has_unit, wants_columns,
 };
 pub use reader::Reader;
-pub use session::{Purpose, Session, this_host};
+pub use session::{Purpose, Reading, Session, this_host};
 pub use subcommand::{Described, Outcome, Subcommand, Title};
 
 use std::{ffi::OsString, fmt, io};

@@ -27,8 +27,22 @@ pub enum Purpose {
     Sample,
 }
 
-/// A snapshot to compare with, and the time since then.
-type Earlier<'a> = (&'a Snapshot, Duration);
+/// What a report is made of.
+pub trait Reading {
+    /// Whether everything that changes are computed from was read again since.
+    fn renews(&self, _earlier: &Self) -> bool {
+        true
+    }
+}
+
+impl Reading for Snapshot {
+    fn renews(&self, earlier: &Self) -> bool {
+        Snapshot::renews(self, earlier)
+    }
+}
+
+/// A reading to compare with, and the time since then.
+type Earlier<'a, T> = (&'a T, Duration);
 
 /// Fails on a kernel that is too old.
 pub fn this_host() -> anyhow::Result<Host> {
@@ -81,27 +95,27 @@ impl<R: Listed> Session<R> {
     }
 
     /// Writes one report, one per interval, or one on many samples. `read` gets the purpose of the
-    /// snapshot, `report` an earlier one to compare with, if there is one.
-    pub fn each_report<S: Sampling<R>>(
+    /// reading, `report` an earlier one to compare with, if there is one.
+    pub fn each_report<T: Reading, S: Sampling<R>>(
         &mut self,
-        read: impl FnMut(Purpose) -> anyhow::Result<Snapshot>,
-        report: impl Fn(&Snapshot, Option<Earlier>) -> R,
+        read: impl FnMut(Purpose) -> anyhow::Result<T>,
+        report: impl Fn(&T, Option<Earlier<T>>) -> R,
         samples: S,
     ) -> anyhow::Result<Outcome> {
-        let add = |samples: &mut S, now: Snapshot, _| samples.add(&report(&now, None));
-        let fill = |samples: &mut S, _: &Snapshot, last: &mut R| samples.fill(last);
+        let add = |samples: &mut S, now: T, _| samples.add(&report(&now, None));
+        let fill = |samples: &mut S, _: &T, last: &mut R| samples.fill(last);
         self.each_report_on(read, &report, samples, add, fill)
     }
 
-    /// [`Session::each_report`] with samples of snapshots. `add` gets the time since the previous
+    /// [`Session::each_report`] with samples of readings. `add` gets the time since the previous
     /// sample, `fill` the last snapshot and the report on it.
-    pub fn each_report_on<S>(
+    pub fn each_report_on<T: Reading, S>(
         &mut self,
-        mut read: impl FnMut(Purpose) -> anyhow::Result<Snapshot>,
-        report: impl Fn(&Snapshot, Option<Earlier>) -> R,
+        mut read: impl FnMut(Purpose) -> anyhow::Result<T>,
+        report: impl Fn(&T, Option<Earlier<T>>) -> R,
         mut samples: S,
-        add: impl Fn(&mut S, Snapshot, Duration),
-        fill: impl FnOnce(&mut S, &Snapshot, &mut R),
+        add: impl Fn(&mut S, T, Duration),
+        fill: impl FnOnce(&mut S, &T, &mut R),
     ) -> anyhow::Result<Outcome> {
         match self.timing {
             Timing::Once => {
@@ -126,10 +140,10 @@ impl<R: Listed> Session<R> {
         Ok(Outcome::Answered)
     }
 
-    fn watch(
+    fn watch<T: Reading>(
         &mut self,
-        mut read: impl FnMut(Purpose) -> anyhow::Result<Snapshot>,
-        report: impl Fn(&Snapshot, Option<Earlier>) -> R,
+        mut read: impl FnMut(Purpose) -> anyhow::Result<T>,
+        report: impl Fn(&T, Option<Earlier<T>>) -> R,
         interval: Duration,
         count: Option<u64>,
     ) -> anyhow::Result<()> {
@@ -138,7 +152,7 @@ impl<R: Listed> Session<R> {
         let mut waiter = waiter.context("watching for signals")?;
         self.sink.open_screen().context("opening the screen")?;
         // What is compared may have been read less often than once per interval.
-        let (mut before, mut last): (Option<(Snapshot, Instant)>, Option<_>) = (None, None);
+        let (mut before, mut last): (Option<(T, Instant)>, Option<_>) = (None, None);
         let mut renewed = Instant::now();
         for reading in 1.. {
             let taken = Instant::now();

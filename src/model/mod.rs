@@ -55,7 +55,7 @@ pub use release::is_at_least;
 pub use segment::{Direction, Flags, Segment, TcpOptions, Timestamps, Tunnel};
 pub use snapshot::{NetnsSnapshot, Snapshot};
 pub use socket::{Listener, Local, Protocol, Queue, RequestSocket, Waiting};
-pub use socket_options::SocketOptions;
+pub use socket_options::{KeepaliveOptions, PortOptions};
 pub use socket_row::{SocketMemory, SocketProtocol, SocketRow, SocketTimer, TimerKind};
 pub use state_set::{SocketState, StateSet};
 pub use sysctl::{

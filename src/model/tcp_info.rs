@@ -128,7 +128,8 @@ impl TcpInfo {
         self.word(52)
     }
 
-    /// Milliseconds since the last ACK came.
+    /// Milliseconds since an acknowledgement came. One that answers a keepalive probe counts, a
+    /// probe of the peer does not.
     pub fn last_ack_received_ms(&self) -> Option<u32> {
         self.word(56)
     }
@@ -142,6 +143,26 @@ impl TcpInfo {
     /// How often the wait for an answer was doubled.
     pub fn backoff(&self) -> Option<u8> {
         self.sent().get(4).copied()
+    }
+
+    /// The shortest round-trip time of the last minutes, microseconds; `None` before the first.
+    pub fn min_rtt_us(&self) -> Option<u32> {
+        self.word(148).filter(|rtt| *rtt != u32::MAX)
+    }
+
+    /// How long there was data to send or to be acknowledged, microseconds.
+    pub fn busy_us(&self) -> Option<u64> {
+        self.long(168)
+    }
+
+    /// How much of that time the peer's receive window stopped it.
+    pub fn receive_window_limited_us(&self) -> Option<u64> {
+        self.long(176)
+    }
+
+    /// How much of that time the send buffer stopped it.
+    pub fn send_buffer_limited_us(&self) -> Option<u64> {
+        self.long(184)
     }
 
     pub fn bytes_acked(&self) -> Option<u64> {

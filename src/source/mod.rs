@@ -75,7 +75,7 @@ pub use privilege::{confine, drop_privileges, return_to_real_user};
 pub use regular::read_named_file;
 pub use signals::{end_at_repeated_signal, is_ignored, was_asked_to_end};
 pub use sock_diag::{SockDiag, SocketRequest, Walk, reports_bound};
-pub use socket_options::socket_options;
+pub use socket_options::{keepalive_options, port_options};
 pub use standard_output::check_stdout;
 
 use crate::{

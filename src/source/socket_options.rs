@@ -1,34 +1,64 @@
 //! Options of another process's socket, read from a duplicate of its descriptor (man 2
-//! pidfd_getfd, since Linux 5.6), which takes the rights of ptrace(2).
+//! pidfd_getfd, since Linux 5.6), which takes the rights of ptrace(2). The duplicate keeps the
+//! socket open for that moment.
+
+use std::{io, time::Duration};
 
 use rustix::{
     fd::OwnedFd,
+    io::Errno,
     net::sockopt,
     process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open},
 };
 
-use crate::model::{Owner, SocketOptions};
+use crate::model::{KeepaliveOptions, Owner, PortOptions};
 
-/// The options of the socket with this cookie; `None` where no owner's descriptor may be duplicated.
-pub fn socket_options(owners: &[Owner], cookie: u64) -> Option<SocketOptions> {
+/// `None` where no owner's descriptor may be duplicated.
+pub fn port_options(owners: &[Owner], cookie: u64) -> Option<PortOptions> {
     owners.iter().find_map(|owner| {
-        let socket = duplicate(owner)?;
-        // Meanwhile the descriptor may be another one, and the process another.
-        let is_same = sockopt::socket_cookie(&socket) == Ok(cookie);
-        let read = || {
-            Some(SocketOptions {
-                reuseaddr: sockopt::socket_reuseaddr(&socket).ok()?,
-                reuseport: sockopt::socket_reuseport(&socket).ok()?,
-                v6only: sockopt::ipv6_v6only(&socket).ok(),
-            })
-        };
-        is_same.then(read)?
+        let socket = duplicate(owner, cookie).ok()??;
+        Some(PortOptions {
+            reuseaddr: sockopt::socket_reuseaddr(&socket).ok()?,
+            reuseport: sockopt::socket_reuseport(&socket).ok()?,
+            v6only: sockopt::ipv6_v6only(&socket).ok(),
+        })
     })
 }
 
-fn duplicate(owner: &Owner) -> Option<OwnedFd> {
-    let fd = i32::try_from(owner.fd).ok()?;
-    let pid = Pid::from_raw(i32::try_from(owner.pid).ok()?)?;
-    let process = pidfd_open(pid, PidfdFlags::empty()).ok()?;
-    pidfd_getfd(process, fd, PidfdGetfdFlags::empty()).ok()
+/// `None` when the process no longer has this socket there.
+pub fn keepalive_options(owner: &Owner, cookie: u64) -> io::Result<Option<KeepaliveOptions>> {
+    let Some(socket) = duplicate(owner, cookie)? else {
+        return Ok(None);
+    };
+    let seconds = |time: Duration| time.as_secs();
+    Ok(Some(KeepaliveOptions {
+        enabled: sockopt::socket_keepalive(&socket)?,
+        idle_seconds: seconds(sockopt::tcp_keepidle(&socket)?),
+        interval_seconds: seconds(sockopt::tcp_keepintvl(&socket)?),
+        probes: sockopt::tcp_keepcnt(&socket)?.into(),
+        user_timeout_ms: sockopt::tcp_user_timeout(&socket)?,
+    }))
+}
+
+/// The descriptor may have been closed and its number given to another file, and the process id to
+/// another process, so the cookie is compared.
+fn duplicate(owner: &Owner, cookie: u64) -> io::Result<Option<OwnedFd>> {
+    let Some((pid, fd)) = numbers(owner) else {
+        return Ok(None);
+    };
+    let process = pidfd_open(pid, PidfdFlags::empty());
+    let copy = process.and_then(|process| pidfd_getfd(&process, fd, PidfdGetfdFlags::empty()));
+    match copy {
+        Err(Errno::SRCH | Errno::BADF) => Ok(None),
+        copy => {
+            let copy = copy?;
+            let is_same = sockopt::socket_cookie(&copy) == Ok(cookie);
+            Ok(is_same.then_some(copy))
+        }
+    }
+}
+
+fn numbers(owner: &Owner) -> Option<(Pid, i32)> {
+    let pid = i32::try_from(owner.pid).ok().and_then(Pid::from_raw)?;
+    Some((pid, i32::try_from(owner.fd).ok()?))
 }

@@ -21,6 +21,11 @@ mod acceptors {
     mod waiting;
 }
 
+mod buffers {
+    mod formats;
+    mod limits;
+}
+
 mod capture {
     mod files;
     mod interfaces;
@@ -72,6 +77,11 @@ mod hard_places {
     mod signals;
     mod streams;
     mod threads;
+}
+
+mod keepalive {
+    mod formats;
+    mod timers;
 }
 
 mod leaks {

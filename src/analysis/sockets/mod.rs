@@ -1,9 +1,13 @@
 //! `sockets`: every socket, with what the kernel knows of it and who holds it.
 
 mod end;
+mod group;
 mod report;
 mod row;
+#[cfg(test)]
+pub mod samples;
 
 pub use end::EndReport;
+pub use group::{By, GroupKey};
 pub use report::{Describer, SocketsReport};
 pub use row::{AcceptQueue, SocketReport};

@@ -78,6 +78,12 @@ impl SocketReport {
         let info = self.tcp_info.as_ref()?;
         Some(info.last_data_sent_ms()?.min(info.last_data_received_ms()?))
     }
+
+    /// Names this socket among those of the host.
+    pub fn identity(&self) -> String {
+        let cookie = self.cookie.as_ref();
+        cookie.map_or_else(|| self.inode.to_string(), |cookie| cookie.0.to_string())
+    }
 }
 
 fn shared<T: Serialize, S: Serializer>(value: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -9,7 +9,7 @@ use super::{Claim, HolderKind, HolderReport};
 use crate::{
     analysis::{Cookie, LocalReport},
     model::{
-        Address, Netns, Owners, SocketOptions, SocketProtocol, SocketRow, SocketState, State,
+        Address, Netns, Owners, PortOptions, SocketProtocol, SocketRow, SocketState, State,
         TimerKind,
         filter::{End, View},
         unit_of,
@@ -26,7 +26,7 @@ pub struct Holder<'a> {
     pub is_here: bool,
     pub socket: &'a SocketRow,
     /// As its descriptor has them; `None` where that could not be read.
-    pub options: Option<SocketOptions>,
+    pub options: Option<PortOptions>,
 }
 
 impl Holder<'_> {

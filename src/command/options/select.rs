@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context;
 use clap::{Args, ValueHint};
 use sockdiag::{
-    analysis::finding::in_shell,
+    analysis::{finding::in_shell, sockets::SocketReport},
     collect::{Namespaces, OwnerNeeds},
     model::{Families, Family, is_process, is_unit},
     source::{Kernel, return_to_real_user},
@@ -66,6 +66,19 @@ impl OwnedByArgs {
             id.with_context(|| format!("--user {name}: no such user"))
         };
         self.user.as_ref().map(id).transpose()
+    }
+
+    /// Whether `--process` and `--unit` mean the owners of a socket.
+    pub fn holds(&self, socket: &SocketReport) -> bool {
+        let is_process = self.process.as_ref().is_none_or(|wanted| {
+            let mut owners = socket.owners.iter();
+            owners.any(|owner| is_process(owner.pid, &owner.name, wanted))
+        });
+        let is_unit = self.unit.as_ref().is_none_or(|wanted| {
+            let unit = socket.unit.as_deref();
+            unit.is_some_and(|unit| is_unit(unit, wanted))
+        });
+        is_process && is_unit
     }
 
     /// Fails when `--process` or `--unit` matches no visible process at the start.

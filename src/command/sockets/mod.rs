@@ -12,7 +12,8 @@ use sockdiag::{
 };
 
 use protocols::{Named, ProtocolArgs};
-use stream::{Inodes, Output, Stream, Tally};
+pub use stream::{BUDGET, Inodes};
+use stream::{Output, Stream, Tally};
 
 use super::{
     Described, FamilyArgs, Outcome, OwnerArgs, PlaceArgs, RowArgs, Subcommand, no_such_column,
@@ -130,6 +131,7 @@ impl SocketsArgs {
                     Measure::Age,
                 ]),
             memory: self.memory || asks(&[Measure::Drops, Measure::Fill]),
+            ..SocketNeeds::default()
         })
     }
 

@@ -6,7 +6,7 @@ use anyhow::Context;
 use sockdiag::{
     analysis::sockets::{Describer, SocketReport, SocketsReport},
     collect::{Place, SocketSink},
-    model::{Filter, Incomplete, OtherEnd, OtherSocket, Owners, SocketRow, is_process, is_unit},
+    model::{Filter, Incomplete, OtherEnd, OtherSocket, Owners, SocketRow},
     source::{CgroupNames, Kernel, OwnerSearch, Wanted},
 };
 
@@ -14,7 +14,7 @@ use super::{KEPT, OwnedByArgs};
 use crate::render::{Moment, Sink};
 
 /// How long to search for owners, beyond the low descriptors of every process.
-const BUDGET: Duration = Duration::from_millis(250);
+pub const BUDGET: Duration = Duration::from_millis(250);
 
 /// Writes the sockets that are wanted as they come, or keeps those that fit.
 pub struct Stream<'a> {
@@ -213,7 +213,7 @@ impl Stream<'_> {
 
     fn emit(&mut self, place: usize, socket: &Row) -> ControlFlow<()> {
         let row = self.describe(place, socket);
-        if !self.is_owned(&row) {
+        if !self.owned_by.holds(&row) {
             return ControlFlow::Continue(());
         }
         self.tally.add(&row, self.owners.is_some());
@@ -255,18 +255,6 @@ impl Stream<'_> {
             cgroups.learn(kernel, [id]);
             cgroups.path(id).map(str::to_owned)
         })
-    }
-
-    fn is_owned(&self, row: &SocketReport) -> bool {
-        let is_process = self.owned_by.process.as_ref().is_none_or(|wanted| {
-            let mut owners = row.owners.iter();
-            owners.any(|owner| is_process(owner.pid, &owner.name, wanted))
-        });
-        let is_unit = self.owned_by.unit.as_ref().is_none_or(|wanted| {
-            let unit = row.unit.as_deref();
-            unit.is_some_and(|unit| is_unit(unit, wanted))
-        });
-        is_process && is_unit
     }
 }
 

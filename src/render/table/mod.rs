@@ -1,6 +1,7 @@
 //! What each report shows: its columns, its rows or stream of rows, its notes and metrics.
 
 mod abilities;
+pub mod buffers;
 mod cell;
 mod columns;
 pub mod counters;
@@ -9,6 +10,7 @@ mod ends;
 pub mod fds;
 mod fit;
 mod growing;
+pub mod keepalive;
 pub mod leaks;
 mod page;
 mod plain;

@@ -156,10 +156,7 @@ impl Listed for SocketsReport {
     }
 
     fn identity(row: &SocketReport) -> String {
-        match row.cookie {
-            Some(cookie) => cookie.0.to_string(),
-            None => row.inode.to_string(),
-        }
+        row.identity()
     }
 
     fn nothing(&self) -> String {

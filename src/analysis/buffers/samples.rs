@@ -1,0 +1,33 @@
+//! The memory of groups over many samples.
+
+use super::{BuffersReport, GroupReport};
+use crate::analysis::{Distribution, Sampling, Spreads};
+
+type Key = (Option<u64>, Option<String>, Option<u32>);
+
+/// The memory of each group, and of all connections.
+#[derive(Debug, Default)]
+pub struct Samples {
+    groups: Spreads<Key>,
+    all: Distribution,
+}
+
+impl Sampling<BuffersReport> for Samples {
+    fn add(&mut self, report: &BuffersReport) {
+        self.all.add(report.totals.total_bytes());
+        let groups = report.groups.iter();
+        self.groups
+            .add(groups.map(|group| (key(group), group.total_bytes())));
+    }
+
+    fn fill(&mut self, report: &mut BuffersReport) {
+        report.totals.sampled = self.all.spread();
+        for group in &mut report.groups {
+            group.sampled = self.groups.of(key(group));
+        }
+    }
+}
+
+fn key(group: &GroupReport) -> Key {
+    (group.netns.inode, group.key.clone(), group.pid)
+}

@@ -1,0 +1,195 @@
+//! Connections, one after the other, to a report.
+
+use std::{cmp::Reverse, collections::HashMap, mem::take};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{
+    ConnectionReport, Defaults, GroupReport, Row,
+    detection::{conntrack_seconds, detection_seconds, is_enabled},
+};
+use crate::{
+    analysis::{
+        Finding,
+        incomplete::unfound,
+        sockets::{By, GroupKey, SocketReport},
+    },
+    model::{
+        Incomplete, KeepaliveOptions, ListenAddresses, Netns, Owners, SocketRow, Sysctls, TimerKind,
+    },
+};
+
+/// Established connections by whether they have keepalive.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct KeepaliveReport {
+    /// What could not be seen.
+    #[serde(skip)]
+    pub incomplete: Vec<Incomplete>,
+    /// What the report concludes, the worst first.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+    /// What the connections of a group have in common.
+    pub by: By,
+    /// Settings of the namespace; where several differ, `null`.
+    pub defaults: Defaults,
+    /// One element per network namespace that was read.
+    pub namespaces: Vec<NamespaceReport>,
+    /// Connections.
+    pub count: u64,
+    /// Those with keepalive.
+    pub enabled: u64,
+    /// Those without.
+    pub not_enabled: u64,
+    /// Those of which another timer hides it.
+    pub unknown: u64,
+    /// One element per group, most connections without keepalive first; none with `--by socket`.
+    #[schemars(with = "Vec<GroupReport>")]
+    pub groups: Vec<Row>,
+    /// One element per connection with `--by socket`.
+    #[schemars(with = "Vec<ConnectionReport>")]
+    pub sockets: Vec<Row>,
+    #[serde(skip)]
+    by_key: HashMap<GroupKey, GroupReport>,
+}
+
+is_report!(KeepaliveReport, "keepalive/v1");
+
+/// Settings of one network namespace.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct NamespaceReport {
+    /// The network namespace.
+    pub netns: Netns,
+    pub defaults: Defaults,
+    /// Idle time after which conntrack of this host forgets an established connection
+    /// (`nf_conntrack_tcp_timeout_established`); `null` where it does not track.
+    pub conntrack_established_seconds: Option<u64>,
+}
+
+impl KeepaliveReport {
+    pub fn new(by: By) -> Self {
+        KeepaliveReport {
+            by,
+            ..KeepaliveReport::default()
+        }
+    }
+
+    /// Connections that follow are in this namespace.
+    pub fn enter(&mut self, netns: Netns, sysctls: &Sysctls) {
+        let defaults = Defaults::of(sysctls);
+        let are_same = self.namespaces.iter().all(|one| one.defaults == defaults);
+        self.defaults = match are_same {
+            true => defaults,
+            false => Defaults::default(),
+        };
+        self.namespaces.push(NamespaceReport {
+            netns,
+            defaults,
+            conntrack_established_seconds: conntrack_seconds(sysctls),
+        });
+    }
+
+    pub fn add(
+        &mut self,
+        row: &SocketRow,
+        socket: SocketReport,
+        options: Option<KeepaliveOptions>,
+    ) {
+        let namespace = self.namespaces.last();
+        let defaults = namespace.map(|one| one.defaults).unwrap_or_default();
+        let connection = connection(row, socket, options, &defaults);
+        self.count += 1;
+        *match connection.enabled {
+            Some(true) => &mut self.enabled,
+            Some(false) => &mut self.not_enabled,
+            None => &mut self.unknown,
+        } += 1;
+        match self.by {
+            By::Socket => self.sockets.push(Row::Connection(Box::new(connection))),
+            by => {
+                let nobody = ListenAddresses::default();
+                let key = GroupKey::of(by, row, &connection.socket, &nobody);
+                self.by_key.entry(key).or_default().add(&connection);
+            }
+        }
+    }
+
+    /// After the last connection: puts the groups in order, and says what could not be seen.
+    pub fn finish(&mut self) {
+        let named = |(key, group): (GroupKey, GroupReport)| GroupReport {
+            netns: (*key.netns).clone(),
+            key: key.name,
+            pid: key.pid,
+            ..group
+        };
+        let mut groups: Vec<_> = take(&mut self.by_key).into_iter().map(named).collect();
+        groups.sort_by_cached_key(|group| {
+            let sizes = Reverse((group.not_enabled, group.sockets));
+            (sizes, group.key.clone(), group.pid)
+        });
+        self.groups = groups.into_iter().map(Box::new).map(Row::Group).collect();
+        if self.unknown > 0 {
+            let why = "a retransmission or a probe of a closed window hides the timer of keepalive";
+            let missing = Incomplete::counted("keepalive", why, self.unknown);
+            self.incomplete.push(missing);
+        }
+    }
+
+    /// Adds why some of these connections have no known owner.
+    pub fn note_owners(&mut self, owners: &Owners, searched: usize, ownerless: usize) {
+        self.incomplete.extend(unfound(owners, searched, ownerless));
+    }
+}
+
+impl GroupReport {
+    fn add(&mut self, connection: &ConnectionReport) {
+        self.sockets += 1;
+        match connection.enabled {
+            Some(true) => self.enabled += 1,
+            Some(false) => {
+                self.not_enabled += 1;
+                self.oldest_idle_without_ms = self.oldest_idle_without_ms.max(connection.idle_ms);
+            }
+            None => self.unknown += 1,
+        }
+        self.oldest_idle_ms = self.oldest_idle_ms.max(connection.idle_ms);
+        let soonest = [self.expires_ms, connection.expires_ms];
+        self.expires_ms = soonest.into_iter().flatten().min();
+        if connection.detection_seconds > self.detection_seconds {
+            self.detection_seconds = connection.detection_seconds;
+            self.detection_inferred = connection.detection_inferred;
+        }
+    }
+}
+
+fn connection(
+    row: &SocketRow,
+    mut socket: SocketReport,
+    options: Option<KeepaliveOptions>,
+    defaults: &Defaults,
+) -> ConnectionReport {
+    let enabled = options.map_or_else(|| is_enabled(row), |own| Some(own.enabled));
+    let by_settings = || {
+        let seconds = defaults.detection_seconds;
+        seconds.filter(|_| defaults.agree_with(row))
+    };
+    let detection_seconds = match (enabled, &options) {
+        (Some(true), Some(own)) => Some(detection_seconds(own)),
+        (Some(true), None) => by_settings(),
+        _ => None,
+    };
+    let timer = row.timer.filter(|timer| timer.kind == TimerKind::Keepalive);
+    let info = socket.tcp_info.take();
+    let acked = info.and_then(|info| info.last_ack_received_ms());
+    let idle_ms = row.idle_ms();
+    ConnectionReport {
+        enabled,
+        expires_ms: timer.map(|timer| timer.expires_ms),
+        idle_ms,
+        silent_ms: idle_ms.zip(acked).map(|(idle, acked)| idle.min(acked)),
+        detection_inferred: detection_seconds.is_some() && options.is_none(),
+        detection_seconds,
+        options,
+        socket,
+    }
+}

@@ -1,0 +1,95 @@
+//! Rows of the report: a group of connections, or one connection.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{
+    analysis::{Spread, sockets::SocketReport},
+    model::{KeepaliveOptions, Netns},
+};
+
+/// A group, or a connection with `--by socket`.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Row {
+    Group(Box<GroupReport>),
+    Connection(Box<ConnectionReport>),
+}
+
+impl Row {
+    pub fn group(&self) -> Option<&GroupReport> {
+        match self {
+            Row::Group(group) => Some(group),
+            Row::Connection(_) => None,
+        }
+    }
+
+    pub fn connection(&self) -> Option<&ConnectionReport> {
+        match self {
+            Row::Group(_) => None,
+            Row::Connection(connection) => Some(connection),
+        }
+    }
+
+    pub fn netns(&self) -> &Netns {
+        match self {
+            Row::Group(group) => &group.netns,
+            Row::Connection(connection) => &connection.socket.netns,
+        }
+    }
+}
+
+/// Connections that have something in common.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct GroupReport {
+    /// The network namespace.
+    pub netns: Netns,
+    /// The common value of `by`; `null` for connections without one.
+    pub key: Option<String>,
+    /// The process, with `--by process`.
+    pub pid: Option<u32>,
+    /// Connections.
+    pub sockets: u64,
+    /// Those with keepalive.
+    pub enabled: u64,
+    /// Those without.
+    pub not_enabled: u64,
+    /// Those of which another timer hides it.
+    pub unknown: u64,
+    /// Longest time without data either way, of all.
+    pub oldest_idle_ms: Option<u32>,
+    /// The same of those without keepalive.
+    pub oldest_idle_without_ms: Option<u32>,
+    /// Until the first of them sends a keepalive probe.
+    pub expires_ms: Option<u32>,
+    /// Longest time until a dead peer is noticed, of those with keepalive where it is known.
+    pub detection_seconds: Option<u64>,
+    /// That is inferred from the settings of the namespace.
+    pub detection_inferred: bool,
+    /// `not_enabled` over many samples (`--for`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampled: Option<Spread>,
+}
+
+/// One connection.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct ConnectionReport {
+    #[serde(flatten)]
+    pub socket: SocketReport,
+    /// Keepalive; `null` where another timer hides it.
+    pub enabled: Option<bool>,
+    /// Until the next keepalive probe.
+    pub expires_ms: Option<u32>,
+    /// Since data was last sent or received.
+    pub idle_ms: Option<u32>,
+    /// Since a segment came or data was sent, as far as the kernel remembers: keepalive probes of
+    /// the peer do not count.
+    pub silent_ms: Option<u32>,
+    /// Until a dead peer is noticed, counted from the last segment; `null` without keepalive, and
+    /// where the timer does not agree with the settings of the namespace.
+    pub detection_seconds: Option<u64>,
+    /// That is inferred from the settings: the socket's own are in no attribute.
+    pub detection_inferred: bool,
+    /// The socket's own settings (`--options`).
+    pub options: Option<KeepaliveOptions>,
+}

@@ -1,0 +1,61 @@
+//! Connections made by hand, for tests.
+
+use super::{Describer, SocketReport};
+use crate::model::{
+    Address, Endpoint, Family, Local, Owner, Owners, SocketProtocol, SocketRow, SocketState, State,
+    TcpInfo,
+};
+
+/// An established connection of inode 7 from port 40000, without a timer.
+pub fn connection(peer: &str, info: &[(usize, u64)]) -> SocketRow {
+    let peer: std::net::SocketAddr = peer.parse().unwrap();
+    SocketRow {
+        protocol: SocketProtocol::Tcp,
+        state: SocketState::Connection(State::Established),
+        local: Local::Inet(Endpoint {
+            family: Family::V4,
+            address: "10.0.0.5".parse().unwrap(),
+            port: 40000,
+            interface: 0,
+        }),
+        peer: Some(Address {
+            address: peer.ip(),
+            port: peer.port(),
+        }),
+        receive_queue: 0,
+        send_queue: 0,
+        timer: None,
+        uid: 0,
+        inode: 7,
+        cookie: 7,
+        v6only: None,
+        mark: None,
+        cgroup_id: None,
+        info: Some(tcp_info(info)),
+        memory: None,
+    }
+}
+
+/// With numbers at these offsets: of four bytes before 104 and from 136 to 159, else of eight.
+pub fn tcp_info(numbers: &[(usize, u64)]) -> TcpInfo {
+    let mut bytes = [0; 248];
+    for (at, number) in numbers {
+        let long = *at >= 104 && !(136..160).contains(at);
+        let width = if long { 8 } else { 4 };
+        bytes[*at..at + width].copy_from_slice(&number.to_ne_bytes()[..width]);
+    }
+    TcpInfo::new(&bytes)
+}
+
+/// As a report has it, with these processes.
+pub fn described(row: &SocketRow, owners: &[(u32, &str)]) -> SocketReport {
+    let owner = |(pid, name): &(u32, &str)| Owner {
+        pid: *pid,
+        name: (*name).to_owned(),
+        fd: 3,
+    };
+    let mut found = Owners::default();
+    let held = owners.iter().map(owner).collect();
+    found.by_inode.insert(row.inode, held);
+    Describer::default().describe(row, Some(&found), |_| None)
+}

@@ -1,0 +1,201 @@
+//! Established TCP connections for the commands that put them into groups.
+
+use std::ops::ControlFlow;
+
+use clap::{Args, ValueHint};
+use sockdiag::{
+    analysis::sockets::{By, Describer, SocketReport},
+    collect::{Namespaces, OwnerNeeds, Place, SocketNeeds, SocketSink, read_sockets},
+    model::{
+        Filter, Incomplete, Owners, SocketProtocol, SocketRow, StateSet,
+        filter::{Measure, Subject, Test},
+    },
+    source::{CgroupNames, Kernel, OwnerSearch},
+};
+
+use super::{
+    FamilyArgs, OwnerArgs, PlaceArgs,
+    options::{OwnedByArgs, filter, measures},
+    sockets::{BUDGET, Inodes},
+    usage, with_way_in,
+};
+
+// Which connections.
+#[derive(Debug, Args)]
+pub struct ConnectionArgs {
+    /// Count only connections that match
+    #[arg(value_name = "FILTER", value_hint = ValueHint::Other)]
+    filter: Vec<String>,
+    /// Count only connections whose numbers match: `idle>10m`, `recvq>0`, `rtt>50ms`
+    #[arg(long = "where", value_name = "CONDITION", value_parser = measures, value_hint = ValueHint::Other)]
+    condition: Option<Filter>,
+    #[command(flatten)]
+    family: FamilyArgs,
+    #[command(flatten)]
+    owned_by: OwnedByArgs,
+    #[command(flatten)]
+    owners: OwnerArgs,
+}
+
+/// The values of `--by` that every such command has.
+pub const PROCESS: (&str, By, &str) = (
+    "process",
+    By::Process,
+    "First process that has the connection open",
+);
+pub const UNIT: (&str, By, &str) = ("unit", By::Unit, "Systemd unit, container or pod");
+pub const PEER: (&str, By, &str) = ("peer", By::Peer, "Address of the peer, without the port");
+pub const SOCKET: (&str, By, &str) = ("socket", By::Socket, "Each connection by itself");
+
+/// What a command needs of connections.
+pub struct Wanted {
+    pub by: By,
+    /// Owners are needed for more than the groups.
+    pub shows_owners: bool,
+    pub states: StateSet,
+    pub memory: bool,
+    pub sysctls: &'static [&'static str],
+}
+
+/// Receives connections as they come.
+pub trait Groups {
+    fn enter(&mut self, place: Place);
+
+    fn add(&mut self, row: &SocketRow, socket: SocketReport);
+
+    /// `owners` were searched for so many connections, and not found for so many of them.
+    fn note_owners(&mut self, owners: &Owners, searched: usize, ownerless: usize);
+
+    fn note(&mut self, missing: Vec<Incomplete>);
+}
+
+/// Reads connections of one command, each time it is asked to.
+pub struct Connections {
+    kernel: Kernel,
+    namespaces: Namespaces,
+    needs: SocketNeeds,
+    args: ConnectionArgs,
+    uid: Option<u32>,
+    search: Option<OwnerSearch>,
+}
+
+impl Connections {
+    pub fn new(args: ConnectionArgs, place: &PlaceArgs, wanted: &Wanted) -> anyhow::Result<Self> {
+        let kernel = place.kernel()?;
+        args.owned_by.check(&kernel)?;
+        let condition = args.condition.as_ref();
+        let needs_drops = condition.is_some_and(|condition| condition.measures(Measure::Drops));
+        let in_states = Filter::Test(Test::State(wanted.states));
+        let named = filter(Subject::Socket, &args.filter, place)?;
+        Ok(Connections {
+            namespaces: place.namespaces(&kernel)?,
+            kernel,
+            needs: SocketNeeds {
+                protocols: vec![SocketProtocol::Tcp],
+                families: args.family.families(),
+                filter: Filter::all(vec![in_states, named]),
+                info: true,
+                memory: wanted.memory || needs_drops,
+                listening: wanted.by == By::Listener,
+                sysctls: wanted.sysctls,
+            },
+            uid: args.owned_by.uid()?,
+            search: args.search(wanted)?,
+            args,
+        })
+    }
+
+    pub fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    pub fn read(&self, groups: &mut dyn Groups) -> anyhow::Result<()> {
+        let owners = match self.search {
+            Some(search) => {
+                let mut inodes = Inodes::default();
+                self.read_into(&mut inodes)?;
+                Some(inodes.owners(&self.kernel, search))
+            }
+            None => None,
+        };
+        let mut stream = Stream {
+            of: self,
+            owners: owners.as_ref(),
+            groups,
+            cgroups: CgroupNames::default(),
+            describer: Describer::default(),
+            searched: 0,
+            ownerless: 0,
+        };
+        let missing = self.read_into(&mut stream)?;
+        let (searched, ownerless) = (stream.searched, stream.ownerless);
+        if let Some(owners) = &owners {
+            groups.note_owners(owners, searched, ownerless);
+        }
+        groups.note(missing);
+        Ok(())
+    }
+
+    fn read_into(&self, sink: &mut dyn SocketSink) -> anyhow::Result<Vec<Incomplete>> {
+        let missing = read_sockets(&self.kernel, &self.namespaces, &self.needs, sink);
+        missing.map_err(|error| with_way_in(anyhow::Error::from(error)))
+    }
+}
+
+impl ConnectionArgs {
+    /// Owners are searched for only where they are shown or compared.
+    fn search(&self, wanted: &Wanted) -> anyhow::Result<Option<OwnerSearch>> {
+        let is_compared = self.owned_by.process.is_some() || self.owned_by.unit.is_some();
+        let of_groups = matches!(wanted.by, By::Process | By::Unit | By::Socket);
+        let are_shown = of_groups || wanted.shows_owners;
+        match self.owners.needs() {
+            _ if is_compared => Ok(Some(OwnerSearch::All)),
+            OwnerNeeds::None if wanted.by == By::Process || wanted.shows_owners => Err(usage(
+                "--by process and --options need owners; --by peer does without",
+            )),
+            OwnerNeeds::All => Ok(Some(OwnerSearch::All)),
+            OwnerNeeds::Auto if are_shown => Ok(Some(OwnerSearch::Within(BUDGET))),
+            OwnerNeeds::Auto | OwnerNeeds::None => Ok(None),
+        }
+    }
+}
+
+struct Stream<'a> {
+    of: &'a Connections,
+    owners: Option<&'a Owners>,
+    groups: &'a mut dyn Groups,
+    cgroups: CgroupNames,
+    describer: Describer,
+    searched: usize,
+    ownerless: usize,
+}
+
+impl SocketSink for Stream<'_> {
+    fn enter(&mut self, place: Place) {
+        let interfaces = place.interfaces.clone();
+        self.describer.enter(place.netns.clone(), interfaces);
+        self.groups.enter(place);
+    }
+
+    fn socket(&mut self, row: SocketRow) -> ControlFlow<()> {
+        let condition = self.of.args.condition.as_ref();
+        let is_wanted = condition.is_none_or(|condition| condition.accepts(&row))
+            && self.of.uid.is_none_or(|uid| row.uid == uid);
+        if !is_wanted {
+            return ControlFlow::Continue(());
+        }
+        let (cgroups, kernel) = (&mut self.cgroups, &self.of.kernel);
+        let socket = self.describer.describe(&row, self.owners, |id| {
+            cgroups.learn(kernel, [id]);
+            cgroups.path(id).map(str::to_owned)
+        });
+        if self.of.args.owned_by.holds(&socket) {
+            if row.inode != 0 && self.owners.is_some() {
+                self.searched += 1;
+                self.ownerless += usize::from(socket.owners.is_empty());
+            }
+            self.groups.add(&row, socket);
+        }
+        ControlFlow::Continue(())
+    }
+}

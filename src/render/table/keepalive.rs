@@ -1,0 +1,239 @@
+//! The table of `keepalive`.
+
+use std::io;
+
+use sockdiag::{
+    analysis::{
+        keepalive::{ConnectionReport, GroupReport, KeepaliveReport, NamespaceReport, Row},
+        sockets::By,
+    },
+    model::Owner,
+};
+
+use super::{
+    Align, Cell, Column, Listed, Narrower, Tabular, Value, View, ends, keys, several, who::owners,
+};
+use crate::render::{
+    prom::{self, Labels, Series},
+    text,
+};
+
+use Align::{Left, Right};
+
+#[rustfmt::skip]
+static COLUMNS: [Column<Row>; 19] = [
+    Column::new("netns", "NETNS", Left, |r, _| Cell::text(r.netns().label()), "network namespace: its name, or its inode number"),
+    Column::new("group", "GROUP", Left, |r, _| r.group().map_or(Value::Missing.into(), |g| group_cell(g.key.as_deref(), g.pid)), "what the connections have in common, by --by"),
+    Column::new("sockets", "SOCKETS", Right, |r, _| Cell::count(r.group().map(|g| g.sockets)), "established connections"),
+    Column::new("enabled", "ON", Right, |r, _| Cell::count(r.group().map(|g| g.enabled)), "connections with keepalive"),
+    Column::new("not_enabled", "OFF", Right, |r, _| Cell::count(r.group().map(|g| g.not_enabled)), "connections without keepalive"),
+    Column::new("unknown", "HIDDEN", Right, |r, _| Cell::count(r.group().map(|g| g.unknown)), "connections of which another timer hides whether they have keepalive"),
+    Column::sampled("minimum", "OFF MIN", Right, |r, _| sampled(r, |s| Value::count(s.minimum)), "fewest connections without keepalive of all samples"),
+    Column::sampled("mean", "MEAN", Right, |r, _| sampled(r, |s| Value::Decimal(s.mean)), "mean number of connections without keepalive"),
+    Column::sampled("p95", "P95", Right, |r, _| sampled(r, |s| Value::count(s.p95)), "95 of 100 samples do not exceed this"),
+    Column::sampled("maximum", "MAX", Right, |r, _| sampled(r, |s| Value::count(s.maximum)), "most connections without keepalive of all samples"),
+    Column::new("oldest_idle_without", "OFF IDLE", Right, |r, _| milliseconds(r.group().and_then(|g| g.oldest_idle_without_ms)), "longest time without data of a connection without keepalive"),
+    Column::new("state", "STATE", Left, |r, _| Cell::known(r.connection(), |c| Value::Word(c.socket.state.name())), "state of the connection"),
+    Column::new("local", "LOCAL", Left, |r, view| ends::end(r.connection().map(|c| &c.socket.local), view), "address it is bound to"),
+    Column::new("peer", "PEER", Left, |r, view| ends::end(r.connection().and_then(|c| c.socket.peer.as_ref()), view), "the peer's address"),
+    Column::new("keepalive", "KEEPALIVE", Left, |r, _| r.connection().map_or(Value::Missing.into(), enabled), "whether keepalive is on; hidden where another timer runs"),
+    Column::new("idle", "IDLE", Right, |r, _| milliseconds(idle(r)), "time since data was last sent or received; of a group, the longest"),
+    Column::new("expires", "NEXT PROBE", Right, |r, _| milliseconds(expires(r)), "time until the next keepalive probe; of a group, the first"),
+    Column::new("detection", "DETECTED IN", Right, |r, _| detection(r), "time after which a dead peer is noticed, the longest of a group; ~ where it is inferred from net.ipv4.tcp_keepalive_*"),
+    Column::new("owner", "OWNER", Left, |r, _| owners(holders(r)), "processes that have it open"),
+];
+
+/// When this host's own conntrack forgets a connection, which no other device tells.
+fn conntrack(report: &KeepaliveReport) -> Option<String> {
+    let [only] = &report.namespaces[..] else {
+        return None;
+    };
+    let seconds = only.conntrack_established_seconds?;
+    let time = text::duration(seconds.saturating_mul(1000));
+    Some(format!(
+        "conntrack of this host forgets a connection without packets after {time}"
+    ))
+}
+
+/// The name of a group: `nginx (812)` of a process.
+pub fn group_cell(key: Option<&str>, pid: Option<u32>) -> Cell {
+    match (key, pid) {
+        (Some(name), Some(pid)) => Value::Processes {
+            all: vec![(name.to_owned(), format!("({pid})"))],
+            raw: format!("{name}:{pid}"),
+        }
+        .into(),
+        (Some(name), None) => Cell::text(name),
+        (None, _) => Cell::name("(none known)", ""),
+    }
+}
+
+fn sampled(row: &Row, of: fn(&sockdiag::analysis::Spread) -> Value) -> Cell {
+    let group = row.group();
+    Cell::known(group.and_then(|group| group.sampled.as_ref()), of)
+}
+
+fn milliseconds(time: Option<u32>) -> Cell {
+    Cell::known(time, |ms| Value::Milliseconds(ms.into()))
+}
+
+fn idle(row: &Row) -> Option<u32> {
+    match row {
+        Row::Group(group) => group.oldest_idle_ms,
+        Row::Connection(connection) => connection.idle_ms,
+    }
+}
+
+fn expires(row: &Row) -> Option<u32> {
+    match row {
+        Row::Group(group) => group.expires_ms,
+        Row::Connection(connection) => connection.expires_ms,
+    }
+}
+
+fn enabled(connection: &ConnectionReport) -> Cell {
+    Value::Word(match connection.enabled {
+        Some(true) => "on",
+        Some(false) => "off",
+        None => "hidden",
+    })
+    .into()
+}
+
+fn detection(row: &Row) -> Cell {
+    let (seconds, inferred) = match row {
+        Row::Group(group) => (group.detection_seconds, group.detection_inferred),
+        Row::Connection(one) => (one.detection_seconds, one.detection_inferred),
+    };
+    Cell::known(seconds, |seconds| {
+        let mark = if inferred { "~" } else { "" };
+        let shown = format!("{mark}{seconds}s");
+        Value::ranked(shown, seconds.to_string(), seconds as f64)
+    })
+}
+
+fn holders(row: &Row) -> &[Owner] {
+    row.connection().map_or(&[], |one| &one.socket.owners)
+}
+
+#[rustfmt::skip]
+static GROUPS: [Series<(Labels, u64)>; 1] = [
+    Series::gauge("sockdiag_keepalive_sockets", "Established connections by whether TCP keepalive is enabled.", |(labels, _)| labels.clone(), |(_, count)| Some(*count as f64)),
+];
+
+#[rustfmt::skip]
+static NAMESPACES: [Series<NamespaceReport>; 1] = [
+    Series::gauge("sockdiag_keepalive_default_detection_seconds", "Time after which a dead peer is noticed by net.ipv4.tcp_keepalive_*.", |n| vec![("netns", n.netns.label())], |n| n.defaults.detection_seconds.map(|s| s as f64)),
+];
+
+fn counts(group: &GroupReport) -> [(Labels, u64); 3] {
+    let labels = |enabled: &str| {
+        let pid = group.pid.map(|pid| pid.to_string());
+        vec![
+            ("netns", group.netns.label()),
+            ("key", group.key.clone().unwrap_or_default()),
+            ("pid", pid.unwrap_or_default()),
+            ("enabled", enabled.to_owned()),
+        ]
+    };
+    [
+        (labels("true"), group.enabled),
+        (labels("false"), group.not_enabled),
+        (labels("unknown"), group.unknown),
+    ]
+}
+
+fn all_counts(report: &KeepaliveReport) -> Vec<(Labels, u64)> {
+    let all = GroupReport {
+        enabled: report.enabled,
+        not_enabled: report.not_enabled,
+        unknown: report.unknown,
+        ..GroupReport::default()
+    };
+    match report.by {
+        By::Socket => counts(&all).to_vec(),
+        _ => {
+            let groups = report.groups.iter().filter_map(Row::group);
+            groups.flat_map(counts).collect()
+        }
+    }
+}
+
+impl Tabular for KeepaliveReport {
+    type Row = Row;
+
+    const COLUMNS: &'static [Column<Row>] = &COLUMNS;
+
+    const NARROWER: &'static [Narrower] = &[
+        Narrower::Drop("netns mean p95 state"),
+        Narrower::Shorten("group local peer"),
+        Narrower::LastResort("expires owner idle"),
+    ];
+
+    fn write_metrics(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        prom::write(out, &NAMESPACES, &self.namespaces)?;
+        prom::write(out, &GROUPS, &all_counts(self))
+    }
+}
+
+impl Listed for KeepaliveReport {
+    const QUIET: &'static str = "more";
+
+    fn rows(&self) -> &[Row] {
+        match self.by {
+            By::Socket => &self.sockets,
+            _ => &self.groups,
+        }
+    }
+
+    fn rows_mut(&mut self) -> &mut Vec<Row> {
+        match self.by {
+            By::Socket => &mut self.sockets,
+            _ => &mut self.groups,
+        }
+    }
+
+    fn shown(&self, view: &View) -> Vec<&'static str> {
+        let of_sockets = self.by == By::Socket;
+        keys(&[
+            (several(self.rows(), |a, b| a.netns() != b.netns()), "netns"),
+            (of_sockets, "state local peer keepalive idle"),
+            (!of_sockets, "group sockets enabled"),
+            (!of_sockets && !view.sampled, "not_enabled"),
+            (!of_sockets && view.sampled, "minimum mean p95 maximum"),
+            (!of_sockets && self.unknown > 0, "unknown"),
+            (!of_sockets, "oldest_idle_without"),
+            (true, "expires detection"),
+            (of_sockets, "owner"),
+        ])
+    }
+
+    /// A connection without keepalive alone is no problem.
+    fn is_quiet(_: &Row) -> bool {
+        true
+    }
+
+    fn identity(row: &Row) -> String {
+        match row {
+            Row::Group(group) => format!("{:?} {:?} {:?}", group.netns.inode, group.key, group.pid),
+            Row::Connection(connection) => connection.socket.identity(),
+        }
+    }
+
+    fn heading(&self, _: &View) -> Vec<String> {
+        let defaults = self.defaults;
+        let times = defaults.idle_seconds.zip(defaults.interval_seconds);
+        let known = times.zip(defaults.probes).zip(defaults.detection_seconds);
+        let known = known.map(|(((idle, interval), probes), all)| {
+            format!("by default {idle} + {interval} × {probes} = {all} seconds")
+        });
+        let default = known.unwrap_or_else(|| "defaults not known".to_owned());
+        let (on, off) = (text::grouped(self.enabled), text::grouped(self.not_enabled));
+        let first = format!("keepalive: {on} on, {off} off; {default}");
+        [first].into_iter().chain(conntrack(self)).collect()
+    }
+
+    fn nothing(&self) -> String {
+        "no established connection matches".to_owned()
+    }
+}

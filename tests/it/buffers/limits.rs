@@ -1,0 +1,125 @@
+//! `sockdiag buffers` on real connections: what holds a sender up, and what takes memory.
+
+use std::io::{ErrorKind, Write as _};
+
+use serde_json::{Value, json as object};
+use socket2::Socket;
+
+use crate::support::helper_process::process_name;
+use crate::support::netns::{in_sealed_netns, lo_up};
+use crate::support::program::{json, number};
+use crate::support::sockets::listen;
+use crate::support::time_waits::connected_pair;
+use crate::support::wait::wait_for;
+
+const SERVER: &str = "127.0.0.1:8080";
+
+/// The one group of connections towards the server.
+#[track_caller]
+fn group(more: &[&str]) -> Value {
+    let report = json(&[&["buffers", "--by", "peer", "dport", "=", ":8080"], more].concat());
+    let groups = report["groups"].as_array().expect("groups[]");
+    assert_eq!(groups.len(), 1, "{report:#}");
+    groups[0].clone()
+}
+
+/// Writes until the kernel takes no more.
+fn fill(mut sender: &Socket) -> usize {
+    sender.set_nonblocking(true).expect("a flag");
+    let mut sent = 0;
+    loop {
+        match sender.write(&[0; 65536]) {
+            Ok(taken) => sent += taken,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return sent,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_connection_that_sent_nothing_has_no_shares() {
+    in_sealed_netns(|| {
+        lo_up();
+        let server = listen(SERVER, 5);
+        let _pair = connected_pair(&server, |_| Ok(()));
+        let found = group(&[]);
+        assert_eq!(found["limited_by_receive_window_ratio"], Value::Null);
+        assert_eq!(found["limited_by_send_buffer_ratio"], Value::Null);
+        assert_eq!(
+            (&found["receive_bytes"], &found["send_bytes"]),
+            (&object!(0), &object!(0))
+        );
+    });
+}
+
+/// The window of a peer that does not read closes: that is no matter of the send buffer, though
+/// this one is full, too.
+#[test]
+fn a_receiver_that_does_not_read_limits_its_peer() {
+    in_sealed_netns(|| {
+        lo_up();
+        let server = listen(SERVER, 5);
+        server.set_recv_buffer_size(4096).expect("an option");
+        let (client, reader) = connected_pair(&server, |_| Ok(()));
+        let sent = fill(&client);
+        let found = wait_for("the window limits the client", || {
+            let found = group(&[]);
+            let ratio = found["limited_by_receive_window_ratio"].as_f64();
+            (ratio > Some(0.5)).then_some(found)
+        });
+        assert_eq!(found["limited_by_send_buffer_ratio"], 0.0, "{found:#}");
+        let unsent = found["send_bytes"].as_u64().expect("a number");
+        assert!(
+            unsent > 0 && number(&found["send_limit_bytes"]) > 0.0,
+            "{sent}: {found:#}"
+        );
+        let all = json(&["buffers", "--by", "socket", "sport", "=", ":8080"]);
+        let unread = all["groups"][0]["receive_bytes"].as_u64();
+        assert!(unread > Some(0), "{all:#}");
+        let local = reader
+            .local_addr()
+            .expect("an address")
+            .as_socket()
+            .expect("of TCP");
+        let peer = reader
+            .peer_addr()
+            .expect("an address")
+            .as_socket()
+            .expect("of TCP");
+        assert_eq!(all["groups"][0]["key"], format!("{local} {peer}"));
+    });
+}
+
+#[test]
+fn processes_listeners_and_limits_are_named() {
+    in_sealed_netns(|| {
+        lo_up();
+        let server = listen(SERVER, 5);
+        let (client, _reader) = connected_pair(&server, |_| Ok(()));
+        let report = json(&["buffers"]);
+        let own = &report["groups"][0];
+        assert_eq!(own["key"], process_name(std::process::id()));
+        assert_eq!(
+            (&own["pid"], &own["sockets"]),
+            (&object!(std::process::id()), &object!(2))
+        );
+        let rmem = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_rmem").expect("a sysctl");
+        let rmem: Vec<u64> = rmem
+            .split_whitespace()
+            .filter_map(|n| n.parse().ok())
+            .collect();
+        let limits = &report["limits"]["rmem"];
+        let names = ["minimum", "default", "maximum"];
+        assert_eq!(
+            names.map(|name| limits[name].as_u64()),
+            [Some(rmem[0]), Some(rmem[1]), Some(rmem[2])]
+        );
+        let of_listener = json(&["buffers", "--by", "listener"]);
+        let keys = of_listener["groups"].as_array().expect("groups[]").iter();
+        let mut keys: Vec<_> = keys.map(|group| group["key"].as_str()).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, [None, Some(SERVER)]);
+        let size = client.send_buffer_size().expect("an option");
+        assert_eq!(group(&[])["send_limit_bytes"], size);
+    });
+}
