@@ -7,7 +7,7 @@ use clap::Args;
 use sockdiag::{
     analysis::{
         buffers::{BuffersReport, Limits, SETTINGS, Samples},
-        sockets::{By, SocketReport},
+        sockets::{By, Held, SocketReport},
     },
     collect::Place,
     model::{Incomplete, Owners, SocketRow, SocketState, State, StateSet},
@@ -16,7 +16,9 @@ use sockdiag::{
 
 use super::{
     Described, NameArgs, Outcome, Reading, ReportArgs, RowArgs, Session, Subcommand,
-    connections::{ConnectionArgs, Connections, Groups, PEER, PROCESS, SOCKET, UNIT, Wanted},
+    connections::{
+        ConnectionArgs, Connections, Groups, LISTENER, PEER, PROCESS, SOCKET, UNIT, Wanted,
+    },
     options::{Choices, one_of},
 };
 use crate::render::View;
@@ -68,17 +70,7 @@ pub struct BuffersArgs {
     report: ReportArgs,
 }
 
-const BY: Choices<By> = &[
-    PROCESS,
-    UNIT,
-    PEER,
-    (
-        "listener",
-        By::Listener,
-        "Listener that accepts connections at the local end",
-    ),
-    SOCKET,
-];
+const BY: Choices<By> = &[PROCESS, UNIT, PEER, LISTENER, SOCKET];
 
 impl Subcommand for BuffersArgs {
     const NAME: &'static str = "buffers";
@@ -97,6 +89,7 @@ impl Subcommand for BuffersArgs {
             by: self.by,
             shows_owners: false,
             states: STATES,
+            info: true,
             memory: true,
             sysctls: &SETTINGS,
         };
@@ -121,11 +114,18 @@ impl Reading for BuffersReport {}
 
 impl Groups for BuffersReport {
     fn enter(&mut self, place: Place) {
-        BuffersReport::enter(self, place.netns, &place.sysctls, place.listening);
+        let Place {
+            netns,
+            interfaces,
+            listening,
+            sysctls,
+            ..
+        } = place;
+        BuffersReport::enter(self, netns, interfaces, listening, &sysctls);
     }
 
-    fn add(&mut self, row: &SocketRow, socket: SocketReport) {
-        BuffersReport::add(self, row, &socket);
+    fn add(&mut self, row: &SocketRow, held: &Held, _: &mut dyn FnMut() -> SocketReport) {
+        BuffersReport::add(self, row, held);
     }
 
     fn note_owners(&mut self, owners: &Owners, searched: usize, ownerless: usize) {

@@ -1,14 +1,14 @@
-//! Established TCP connections for the commands that put them into groups.
+//! TCP sockets for the commands that put them into groups.
 
 use std::ops::ControlFlow;
 
 use clap::{Args, ValueHint};
 use sockdiag::{
-    analysis::sockets::{By, Describer, SocketReport},
+    analysis::sockets::{By, Describer, Held, SocketReport},
     collect::{Namespaces, OwnerNeeds, Place, SocketNeeds, SocketSink, read_sockets},
     model::{
         Filter, Incomplete, Owners, SocketProtocol, SocketRow, StateSet,
-        filter::{Measure, Subject, Test},
+        filter::{Subject, Test},
     },
     source::{CgroupNames, Kernel, OwnerSearch},
 };
@@ -43,6 +43,11 @@ pub const PROCESS: (&str, By, &str) = (
     By::Process,
     "First process that has the connection open",
 );
+pub const LISTENER: (&str, By, &str) = (
+    "listener",
+    By::Listener,
+    "Listener that accepts connections at the local end",
+);
 pub const UNIT: (&str, By, &str) = ("unit", By::Unit, "Systemd unit, container or pod");
 pub const PEER: (&str, By, &str) = ("peer", By::Peer, "Address of the peer, without the port");
 pub const SOCKET: (&str, By, &str) = ("socket", By::Socket, "Each connection by itself");
@@ -53,6 +58,8 @@ pub struct Wanted {
     /// Owners are needed for more than the groups.
     pub shows_owners: bool,
     pub states: StateSet,
+    /// `struct tcp_info`.
+    pub info: bool,
     pub memory: bool,
     pub sysctls: &'static [&'static str],
 }
@@ -61,7 +68,8 @@ pub struct Wanted {
 pub trait Groups {
     fn enter(&mut self, place: Place);
 
-    fn add(&mut self, row: &SocketRow, socket: SocketReport);
+    /// `describe` makes a row of a report of it.
+    fn add(&mut self, row: &SocketRow, held: &Held, describe: &mut dyn FnMut() -> SocketReport);
 
     /// `owners` were searched for so many connections, and not found for so many of them.
     fn note_owners(&mut self, owners: &Owners, searched: usize, ownerless: usize);
@@ -77,6 +85,7 @@ pub struct Connections {
     args: ConnectionArgs,
     uid: Option<u32>,
     search: Option<OwnerSearch>,
+    needs_unit: bool,
 }
 
 impl Connections {
@@ -84,7 +93,6 @@ impl Connections {
         let kernel = place.kernel()?;
         args.owned_by.check(&kernel)?;
         let condition = args.condition.as_ref();
-        let needs_drops = condition.is_some_and(|condition| condition.measures(Measure::Drops));
         let in_states = Filter::Test(Test::State(wanted.states));
         let named = filter(Subject::Socket, &args.filter, place)?;
         Ok(Connections {
@@ -94,13 +102,14 @@ impl Connections {
                 protocols: vec![SocketProtocol::Tcp],
                 families: args.family.families(),
                 filter: Filter::all(vec![in_states, named]),
-                info: true,
-                memory: wanted.memory || needs_drops,
+                info: wanted.info || condition.is_some_and(Filter::needs_info),
+                memory: wanted.memory || condition.is_some_and(Filter::needs_memory),
                 listening: wanted.by == By::Listener,
                 sysctls: wanted.sysctls,
             },
             uid: args.owned_by.uid()?,
             search: args.search(wanted)?,
+            needs_unit: wanted.by == By::Unit || args.owned_by.unit.is_some(),
             args,
         })
     }
@@ -184,17 +193,26 @@ impl SocketSink for Stream<'_> {
         if !is_wanted {
             return ControlFlow::Continue(());
         }
-        let (cgroups, kernel) = (&mut self.cgroups, &self.of.kernel);
-        let socket = self.describer.describe(&row, self.owners, |id| {
-            cgroups.learn(kernel, [id]);
-            cgroups.path(id).map(str::to_owned)
-        });
-        if self.of.args.owned_by.holds(&socket) {
-            if row.inode != 0 && self.owners.is_some() {
+        let (of, owners, describer) = (self.of, self.owners, &mut self.describer);
+        let mut cgroup = |id| {
+            self.cgroups.learn(&of.kernel, [id]);
+            self.cgroups.path(id).map(str::to_owned)
+        };
+        let found = owners.and_then(|owners| owners.by_inode.get(&row.inode));
+        let held = Held {
+            owners: found.map_or(&[], Vec::as_slice),
+            unit: match of.needs_unit {
+                true => describer.unit(&row, owners, &mut cgroup),
+                false => None,
+            },
+        };
+        if of.args.owned_by.holds(held.owners, held.unit.as_deref()) {
+            if row.inode != 0 && owners.is_some() {
                 self.searched += 1;
-                self.ownerless += usize::from(socket.owners.is_empty());
+                self.ownerless += usize::from(held.owners.is_empty());
             }
-            self.groups.add(&row, socket);
+            let mut describe = || describer.describe(&row, owners, &mut cgroup);
+            self.groups.add(&row, &held, &mut describe);
         }
         ControlFlow::Continue(())
     }

@@ -6,10 +6,10 @@ use clap::Args;
 use sockdiag::{
     analysis::{
         keepalive::{KeepaliveReport, SETTINGS, Samples},
-        sockets::{By, SocketReport},
+        sockets::{By, Held, SocketReport},
     },
     collect::Place,
-    model::{Incomplete, KeepaliveOptions, Owners, SocketRow, SocketState, State, StateSet},
+    model::{Incomplete, KeepaliveOptions, Owner, Owners, SocketRow, SocketState, State, StateSet},
     source::keepalive_options,
 };
 
@@ -87,6 +87,7 @@ impl Subcommand for KeepaliveArgs {
             by: self.by,
             shows_owners: self.options,
             states: STATES,
+            info: true,
             memory: false,
             sysctls: &SETTINGS,
         };
@@ -119,15 +120,16 @@ struct Keepalive {
 
 impl Groups for Keepalive {
     fn enter(&mut self, place: Place) {
-        self.report.enter(place.netns, &place.sysctls);
+        self.report
+            .enter(place.netns, place.interfaces, &place.sysctls);
     }
 
-    fn add(&mut self, row: &SocketRow, socket: SocketReport) {
+    fn add(&mut self, row: &SocketRow, held: &Held, describe: &mut dyn FnMut() -> SocketReport) {
         let options = match self.options {
-            true => self.options_of(&socket, row.cookie),
+            true => self.options_of(held.owners, row.cookie),
             false => None,
         };
-        self.report.add(row, socket, options);
+        self.report.add(row, held, options, describe);
     }
 
     fn note_owners(&mut self, owners: &Owners, searched: usize, ownerless: usize) {
@@ -140,8 +142,8 @@ impl Groups for Keepalive {
 }
 
 impl Keepalive {
-    fn options_of(&mut self, socket: &SocketReport, cookie: u64) -> Option<KeepaliveOptions> {
-        let owner = socket.owners.first()?;
+    fn options_of(&mut self, owners: &[Owner], cookie: u64) -> Option<KeepaliveOptions> {
+        let owner = owners.first()?;
         let read = keepalive_options(owner, cookie);
         read.unwrap_or_else(|error| {
             *self.unread.entry(why(&error)).or_default() += 1;

@@ -1,6 +1,6 @@
 //! Connections, one after the other, to a report.
 
-use std::{cmp::Reverse, collections::HashMap, mem::take};
+use std::{cmp::Reverse, collections::BTreeMap, mem::take};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use crate::{
     analysis::{
         Finding,
         incomplete::unfound,
-        sockets::{By, GroupKey, SocketReport},
+        sockets::{By, GroupName, Groups, Held},
     },
     model::{Incomplete, ListenAddresses, Netns, Owners, SocketRow, Sysctls},
 };
@@ -38,9 +38,7 @@ pub struct BuffersReport {
     #[serde(skip)]
     all: Tally,
     #[serde(skip)]
-    by_key: HashMap<GroupKey, Tally>,
-    #[serde(skip)]
-    listening: ListenAddresses,
+    tallies: Groups<Tally>,
 }
 
 is_report!(BuffersReport, "buffers/v1");
@@ -60,27 +58,34 @@ impl BuffersReport {
             by,
             host,
             limits: host,
+            tallies: Groups::new(by),
             ..BuffersReport::default()
         }
     }
 
-    /// Connections that follow are in this namespace, with these listeners.
-    pub fn enter(&mut self, netns: Netns, sysctls: &Sysctls, listening: ListenAddresses) {
+    /// Connections that follow are in this namespace, with these interfaces and listeners.
+    pub fn enter(
+        &mut self,
+        netns: Netns,
+        interfaces: BTreeMap<u32, String>,
+        listening: ListenAddresses,
+        sysctls: &Sysctls,
+    ) {
         let limits = self.host.within(sysctls);
         self.limits = match self.namespaces.is_empty() {
             true => limits,
             false => self.limits.common(&limits),
         };
+        let group = netns.clone();
+        self.tallies.enter(group, interfaces, listening);
         self.namespaces.push(NamespaceReport { netns, limits });
-        self.listening = listening;
     }
 
-    pub fn add(&mut self, row: &SocketRow, socket: &SocketReport) {
-        let key = GroupKey::of(self.by, row, socket, &self.listening);
-        let tally = self.by_key.entry(key).or_default();
+    pub fn add(&mut self, row: &SocketRow, held: &Held) {
+        let tally = self.tallies.of(row, held);
         tally.add(row);
         if self.by == By::Socket {
-            tally.row.owners.clone_from(&socket.owners);
+            tally.row.owners = held.owners.to_vec();
         }
         self.all.add(row);
     }
@@ -94,18 +99,17 @@ impl BuffersReport {
             self.incomplete.push(Incomplete::new("tcp_mem", why));
         }
         self.totals = take(&mut self.all).finish(highest);
-        let named = |(key, tally): (GroupKey, Tally)| GroupReport {
-            netns: (*key.netns).clone(),
-            key: key.name,
-            pid: key.pid,
+        let named = |(name, tally): (GroupName, Tally)| GroupReport {
+            netns: name.netns,
+            key: name.key,
+            pid: name.pid,
             ..tally.finish(highest)
         };
-        self.groups = take(&mut self.by_key).into_iter().map(named).collect();
+        self.groups = self.tallies.take().map(named).collect();
         self.groups.sort_by_cached_key(|group| {
             let sizes = Reverse((group.total_bytes(), group.sockets));
             (sizes, group.key.clone(), group.pid)
         });
-        self.listening = ListenAddresses::default();
     }
 
     /// Adds why some of these connections have no known owner.

@@ -1,12 +1,14 @@
 //! `buffers` from values: no kernel.
 
+use std::collections::BTreeMap;
+
 use super::{BuffersReport, GroupReport, Limits, SETTINGS, Samples};
 use crate::{
     analysis::{
         Sampling as _,
         sockets::{
-            By,
-            samples::{connection, described},
+            By, Held,
+            samples::{api, connection},
         },
     },
     model::{
@@ -71,11 +73,21 @@ fn host() -> Limits {
     Limits::new(&memory, 4096)
 }
 
+fn enter(report: &mut BuffersReport, values: [&str; 4], listening: ListenAddresses) {
+    let interfaces = BTreeMap::new();
+    report.enter(Netns::default(), interfaces, listening, &sysctls(values));
+}
+
 fn report_within(by: By, sockets: &[SocketRow], listening: ListenAddresses) -> BuffersReport {
     let mut report = BuffersReport::new(by, host());
-    report.enter(Netns::default(), &sysctls(ORDINARY), listening);
+    enter(&mut report, ORDINARY, listening);
+    let owners = api();
+    let held = Held {
+        owners: &owners,
+        unit: None,
+    };
     for row in sockets {
-        report.add(row, &described(row, &[(12, "api")]));
+        report.add(row, &held);
     }
     report.finish();
     report
@@ -190,11 +202,7 @@ fn namespaces_that_differ_have_their_own_limits() {
     let mut report = BuffersReport::new(By::Process, host());
     let other = ["4096 4096 4096", ORDINARY[1], "212992", "1"];
     for values in [ORDINARY, other] {
-        report.enter(
-            Netns::default(),
-            &sysctls(values),
-            ListenAddresses::default(),
-        );
+        enter(&mut report, values, ListenAddresses::default());
     }
     report.finish();
     let limits = report.limits;
@@ -212,12 +220,9 @@ fn namespaces_that_differ_have_their_own_limits() {
 #[test]
 fn a_namespace_that_hides_tcp_mem_says_so() {
     let mut report = BuffersReport::new(By::Process, Limits::default());
-    report.enter(
-        Netns::default(),
-        &Sysctls::new(),
-        ListenAddresses::default(),
-    );
-    report.add(&sent(0, 0, 0), &described(&sent(0, 0, 0), &[]));
+    let nobody = ListenAddresses::default();
+    report.enter(Netns::default(), BTreeMap::new(), nobody, &Sysctls::new());
+    report.add(&sent(0, 0, 0), &Held::default());
     report.finish();
     assert_eq!(report.groups[0].tcp_mem_ratio, None);
     assert_eq!(report.limits.rmem, None);

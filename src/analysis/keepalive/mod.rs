@@ -14,5 +14,5 @@ mod tests;
 
 pub use detection::{Defaults, SETTINGS};
 pub use report::{KeepaliveReport, NamespaceReport};
-pub use row::{ConnectionReport, GroupReport, Row};
+pub use row::{ConnectionReport, GroupReport, Keepalive, Row};
 pub use samples::Samples;

@@ -1,19 +1,19 @@
 //! Connections, one after the other, to a report.
 
-use std::{cmp::Reverse, collections::HashMap, mem::take};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    ConnectionReport, Defaults, GroupReport, Row,
+    ConnectionReport, Defaults, GroupReport, Keepalive, Row,
     detection::{conntrack_seconds, detection_seconds, is_enabled},
 };
 use crate::{
     analysis::{
         Finding,
         incomplete::unfound,
-        sockets::{By, GroupKey, SocketReport},
+        sockets::{By, GroupName, Groups, Held, SocketReport},
     },
     model::{
         Incomplete, KeepaliveOptions, ListenAddresses, Netns, Owners, SocketRow, Sysctls, TimerKind,
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Established connections by whether they have keepalive.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct KeepaliveReport {
     /// What could not be seen.
     #[serde(skip)]
@@ -50,7 +50,7 @@ pub struct KeepaliveReport {
     #[schemars(with = "Vec<ConnectionReport>")]
     pub sockets: Vec<Row>,
     #[serde(skip)]
-    by_key: HashMap<GroupKey, GroupReport>,
+    by_key: Groups<GroupReport>,
 }
 
 is_report!(KeepaliveReport, "keepalive/v1");
@@ -70,18 +70,21 @@ impl KeepaliveReport {
     pub fn new(by: By) -> Self {
         KeepaliveReport {
             by,
+            by_key: Groups::new(by),
             ..KeepaliveReport::default()
         }
     }
 
-    /// Connections that follow are in this namespace.
-    pub fn enter(&mut self, netns: Netns, sysctls: &Sysctls) {
+    /// Connections that follow are in this namespace, with these interfaces.
+    pub fn enter(&mut self, netns: Netns, interfaces: BTreeMap<u32, String>, sysctls: &Sysctls) {
         let defaults = Defaults::of(sysctls);
         let are_same = self.namespaces.iter().all(|one| one.defaults == defaults);
         self.defaults = match are_same {
             true => defaults,
             false => Defaults::default(),
         };
+        let (group, listening) = (netns.clone(), ListenAddresses::default());
+        self.by_key.enter(group, interfaces, listening);
         self.namespaces.push(NamespaceReport {
             netns,
             defaults,
@@ -89,40 +92,45 @@ impl KeepaliveReport {
         });
     }
 
+    /// `describe` makes a row of it.
     pub fn add(
         &mut self,
         row: &SocketRow,
-        socket: SocketReport,
+        held: &Held,
         options: Option<KeepaliveOptions>,
+        describe: impl FnOnce() -> SocketReport,
     ) {
         let namespace = self.namespaces.last();
         let defaults = namespace.map(|one| one.defaults).unwrap_or_default();
-        let connection = connection(row, socket, options, &defaults);
+        let keepalive = keepalive(row, options, &defaults);
         self.count += 1;
-        *match connection.enabled {
+        *match keepalive.enabled {
             Some(true) => &mut self.enabled,
             Some(false) => &mut self.not_enabled,
             None => &mut self.unknown,
         } += 1;
         match self.by {
-            By::Socket => self.sockets.push(Row::Connection(Box::new(connection))),
-            by => {
-                let nobody = ListenAddresses::default();
-                let key = GroupKey::of(by, row, &connection.socket, &nobody);
-                self.by_key.entry(key).or_default().add(&connection);
+            By::Socket => {
+                let socket = SocketReport {
+                    tcp_info: None,
+                    ..describe()
+                };
+                let connection = ConnectionReport { socket, keepalive };
+                self.sockets.push(Row::Connection(Box::new(connection)));
             }
+            _ => self.by_key.of(row, held).add(&keepalive),
         }
     }
 
     /// After the last connection: puts the groups in order, and says what could not be seen.
     pub fn finish(&mut self) {
-        let named = |(key, group): (GroupKey, GroupReport)| GroupReport {
-            netns: (*key.netns).clone(),
-            key: key.name,
-            pid: key.pid,
+        let named = |(name, group): (GroupName, GroupReport)| GroupReport {
+            netns: name.netns,
+            key: name.key,
+            pid: name.pid,
             ..group
         };
-        let mut groups: Vec<_> = take(&mut self.by_key).into_iter().map(named).collect();
+        let mut groups: Vec<_> = self.by_key.take().map(named).collect();
         groups.sort_by_cached_key(|group| {
             let sizes = Reverse((group.not_enabled, group.sockets));
             (sizes, group.key.clone(), group.pid)
@@ -142,7 +150,7 @@ impl KeepaliveReport {
 }
 
 impl GroupReport {
-    fn add(&mut self, connection: &ConnectionReport) {
+    fn add(&mut self, connection: &Keepalive) {
         self.sockets += 1;
         match connection.enabled {
             Some(true) => self.enabled += 1,
@@ -162,12 +170,7 @@ impl GroupReport {
     }
 }
 
-fn connection(
-    row: &SocketRow,
-    mut socket: SocketReport,
-    options: Option<KeepaliveOptions>,
-    defaults: &Defaults,
-) -> ConnectionReport {
+fn keepalive(row: &SocketRow, options: Option<KeepaliveOptions>, defaults: &Defaults) -> Keepalive {
     let enabled = options.map_or_else(|| is_enabled(row), |own| Some(own.enabled));
     let by_settings = || {
         let seconds = defaults.detection_seconds;
@@ -179,10 +182,9 @@ fn connection(
         _ => None,
     };
     let timer = row.timer.filter(|timer| timer.kind == TimerKind::Keepalive);
-    let info = socket.tcp_info.take();
-    let acked = info.and_then(|info| info.last_ack_received_ms());
+    let acked = row.info.and_then(|info| info.last_ack_received_ms());
     let idle_ms = row.idle_ms();
-    ConnectionReport {
+    Keepalive {
         enabled,
         expires_ms: timer.map(|timer| timer.expires_ms),
         idle_ms,
@@ -190,6 +192,5 @@ fn connection(
         detection_inferred: detection_seconds.is_some() && options.is_none(),
         detection_seconds,
         options,
-        socket,
     }
 }

@@ -76,6 +76,13 @@ pub struct GroupReport {
 pub struct ConnectionReport {
     #[serde(flatten)]
     pub socket: SocketReport,
+    #[serde(flatten)]
+    pub keepalive: Keepalive,
+}
+
+/// Keepalive of one connection.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Keepalive {
     /// Keepalive; `null` where another timer hides it.
     pub enabled: Option<bool>,
     /// Until the next keepalive probe.

@@ -1,5 +1,7 @@
 //! `keepalive` from values: no kernel.
 
+use std::collections::BTreeMap;
+
 use super::{
     Defaults, KeepaliveReport, Row, Samples,
     detection::{SETTINGS, detection_seconds, is_enabled},
@@ -8,8 +10,8 @@ use crate::{
     analysis::{
         Sampling as _,
         sockets::{
-            By,
-            samples::{connection, described},
+            By, Held,
+            samples::{api, connection, described},
         },
     },
     model::{KeepaliveOptions, Netns, SocketRow, SocketTimer, Sysctl, Sysctls, TimerKind},
@@ -51,9 +53,14 @@ fn probing(times: [u64; 3], expires: u32, probes: u8) -> SocketRow {
 
 fn report(by: By, sockets: &[(SocketRow, Option<KeepaliveOptions>)]) -> KeepaliveReport {
     let mut report = KeepaliveReport::new(by);
-    report.enter(Netns::default(), &sysctls());
+    report.enter(Netns::default(), BTreeMap::new(), &sysctls());
+    let owners = api();
+    let held = Held {
+        owners: &owners,
+        unit: None,
+    };
     for (row, options) in sockets {
-        report.add(row, described(row, &[(12, "api")]), *options);
+        report.add(row, &held, *options, || described(row));
     }
     report.finish();
     report
@@ -92,13 +99,13 @@ fn the_defaults_are_one_time_made_of_three() {
 #[test]
 fn namespaces_that_differ_have_no_common_defaults() {
     let mut report = KeepaliveReport::new(By::Process);
-    report.enter(Netns::default(), &sysctls());
+    report.enter(Netns::default(), BTreeMap::new(), &sysctls());
     assert_eq!(report.defaults.detection_seconds, Some(7875));
     let mut other = sysctls();
     other.insert(SETTINGS[0].to_owned(), Sysctl::Value("60".to_owned()));
-    report.enter(Netns::default(), &other);
+    report.enter(Netns::default(), BTreeMap::new(), &other);
     assert_eq!(report.defaults, Defaults::default());
-    report.enter(Netns::default(), &other);
+    report.enter(Netns::default(), BTreeMap::new(), &other);
     assert_eq!(
         report.defaults,
         Defaults::default(),
@@ -176,7 +183,11 @@ fn a_detection_time_is_the_sockets_own_or_inferred_or_unknown() {
     for (row, options, enabled, seconds, inferred) in cases {
         let report = report(By::Socket, &[(row, options)]);
         let one = report.sockets[0].connection().unwrap();
-        let found = (one.enabled, one.detection_seconds, one.detection_inferred);
+        let found = (
+            one.keepalive.enabled,
+            one.keepalive.detection_seconds,
+            one.keepalive.detection_inferred,
+        );
         assert_eq!(found, (enabled, seconds, inferred), "{one:?}");
     }
 }

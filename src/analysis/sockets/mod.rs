@@ -8,6 +8,6 @@ mod row;
 pub mod samples;
 
 pub use end::EndReport;
-pub use group::{By, GroupKey};
+pub use group::{By, GroupName, Groups, Held};
 pub use report::{Describer, SocketsReport};
 pub use row::{AcceptQueue, SocketReport};

@@ -54,7 +54,10 @@ impl SocketsReport {
 pub struct Describer {
     netns: Arc<Netns>,
     interfaces: BTreeMap<u32, String>,
-    cgroups: HashMap<u64, Option<Named>>,
+    /// Cgroups by their id…
+    by_id: HashMap<u64, Option<Named>>,
+    /// … and by the process that is in them.
+    by_pid: HashMap<u32, Option<Named>>,
 }
 
 #[derive(Debug, Clone)]
@@ -85,13 +88,7 @@ impl Describer {
         owners: Option<&Owners>,
         cgroup: impl FnOnce(u64) -> Option<String>,
     ) -> SocketReport {
-        let named = of_owner(socket.inode, owners).or_else(|| {
-            let known = self.cgroups.entry(socket.cgroup_id?);
-            let id = *known.key();
-            known
-                .or_insert_with(|| cgroup(id).as_deref().map(Named::new))
-                .clone()
-        });
+        let named = self.named(socket, owners, cgroup);
         let is_listener = socket.is_listener();
         SocketReport {
             netns: Arc::clone(&self.netns),
@@ -123,13 +120,49 @@ impl Describer {
         }
     }
 
+    /// The unit alone.
+    pub fn unit(
+        &mut self,
+        socket: &SocketRow,
+        owners: Option<&Owners>,
+        cgroup: impl FnOnce(u64) -> Option<String>,
+    ) -> Option<Arc<str>> {
+        self.named(socket, owners, cgroup)?.unit
+    }
+
+    fn named(
+        &mut self,
+        socket: &SocketRow,
+        owners: Option<&Owners>,
+        cgroup: impl FnOnce(u64) -> Option<String>,
+    ) -> Option<Named> {
+        self.of_owner(socket.inode, owners).or_else(|| {
+            let known = self.by_id.entry(socket.cgroup_id?);
+            let id = *known.key();
+            known
+                .or_insert_with(|| cgroup(id).as_deref().map(Named::new))
+                .clone()
+        })
+    }
+
+    /// The cgroup of the first owner.
+    fn of_owner(&mut self, inode: u32, owners: Option<&Owners>) -> Option<Named> {
+        let owners = owners?;
+        let owner = owners.by_inode.get(&inode)?.first()?;
+        let known = self.by_pid.entry(owner.pid);
+        let path = || owners.cgroups.get(&owner.pid);
+        known
+            .or_insert_with(|| path().map(|path| Named::new(path)))
+            .clone()
+    }
+
     /// The same for a socket of another family than the internet's.
     pub fn describe_other(
         &mut self,
         socket: &OtherSocket,
         owners: Option<&Owners>,
     ) -> SocketReport {
-        let named = of_owner(socket.inode, owners);
+        let named = self.of_owner(socket.inode, owners);
         let is_listener = socket.state == SocketState::Listen;
         let end = |end, is_peer| EndReport::other(end, is_peer, &self.interfaces);
         let mut peer = socket.peer.as_ref().map(|peer| end(peer, true));
@@ -170,13 +203,6 @@ impl Describer {
 fn held(inode: u32, owners: Option<&Owners>) -> Vec<Owner> {
     let held = owners.and_then(|owners| owners.by_inode.get(&inode));
     held.cloned().unwrap_or_default()
-}
-
-/// The cgroup of the first owner.
-fn of_owner(inode: u32, owners: Option<&Owners>) -> Option<Named> {
-    let owners = owners?;
-    let owner = owners.by_inode.get(&inode)?.first()?;
-    owners.cgroups.get(&owner.pid).map(|path| Named::new(path))
 }
 
 fn is_nobody(peer: &Address) -> bool {

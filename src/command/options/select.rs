@@ -8,9 +8,9 @@ use std::{
 use anyhow::Context;
 use clap::{Args, ValueHint};
 use sockdiag::{
-    analysis::{finding::in_shell, sockets::SocketReport},
+    analysis::finding::in_shell,
     collect::{Namespaces, OwnerNeeds},
-    model::{Families, Family, is_process, is_unit},
+    model::{Families, Family, Owner, is_process, is_unit},
     source::{Kernel, return_to_real_user},
 };
 
@@ -69,15 +69,15 @@ impl OwnedByArgs {
     }
 
     /// Whether `--process` and `--unit` mean the owners of a socket.
-    pub fn holds(&self, socket: &SocketReport) -> bool {
+    pub fn holds(&self, owners: &[Owner], unit: Option<&str>) -> bool {
         let is_process = self.process.as_ref().is_none_or(|wanted| {
-            let mut owners = socket.owners.iter();
+            let mut owners = owners.iter();
             owners.any(|owner| is_process(owner.pid, &owner.name, wanted))
         });
-        let is_unit = self.unit.as_ref().is_none_or(|wanted| {
-            let unit = socket.unit.as_deref();
-            unit.is_some_and(|unit| is_unit(unit, wanted))
-        });
+        let is_unit = self
+            .unit
+            .as_ref()
+            .is_none_or(|wanted| unit.is_some_and(|unit| is_unit(unit, wanted)));
         is_process && is_unit
     }
 

@@ -7,7 +7,7 @@ use clap::{Args, ValueHint};
 use sockdiag::{
     analysis::sockets::{Describer, SocketsReport},
     collect::{OwnerNeeds, SocketNeeds, SocketSink, read_sockets},
-    model::{Filter, filter::Measure},
+    model::Filter,
     source::{CgroupNames, Kernel, OwnerSearch},
 };
 
@@ -115,22 +115,13 @@ impl Subcommand for SocketsArgs {
 impl SocketsArgs {
     fn needs(&self) -> anyhow::Result<SocketNeeds> {
         let Named { protocols, filter } = self.protocols.named(&self.filter, &self.place)?;
-        let asks = |of: &[Measure]| {
-            let condition = self.condition.as_ref();
-            condition.is_some_and(|condition| of.iter().any(|what| condition.measures(*what)))
-        };
+        let condition = self.condition.as_ref();
         Ok(SocketNeeds {
             protocols,
             families: self.family.families(),
             filter,
-            info: self.info
-                || asks(&[
-                    Measure::Rtt,
-                    Measure::Retransmits,
-                    Measure::Idle,
-                    Measure::Age,
-                ]),
-            memory: self.memory || asks(&[Measure::Drops, Measure::Fill]),
+            info: self.info || condition.is_some_and(Filter::needs_info),
+            memory: self.memory || condition.is_some_and(Filter::needs_memory),
             ..SocketNeeds::default()
         })
     }

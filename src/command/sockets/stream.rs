@@ -213,7 +213,7 @@ impl Stream<'_> {
 
     fn emit(&mut self, place: usize, socket: &Row) -> ControlFlow<()> {
         let row = self.describe(place, socket);
-        if !self.owned_by.holds(&row) {
+        if !self.owned_by.holds(&row.owners, row.unit.as_deref()) {
             return ControlFlow::Continue(());
         }
         self.tally.add(&row, self.owners.is_some());

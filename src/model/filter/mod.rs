@@ -213,9 +213,20 @@ impl Filter {
         self.has(&|test| matches!(test, Test::Autobound))
     }
 
-    /// Whether it compares this number.
-    pub fn measures(&self, wanted: Measure) -> bool {
-        self.has(&|test| matches!(test, Test::Measured { what, .. } if *what == wanted))
+    /// Whether it takes `struct tcp_info` to evaluate it.
+    pub fn needs_info(&self) -> bool {
+        use Measure::{Age, Idle, Retransmits, Rtt};
+        self.measures(&[Age, Idle, Retransmits, Rtt])
+    }
+
+    /// Whether it takes the memory of sockets to evaluate it.
+    pub fn needs_memory(&self) -> bool {
+        use Measure::{Drops, Fill};
+        self.measures(&[Drops, Fill])
+    }
+
+    fn measures(&self, any: &[Measure]) -> bool {
+        self.has(&|test| matches!(test, Test::Measured { what, .. } if any.contains(what)))
     }
 
     fn has(&self, is_it: &dyn Fn(&Test) -> bool) -> bool {

@@ -80,19 +80,19 @@ fn milliseconds(time: Option<u32>) -> Cell {
 fn idle(row: &Row) -> Option<u32> {
     match row {
         Row::Group(group) => group.oldest_idle_ms,
-        Row::Connection(connection) => connection.idle_ms,
+        Row::Connection(connection) => connection.keepalive.idle_ms,
     }
 }
 
 fn expires(row: &Row) -> Option<u32> {
     match row {
         Row::Group(group) => group.expires_ms,
-        Row::Connection(connection) => connection.expires_ms,
+        Row::Connection(connection) => connection.keepalive.expires_ms,
     }
 }
 
 fn enabled(connection: &ConnectionReport) -> Cell {
-    Value::Word(match connection.enabled {
+    Value::Word(match connection.keepalive.enabled {
         Some(true) => "on",
         Some(false) => "off",
         None => "hidden",
@@ -103,7 +103,10 @@ fn enabled(connection: &ConnectionReport) -> Cell {
 fn detection(row: &Row) -> Cell {
     let (seconds, inferred) = match row {
         Row::Group(group) => (group.detection_seconds, group.detection_inferred),
-        Row::Connection(one) => (one.detection_seconds, one.detection_inferred),
+        Row::Connection(one) => (
+            one.keepalive.detection_seconds,
+            one.keepalive.detection_inferred,
+        ),
     };
     Cell::known(seconds, |seconds| {
         let mark = if inferred { "~" } else { "" };
