@@ -39,6 +39,7 @@ mod rate;
 mod rules;
 mod sampling;
 pub mod sockets;
+pub mod states;
 pub mod timewait;
 pub mod tune;
 pub mod who;
@@ -48,7 +49,7 @@ pub use finding::{Finding, Severity};
 pub use local::LocalReport;
 use local::interface;
 use rate::{change, per_second, wrapping_change};
-use sampling::{Distribution, Spreads};
+use sampling::{Distribution, Slopes, Spreads};
 pub use sampling::{Sampling, Spread};
 
 use std::time::Duration;

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     hash::Hash,
+    time::Duration,
 };
 
 use schemars::JsonSchema;
@@ -55,6 +56,49 @@ impl<K: Eq + Hash> Spreads<K> {
             seen.add(0);
         }
         seen.spread()
+    }
+}
+
+/// How numbers of things that come and go change over time: the slope of the line with the least
+/// squares of distances. A thing counts 0 in a sample that lacks it.
+#[derive(Debug, Clone, Default)]
+pub struct Slopes<K> {
+    seen: HashMap<K, Sums>,
+    /// Seconds since the first sample.
+    time: f64,
+    samples: f64,
+    times: f64,
+    squares: f64,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    numbers: f64,
+    /// Number × time.
+    products: f64,
+}
+
+impl<K: Eq + Hash> Slopes<K> {
+    /// `since`: the time since the previous sample.
+    pub fn add(&mut self, since: Duration, numbers: impl IntoIterator<Item = (K, u64)>) {
+        if self.samples > 0.0 {
+            self.time += since.as_secs_f64();
+        }
+        self.samples += 1.0;
+        self.times += self.time;
+        self.squares += self.time * self.time;
+        for (key, number) in numbers {
+            let sums = self.seen.entry(key).or_default();
+            sums.numbers += number as f64;
+            sums.products += number as f64 * self.time;
+        }
+    }
+
+    /// `None` before the second sample.
+    pub fn per_second(&self, key: &K) -> Option<f64> {
+        let sums = self.seen.get(key).copied().unwrap_or_default();
+        let spread = self.samples * self.squares - self.times * self.times;
+        (spread > 0.0).then(|| (self.samples * sums.products - self.times * sums.numbers) / spread)
     }
 }
 
@@ -132,6 +176,29 @@ mod tests {
             maximum: 100,
         };
         assert_eq!(seen.spread(), Some(expected));
+    }
+
+    #[test]
+    fn a_slope_is_that_of_the_best_line() {
+        let mut slopes = Slopes::default();
+        let mut add = |numbers: &[(&'static str, u64)]| {
+            slopes.add(Duration::from_secs(2), numbers.iter().copied());
+            slopes.clone()
+        };
+        assert_eq!(
+            add(&[("grows", 10), ("goes", 8)]).per_second(&"grows"),
+            None
+        );
+        add(&[("grows", 14), ("goes", 4), ("wobbles", 3)]);
+        let three = add(&[("grows", 18)]);
+        for (key, slope) in [
+            ("grows", 2.0),
+            ("goes", -2.0),
+            ("wobbles", 0.0),
+            ("none", 0.0),
+        ] {
+            assert_eq!(three.per_second(&key), Some(slope), "{key}");
+        }
     }
 
     proptest! {

@@ -16,7 +16,7 @@ struct More {
 }
 
 #[rustfmt::skip]
-const MORE: [More; 13] = [
+const MORE: [More; 14] = [
     More { command: "doctor", see_also: "ss(8), nstat(8), lsof(8)", files: &[
         ("/proc/PID/task/TID/syscall, wchan, schedstat, stack", "what the owners of a listener do"),
         ("/sys/fs/cgroup", "CPU quotas, memory limits and freezers of those owners"),
@@ -43,6 +43,10 @@ const MORE: [More; 13] = [
         ("/proc/PID/fd, /proc/PID/limits", "open descriptors and limits of a process"),
         ("/proc/sys/fs/file-nr, file-max, nr_open", "open files of the host, and the limits"),
         ("/etc/systemd, /etc/security/limits.conf, /etc/security/limits.d", "where limits are set (--why)"),
+    ] },
+    More { command: "states", see_also: "ss(8), tcp(7)", files: &[
+        ("/proc/PID/fd", "owners of sockets"),
+        ("/proc/PID/cgroup", "their units"),
     ] },
     More { command: "leaks", see_also: "ss(8), tcp(7), close(2), shutdown(2)", files: &[
         ("/proc/sys/net/ipv4/tcp_max_orphans, tcp_fin_timeout", "limits of connections that no process holds"),

@@ -12,7 +12,7 @@ use crate::command::{
     Described, Outcome, Subcommand, buffers::BuffersArgs, check::CheckArgs, counters::CountersArgs,
     doctor::DoctorArgs, explain::ExplainArgs, fds::FdsArgs, keepalive::KeepaliveArgs,
     leaks::LeaksArgs, ports::PortsArgs, queues::QueuesArgs, sockets::SocketsArgs,
-    timewait::TimewaitArgs, trace::TraceArgs, tune::TuneArgs, who::WhoArgs,
+    states::StatesArgs, timewait::TimewaitArgs, trace::TraceArgs, tune::TuneArgs, who::WhoArgs,
 };
 
 /// In the order of `--help`.
@@ -24,6 +24,7 @@ pub static REGISTRY: &[Entry] = &[
     Entry::of::<TimewaitArgs>(),
     Entry::of::<FdsArgs>(),
     Entry::of::<SocketsArgs>(),
+    Entry::of::<StatesArgs>(),
     Entry::of::<LeaksArgs>(),
     Entry::of::<WhoArgs>(),
     Entry::of::<KeepaliveArgs>(),

@@ -17,6 +17,7 @@ pub mod queues;
 mod reader;
 mod session;
 pub mod sockets;
+pub mod states;
 mod subcommand;
 pub mod timewait;
 pub mod trace;

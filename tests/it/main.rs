@@ -132,6 +132,11 @@ mod sockets {
     mod usage;
 }
 
+mod states {
+    mod counts;
+    mod formats;
+}
+
 mod terminal {
     mod screen;
     mod style;

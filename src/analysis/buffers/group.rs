@@ -4,19 +4,15 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    analysis::Spread,
-    model::{Netns, Owner, SocketRow, TcpInfo},
+    analysis::{Spread, sockets::GroupName},
+    model::{Owner, SocketRow, TcpInfo},
 };
 
 /// Connections that have something in common.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct GroupReport {
-    /// The network namespace.
-    pub netns: Netns,
-    /// The common value of `by`; `null` for connections without one. With `by` socket, both ends.
-    pub key: Option<String>,
-    /// The process, with `--by process`.
-    pub pid: Option<u32>,
+    #[serde(flatten)]
+    pub name: GroupName,
     /// Processes that have the connection open, with `--by socket`.
     pub owners: Vec<Owner>,
     /// Connections.

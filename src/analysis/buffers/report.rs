@@ -100,15 +100,13 @@ impl BuffersReport {
         }
         self.totals = take(&mut self.all).finish(highest);
         let named = |(name, tally): (GroupName, Tally)| GroupReport {
-            netns: name.netns,
-            key: name.key,
-            pid: name.pid,
+            name,
             ..tally.finish(highest)
         };
         self.groups = self.tallies.take().map(named).collect();
         self.groups.sort_by_cached_key(|group| {
             let sizes = Reverse((group.total_bytes(), group.sockets));
-            (sizes, group.key.clone(), group.pid)
+            (sizes, group.name.clone())
         });
     }
 

@@ -1,14 +1,12 @@
 //! The memory of groups over many samples.
 
-use super::{BuffersReport, GroupReport};
-use crate::analysis::{Distribution, Sampling, Spreads};
-
-type Key = (Option<u64>, Option<String>, Option<u32>);
+use super::BuffersReport;
+use crate::analysis::{Distribution, Sampling, Spreads, sockets::GroupName};
 
 /// The memory of each group, and of all connections.
 #[derive(Debug, Default)]
 pub struct Samples {
-    groups: Spreads<Key>,
+    groups: Spreads<GroupName>,
     all: Distribution,
 }
 
@@ -17,17 +15,13 @@ impl Sampling<BuffersReport> for Samples {
         self.all.add(report.totals.total_bytes());
         let groups = report.groups.iter();
         self.groups
-            .add(groups.map(|group| (key(group), group.total_bytes())));
+            .add(groups.map(|group| (group.name.clone(), group.total_bytes())));
     }
 
     fn fill(&mut self, report: &mut BuffersReport) {
         report.totals.sampled = self.all.spread();
         for group in &mut report.groups {
-            group.sampled = self.groups.of(key(group));
+            group.sampled = self.groups.of(group.name.clone());
         }
     }
-}
-
-fn key(group: &GroupReport) -> Key {
-    (group.netns.inode, group.key.clone(), group.pid)
 }

@@ -110,7 +110,10 @@ fn memory_is_added_up_and_compared_with_that_of_the_host() {
     ];
     let report = report(By::Process, &sockets);
     let group = &report.groups[0];
-    assert_eq!((group.key.as_deref(), group.pid), (Some("api"), Some(12)));
+    assert_eq!(
+        (group.name.key.as_deref(), group.name.pid),
+        (Some("api"), Some(12))
+    );
     assert_eq!((group.receive_bytes, group.send_bytes), (4096, 24_576));
     assert_eq!((group.forward_bytes, group.sockets), (12_288, 2));
     assert_eq!(group.receive_limit_bytes, 2 * 131_072);
@@ -175,7 +178,7 @@ fn each_connection_is_a_group_and_a_listener_has_its_own() {
     let keys: Vec<_> = sockets
         .groups
         .iter()
-        .filter_map(|group| group.key.as_deref())
+        .filter_map(|group| group.name.key.as_deref())
         .collect();
     assert_eq!(
         keys,
@@ -193,8 +196,8 @@ fn each_connection_is_a_group_and_a_listener_has_its_own() {
         9,
     );
     let served = report_within(By::Listener, &two, ListenAddresses::of([&listener]));
-    assert_eq!(served.groups[0].key.as_deref(), Some("0.0.0.0:40000"));
-    assert_eq!(report(By::Listener, &two).groups[0].key, None);
+    assert_eq!(served.groups[0].name.key.as_deref(), Some("0.0.0.0:40000"));
+    assert_eq!(report(By::Listener, &two).groups[0].name.key, None);
 }
 
 #[test]

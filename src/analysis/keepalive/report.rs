@@ -124,16 +124,11 @@ impl KeepaliveReport {
 
     /// After the last connection: puts the groups in order, and says what could not be seen.
     pub fn finish(&mut self) {
-        let named = |(name, group): (GroupName, GroupReport)| GroupReport {
-            netns: name.netns,
-            key: name.key,
-            pid: name.pid,
-            ..group
-        };
+        let named = |(name, group): (GroupName, GroupReport)| GroupReport { name, ..group };
         let mut groups: Vec<_> = self.by_key.take().map(named).collect();
         groups.sort_by_cached_key(|group| {
             let sizes = Reverse((group.not_enabled, group.sockets));
-            (sizes, group.key.clone(), group.pid)
+            (sizes, group.name.clone())
         });
         self.groups = groups.into_iter().map(Box::new).map(Row::Group).collect();
         if self.unknown > 0 {

@@ -4,7 +4,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    analysis::{Spread, sockets::SocketReport},
+    analysis::{
+        Spread,
+        sockets::{GroupName, SocketReport},
+    },
     model::{KeepaliveOptions, Netns},
 };
 
@@ -33,7 +36,7 @@ impl Row {
 
     pub fn netns(&self) -> &Netns {
         match self {
-            Row::Group(group) => &group.netns,
+            Row::Group(group) => &group.name.netns,
             Row::Connection(connection) => &connection.socket.netns,
         }
     }
@@ -42,12 +45,8 @@ impl Row {
 /// Connections that have something in common.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct GroupReport {
-    /// The network namespace.
-    pub netns: Netns,
-    /// The common value of `by`; `null` for connections without one.
-    pub key: Option<String>,
-    /// The process, with `--by process`.
-    pub pid: Option<u32>,
+    #[serde(flatten)]
+    pub name: GroupName,
     /// Connections.
     pub sockets: u64,
     /// Those with keepalive.

@@ -205,7 +205,10 @@ fn a_group_counts_what_is_on_off_and_hidden() {
     let [Row::Group(group)] = &report.groups[..] else {
         panic!("{:?}", report.groups);
     };
-    assert_eq!((group.key.as_deref(), group.pid), (Some("api"), Some(12)));
+    assert_eq!(
+        (group.name.key.as_deref(), group.name.pid),
+        (Some("api"), Some(12))
+    );
     let counts = (
         group.sockets,
         group.enabled,
@@ -231,7 +234,7 @@ fn the_group_with_most_connections_without_keepalive_is_first() {
     let sockets = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.2:81"].map(|peer| (to(peer), None));
     let found = report(By::Peer, &sockets);
     let keys = found.groups.iter().filter_map(Row::group);
-    let keys: Vec<_> = keys.map(|group| group.key.as_deref()).collect();
+    let keys: Vec<_> = keys.map(|group| group.name.key.as_deref()).collect();
     assert_eq!(keys, [Some("10.0.0.2"), Some("10.0.0.1")]);
 }
 

@@ -15,7 +15,9 @@ use crate::{
     model::{Address, ListenAddresses, Local, Netns, Owner, SocketRow, SocketState},
 };
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
     /// The state.
@@ -58,14 +60,17 @@ pub struct Groups<T> {
     groups: HashMap<Key, T>,
 }
 
-/// Names a group.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+/// Names a group, also across readings.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct GroupName {
+    /// The network namespace.
     pub netns: Netns,
-    /// `None` for the group of sockets without such a thing.
+    /// The common value of `by`; `null` for sockets without one. With `by` socket, both ends.
     pub key: Option<String>,
-    /// Of a process.
+    /// The process, with `--by process`.
     pub pid: Option<u32>,
+    #[serde(skip)]
+    pub by: By,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -180,6 +185,7 @@ impl<T: Default> Groups<T> {
                 Some(Common::Process(pid)) => Some(pid),
                 _ => None,
             },
+            by: self.by,
             netns,
         }
     }

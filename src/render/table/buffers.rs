@@ -8,8 +8,7 @@ use sockdiag::{
 };
 
 use super::{
-    Align, Cell, Column, Listed, Narrower, Tabular, Value, View, keepalive::group_cell, keys,
-    several, who::owners,
+    Align, Cell, Column, Listed, Narrower, Tabular, Value, View, groups, keys, several, who::owners,
 };
 use crate::render::{
     prom::{self, Labels, Series},
@@ -20,8 +19,8 @@ use Align::{Left, Right};
 
 #[rustfmt::skip]
 static COLUMNS: [Column<GroupReport>; 19] = [
-    Column::new("netns", "NETNS", Left, |g, _| Cell::text(g.netns.label()), "network namespace: its name, or its inode number"),
-    Column::new("group", "GROUP", Left, |g, _| group_cell(g.key.as_deref(), g.pid), "what the connections have in common, by --by"),
+    Column::new("netns", "NETNS", Left, |g, _| Cell::text(g.name.netns.label()), "network namespace: its name, or its inode number"),
+    Column::new("group", "GROUP", Left, |g, view| groups::cell(&g.name, view), "what the connections have in common, by --by"),
     Column::new("sockets", "SOCKETS", Right, |g, _| Cell::count(Some(g.sockets)), "connections"),
     Column::sampled("minimum", "MIN", Right, |g, _| Cell::known(g.sampled.as_ref(), |s| Value::Bytes(s.minimum)), "least memory of all samples"),
     Column::sampled("mean", "MEAN", Right, |g, _| Cell::known(g.sampled.as_ref(), |s| Value::Bytes(s.mean as u64)), "mean memory"),
@@ -56,12 +55,7 @@ static GROUPS: [Series<GroupReport>; 6] = [
 ];
 
 fn labels(group: &GroupReport) -> Labels {
-    let pid = group.pid.map(|pid| pid.to_string());
-    vec![
-        ("netns", group.netns.label()),
-        ("key", group.key.clone().unwrap_or_default()),
-        ("pid", pid.unwrap_or_default()),
-    ]
+    groups::labels(&group.name)
 }
 
 impl Tabular for BuffersReport {
@@ -93,7 +87,10 @@ impl Listed for BuffersReport {
 
     fn shown(&self, view: &View) -> Vec<&'static str> {
         keys(&[
-            (several(&self.groups, |a, b| a.netns != b.netns), "netns"),
+            (
+                several(&self.groups, |a, b| a.name.netns != b.name.netns),
+                "netns",
+            ),
             (true, "group"),
             (self.by != By::Socket, "sockets"),
             (view.sampled, "minimum mean p95 maximum"),
@@ -115,7 +112,7 @@ impl Listed for BuffersReport {
     }
 
     fn identity(row: &GroupReport) -> String {
-        format!("{:?} {:?} {:?}", row.netns.inode, row.key, row.pid)
+        format!("{:?}", row.name)
     }
 
     fn heading(&self, _: &View) -> Vec<String> {

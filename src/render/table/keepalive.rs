@@ -11,7 +11,8 @@ use sockdiag::{
 };
 
 use super::{
-    Align, Cell, Column, Listed, Narrower, Tabular, Value, View, ends, keys, several, who::owners,
+    Align, Cell, Column, Listed, Narrower, Tabular, Value, View, ends, groups, keys, several,
+    who::owners,
 };
 use crate::render::{
     prom::{self, Labels, Series},
@@ -23,7 +24,7 @@ use Align::{Left, Right};
 #[rustfmt::skip]
 static COLUMNS: [Column<Row>; 19] = [
     Column::new("netns", "NETNS", Left, |r, _| Cell::text(r.netns().label()), "network namespace: its name, or its inode number"),
-    Column::new("group", "GROUP", Left, |r, _| r.group().map_or(Value::Missing.into(), |g| group_cell(g.key.as_deref(), g.pid)), "what the connections have in common, by --by"),
+    Column::new("group", "GROUP", Left, |r, view| r.group().map_or(Value::Missing.into(), |g| groups::cell(&g.name, view)), "what the connections have in common, by --by"),
     Column::new("sockets", "SOCKETS", Right, |r, _| Cell::count(r.group().map(|g| g.sockets)), "established connections"),
     Column::new("enabled", "ON", Right, |r, _| Cell::count(r.group().map(|g| g.enabled)), "connections with keepalive"),
     Column::new("not_enabled", "OFF", Right, |r, _| Cell::count(r.group().map(|g| g.not_enabled)), "connections without keepalive"),
@@ -53,19 +54,6 @@ fn conntrack(report: &KeepaliveReport) -> Option<String> {
     Some(format!(
         "conntrack of this host forgets a connection without packets after {time}"
     ))
-}
-
-/// The name of a group: `nginx (812)` of a process.
-pub fn group_cell(key: Option<&str>, pid: Option<u32>) -> Cell {
-    match (key, pid) {
-        (Some(name), Some(pid)) => Value::Processes {
-            all: vec![(name.to_owned(), format!("({pid})"))],
-            raw: format!("{name}:{pid}"),
-        }
-        .into(),
-        (Some(name), None) => Cell::text(name),
-        (None, _) => Cell::name("(none known)", ""),
-    }
 }
 
 fn sampled(row: &Row, of: fn(&sockdiag::analysis::Spread) -> Value) -> Cell {
@@ -131,13 +119,9 @@ static NAMESPACES: [Series<NamespaceReport>; 1] = [
 
 fn counts(group: &GroupReport) -> [(Labels, u64); 3] {
     let labels = |enabled: &str| {
-        let pid = group.pid.map(|pid| pid.to_string());
-        vec![
-            ("netns", group.netns.label()),
-            ("key", group.key.clone().unwrap_or_default()),
-            ("pid", pid.unwrap_or_default()),
-            ("enabled", enabled.to_owned()),
-        ]
+        let mut labels = groups::labels(&group.name);
+        labels.push(("enabled", enabled.to_owned()));
+        labels
     };
     [
         (labels("true"), group.enabled),
@@ -218,7 +202,7 @@ impl Listed for KeepaliveReport {
 
     fn identity(row: &Row) -> String {
         match row {
-            Row::Group(group) => format!("{:?} {:?} {:?}", group.netns.inode, group.key, group.pid),
+            Row::Group(group) => format!("{:?}", group.name),
             Row::Connection(connection) => connection.socket.identity(),
         }
     }

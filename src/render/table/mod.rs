@@ -9,6 +9,7 @@ mod draw;
 mod ends;
 pub mod fds;
 mod fit;
+mod groups;
 mod growing;
 pub mod keepalive;
 pub mod leaks;
@@ -18,6 +19,7 @@ mod port_holders;
 pub mod ports;
 pub mod queues;
 pub mod sockets;
+pub mod states;
 #[cfg(test)]
 mod tests;
 pub mod timewait;
