@@ -1,6 +1,6 @@
 //! TCP sockets for the commands that put them into groups.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, time::Instant};
 
 use clap::{Args, ValueHint};
 use sockdiag::{
@@ -84,7 +84,7 @@ pub struct Connections {
     needs: SocketNeeds,
     args: ConnectionArgs,
     uid: Option<u32>,
-    search: Option<OwnerSearch>,
+    owners: OwnerNeeds,
     needs_unit: bool,
 }
 
@@ -108,7 +108,7 @@ impl Connections {
                 sysctls: wanted.sysctls,
             },
             uid: args.owned_by.uid()?,
-            search: args.search(wanted)?,
+            owners: args.owner_needs(wanted)?,
             needs_unit: wanted.by == By::Unit || args.owned_by.unit.is_some(),
             args,
         })
@@ -119,13 +119,9 @@ impl Connections {
     }
 
     pub fn read(&self, groups: &mut dyn Groups) -> anyhow::Result<()> {
-        let owners = match self.search {
-            Some(search) => {
-                let mut inodes = Inodes::default();
-                self.read_into(&mut inodes)?;
-                Some(inodes.owners(&self.kernel, search))
-            }
-            None => None,
+        let owners = match self.owners {
+            OwnerNeeds::None => None,
+            needs => Some(self.find_owners(needs == OwnerNeeds::All)?),
         };
         let mut stream = Stream {
             of: self,
@@ -136,7 +132,7 @@ impl Connections {
             searched: 0,
             ownerless: 0,
         };
-        let missing = self.read_into(&mut stream)?;
+        let missing = self.read_into(&self.needs, &mut stream)?;
         let (searched, ownerless) = (stream.searched, stream.ownerless);
         if let Some(owners) = &owners {
             groups.note_owners(owners, searched, ownerless);
@@ -145,26 +141,48 @@ impl Connections {
         Ok(())
     }
 
-    fn read_into(&self, sink: &mut dyn SocketSink) -> anyhow::Result<Vec<Incomplete>> {
-        let missing = read_sockets(&self.kernel, &self.namespaces, &self.needs, sink);
+    fn find_owners(&self, all: bool) -> anyhow::Result<Owners> {
+        let begun = Instant::now();
+        let mut inodes = Inodes::default();
+        let bare = SocketNeeds {
+            info: false,
+            memory: false,
+            listening: false,
+            sysctls: &[],
+            ..self.needs.clone()
+        };
+        self.read_into(&bare, &mut inodes)?;
+        // As long as it took to read the sockets, so that a million of them have owners, too.
+        let search = match all {
+            true => OwnerSearch::All,
+            false => OwnerSearch::Within(begun.elapsed().max(BUDGET)),
+        };
+        Ok(inodes.owners(&self.kernel, search))
+    }
+
+    fn read_into(
+        &self,
+        needs: &SocketNeeds,
+        sink: &mut dyn SocketSink,
+    ) -> anyhow::Result<Vec<Incomplete>> {
+        let missing = read_sockets(&self.kernel, &self.namespaces, needs, sink);
         missing.map_err(|error| with_way_in(anyhow::Error::from(error)))
     }
 }
 
 impl ConnectionArgs {
     /// Owners are searched for only where they are shown or compared.
-    fn search(&self, wanted: &Wanted) -> anyhow::Result<Option<OwnerSearch>> {
+    fn owner_needs(&self, wanted: &Wanted) -> anyhow::Result<OwnerNeeds> {
         let is_compared = self.owned_by.process.is_some() || self.owned_by.unit.is_some();
         let of_groups = matches!(wanted.by, By::Process | By::Unit | By::Socket);
         let are_shown = of_groups || wanted.shows_owners;
         match self.owners.needs() {
-            _ if is_compared => Ok(Some(OwnerSearch::All)),
+            _ if is_compared => Ok(OwnerNeeds::All),
             OwnerNeeds::None if wanted.by == By::Process || wanted.shows_owners => Err(usage(
                 "--by process and --options need owners; --by peer does without",
             )),
-            OwnerNeeds::All => Ok(Some(OwnerSearch::All)),
-            OwnerNeeds::Auto if are_shown => Ok(Some(OwnerSearch::Within(BUDGET))),
-            OwnerNeeds::Auto | OwnerNeeds::None => Ok(None),
+            OwnerNeeds::Auto if !are_shown => Ok(OwnerNeeds::None),
+            needs => Ok(needs),
         }
     }
 }
