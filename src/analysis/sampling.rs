@@ -60,37 +60,38 @@ impl<K: Eq + Hash> Spreads<K> {
 }
 
 /// How numbers of things that come and go change over time: the slope of the line with the least
-/// squares of distances. A thing counts 0 in a sample that lacks it.
+/// squares of distances. A thing counts 0 in a sample that lacks it. The sums are of whole numbers,
+/// so that what does not change has a slope of 0.
 #[derive(Debug, Clone, Default)]
 pub struct Slopes<K> {
     seen: HashMap<K, Sums>,
-    /// Seconds since the first sample.
-    time: f64,
-    samples: f64,
-    times: f64,
-    squares: f64,
+    /// Since the first sample, microseconds.
+    time: i128,
+    samples: i128,
+    times: i128,
+    squares: i128,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Sums {
-    numbers: f64,
+    numbers: i128,
     /// Number × time.
-    products: f64,
+    products: i128,
 }
 
 impl<K: Eq + Hash> Slopes<K> {
     /// `since`: the time since the previous sample.
     pub fn add(&mut self, since: Duration, numbers: impl IntoIterator<Item = (K, u64)>) {
-        if self.samples > 0.0 {
-            self.time += since.as_secs_f64();
+        if self.samples > 0 {
+            self.time += since.as_micros().cast_signed();
         }
-        self.samples += 1.0;
+        self.samples += 1;
         self.times += self.time;
         self.squares += self.time * self.time;
         for (key, number) in numbers {
             let sums = self.seen.entry(key).or_default();
-            sums.numbers += number as f64;
-            sums.products += number as f64 * self.time;
+            sums.numbers += i128::from(number);
+            sums.products += i128::from(number) * self.time;
         }
     }
 
@@ -98,7 +99,8 @@ impl<K: Eq + Hash> Slopes<K> {
     pub fn per_second(&self, key: &K) -> Option<f64> {
         let sums = self.seen.get(key).copied().unwrap_or_default();
         let spread = self.samples * self.squares - self.times * self.times;
-        (spread > 0.0).then(|| (self.samples * sums.products - self.times * sums.numbers) / spread)
+        let common = self.samples * sums.products - self.times * sums.numbers;
+        (spread > 0).then(|| common as f64 / spread as f64 * 1e6)
     }
 }
 
@@ -202,6 +204,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_does_not_change_has_no_slope(number in 0u64..2_000_000, times in prop::collection::vec(1u64..100_000_000, 2..50)) {
+            let mut slopes = Slopes::default();
+            for time in times {
+                slopes.add(Duration::from_micros(time), [((), number)]);
+            }
+            prop_assert_eq!(slopes.per_second(&()), Some(0.0));
+        }
+
         #[test]
         fn a_percentile_is_the_sorted_samples_rank(mut values in prop::collection::vec(0u64..50, 1..200), percent in 1usize..=100) {
             let seen: Distribution = values.iter().copied().collect();

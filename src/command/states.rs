@@ -26,14 +26,14 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 #[command(after_help = "\
 Examples:
   sockdiag states
-  sockdiag states --by process state close-wait --for 30s
+  sockdiag states --by process --for 30s state close-wait
   sockdiag states --by peer state time-wait --top 10
   sockdiag states --by netns --netns all
   sockdiag states -o json | jq '.states.close_wait // 0'
 
 Counts TCP sockets as the kernel tells them, and keeps none. Connections in TIME_WAIT and SYN_RECV, \
-and those whose process has closed them, have no process, unit or user: they are the group \
-`(none known)`. Nor has a listener a peer, or an outgoing connection a listener.
+those that wait for accept(), and those whose process has closed them have no process, unit or user: \
+they are the group `(none known)`. Nor has a listener a peer, or an outgoing connection a listener.
 
 GROWTH/MIN is the change of a group's size: with --watch since the previous reading, with --for the \
 slope of the line that fits all samples best, so that one burst does not look like a leak. A FILTER \

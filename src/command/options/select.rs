@@ -207,7 +207,7 @@ const OWNERS: Choices<OwnerNeeds> = &[
     (
         "auto",
         OwnerNeeds::Auto,
-        "Search low descriptors of every process, then the others for up to 250 ms",
+        "Search low descriptors of every process, then the others for a limited time",
     ),
     (
         "all",
