@@ -13,7 +13,7 @@ use sockdiag::{
 
 use super::{
     Outcome, no_such_column,
-    options::{ReportArgs, Timing},
+    options::{OutputArgs, ReportArgs, Timing},
     typed, usage,
     wait::{Waiter, Woken, suspend},
 };
@@ -69,14 +69,17 @@ pub struct Session<R: Listed> {
 impl<R: Listed> Session<R> {
     /// `sample_every` is the default of `--every`.
     pub fn new(args: &ReportArgs, sample_every: Duration, view: View) -> anyhow::Result<Self> {
-        let timing = args.time.timing(sample_every);
+        Session::with(&args.output, args.time.timing(sample_every), view)
+    }
+
+    pub fn with(output: &OutputArgs, timing: Timing, view: View) -> anyhow::Result<Self> {
         let host = this_host()?;
         let view = View {
             changes: matches!(timing, Timing::Watch { .. } | Timing::Sample { .. }),
             sampled: matches!(timing, Timing::Sample { .. }),
             ..view
         };
-        let settings = args.output.settings()?;
+        let settings = output.settings()?;
         timing.check(&settings)?;
         Ok(Session {
             host: text::escape(&host.name),
@@ -92,6 +95,23 @@ impl<R: Listed> Session<R> {
 
     pub fn timing(&self) -> Timing {
         self.timing
+    }
+
+    /// Writes one report, or one per interval. None is compared with another.
+    pub fn each_reading(
+        &mut self,
+        mut read: impl FnMut() -> anyhow::Result<R>,
+    ) -> anyhow::Result<Outcome>
+    where
+        R: Reading + Clone,
+    {
+        match self.timing {
+            Timing::Watch { interval, count } => {
+                self.watch(|_| read(), |report: &R, _| report.clone(), interval, count)?;
+            }
+            _ => self.write(read()?, None, "")?,
+        }
+        Ok(Outcome::Answered)
     }
 
     /// Writes one report, one per interval, or one on many samples. `read` gets the purpose of the
@@ -223,6 +243,38 @@ impl<R: Listed> Session<R> {
     }
 }
 
+/// Calls `read` once, or once per interval until stopped, with the time since the call before.
+pub fn repeat(
+    timing: Timing,
+    mut read: impl FnMut(Option<Duration>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let Timing::Watch { interval, count } = timing else {
+        return read(None);
+    };
+    let mut waiter = Waiter::new(false).context("watching for signals")?;
+    let mut last: Option<Instant> = None;
+    for reading in 1.. {
+        let taken = Instant::now();
+        read(last.map(|last| taken - last))?;
+        last = Some(taken);
+        let is_last = Some(reading) == count;
+        if is_last || wait_for(&mut waiter, taken + interval)? == Woken::Stop {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Waits for the deadline or a stop.
+fn wait_for(waiter: &mut Waiter, deadline: Instant) -> anyhow::Result<Woken> {
+    loop {
+        match waiter.until(deadline).context("waiting")? {
+            Woken::Resized | Woken::Suspend => {}
+            woken => return Ok(woken),
+        }
+    }
+}
+
 /// Takes samples for this long, or until stopped. `take` gets the time since the previous sample.
 pub fn sample(
     total: Duration,
@@ -279,10 +331,9 @@ fn wait_until(
         let elapsed = progress.elapsed();
         progress.show(|| line(elapsed));
         let tick = due.min(Instant::now() + TICK);
-        match waiter.until(tick).context("waiting")? {
+        match wait_for(waiter, tick)? {
             Woken::Time if tick < due => {}
-            woken @ (Woken::Time | Woken::Stop) => return Ok(woken),
-            Woken::Resized | Woken::Suspend => {}
+            woken => return Ok(woken),
         }
     }
 }

@@ -130,6 +130,7 @@ mod sockets {
     mod bytecode;
     mod families;
     mod usage;
+    mod watch;
 }
 
 mod states {

@@ -8,7 +8,7 @@ mod time;
 pub use filter::{filter, measures, port};
 pub use output::{FormatArgs, OutputArgs, RowArgs, SsArgs, wants_columns};
 pub use select::{FamilyArgs, NameArgs, OwnedByArgs, OwnerArgs, PlaceArgs, has_process, has_unit};
-pub use time::{TimeArgs, Timing, duration};
+pub use time::{TimeArgs, Timing, WatchArgs, duration};
 
 use clap::{
     Args,

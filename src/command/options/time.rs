@@ -10,16 +10,24 @@ use crate::{
     render::{Format, Settings},
 };
 
-// When to read.
+// When to read again.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Repetition")]
-pub struct TimeArgs {
+pub struct WatchArgs {
     /// Refresh every SECONDS (default 2)
     #[arg(short, long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2", value_parser = duration)]
     watch: Option<Duration>,
     /// Stop after N readings
     #[arg(short, long, value_name = "N", requires = "watch", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
+}
+
+// When to read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Repetition")]
+pub struct TimeArgs {
+    #[command(flatten)]
+    watch: WatchArgs,
     /// Sample for this long, then report min/mean/p95/max
     #[arg(long = "for", value_name = "DURATION", conflicts_with = "watch", value_parser = duration)]
     sample_for: Option<Duration>,
@@ -57,20 +65,25 @@ impl Timing {
     }
 }
 
+impl WatchArgs {
+    pub fn timing(&self) -> Timing {
+        self.watch.map_or(Timing::Once, |interval| Timing::Watch {
+            interval,
+            count: self.count,
+        })
+    }
+}
+
 impl TimeArgs {
     /// `every` is the default of `--every`.
     pub fn timing(&self, every: Duration) -> Timing {
-        match (self.watch, self.sample_for) {
-            (Some(interval), _) => Timing::Watch {
-                interval,
-                count: self.count,
-            },
-            (None, Some(total)) => Timing::Sample {
+        match self.sample_for {
+            Some(total) => Timing::Sample {
                 total,
                 // Within a short time there are two samples at least.
                 every: self.every.unwrap_or(every.min(total / 2)),
             },
-            (None, None) => Timing::Once,
+            None => self.watch.timing(),
         }
     }
 }

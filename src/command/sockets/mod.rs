@@ -1,26 +1,26 @@
 //! `sockdiag sockets`.
 
 mod protocols;
+mod query;
 mod stream;
 
+use anyhow::Context;
 use clap::{Args, ValueHint};
-use sockdiag::{
-    analysis::sockets::{Describer, SocketsReport},
-    collect::{OwnerNeeds, SocketNeeds, SocketSink, read_sockets},
-    model::Filter,
-    source::{CgroupNames, Kernel, OwnerSearch},
-};
+use sockdiag::{analysis::sockets::SocketsReport, model::Filter};
 
-use protocols::{Named, ProtocolArgs};
+use protocols::ProtocolArgs;
+use query::Query;
+use stream::Output;
 pub use stream::{BUDGET, Inodes};
-use stream::{Output, Stream, Tally};
 
 use super::{
-    Described, FamilyArgs, Outcome, OwnerArgs, PlaceArgs, RowArgs, Subcommand, no_such_column,
-    options::{NameArgs, OutputArgs, OwnedByArgs, measures},
-    this_host, with_way_in,
+    Described, FamilyArgs, Outcome, OwnerArgs, PlaceArgs, Reading, RowArgs, Session, Subcommand,
+    no_such_column,
+    options::{NameArgs, OutputArgs, OwnedByArgs, WatchArgs, measures},
+    session::repeat,
+    this_host,
 };
-use crate::render::{Moment, Settings, Sink, View};
+use crate::render::{Moment, Sink, View};
 
 /// Up to this many sockets are kept, to search for their owners or to make a table.
 const KEPT: usize = 10_000;
@@ -31,7 +31,7 @@ Examples:
   sockdiag sockets state established and dport = :5432
   sockdiag sockets tcp --info --where 'rtt>50ms or retrans>0'
   sockdiag sockets --unit api -o csv
-  sockdiag sockets udp --mem --where 'drops>0'
+  sockdiag sockets udp --mem --where 'drops>0' -w
   sockdiag sockets unix '/run/*' state connected
 
 FILTER is the language of ss: `state`, `exclude`, `sport`, `dport`, `src`, `dst`, `dev`, `fwmark`, \
@@ -82,6 +82,8 @@ pub struct SocketsArgs {
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
+    watch: WatchArgs,
+    #[command(flatten)]
     place: PlaceArgs,
 }
 
@@ -91,86 +93,32 @@ impl Subcommand for SocketsArgs {
     const REPORT: Option<Described> = Described::of::<SocketsReport>();
 
     fn run(self) -> anyhow::Result<Outcome> {
-        let kernel = self.place.kernel()?;
-        self.owned_by.check(&kernel)?;
-        let namespaces = self.place.namespaces(&kernel)?;
-        let needs = self.needs()?;
+        let query = Query::new(&self)?;
         let settings = self.output.settings()?;
-        let mut stream = self.stream(&kernel, &settings)?;
-        let read = |sink: &mut dyn SocketSink| {
-            let missing = read_sockets(&kernel, &namespaces, &needs, sink);
-            missing.map_err(|error| with_way_in(anyhow::Error::from(error)))
-        };
-        if self.owner_needs() == OwnerNeeds::All {
-            let mut inodes = Inodes::default();
-            read(&mut inodes)?;
-            stream.owners = Some(inodes.owners(&kernel, OwnerSearch::All));
-        }
-        let missing = read(&mut stream)?;
-        stream.end(missing)?;
-        Ok(Outcome::Answered)
-    }
-}
-
-impl SocketsArgs {
-    fn needs(&self) -> anyhow::Result<SocketNeeds> {
-        let Named { protocols, filter } = self.protocols.named(&self.filter, &self.place)?;
-        let condition = self.condition.as_ref();
-        Ok(SocketNeeds {
-            protocols,
-            families: self.family.families(),
-            filter,
-            info: self.info || condition.is_some_and(Filter::needs_info),
-            memory: self.memory || condition.is_some_and(Filter::needs_memory),
-            ..SocketNeeds::default()
-        })
-    }
-
-    /// A condition on the owner needs all of them.
-    fn owner_needs(&self) -> OwnerNeeds {
-        match self.owned_by.process.is_some() || self.owned_by.unit.is_some() {
-            true => OwnerNeeds::All,
-            false => self.owners.needs(),
-        }
-    }
-
-    fn stream<'a>(&'a self, kernel: &'a Kernel, settings: &Settings) -> anyhow::Result<Stream<'a>> {
+        let timing = self.watch.timing();
         let view = View {
             all: self.rows.all,
             names: self.names.resolve,
             ..View::default()
         };
-        let host = this_host()?;
-        let is_kept = self.output.is_table() || settings.sort.is_some();
-        let sink = match is_kept {
-            true => Sink::of_reports(settings, view, host),
-            false => Sink::of_rows(settings, view, host, "sockets"),
-        };
-        let most = settings.top.filter(|_| settings.sort.is_none());
-        Ok(Stream {
-            kernel,
-            condition: self.condition.as_ref(),
-            readable: self.readable,
-            owned_by: &self.owned_by,
-            uid: self.owned_by.uid()?,
-            most: most.map_or(u64::MAX, |most| most as u64),
-            pending: (self.owner_needs() == OwnerNeeds::Auto).then(Vec::new),
-            output: Output {
-                sink: sink.map_err(no_such_column)?,
-                moment: Moment::now(None),
-                kept: is_kept.then_some(match settings.sort {
-                    None => KEPT,
-                    Some(_) => usize::MAX,
-                }),
-            },
-            places: Vec::new(),
-            owners: None,
-            tally: Tally::default(),
-            cgroups: CgroupNames::default(),
-            describer: Describer::default(),
-            described: None,
-            report: SocketsReport::default(),
-            failed: None,
-        })
+        if self.output.is_table() || settings.sort.is_some() {
+            let most = match settings.sort {
+                None => KEPT,
+                Some(_) => usize::MAX,
+            };
+            let mut session = Session::with(&self.output, timing, view)?;
+            return session.each_reading(|| query.read(Output::Kept(most)));
+        }
+        timing.check(&settings)?;
+        let sink = Sink::of_rows(&settings, view, this_host()?, "sockets");
+        let mut sink = sink.map_err(no_such_column)?;
+        repeat(timing, |elapsed| {
+            let moment = Moment::now(elapsed);
+            let report = query.read(Output::Written(&mut sink, moment))?;
+            sink.end(&report, &moment).context("writing the report")
+        })?;
+        Ok(Outcome::Answered)
     }
 }
+
+impl Reading for SocketsReport {}

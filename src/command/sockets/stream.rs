@@ -27,7 +27,7 @@ pub struct Stream<'a> {
     pub uid: Option<u32>,
     /// The reading ends after so many.
     pub most: u64,
-    pub output: Output,
+    pub output: Output<'a>,
     /// Those that were entered.
     pub places: Vec<Place>,
     /// Sockets that wait for a search for their owners, with the index of their place; `None` when
@@ -43,11 +43,12 @@ pub struct Stream<'a> {
     pub failed: Option<io::Error>,
 }
 
-pub struct Output {
-    pub sink: Sink<SocketsReport>,
-    pub moment: Moment,
-    /// How many rows the report contains; `None` where rows are written as they come.
-    pub kept: Option<usize>,
+/// What becomes of rows.
+pub enum Output<'a> {
+    /// The report contains up to so many.
+    Kept(usize),
+    /// They are written as they come.
+    Written(&'a mut Sink<SocketsReport>, Moment),
 }
 
 /// A socket of any family.
@@ -179,8 +180,8 @@ impl Stream<'_> {
         }
     }
 
-    /// Searches for the owners of the sockets that wait for it, and writes what is left.
-    pub fn end(mut self, missing: Vec<Incomplete>) -> anyhow::Result<()> {
+    /// Searches for the owners of the sockets that wait for it, and writes or reports what is left.
+    pub fn end(mut self, missing: Vec<Incomplete>) -> anyhow::Result<SocketsReport> {
         if let Some(pending) = self.pending.take() {
             let mut inodes = Inodes::default();
             pending.iter().for_each(|(_, socket)| inodes.add(socket));
@@ -193,16 +194,7 @@ impl Stream<'_> {
         let mut report = self.report;
         report.incomplete.extend(missing);
         self.tally.note(self.owners.as_ref(), &mut report);
-        let Output {
-            mut sink,
-            moment,
-            kept,
-        } = self.output;
-        let written = match kept {
-            Some(_) => sink.report(report, None, ""),
-            None => sink.end(&report, &moment),
-        };
-        written.context("writing the report")
+        Ok(report)
     }
 
     fn emit_all(&mut self, sockets: Vec<(usize, Row)>) -> ControlFlow<()> {
@@ -218,13 +210,13 @@ impl Stream<'_> {
         }
         self.tally.add(&row, self.owners.is_some());
         self.report.count(row.state);
-        let written = match self.output.kept {
-            Some(kept) if self.report.sockets.len() < kept => {
+        let written = match &mut self.output {
+            Output::Kept(most) if self.report.sockets.len() < *most => {
                 self.report.sockets.push(row);
                 Ok(())
             }
-            Some(_) => Ok(()),
-            None => self.output.sink.row(&row, &self.output.moment),
+            Output::Kept(_) => Ok(()),
+            Output::Written(sink, moment) => sink.row(&row, moment),
         };
         if let Err(error) = written {
             self.failed = Some(error);

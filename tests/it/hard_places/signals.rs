@@ -212,3 +212,20 @@ fn the_modes_of_a_terminal_that_takes_no_output_are_restored() {
     let (status, _) = terminal.end();
     assert_eq!(status.signal(), Some(Signal::INT.as_raw()));
 }
+
+#[test]
+fn a_watch_whose_rows_are_written_as_they_come_ends_with_a_whole_reading() {
+    in_netns(|| {
+        lo_up();
+        for signal in [Signal::INT, Signal::TERM] {
+            let mut running = Running::start(&["sockets", "--watch=0.01", "--json"]);
+            running.ask_to_end(signal);
+            let said = running.read_stdout();
+            assert!(said.ends_with("}\n"), "{said}");
+            for line in said.lines() {
+                serde_json::from_str::<serde_json::Value>(line).expect("JSON");
+            }
+            assert!(running.end().success(), "{signal:?}");
+        }
+    });
+}

@@ -1,0 +1,115 @@
+//! Which sockets the command line asks for, and one reading of them.
+
+use sockdiag::{
+    analysis::sockets::{Describer, SocketsReport},
+    collect::{Namespaces, OwnerNeeds, SocketNeeds, SocketSink, read_sockets},
+    model::{Incomplete, filter::Measure},
+    source::{CgroupNames, Kernel, OwnerSearch},
+};
+
+use super::{
+    super::with_way_in,
+    SocketsArgs,
+    protocols::Named,
+    stream::{Inodes, Output, Stream, Tally},
+};
+
+pub struct Query<'a> {
+    args: &'a SocketsArgs,
+    kernel: Kernel,
+    namespaces: Namespaces,
+    needs: SocketNeeds,
+    uid: Option<u32>,
+    /// The reading ends after so many.
+    most: u64,
+}
+
+impl<'a> Query<'a> {
+    pub fn new(args: &'a SocketsArgs) -> anyhow::Result<Self> {
+        let kernel = args.place.kernel()?;
+        args.owned_by.check(&kernel)?;
+        let settings = args.output.settings()?;
+        let most = settings.top.filter(|_| settings.sort.is_none());
+        Ok(Query {
+            namespaces: args.place.namespaces(&kernel)?,
+            kernel,
+            needs: needs(args)?,
+            uid: args.owned_by.uid()?,
+            most: most.map_or(u64::MAX, |most| most as u64),
+            args,
+        })
+    }
+
+    /// Reads all sockets, and reports what is not written meanwhile.
+    pub fn read(&self, output: Output<'_>) -> anyhow::Result<SocketsReport> {
+        let mut stream = self.stream(output);
+        if self.owner_needs() == OwnerNeeds::All {
+            let mut inodes = Inodes::default();
+            self.dump(&self.needs, &mut inodes)?;
+            stream.owners = Some(inodes.owners(&self.kernel, OwnerSearch::All));
+        }
+        let missing = self.dump(&self.needs, &mut stream)?;
+        stream.end(missing)
+    }
+
+    fn dump(
+        &self,
+        needs: &SocketNeeds,
+        sink: &mut dyn SocketSink,
+    ) -> anyhow::Result<Vec<Incomplete>> {
+        let missing = read_sockets(&self.kernel, &self.namespaces, needs, sink);
+        missing.map_err(|error| with_way_in(anyhow::Error::from(error)))
+    }
+
+    /// A condition on the owner needs all of them.
+    fn owner_needs(&self) -> OwnerNeeds {
+        let owned_by = &self.args.owned_by;
+        match owned_by.process.is_some() || owned_by.unit.is_some() {
+            true => OwnerNeeds::All,
+            false => self.args.owners.needs(),
+        }
+    }
+
+    fn stream<'b>(&'b self, output: Output<'b>) -> Stream<'b> {
+        Stream {
+            kernel: &self.kernel,
+            condition: self.args.condition.as_ref(),
+            readable: self.args.readable,
+            owned_by: &self.args.owned_by,
+            uid: self.uid,
+            most: self.most,
+            pending: (self.owner_needs() == OwnerNeeds::Auto).then(Vec::new),
+            output,
+            places: Vec::new(),
+            owners: None,
+            tally: Tally::default(),
+            cgroups: CgroupNames::default(),
+            describer: Describer::default(),
+            described: None,
+            report: SocketsReport::default(),
+            failed: None,
+        }
+    }
+}
+
+fn needs(args: &SocketsArgs) -> anyhow::Result<SocketNeeds> {
+    let Named { protocols, filter } = args.protocols.named(&args.filter, &args.place)?;
+    let asks = |of: &[Measure]| {
+        let condition = args.condition.as_ref();
+        condition.is_some_and(|condition| of.iter().any(|what| condition.measures(*what)))
+    };
+    Ok(SocketNeeds {
+        protocols,
+        families: args.family.families(),
+        filter,
+        info: args.info
+            || asks(&[
+                Measure::Rtt,
+                Measure::Retransmits,
+                Measure::Idle,
+                Measure::Age,
+            ]),
+        memory: args.memory || asks(&[Measure::Drops, Measure::Fill]),
+        ..SocketNeeds::default()
+    })
+}
