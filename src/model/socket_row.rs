@@ -85,6 +85,9 @@ pub struct SocketTimer {
     pub expires_ms: u32,
     /// Retransmissions or probes without an answer so far.
     pub retransmits: u8,
+    /// How often its time was doubled; `null` where that was not asked for, and of sockets that are
+    /// no connections.
+    pub backoff: Option<u8>,
 }
 
 /// Memory of a socket (`SK_MEMINFO_*`, include/uapi/linux/sock_diag.h).

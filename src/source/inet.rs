@@ -44,6 +44,8 @@ const CLOSE_WAIT: u8 = 8;
 /// `SK_MEMINFO_RCVBUF` and `SK_MEMINFO_DROPS` (since 4.7), include/uapi/linux/sock_diag.h.
 const RCVBUF: usize = 1;
 const DROPS: usize = 8;
+/// `tcpi_backoff`.
+const BACKOFF: usize = 4;
 /// `tcpi_last_data_sent` as an index of 32-bit words in `struct tcp_info`; since 2.6.
 const LAST_DATA_SENT: usize = 11;
 /// `tcpi_last_ack_recv`, likewise.
@@ -203,6 +205,7 @@ impl<'a> Row<'a> {
                 kind,
                 expires_ms: self.expires_ms(),
                 retransmits: self.fixed[RETRANSMITS],
+                backoff: self.byte(INFO, BACKOFF).filter(|_| is_connection),
             }),
             uid: self.header.uid,
             inode: self.header.inode,

@@ -129,6 +129,7 @@ mod sockets {
     mod as_ss;
     mod bytecode;
     mod families;
+    mod timers;
     mod usage;
     mod watch;
 }

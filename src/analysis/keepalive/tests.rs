@@ -42,6 +42,7 @@ fn idle(times: [u64; 3], timer: Option<(TimerKind, u32, u8)>) -> SocketRow {
             kind,
             expires_ms: seconds * 1000,
             retransmits,
+            backoff: None,
         }),
         ..connection("10.0.0.9:5432", &info)
     }

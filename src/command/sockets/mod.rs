@@ -43,6 +43,9 @@ Words before it choose protocols: `tcp`, `udp`, `raw`, `unix`, `packet`, `netlin
 Without one, TCP and UDP sockets are shown; `ss -a` shows all protocols, as `sockdiag sockets all` does. \
 Sockets in every state are shown, as by ss -a, and TCP sockets that are only bound, which ss leaves out.
 
+Letters are those of ss, with three exceptions: -o is --output, timers are --timers; -w is --watch, raw \
+sockets are `raw`; -f and -A are the words before FILTER.
+
 --where compares numbers: `fill` of an accept queue or receive buffer (80%), `drops`, `recvq` and \
 `sendq` (bytes, 64K), `idle` since data was last sent or received (10m), `rtt` (50ms), `retrans`, and \
 `age` of TIME_WAITs and of connections that wait for accept(). It does not hold where a number is \
@@ -63,6 +66,9 @@ pub struct SocketsArgs {
     /// Show the memory of each socket, and what it dropped
     #[arg(short, long = "mem")]
     memory: bool,
+    /// Show the timer of each socket: kind, time left, retransmissions or probes
+    #[arg(long)]
+    timers: bool,
     /// Show only sockets that a read or accept() would not wait for: with unread data, a peer that
     /// has closed, or a connection that waits
     #[arg(long)]
@@ -99,6 +105,7 @@ impl Subcommand for SocketsArgs {
         let view = View {
             all: self.rows.all,
             names: self.names.resolve,
+            timers: self.timers,
             ..View::default()
         };
         if self.output.is_table() || settings.sort.is_some() {

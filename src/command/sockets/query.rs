@@ -19,6 +19,8 @@ pub struct Query<'a> {
     kernel: Kernel,
     namespaces: Namespaces,
     needs: SocketNeeds,
+    /// `struct tcp_info` is shown, and not only read.
+    shows_info: bool,
     uid: Option<u32>,
     /// The reading ends after so many.
     most: u64,
@@ -30,10 +32,16 @@ impl<'a> Query<'a> {
         args.owned_by.check(&kernel)?;
         let settings = args.output.settings()?;
         let most = settings.top.filter(|_| settings.sort.is_none());
+        let needs = needs(args)?;
         Ok(Query {
             namespaces: args.place.namespaces(&kernel)?,
             kernel,
-            needs: needs(args)?,
+            shows_info: needs.info,
+            // Of timers, it has the backoff.
+            needs: SocketNeeds {
+                info: needs.info || args.timers,
+                ..needs
+            },
             uid: args.owned_by.uid()?,
             most: most.map_or(u64::MAX, |most| most as u64),
             args,
@@ -78,6 +86,7 @@ impl<'a> Query<'a> {
             owned_by: &self.args.owned_by,
             uid: self.uid,
             most: self.most,
+            shows_info: self.shows_info,
             pending: (self.owner_needs() == OwnerNeeds::Auto).then(Vec::new),
             output,
             places: Vec::new(),

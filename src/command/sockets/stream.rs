@@ -25,6 +25,7 @@ pub struct Stream<'a> {
     pub readable: bool,
     pub owned_by: &'a OwnedByArgs,
     pub uid: Option<u32>,
+    pub shows_info: bool,
     /// The reading ends after so many.
     pub most: u64,
     pub output: Output<'a>,
@@ -243,10 +244,12 @@ impl Stream<'_> {
             }
         };
         let (cgroups, kernel) = (&mut self.cgroups, self.kernel);
-        self.describer.describe(socket, self.owners.as_ref(), |id| {
+        let mut row = self.describer.describe(socket, self.owners.as_ref(), |id| {
             cgroups.learn(kernel, [id]);
             cgroups.path(id).map(str::to_owned)
-        })
+        });
+        row.tcp_info = row.tcp_info.filter(|_| self.shows_info);
+        row
     }
 }
 

@@ -52,6 +52,8 @@ pub struct View {
     pub all: bool,
     /// Resolve names of hosts, services and users.
     pub names: bool,
+    /// Show the timers of sockets.
+    pub timers: bool,
     /// Columns of the terminal, if there is one.
     pub width: Option<usize>,
 }

@@ -18,7 +18,7 @@ use crate::render::{
 use Align::{Left, Right};
 
 #[rustfmt::skip]
-static COLUMNS: [Column<SocketReport>; 34] = [
+static COLUMNS: [Column<SocketReport>; 35] = [
     Column::new("netns", "NETNS", Left, |s, _| Cell::text(s.netns.label()), "network namespace: its name, or its inode number"),
     Column::new("protocol", "PROTO", Left, |s, _| Cell::word(s.protocol.name()), "tcp, mptcp, udp, raw, unix, packet, netlink or vsock"),
     Column::new("type", "TYPE", Left, |s, _| Cell::known(s.kind, |kind| Value::Word(kind.name())), "stream, dgram, seqpacket or raw, of unix, packet, netlink and vsock sockets"),
@@ -30,6 +30,7 @@ static COLUMNS: [Column<SocketReport>; 34] = [
     Column::new("timer", "TIMER", Left, |s, _| Cell::known(s.timer, |t| Value::Word(timer(t))), "the timer that runs: retransmit, keepalive, time_wait or persist (probes of a closed window)"),
     Column::new("expires", "EXPIRES", Right, |s, _| Cell::known(s.timer, |t| Value::Milliseconds(t.expires_ms.into())), "time until the timer fires"),
     Column::new("retransmits", "TRIES", Right, |s, _| Cell::count(s.timer.map(|t| t.retransmits)), "retransmissions or probes without an answer so far"),
+    Column::new("backoff", "BACKOFF", Right, |s, _| Cell::count(s.timer.and_then(|t| t.backoff)), "how often the time of the timer was doubled; with --timers"),
     Column::new("rtt", "RTT", Right, |s, _| time(s, TcpInfo::rtt_us), "smoothed round-trip time"),
     Column::new("cwnd", "CWND", Right, |s, _| number(s, TcpInfo::congestion_window), "congestion window, segments"),
     Column::new("retrans", "RETRANS", Right, |s, _| number(s, TcpInfo::total_retransmits), "segments retransmitted since the connection was made"),
@@ -95,7 +96,9 @@ impl Tabular for SocketsReport {
     const COLUMNS: &'static [Column<SocketReport>] = &COLUMNS;
 
     const NARROWER: &'static [Narrower] = &[
-        Narrower::Drop("netns forward backlog options queued delivery_rate sent received unit"),
+        Narrower::Drop(
+            "netns forward backlog options queued delivery_rate sent received backoff unit",
+        ),
         Narrower::Shorten("local peer"),
         Narrower::LastResort("owner expires retransmits"),
     ];
@@ -130,14 +133,14 @@ impl Listed for SocketsReport {
         &mut self.sockets
     }
 
-    fn shown(&self, _: &View) -> Vec<&'static str> {
+    fn shown(&self, view: &View) -> Vec<&'static str> {
         let any = |has: fn(&SocketReport) -> bool| self.sockets.iter().any(has);
         keys(&[
             (several(&self.sockets, |a, b| a.netns != b.netns), "netns"),
             (true, "protocol"),
             (any(|s| s.kind.is_some()), "type"),
             (true, "state receive_queue send_queue local peer"),
-            (any(|s| s.timer.is_some()), "timer expires retransmits"),
+            (view.timers, "timer expires retransmits backoff"),
             (
                 any(|s| s.tcp_info.is_some()),
                 "rtt cwnd retrans sent received delivery_rate idle",

@@ -81,6 +81,7 @@ fn timed(kind: TimerKind, expires_ms: u32, retransmits: u8, socket: SocketRow) -
             kind,
             expires_ms,
             retransmits,
+            backoff: None,
         }),
         ..socket
     }

@@ -1,0 +1,163 @@
+//! `sockdiag sockets --timers`, beside `ss -o`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+use socket2::TcpKeepalive;
+
+use crate::support::clients::connect_with;
+use crate::support::link::{Link, THERE};
+use crate::support::netns::{in_netns, run};
+use crate::support::population::Population;
+use crate::support::program::{json, text};
+use crate::support::skipped::report_skipped;
+use crate::support::sockets::listen;
+use crate::support::wait::wait_for;
+
+/// A timer: kind, milliseconds left, retransmissions or probes.
+type Timer = (String, u64, u64);
+
+/// By both addresses. `None`, loudly, where ss is not installed.
+fn of_ss() -> Option<BTreeMap<String, Timer>> {
+    let output = match Command::new("ss").args(["-tanoH"]).output() {
+        Ok(output) => output,
+        Err(error) => {
+            report_skipped(&format!("comparison with ss: {error}"));
+            return None;
+        }
+    };
+    let text = String::from_utf8(output.stdout).expect("ASCII");
+    let timer = |line: &str| {
+        let word: Vec<&str> = line.split_whitespace().collect();
+        let timer = word.iter().find_map(|word| word.strip_prefix("timer:("))?;
+        let part: Vec<&str> = timer.trim_end_matches(')').split(',').collect();
+        let kind = match part[0] {
+            "on" => "retransmit",
+            "timewait" => "time_wait",
+            other => other,
+        };
+        let tries = part[2].parse().expect("a number");
+        let local = word[3].replace('*', "[::]");
+        Some((
+            format!("{local} {}", word[4]),
+            (kind.to_owned(), milliseconds(part[1]), tries),
+        ))
+    };
+    Some(text.lines().filter_map(timer).collect())
+}
+
+/// `1min3sec`, `2.345sec`, `200ms`
+fn milliseconds(text: &str) -> u64 {
+    let (minutes, rest) = text.split_once("min").unwrap_or(("0", text));
+    let number = |text: &str| text.parse::<f64>().expect("a number");
+    let rest = match (rest.strip_suffix("ms"), rest.strip_suffix("sec")) {
+        (Some(ms), _) => number(ms),
+        (None, Some(seconds)) => number(seconds) * 1000.0,
+        (None, None) => 0.0,
+    };
+    (number(minutes) * 60_000.0 + rest) as u64
+}
+
+fn of_sockdiag() -> BTreeMap<String, Timer> {
+    let columns = "--columns=local,peer,timer,expires,retransmits";
+    let args = ["sockets", "tcp", "--no-owners", "-o", "csv", "--no-header"];
+    let text = text(&[&args[..], &[columns]].concat());
+    let timer = |line: &str| {
+        let word: Vec<&str> = line.split(',').collect();
+        let number = |at: usize| word[at].parse::<u64>().expect("a number");
+        (!word[3].is_empty()).then(|| {
+            let ends = format!("{} {}", word[1], word[2]);
+            (ends, (word[3].to_owned(), number(4), number(5)))
+        })
+    };
+    text.lines().filter_map(timer).collect()
+}
+
+#[test]
+fn timers_are_those_of_ss() {
+    in_netns(|| {
+        let _population = Population::of_internet();
+        let _listener = listen("127.0.0.1:7777", 5);
+        let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(3600));
+        let _client = connect_with("127.0.0.1:7777", |socket| {
+            socket.set_tcp_keepalive(&keepalive)
+        })
+        .expect("a connection");
+        if of_ss().is_none() {
+            return;
+        }
+        let kind = |timers: &BTreeMap<String, Timer>| -> BTreeMap<_, _> {
+            let timers = timers.iter();
+            timers
+                .map(|(ends, (kind, _, tries))| (ends.clone(), (kind.clone(), *tries)))
+                .collect()
+        };
+        // Some fire meanwhile.
+        let (expected, found) = wait_for("nothing changed between two readings", || {
+            let before = of_ss().expect("ss is there");
+            let found = of_sockdiag();
+            let after = of_ss().expect("ss is there");
+            (kind(&before) == kind(&after)).then_some((before, found))
+        });
+        assert_eq!(kind(&found), kind(&expected));
+        let kinds: BTreeSet<_> = found.values().map(|(kind, ..)| &kind[..]).collect();
+        let all = ["keepalive", "persist", "retransmit", "time_wait"];
+        assert_eq!(kinds.into_iter().collect::<Vec<_>>(), all);
+        for (ends, (kind, left, _)) in &found {
+            // From ten minutes on, ss shows minutes only.
+            let most = match &kind[..] {
+                "keepalive" => 60_000,
+                "time_wait" => 5_000,
+                _ => continue,
+            };
+            let apart = left.abs_diff(expected[ends].1);
+            assert!(apart < most, "{ends}: {left} {:?}", expected[ends]);
+        }
+        let (_, left, tries) = &found
+            .iter()
+            .find(|(ends, _)| ends.ends_with("127.0.0.1:7777"))
+            .expect("the client")
+            .1;
+        assert!((3_000_000..=3_600_000).contains(left), "{left}");
+        assert_eq!(*tries, 0);
+    });
+}
+
+#[test]
+fn how_often_a_timer_was_doubled_is_read_only_when_asked_for() {
+    in_netns(|| {
+        let link = Link::new();
+        let to = format!("{THERE}:8080");
+        let _listener = link.there.run(|| listen(&to, 5));
+        let client = connect_with(&to, |_| Ok(())).expect("a connection");
+        // Nobody has this hardware address.
+        let entry = ["neigh", "replace", THERE, "lladdr", "02:00:00:00:00:99"];
+        let permanent = ["dev", "near", "nud", "permanent"];
+        run("ip", &[&entry[..], &permanent].concat());
+        (&client).write_all(b"hello").expect("it is queued");
+        let args = ["sockets", "tcp", "dport = :8080"];
+        let with = |more: &[&str]| json(&[&args[..], more].concat())["sockets"][0].clone();
+        let row = wait_for("it was retransmitted twice", || {
+            let row = with(&["--timers"]);
+            (row["timer"]["retransmits"].as_u64() >= Some(2)).then_some(row)
+        });
+        assert_eq!(row["timer"]["kind"], "retransmit");
+        assert_eq!(row["timer"]["backoff"], row["timer"]["retransmits"]);
+        assert_eq!(row["tcp_info"], Value::Null, "not asked for");
+        let row = with(&[]);
+        assert_eq!(row["timer"]["kind"], "retransmit");
+        assert_eq!(row["timer"]["backoff"], Value::Null, "not asked for");
+        let row = with(&["--info"]);
+        assert_eq!(row["tcp_info"]["backoff"], row["timer"]["backoff"]);
+        let table = |more: &[&str]| text(&[&args[..], more].concat());
+        let header = |table: String| table.lines().next().expect("a header").to_owned();
+        assert!(!header(table(&[])).contains("TIMER"));
+        let header = header(table(&["--timers"]));
+        for title in ["TIMER", "EXPIRES", "TRIES", "BACKOFF"] {
+            assert!(header.contains(title), "{header}");
+        }
+    });
+}
