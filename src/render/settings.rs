@@ -50,6 +50,14 @@ impl Settings {
         colours
     }
 
+    /// Whether this column is named in `--columns`, or its key in `--sort`.
+    pub fn shows(&self, key: &str) -> bool {
+        let sort = self.sort.as_deref().map(|key| key.trim_start_matches('-'));
+        let columns = self.columns.iter().flatten().map(String::as_str);
+        let mut named = columns.chain(sort);
+        named.any(|named| named.trim().eq_ignore_ascii_case(key))
+    }
+
     pub fn named<R>(
         &self,
         columns: &'static [Column<R>],

@@ -34,6 +34,9 @@ impl From<Errno> for Unread {
     }
 }
 
+/// Longer command lines are cut, as a process may have one of megabytes.
+const COMMAND_BYTES: usize = 16 * 1024;
+
 /// The folder of a process in /proc, which stays that of this process when its id is given to
 /// another one.
 pub struct ProcessDir {
@@ -51,6 +54,15 @@ impl ProcessDir {
     /// The cgroup in the unified hierarchy, or systemd's own on hosts that mount cgroup v1.
     pub fn cgroup(&self) -> Option<String> {
         cgroup_in(&self.read("cgroup").ok()?).map(str::to_owned)
+    }
+
+    /// At most [`COMMAND_BYTES`] of it, which the process may have written over.
+    fn command_line(&self) -> Option<String> {
+        let mut text = command_line_in(&self.read("cmdline").ok()?);
+        let mut ends = (0..=text.len().min(COMMAND_BYTES)).rev();
+        let end = ends.find(|at| text.is_char_boundary(*at));
+        text.truncate(end.unwrap_or_default());
+        Some(text)
     }
 
     /// In clock ticks since boot.
@@ -82,6 +94,11 @@ impl ProcessDir {
     pub(super) fn folder(&self) -> BorrowedFd<'_> {
         self.folder.as_fd()
     }
+}
+
+/// Arguments end in a 0; some processes write over them.
+pub fn command_line_in(text: &str) -> String {
+    text.trim_end_matches('\0').replace('\0', " ")
 }
 
 /// The text has lines `ID:CONTROLLERS:PATH` (man 7 cgroups).
@@ -126,6 +143,14 @@ impl Kernel {
         let numbers = entries.and_then(|entries| entries.map(number).collect());
         let numbers: Vec<Option<u32>> = numbers.map_err(Error::file(&self.proc_root))?;
         Ok(numbers.into_iter().flatten().collect())
+    }
+
+    /// The command line of a process; `None` where it may not be read, or the process has another
+    /// name: its id may have been given to another one.
+    pub fn command_line(&self, pid: u32, name: &str) -> Option<String> {
+        let process = self.process(pid).ok()?;
+        let is_same = process.name().is_ok_and(|now| now == name);
+        process.command_line().filter(|_| is_same)
     }
 
     /// The error of a process that could not be looked at.

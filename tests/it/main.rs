@@ -128,6 +128,7 @@ mod queues {
 mod sockets {
     mod as_ss;
     mod bytecode;
+    mod command_lines;
     mod families;
     mod timers;
     mod usage;

@@ -10,4 +10,4 @@ pub mod samples;
 pub use end::EndReport;
 pub use group::{By, GroupName, Groups, Held};
 pub use report::{Describer, SocketsReport};
-pub use row::{AcceptQueue, SocketReport};
+pub use row::{AcceptQueue, CommandLine, SocketReport};

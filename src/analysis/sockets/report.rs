@@ -115,6 +115,7 @@ impl Describer {
             cgroup: named.map(|named| named.cgroup),
             owners: held(socket.inode, owners),
             owners_complete: owners.is_some_and(|owners| owners.complete),
+            command_lines: None,
             tcp_info: socket.info,
             memory: socket.memory,
         }
@@ -194,6 +195,7 @@ impl Describer {
             cgroup: named.map(|named| named.cgroup),
             owners: held(socket.inode, owners),
             owners_complete: owners.is_some_and(|owners| owners.complete),
+            command_lines: None,
             tcp_info: None,
             memory: socket.memory,
         }

@@ -58,10 +58,23 @@ pub struct SocketReport {
     pub owners: Vec<Owner>,
     /// Every descriptor of every process was inspected.
     pub owners_complete: bool,
+    /// One for each of these processes, if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command_lines: Option<Vec<CommandLine>>,
     /// What TCP knows of a connection, if asked for.
     pub tcp_info: Option<TcpInfo>,
     /// Its memory, if asked for.
     pub memory: Option<SocketMemory>,
+}
+
+/// The command line of a process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct CommandLine {
+    pub pid: u32,
+    /// Arguments separated by spaces; `null` when it may not be read.
+    #[schemars(with = "Option<String>")]
+    #[serde(serialize_with = "shared_option")]
+    pub command_line: Option<Arc<str>>,
 }
 
 /// Connections that wait for accept(2).

@@ -69,6 +69,9 @@ pub struct SocketsArgs {
     /// Show the timer of each socket: kind, time left, retransmissions or probes
     #[arg(long)]
     timers: bool,
+    /// Show the command lines of owners
+    #[arg(long, conflicts_with = "no_owners")]
+    command: bool,
     /// Show only sockets that a read or accept() would not wait for: with unread data, a peer that
     /// has closed, or a connection that waits
     #[arg(long)]

@@ -11,7 +11,7 @@ use super::{
     super::with_way_in,
     SocketsArgs,
     protocols::Named,
-    stream::{Inodes, Output, Stream, Tally},
+    stream::{Commands, Inodes, Output, Stream, Tally},
 };
 
 pub struct Query<'a> {
@@ -21,6 +21,8 @@ pub struct Query<'a> {
     needs: SocketNeeds,
     /// `struct tcp_info` is shown, and not only read.
     shows_info: bool,
+    /// `--command`, or its column.
+    commands: bool,
     uid: Option<u32>,
     /// The reading ends after so many.
     most: u64,
@@ -37,6 +39,7 @@ impl<'a> Query<'a> {
             namespaces: args.place.namespaces(&kernel)?,
             kernel,
             shows_info: needs.info,
+            commands: args.command || settings.shows("command"),
             // Of timers, it has the backoff.
             needs: SocketNeeds {
                 info: needs.info || args.timers,
@@ -87,6 +90,7 @@ impl<'a> Query<'a> {
             uid: self.uid,
             most: self.most,
             shows_info: self.shows_info,
+            commands: self.commands.then(Commands::default),
             pending: (self.owner_needs() == OwnerNeeds::Auto).then(Vec::new),
             output,
             places: Vec::new(),

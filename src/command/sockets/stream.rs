@@ -1,12 +1,19 @@
 //! Sockets on their way from the kernel to the output.
 
-use std::{collections::HashSet, io, mem::take, ops::ControlFlow, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    mem::take,
+    ops::ControlFlow,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
 use sockdiag::{
-    analysis::sockets::{Describer, SocketReport, SocketsReport},
+    analysis::sockets::{CommandLine, Describer, SocketReport, SocketsReport},
     collect::{Place, SocketSink},
-    model::{Filter, Incomplete, OtherEnd, OtherSocket, Owners, SocketRow},
+    model::{Filter, Incomplete, OtherEnd, OtherSocket, Owner, Owners, SocketRow},
     source::{CgroupNames, Kernel, OwnerSearch, Wanted},
 };
 
@@ -26,6 +33,8 @@ pub struct Stream<'a> {
     pub owned_by: &'a OwnedByArgs,
     pub uid: Option<u32>,
     pub shows_info: bool,
+    /// `--command`
+    pub commands: Option<Commands>,
     /// The reading ends after so many.
     pub most: u64,
     pub output: Output<'a>,
@@ -105,6 +114,25 @@ pub struct Tally {
     unsearched: u64,
     /// There were too many to search for their owners.
     gave_up: bool,
+}
+
+/// The command lines of processes, each read once.
+#[derive(Default)]
+pub struct Commands(HashMap<u32, Option<Arc<str>>>);
+
+impl Commands {
+    fn of(&mut self, owners: &[Owner], kernel: &Kernel) -> Vec<CommandLine> {
+        let one = |Owner { pid, name, .. }: &Owner| {
+            let read = || kernel.command_line(*pid, name).map(Arc::from);
+            CommandLine {
+                pid: *pid,
+                command_line: self.0.entry(*pid).or_insert_with(read).clone(),
+            }
+        };
+        let mut lines: Vec<CommandLine> = owners.iter().map(one).collect();
+        lines.dedup_by_key(|line| line.pid);
+        lines
+    }
 }
 
 /// The inodes of sockets that somebody holds.
@@ -237,18 +265,18 @@ impl Stream<'_> {
             self.describer.enter(netns, interfaces);
             self.described = Some(place);
         }
-        let socket = match socket {
-            Row::Inet(socket) => socket,
-            Row::Other(socket) => {
-                return self.describer.describe_other(socket, self.owners.as_ref());
-            }
-        };
+        let (describer, owners) = (&mut self.describer, self.owners.as_ref());
         let (cgroups, kernel) = (&mut self.cgroups, self.kernel);
-        let mut row = self.describer.describe(socket, self.owners.as_ref(), |id| {
-            cgroups.learn(kernel, [id]);
-            cgroups.path(id).map(str::to_owned)
-        });
+        let mut row = match socket {
+            Row::Inet(socket) => describer.describe(socket, owners, |id| {
+                cgroups.learn(kernel, [id]);
+                cgroups.path(id).map(str::to_owned)
+            }),
+            Row::Other(socket) => describer.describe_other(socket, owners),
+        };
         row.tcp_info = row.tcp_info.filter(|_| self.shows_info);
+        let commands = self.commands.as_mut();
+        row.command_lines = commands.map(|commands| commands.of(&row.owners, kernel));
         row
     }
 }

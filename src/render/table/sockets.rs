@@ -18,7 +18,7 @@ use crate::render::{
 use Align::{Left, Right};
 
 #[rustfmt::skip]
-static COLUMNS: [Column<SocketReport>; 35] = [
+static COLUMNS: [Column<SocketReport>; 36] = [
     Column::new("netns", "NETNS", Left, |s, _| Cell::text(s.netns.label()), "network namespace: its name, or its inode number"),
     Column::new("protocol", "PROTO", Left, |s, _| Cell::word(s.protocol.name()), "tcp, mptcp, udp, raw, unix, packet, netlink or vsock"),
     Column::new("type", "TYPE", Left, |s, _| Cell::known(s.kind, |kind| Value::Word(kind.name())), "stream, dgram, seqpacket or raw, of unix, packet, netlink and vsock sockets"),
@@ -54,7 +54,21 @@ static COLUMNS: [Column<SocketReport>; 35] = [
     Column::new("cgroup", "CGROUP", Left, |s, _| Cell::known(s.cgroup.as_deref(), |path| Value::Text(path.to_owned())), "cgroup of the owner, else of the creator"),
     Column::new("unit", "UNIT", Left, |s, _| Cell::known(s.unit.as_deref(), |unit| Value::Text(unit.to_owned())), "systemd unit, container or pod"),
     Column::new("owner", "OWNER", Left, |s, _| owners(&s.owners), "processes that have it open"),
+    Column::new("command", "COMMAND", Left, |s, _| command(s), "command lines of these processes; read with --command, or where this column is named"),
 ];
+
+/// Processes that run the same command have one.
+fn command(socket: &SocketReport) -> Cell {
+    let lines = socket.command_lines.iter().flatten();
+    let mut lines: Vec<&str> = lines
+        .filter_map(|line| line.command_line.as_deref())
+        .collect();
+    lines.dedup();
+    Cell::known(
+        (!lines.is_empty()).then(|| lines.join("; ")),
+        Value::Command,
+    )
+}
 
 fn timer(timer: SocketTimer) -> &'static str {
     match timer.kind {
@@ -151,6 +165,7 @@ impl Listed for SocketsReport {
             ),
             (any(|s| s.unit.is_some()), "unit"),
             (any(|s| !s.owners.is_empty()), "owner"),
+            (any(|s| s.command_lines.is_some()), "command"),
         ])
     }
 

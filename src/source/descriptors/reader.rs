@@ -16,7 +16,7 @@ use crate::{
     model::{FdLimits, FdTypes, Login, ProcessFds, Relative},
     source::{
         open_file,
-        process::{Unread, cgroup_in},
+        process::{Unread, cgroup_in, command_line_in},
         stat::{self, Stat},
     },
 };
@@ -249,9 +249,7 @@ impl Reader {
     }
 
     fn command_line(&mut self, pid: u32) -> Result<Option<String>, Errno> {
-        // Arguments end in a 0; some processes write over them.
-        let parse = |text: &str| text.trim_end_matches('\0').replace('\0', " ");
-        self.text(pid, "cmdline", parse)
+        self.text(pid, "cmdline", command_line_in)
     }
 
     /// `None` when it may not be read.
