@@ -130,6 +130,7 @@ mod sockets {
     mod bytecode;
     mod command_lines;
     mod families;
+    mod pairs;
     mod timers;
     mod usage;
     mod watch;

@@ -2,6 +2,7 @@
 
 mod end;
 mod group;
+mod pairs;
 mod report;
 mod row;
 #[cfg(test)]
@@ -9,5 +10,6 @@ pub mod samples;
 
 pub use end::EndReport;
 pub use group::{By, GroupName, Groups, Held};
+pub use pairs::{End, Joined, join};
 pub use report::{Describer, SocketsReport};
 pub use row::{AcceptQueue, CommandLine, SocketReport};

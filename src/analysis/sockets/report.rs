@@ -27,8 +27,11 @@ pub struct SocketsReport {
     pub findings: Vec<Finding>,
     /// How many match.
     pub count: u64,
-    /// How many of them are in each state.
+    /// How many sockets of them are in each state.
     pub states: BTreeMap<SocketState, u64>,
+    /// Of pairs: connections that match and have no other end here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unpaired: Option<u64>,
     /// One element per socket. They may be written before the other members.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sockets: Vec<SocketReport>,
@@ -37,10 +40,11 @@ pub struct SocketsReport {
 is_report!(SocketsReport, "sockets/v1");
 
 impl SocketsReport {
-    /// Counts a socket that is not kept.
-    pub fn count(&mut self, state: SocketState) {
+    pub fn count(&mut self, row: &SocketReport) {
         self.count += 1;
-        *self.states.entry(state).or_default() += 1;
+        for end in row.each_end() {
+            *self.states.entry(end.state).or_default() += 1;
+        }
     }
 
     /// Adds why some of these sockets have no known owner.
@@ -118,6 +122,8 @@ impl Describer {
             command_lines: None,
             tcp_info: socket.info,
             memory: socket.memory,
+            self_connected: None,
+            other_end: None,
         }
     }
 
@@ -198,6 +204,8 @@ impl Describer {
             command_lines: None,
             tcp_info: None,
             memory: socket.memory,
+            self_connected: None,
+            other_end: None,
         }
     }
 }

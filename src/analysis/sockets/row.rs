@@ -65,6 +65,12 @@ pub struct SocketReport {
     pub tcp_info: Option<TcpInfo>,
     /// Its memory, if asked for.
     pub memory: Option<SocketMemory>,
+    /// Of a pair: the socket is connected to itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub self_connected: Option<bool>,
+    /// Of a pair: the socket at the other end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_end: Option<Box<SocketReport>>,
 }
 
 /// The command line of a process.
@@ -90,6 +96,11 @@ impl SocketReport {
     pub fn idle_ms(&self) -> Option<u32> {
         let info = self.tcp_info.as_ref()?;
         Some(info.last_data_sent_ms()?.min(info.last_data_received_ms()?))
+    }
+
+    /// Both sockets of a pair.
+    pub fn each_end(&self) -> impl Iterator<Item = &SocketReport> {
+        std::iter::once(self).chain(self.other_end.as_deref())
     }
 
     /// Names this socket among those of the host.

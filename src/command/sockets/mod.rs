@@ -1,17 +1,21 @@
 //! `sockdiag sockets`.
 
+mod owners;
+mod pairs;
 mod protocols;
 mod query;
+mod row;
 mod stream;
 
 use anyhow::Context;
 use clap::{Args, ValueHint};
 use sockdiag::{analysis::sockets::SocketsReport, model::Filter};
 
+pub use owners::Inodes;
 use protocols::ProtocolArgs;
 use query::Query;
+pub use stream::BUDGET;
 use stream::Output;
-pub use stream::{BUDGET, Inodes};
 
 use super::{
     Described, FamilyArgs, Outcome, OwnerArgs, PlaceArgs, Reading, RowArgs, Session, Subcommand,
@@ -32,6 +36,7 @@ Examples:
   sockdiag sockets tcp --info --where 'rtt>50ms or retrans>0'
   sockdiag sockets --unit api -o csv
   sockdiag sockets udp --mem --where 'drops>0' -w
+  sockdiag sockets --pairs :5432
   sockdiag sockets unix '/run/*' state connected
 
 FILTER is the language of ss: `state`, `exclude`, `sport`, `dport`, `src`, `dst`, `dev`, `fwmark`, \
@@ -50,6 +55,14 @@ sockets are `raw`; -f and -A are the words before FILTER.
 `sendq` (bytes, 64K), `idle` since data was last sent or received (10m), `rtt` (50ms), `retrans`, and \
 `age` of TIME_WAITs and of connections that wait for accept(). It does not hold where a number is \
 unknown.
+
+--pairs joins the sockets of a connection whose ends are both here: the same addresses and ports the \
+other way round in one namespace or, with --netns all, in two, and unix sockets that are each other's \
+peer. A pair is shown when one end matches; the first end is the client's, as far as its higher port or \
+the path of the other tells. A socket that is connected to itself is marked. Not joined are connections \
+whose addresses are translated (DNAT, REDIRECT), UDP sockets of which only one is connected, and sockets \
+to which several others fit. Sockets are read two or three times, and those of local connections kept: \
+some 1 KB for each, 8 bytes for any other.
 
 Rows are written as the kernel tells them, in any number and without being kept, in every format but \
 the table and without --sort. By default owners are searched for where up to 10,000 sockets match.")]
@@ -76,6 +89,9 @@ pub struct SocketsArgs {
     /// has closed, or a connection that waits
     #[arg(long)]
     readable: bool,
+    /// Show connections both of whose ends are here, one row each
+    #[arg(long, conflicts_with = "listening")]
+    pairs: bool,
     #[command(flatten)]
     protocols: ProtocolArgs,
     #[command(flatten)]
@@ -109,6 +125,7 @@ impl Subcommand for SocketsArgs {
             all: self.rows.all,
             names: self.names.resolve,
             timers: self.timers,
+            pairs: self.pairs,
             ..View::default()
         };
         if self.output.is_table() || settings.sort.is_some() {

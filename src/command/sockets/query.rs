@@ -10,8 +10,11 @@ use sockdiag::{
 use super::{
     super::with_way_in,
     SocketsArgs,
+    owners::{Commands, Inodes},
+    pairs::{self, Pairs},
     protocols::Named,
-    stream::{Commands, Inodes, Output, Stream, Tally},
+    row::Found,
+    stream::{Output, Stream, Tally},
 };
 
 pub struct Query<'a> {
@@ -54,6 +57,9 @@ impl<'a> Query<'a> {
     /// Reads all sockets, and reports what is not written meanwhile.
     pub fn read(&self, output: Output<'_>) -> anyhow::Result<SocketsReport> {
         let mut stream = self.stream(output);
+        if self.args.pairs {
+            return self.read_pairs(stream);
+        }
         if self.owner_needs() == OwnerNeeds::All {
             let mut inodes = Inodes::default();
             self.dump(&self.needs, &mut inodes)?;
@@ -61,6 +67,22 @@ impl<'a> Query<'a> {
         }
         let missing = self.dump(&self.needs, &mut stream)?;
         stream.end(missing)
+    }
+
+    fn read_pairs(&self, mut stream: Stream<'_>) -> anyhow::Result<SocketsReport> {
+        let pairs = Pairs::read(&self.needs, |needs, sink| self.dump(needs, sink))?;
+        stream.places = pairs.places;
+        stream.report.unpaired = Some(pairs.unpaired);
+        if self.owner_needs() == OwnerNeeds::All {
+            let mut inodes = Inodes::default();
+            let rows = pairs.found.iter().flat_map(Found::each);
+            rows.for_each(|row| inodes.add(row));
+            stream.owners = Some(inodes.owners(&self.kernel, OwnerSearch::All));
+        }
+        let mut found = pairs.found.into_iter();
+        // `Break` says that no more are wanted.
+        let _ = found.try_for_each(|found| stream.take(found));
+        stream.end(pairs.missing)
     }
 
     fn dump(
@@ -107,6 +129,10 @@ impl<'a> Query<'a> {
 
 fn needs(args: &SocketsArgs) -> anyhow::Result<SocketNeeds> {
     let Named { protocols, filter } = args.protocols.named(&args.filter, &args.place)?;
+    let protocols = match args.pairs {
+        true => pairs::protocols(protocols)?,
+        false => protocols,
+    };
     let asks = |of: &[Measure]| {
         let condition = args.condition.as_ref();
         condition.is_some_and(|condition| of.iter().any(|what| condition.measures(*what)))

@@ -1,23 +1,20 @@
 //! Sockets on their way from the kernel to the output.
 
-use std::{
-    collections::{HashMap, HashSet},
-    io,
-    mem::take,
-    ops::ControlFlow,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, mem::take, ops::ControlFlow, time::Duration};
 
 use anyhow::Context;
 use sockdiag::{
-    analysis::sockets::{CommandLine, Describer, SocketReport, SocketsReport},
+    analysis::sockets::{Describer, SocketReport, SocketsReport},
     collect::{Place, SocketSink},
-    model::{Filter, Incomplete, OtherEnd, OtherSocket, Owner, Owners, SocketRow},
-    source::{CgroupNames, Kernel, OwnerSearch, Wanted},
+    model::{Filter, Incomplete, OtherSocket, Owners, SocketRow},
+    source::{CgroupNames, Kernel, OwnerSearch},
 };
 
-use super::{KEPT, OwnedByArgs};
+use super::{
+    KEPT, OwnedByArgs,
+    owners::{Commands, Inodes},
+    row::{Found, FoundEnd, Row},
+};
 use crate::render::{Moment, Sink};
 
 /// How long to search for owners, beyond the low descriptors of every process.
@@ -40,9 +37,8 @@ pub struct Stream<'a> {
     pub output: Output<'a>,
     /// Those that were entered.
     pub places: Vec<Place>,
-    /// Sockets that wait for a search for their owners, with the index of their place; `None` when
-    /// no search is to come.
-    pub pending: Option<Vec<(usize, Row)>>,
+    /// Sockets that wait for a search for their owners; `None` when no search is to come.
+    pub pending: Option<Vec<Found>>,
     pub owners: Option<Owners>,
     pub tally: Tally,
     pub cgroups: CgroupNames,
@@ -61,51 +57,6 @@ pub enum Output<'a> {
     Written(&'a mut Sink<SocketsReport>, Moment),
 }
 
-/// A socket of any family.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "most are of the internet, and none is to be boxed"
-)]
-pub enum Row {
-    Inet(SocketRow),
-    Other(OtherSocket),
-}
-
-impl Row {
-    /// Where the kernel tells its user.
-    fn uid(&self) -> Option<u32> {
-        match self {
-            Row::Inet(socket) => Some(socket.uid),
-            Row::Other(socket) => socket.uid,
-        }
-    }
-
-    fn meets(&self, condition: &Filter) -> bool {
-        match self {
-            Row::Inet(socket) => condition.accepts(socket),
-            Row::Other(socket) => condition.accepts(socket),
-        }
-    }
-
-    fn is_readable(&self) -> bool {
-        match self {
-            Row::Inet(socket) => socket.is_readable(),
-            Row::Other(socket) => socket.receive_queue > 0,
-        }
-    }
-
-    /// Its own inode and, of a unix socket, that of its peer.
-    fn inodes(&self) -> [u32; 2] {
-        match self {
-            Row::Inet(socket) => [socket.inode, 0],
-            Row::Other(socket) => match socket.peer {
-                Some(OtherEnd::Unix { inode, .. }) => [socket.inode, inode],
-                _ => [socket.inode, 0],
-            },
-        }
-    }
-}
-
 /// Sockets that somebody holds.
 #[derive(Default)]
 pub struct Tally {
@@ -116,86 +67,37 @@ pub struct Tally {
     gave_up: bool,
 }
 
-/// The command lines of processes, each read once.
-#[derive(Default)]
-pub struct Commands(HashMap<u32, Option<Arc<str>>>);
-
-impl Commands {
-    fn of(&mut self, owners: &[Owner], kernel: &Kernel) -> Vec<CommandLine> {
-        let one = |Owner { pid, name, .. }: &Owner| {
-            let read = || kernel.command_line(*pid, name).map(Arc::from);
-            CommandLine {
-                pid: *pid,
-                command_line: self.0.entry(*pid).or_insert_with(read).clone(),
-            }
-        };
-        let mut lines: Vec<CommandLine> = owners.iter().map(one).collect();
-        lines.dedup_by_key(|line| line.pid);
-        lines
-    }
-}
-
-/// The inodes of sockets that somebody holds.
-#[derive(Default)]
-pub struct Inodes(HashSet<u32>);
-
-impl Inodes {
-    pub fn owners(self, kernel: &Kernel, search: OwnerSearch) -> Owners {
-        let wanted = Wanted {
-            inodes: self.0,
-            cgroups: HashSet::new(),
-        };
-        kernel.owners(&wanted, search)
-    }
-
-    fn add(&mut self, row: &Row) {
-        let inodes = row.inodes().into_iter();
-        self.0.extend(inodes.filter(|inode| *inode != 0));
-    }
-}
-
-impl SocketSink for Inodes {
-    fn enter(&mut self, _: Place) {}
-
-    fn socket(&mut self, socket: SocketRow) -> ControlFlow<()> {
-        self.add(&Row::Inet(socket));
-        ControlFlow::Continue(())
-    }
-
-    fn other(&mut self, socket: OtherSocket) -> ControlFlow<()> {
-        self.add(&Row::Other(socket));
-        ControlFlow::Continue(())
-    }
-}
-
 impl SocketSink for Stream<'_> {
     fn enter(&mut self, place: Place) {
         self.places.push(place);
     }
 
     fn socket(&mut self, socket: SocketRow) -> ControlFlow<()> {
-        self.take(Row::Inet(socket))
+        self.read(Row::Inet(socket))
     }
 
     fn other(&mut self, socket: OtherSocket) -> ControlFlow<()> {
-        self.take(Row::Other(socket))
+        self.read(Row::Other(socket))
     }
 }
 
 impl Stream<'_> {
-    fn take(&mut self, socket: Row) -> ControlFlow<()> {
-        let is_wanted = self
-            .condition
-            .is_none_or(|condition| socket.meets(condition))
-            && self.uid.is_none_or(|uid| socket.uid() == Some(uid))
-            && (!self.readable || socket.is_readable());
-        if !is_wanted {
+    fn read(&mut self, row: Row) -> ControlFlow<()> {
+        self.take(Found {
+            place: self.places.len() - 1,
+            row,
+            other_end: None,
+        })
+    }
+
+    /// Of two ends, one has to be wanted.
+    pub fn take(&mut self, found: Found) -> ControlFlow<()> {
+        if !found.each().any(|row| self.is_wanted(row)) {
             return ControlFlow::Continue(());
         }
-        let place = self.places.len() - 1;
         match &mut self.pending {
             Some(pending) if pending.len() < KEPT => {
-                pending.push((place, socket));
+                pending.push(found);
                 ControlFlow::Continue(())
             }
             Some(pending) => {
@@ -203,17 +105,24 @@ impl Stream<'_> {
                 self.pending = None;
                 self.tally.gave_up = true;
                 self.emit_all(pending)?;
-                self.emit(place, &socket)
+                self.emit(&found)
             }
-            None => self.emit(place, &socket),
+            None => self.emit(&found),
         }
+    }
+
+    fn is_wanted(&self, row: &Row) -> bool {
+        self.condition.is_none_or(|condition| row.meets(condition))
+            && self.uid.is_none_or(|uid| row.uid() == Some(uid))
+            && (!self.readable || row.is_readable())
     }
 
     /// Searches for the owners of the sockets that wait for it, and writes or reports what is left.
     pub fn end(mut self, missing: Vec<Incomplete>) -> anyhow::Result<SocketsReport> {
         if let Some(pending) = self.pending.take() {
             let mut inodes = Inodes::default();
-            pending.iter().for_each(|(_, socket)| inodes.add(socket));
+            let rows = pending.iter().flat_map(Found::each);
+            rows.for_each(|row| inodes.add(row));
             self.owners = Some(inodes.owners(self.kernel, OwnerSearch::Within(BUDGET)));
             let _ = self.emit_all(pending);
         }
@@ -226,19 +135,21 @@ impl Stream<'_> {
         Ok(report)
     }
 
-    fn emit_all(&mut self, sockets: Vec<(usize, Row)>) -> ControlFlow<()> {
-        sockets
-            .iter()
-            .try_for_each(|(place, socket)| self.emit(*place, socket))
+    fn emit_all(&mut self, sockets: Vec<Found>) -> ControlFlow<()> {
+        sockets.iter().try_for_each(|found| self.emit(found))
     }
 
-    fn emit(&mut self, place: usize, socket: &Row) -> ControlFlow<()> {
-        let row = self.describe(place, socket);
-        if !self.owned_by.holds(&row.owners, row.unit.as_deref()) {
+    fn emit(&mut self, found: &Found) -> ControlFlow<()> {
+        let row = self.describe(found);
+        let is_held =
+            |end: &SocketReport| self.owned_by.holds(&end.owners, end.unit.as_deref());
+        if !row.each_end().any(is_held) {
             return ControlFlow::Continue(());
         }
-        self.tally.add(&row, self.owners.is_some());
-        self.report.count(row.state);
+        for end in row.each_end() {
+            self.tally.add(end, self.owners.is_some());
+        }
+        self.report.count(&row);
         let written = match &mut self.output {
             Output::Kept(most) if self.report.sockets.len() < *most => {
                 self.report.sockets.push(row);
@@ -257,7 +168,18 @@ impl Stream<'_> {
         }
     }
 
-    fn describe(&mut self, place: usize, socket: &Row) -> SocketReport {
+    fn describe(&mut self, found: &Found) -> SocketReport {
+        let mut row = self.describe_one(found.place, &found.row);
+        if let Some(other) = &found.other_end {
+            row.self_connected = Some(matches!(other, FoundEnd::Itself));
+        }
+        if let Some(FoundEnd::Socket(other)) = &found.other_end {
+            row.other_end = Some(Box::new(self.describe(other)));
+        }
+        row
+    }
+
+    fn describe_one(&mut self, place: usize, socket: &Row) -> SocketReport {
         if self.described != Some(place) {
             let Place {
                 netns, interfaces, ..

@@ -54,6 +54,8 @@ pub struct View {
     pub names: bool,
     /// Show the timers of sockets.
     pub timers: bool,
+    /// Each row has both ends of a connection.
+    pub pairs: bool,
     /// Columns of the terminal, if there is one.
     pub width: Option<usize>,
 }

@@ -18,7 +18,7 @@ use crate::render::{
 use Align::{Left, Right};
 
 #[rustfmt::skip]
-static COLUMNS: [Column<SocketReport>; 36] = [
+static COLUMNS: [Column<SocketReport>; 43] = [
     Column::new("netns", "NETNS", Left, |s, _| Cell::text(s.netns.label()), "network namespace: its name, or its inode number"),
     Column::new("protocol", "PROTO", Left, |s, _| Cell::word(s.protocol.name()), "tcp, mptcp, udp, raw, unix, packet, netlink or vsock"),
     Column::new("type", "TYPE", Left, |s, _| Cell::known(s.kind, |kind| Value::Word(kind.name())), "stream, dgram, seqpacket or raw, of unix, packet, netlink and vsock sockets"),
@@ -54,8 +54,30 @@ static COLUMNS: [Column<SocketReport>; 36] = [
     Column::new("cgroup", "CGROUP", Left, |s, _| Cell::known(s.cgroup.as_deref(), |path| Value::Text(path.to_owned())), "cgroup of the owner, else of the creator"),
     Column::new("unit", "UNIT", Left, |s, _| Cell::known(s.unit.as_deref(), |unit| Value::Text(unit.to_owned())), "systemd unit, container or pod"),
     Column::new("owner", "OWNER", Left, |s, _| owners(&s.owners), "processes that have it open"),
+    Column::new("peer_netns", "PEER-NETNS", Left, |s, _| other(s, |o| Value::Text(o.netns.label())), "network namespace of the other end; with --pairs"),
+    Column::new("peer_state", "PEER-STATE", Left, |s, _| peer_state(s), "state of the other end, or `itself` where the socket is connected to itself; with --pairs"),
+    Column::new("peer_receive_queue", "PEER-RECV-Q", Right, |s, _| other(s, |o| queue(o, o.receive_queue_bytes, |q| q.length).value), "bytes that wait to be read at the other end; with --pairs"),
+    Column::new("peer_send_queue", "PEER-SEND-Q", Right, |s, _| other(s, |o| queue(o, o.send_queue_bytes, |q| q.limit).value), "bytes that are not acknowledged at the other end; with --pairs"),
+    Column::new("peer_inode", "PEER-INODE", Right, |s, _| other(s, |o| Value::Id(o.inode.into())), "inode of the socket at the other end; with --pairs"),
+    Column::new("self_connected", "SELF", Left, |s, _| Cell::known(s.self_connected, truth), "true for a socket that is connected to itself; with --pairs"),
+    Column::new("peer_owner", "PEER-OWNER", Left, |s, _| other(s, |o| owners(&o.owners).value), "processes that have the other end open; with --pairs"),
     Column::new("command", "COMMAND", Left, |s, _| command(s), "command lines of these processes; read with --command, or where this column is named"),
 ];
+
+fn truth(is: bool) -> Value {
+    Value::Word(if is { "true" } else { "false" })
+}
+
+fn other(socket: &SocketReport, value: fn(&SocketReport) -> Value) -> Cell {
+    Cell::known(socket.other_end.as_deref(), value)
+}
+
+fn peer_state(socket: &SocketReport) -> Cell {
+    match socket.self_connected {
+        Some(true) => Cell::name("itself", ""),
+        _ => other(socket, |other| Value::Word(other.state.name())),
+    }
+}
 
 /// Processes that run the same command have one.
 fn command(socket: &SocketReport) -> Cell {
@@ -118,12 +140,21 @@ impl Tabular for SocketsReport {
     ];
 
     fn notes(&self, _: &View) -> Vec<String> {
+        let unpaired = self.unpaired.filter(|unpaired| *unpaired > 0);
+        let unpaired = unpaired.map(|unpaired| match unpaired {
+            1 => "1 more connection has no other end here".to_owned(),
+            more => format!(
+                "{} more connections have no other end here",
+                text::grouped(more)
+            ),
+        });
         let cut = self.count.saturating_sub(self.sockets.len() as u64);
         let told = format!(
             "{} more sockets match; -o csv and -o json write all, a FILTER fewer",
             text::grouped(cut)
         );
-        (cut > 0).then_some(told).into_iter().collect()
+        let told = (cut > 0).then_some(told);
+        told.into_iter().chain(unpaired).collect()
     }
 
     fn write_metrics(&self, out: &mut dyn io::Write) -> io::Result<()> {
@@ -149,11 +180,20 @@ impl Listed for SocketsReport {
 
     fn shown(&self, view: &View) -> Vec<&'static str> {
         let any = |has: fn(&SocketReport) -> bool| self.sockets.iter().any(has);
+        let is_single = !view.pairs;
+        let netns = several(&self.sockets, |a, b| a.netns != b.netns)
+            || any(|s| {
+                s.other_end
+                    .as_ref()
+                    .is_some_and(|other| other.netns != s.netns)
+            });
         keys(&[
-            (several(&self.sockets, |a, b| a.netns != b.netns), "netns"),
+            (netns, "netns"),
             (true, "protocol"),
             (any(|s| s.kind.is_some()), "type"),
-            (true, "state receive_queue send_queue local peer"),
+            (view.pairs, "local"),
+            (true, "state receive_queue send_queue"),
+            (is_single, "local peer"),
             (view.timers, "timer expires retransmits backoff"),
             (
                 any(|s| s.tcp_info.is_some()),
@@ -165,6 +205,15 @@ impl Listed for SocketsReport {
             ),
             (any(|s| s.unit.is_some()), "unit"),
             (any(|s| !s.owners.is_empty()), "owner"),
+            (view.pairs && netns, "peer_netns"),
+            (
+                view.pairs,
+                "peer peer_state peer_receive_queue peer_send_queue",
+            ),
+            (
+                any(|s| s.each_end().skip(1).any(|o| !o.owners.is_empty())),
+                "peer_owner",
+            ),
             (any(|s| s.command_lines.is_some()), "command"),
         ])
     }
@@ -178,6 +227,10 @@ impl Listed for SocketsReport {
     }
 
     fn nothing(&self) -> String {
-        "no socket matches".to_owned()
+        let nothing = match self.unpaired {
+            Some(_) => "no connection that matches has both ends here",
+            None => "no socket matches",
+        };
+        nothing.to_owned()
     }
 }

@@ -1,0 +1,211 @@
+//! Ends made by hand.
+
+use super::*;
+use crate::analysis::sockets::samples::connection;
+use crate::model::{Endpoint, Family};
+
+const TIME_WAIT: SocketState = SocketState::Connection(State::TimeWait);
+const SYN_SENT: SocketState = SocketState::Connection(State::SynSent);
+const SYN_RECV: SocketState = SocketState::Connection(State::SynRecv);
+const CLOSE_WAIT: SocketState = SocketState::Connection(State::CloseWait);
+
+fn row(local: &str, peer: &str) -> SocketRow {
+    let local: std::net::SocketAddr = local.parse().unwrap();
+    SocketRow {
+        local: Local::Inet(Endpoint {
+            family: Family::V4,
+            address: local.ip(),
+            port: local.port(),
+            interface: 0,
+        }),
+        ..connection(peer, &[])
+    }
+}
+
+fn end(local: &str, peer: &str) -> End {
+    End::of(&row(local, peer), 0).unwrap()
+}
+
+fn at(place: usize, end: End) -> End {
+    End { place, ..end }
+}
+
+fn on(interface: u32, end: End) -> End {
+    End { interface, ..end }
+}
+
+fn in_state(state: SocketState, end: End) -> End {
+    End { state, ..end }
+}
+
+/// The client's end of a connection that leaves a namespace, and the server's.
+fn both() -> [End; 2] {
+    [
+        end("10.0.0.1:40000", "10.0.0.2:80"),
+        end("10.0.0.2:80", "10.0.0.1:40000"),
+    ]
+}
+
+fn pairs(ends: &[End]) -> Vec<(usize, Option<usize>)> {
+    let joined = join(ends);
+    assert_eq!(joined.several, [0; 0]);
+    joined.pairs
+}
+
+#[test]
+fn ends_are_joined_by_addresses_and_ports_the_other_way_round() {
+    let [client, server] = both();
+    assert_eq!(client.digest(), server.digest());
+    let translated = end("10.0.0.2:8080", "10.0.0.1:40000");
+    let ends = [server.clone(), translated.clone(), client.clone()];
+    assert_eq!(pairs(&ends), [(2, Some(0))], "the client is first");
+    assert_eq!(pairs(&[client, translated]), []);
+    assert_eq!(pairs(&[server.clone(), server]), [], "the same way round");
+}
+
+#[test]
+fn a_mapped_address_is_the_address() {
+    let client = end("127.0.0.1:40000", "127.0.0.1:80");
+    let server = end("[::ffff:127.0.0.1]:80", "[::ffff:127.0.0.1]:40000");
+    let other = end("[::1]:80", "[::1]:40000");
+    assert_eq!(pairs(&[client, other, server]), [(0, Some(2))]);
+}
+
+#[test]
+fn a_socket_may_be_its_own_peer() {
+    let one = end("127.0.0.1:4000", "127.0.0.1:4000");
+    assert!(one.is_connected_to_itself());
+    let elsewhere = at(1, one.clone());
+    assert_eq!(pairs(&[one, elsewhere]), [(0, None), (1, None)]);
+}
+
+#[test]
+fn who_has_no_peer_is_no_end() {
+    assert_eq!(End::of(&row("0.0.0.0:80", "0.0.0.0:0"), 0), None);
+    let raw = SocketRow {
+        protocol: SocketProtocol::Raw,
+        ..row("10.0.0.1:1", "10.0.0.2:1")
+    };
+    assert_eq!(End::of(&raw, 0), None);
+}
+
+#[test]
+fn udp_and_tcp_are_never_joined() {
+    let udp = SocketRow {
+        protocol: SocketProtocol::Udp,
+        ..row("10.0.0.2:80", "10.0.0.1:40000")
+    };
+    let [client, _] = both();
+    assert_eq!(pairs(&[client, End::of(&udp, 0).unwrap()]), []);
+}
+
+#[test]
+fn another_namespace_is_searched_only_where_a_packet_could_come_from() {
+    let [client, server] = both();
+    let [here, there] = [client.clone(), at(1, server.clone())];
+    assert_eq!(pairs(&[here, there.clone()]), [(0, Some(1))]);
+    // The own namespace has precedence.
+    assert_eq!(pairs(&[there, client, server]), [(1, Some(2))]);
+    let client = end("127.0.0.1:40000", "127.0.0.1:80");
+    let server = at(1, end("127.0.0.1:80", "127.0.0.1:40000"));
+    assert_eq!(pairs(&[client, server]), []);
+}
+
+#[test]
+fn where_several_fit_none_is_joined() {
+    let [client, server] = both();
+    let ends = [
+        at(0, client.clone()),
+        at(1, server.clone()),
+        at(2, server.clone()),
+    ];
+    let joined = join(&ends);
+    assert_eq!((joined.pairs, joined.several), (vec![], vec![0, 1, 2]));
+    // Two networks with the same addresses.
+    let ends = [0, 1].map(|place| at(place, client.clone()));
+    let ends = [ends, [2, 3].map(|place| at(place, server.clone()))].concat();
+    assert_eq!(join(&ends).several.len(), 4);
+    let many = vec![server; 1000];
+    let joined = join(&[vec![client], many].concat());
+    assert_eq!((joined.pairs.len(), joined.several.len()), (0, 1001));
+}
+
+#[test]
+fn interfaces_separate_sockets_of_one_namespace_alone() {
+    let [client, server] = both();
+    let bound = |one, other| [on(one, client.clone()), on(other, server.clone())];
+    assert_eq!(pairs(&bound(2, 3)), []);
+    assert_eq!(pairs(&bound(2, 2)), [(0, Some(1))]);
+    // What a listener of an interface accepts is bound to it, its client is not.
+    assert_eq!(pairs(&bound(0, 2)), [(0, Some(1))]);
+    let [client, server] = bound(2, 3);
+    assert_eq!(pairs(&[client, at(1, server)]), [(0, Some(1))]);
+    // The same connection in two VRFs.
+    let ends = [bound(2, 2), bound(3, 3)].concat();
+    assert_eq!(pairs(&ends), [(0, Some(1)), (2, Some(3))]);
+}
+
+#[test]
+fn what_is_left_of_an_earlier_connection_is_no_other_end() {
+    let [client, server] = both();
+    let established = client.state;
+    for (one, other, is_joined) in [
+        (established, established, true),
+        (established, SYN_RECV, true),
+        (established, CLOSE_WAIT, true),
+        (SYN_SENT, SYN_SENT, true),
+        (SYN_SENT, SYN_RECV, true),
+        (SYN_SENT, established, false),
+        (SYN_SENT, TIME_WAIT, false),
+        (SYN_RECV, TIME_WAIT, false),
+        (established, TIME_WAIT, false),
+        (CLOSE_WAIT, TIME_WAIT, false),
+        (TIME_WAIT, TIME_WAIT, true),
+        (SocketState::Connection(State::LastAck), TIME_WAIT, true),
+        (SocketState::Connection(State::FinWait2), CLOSE_WAIT, true),
+        (SocketState::Connection(State::FinWait2), TIME_WAIT, false),
+    ] {
+        let ends = [
+            in_state(one, client.clone()),
+            in_state(other, server.clone()),
+        ];
+        assert_eq!(!pairs(&ends).is_empty(), is_joined, "{one:?} {other:?}");
+        let ends = [
+            in_state(other, client.clone()),
+            in_state(one, server.clone()),
+        ];
+        assert_eq!(!pairs(&ends).is_empty(), is_joined, "{other:?} {one:?}");
+    }
+}
+
+#[test]
+fn a_unix_connection_is_mutual() {
+    let unix = |inode, peer, name: &str| OtherSocket {
+        protocol: SocketProtocol::Unix,
+        kind: None,
+        state: SocketState::Connection(State::Established),
+        local: OtherEnd::Unix {
+            name: name.into(),
+            inode,
+        },
+        peer: Some(OtherEnd::Unix {
+            name: Vec::new(),
+            inode: peer,
+        }),
+        receive_queue: 0,
+        send_queue: 0,
+        uid: None,
+        inode,
+        cookie: None,
+        memory: None,
+    };
+    let end = |inode, peer, name| End::of_other(&unix(inode, peer, name), 0).unwrap();
+    let ends = [
+        end(7, 8, "/run/x"),
+        end(8, 7, ""),
+        // One that sends to a socket which is connected to another, and one to itself.
+        end(9, 7, ""),
+        end(5, 5, "/run/y"),
+    ];
+    assert_eq!(pairs(&ends), [(1, Some(0)), (3, None)]);
+}
