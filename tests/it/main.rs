@@ -130,6 +130,7 @@ mod sockets {
     mod bytecode;
     mod command_lines;
     mod families;
+    mod families_as_ss;
     mod pairs;
     mod timers;
     mod usage;

@@ -141,7 +141,8 @@ impl fmt::Display for EndReport {
                 interface,
             } => {
                 match ethertype {
-                    0 | 3 => f.write_str("*")?,
+                    0 => f.write_str("none")?,
+                    3 => f.write_str("*")?,
                     0x0800 => f.write_str("ip")?,
                     0x0806 => f.write_str("arp")?,
                     0x86dd => f.write_str("ipv6")?,
@@ -184,6 +185,7 @@ mod tests {
             (unix(b"\0x"), true, "@x 7"),
             (unix(b""), false, "* 7"),
             (packet(3, 0), false, "*:*"),
+            (packet(0, 2), false, "none:eth0"),
             (packet(0x86dd, 2), false, "ipv6:eth0"),
             (packet(0x88cc, 9), false, "0x88cc:if9"),
             (netlink(0, 731), false, "route:731"),

@@ -104,6 +104,7 @@ impl Describer {
                 .peer
                 .filter(|peer| !is_nobody(peer))
                 .map(EndReport::Peer),
+            v6only: socket.v6only,
             accept_queue: is_listener.then_some(AcceptQueue {
                 length: socket.receive_queue,
                 limit: socket.send_queue,
@@ -186,6 +187,7 @@ impl Describer {
             state: socket.state,
             local: end(&socket.local, false),
             peer,
+            v6only: None,
             accept_queue: is_listener.then_some(AcceptQueue {
                 length: socket.receive_queue,
                 limit: socket.send_queue,

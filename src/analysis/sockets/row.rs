@@ -29,6 +29,9 @@ pub struct SocketReport {
     pub local: EndReport,
     /// `null` for a socket without a peer.
     pub peer: Option<EndReport>,
+    /// Whether it is for IPv6 alone (IPV6_V6ONLY); `null` where the kernel does not tell: of
+    /// connections and IPv4 sockets.
+    pub v6only: Option<bool>,
     /// Of a listener.
     pub accept_queue: Option<AcceptQueue>,
     /// Bytes that wait to be read; `null` for a listener.

@@ -4,7 +4,7 @@ use std::{io, mem::take, ops::ControlFlow, time::Duration};
 
 use anyhow::Context;
 use sockdiag::{
-    analysis::sockets::{Describer, SocketReport, SocketsReport},
+    analysis::sockets::{Describer, EndReport, SocketReport, SocketsReport},
     collect::{Place, SocketSink},
     model::{Filter, Incomplete, OtherSocket, Owners, SocketRow},
     source::{CgroupNames, Kernel, OwnerSearch},
@@ -203,9 +203,23 @@ impl Stream<'_> {
     }
 }
 
+/// Netlink sockets of the kernel, and the one that asks, which is closed before owners are searched
+/// for.
+fn is_without_owner(row: &SocketReport) -> bool {
+    match &row.local {
+        EndReport::Netlink { port_id: 0, .. } => true,
+        EndReport::Netlink {
+            family: Some(family),
+            port_id,
+            ..
+        } => family == "sock_diag" && *port_id == std::process::id(),
+        _ => false,
+    }
+}
+
 impl Tally {
     fn add(&mut self, row: &SocketReport, was_searched: bool) {
-        let is_held = row.inode != 0;
+        let is_held = row.inode != 0 && !is_without_owner(row);
         self.searched += usize::from(is_held && was_searched);
         self.ownerless += usize::from(is_held && was_searched && row.owners.is_empty());
         self.unsearched += u64::from(is_held && !was_searched);

@@ -18,7 +18,7 @@ use crate::render::{
 use Align::{Left, Right};
 
 #[rustfmt::skip]
-static COLUMNS: [Column<SocketReport>; 43] = [
+static COLUMNS: [Column<SocketReport>; 44] = [
     Column::new("netns", "NETNS", Left, |s, _| Cell::text(s.netns.label()), "network namespace: its name, or its inode number"),
     Column::new("protocol", "PROTO", Left, |s, _| Cell::word(s.protocol.name()), "tcp, mptcp, udp, raw, unix, packet, netlink or vsock"),
     Column::new("type", "TYPE", Left, |s, _| Cell::known(s.kind, |kind| Value::Word(kind.name())), "stream, dgram, seqpacket or raw, of unix, packet, netlink and vsock sockets"),
@@ -27,6 +27,7 @@ static COLUMNS: [Column<SocketReport>; 43] = [
     Column::new("send_queue", "SEND-Q", Right, |s, _| queue(s, s.send_queue_bytes, |q| q.limit), "bytes that are not acknowledged; of a listener, the limit of its accept queue"),
     Column::new("local", "LOCAL", Left, |s, view| ends::end(Some(&s.local), view), "address it is bound to; path and inode of a unix socket, protocol and interface of a packet socket, family and port id of a netlink socket"),
     Column::new("peer", "PEER", Left, |s, view| ends::end(s.peer.as_ref(), view), "the peer's address; of a unix socket its path and inode"),
+    Column::new("v6only", "V6ONLY", Left, |s, _| Cell::known(s.v6only, truth), "true for an IPv6 socket that takes no IPv4 (IPV6_V6ONLY), false for a dual-stack one; missing for connections"),
     Column::new("timer", "TIMER", Left, |s, _| Cell::known(s.timer, |t| Value::Word(timer(t))), "the timer that runs: retransmit, keepalive, time_wait or persist (probes of a closed window)"),
     Column::new("expires", "EXPIRES", Right, |s, _| Cell::known(s.timer, |t| Value::Milliseconds(t.expires_ms.into())), "time until the timer fires"),
     Column::new("retransmits", "TRIES", Right, |s, _| Cell::count(s.timer.map(|t| t.retransmits)), "retransmissions or probes without an answer so far"),

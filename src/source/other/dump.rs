@@ -1,6 +1,10 @@
 //! Requests for these families (`SOCK_DIAG_BY_FAMILY`), which the kernel takes no filter for.
 
-use std::{collections::HashMap, io, ops::ControlFlow};
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    ops::ControlFlow,
+};
 
 use super::{Fixed, Undecodable, messages, unix};
 use crate::{
@@ -97,12 +101,20 @@ impl SockDiag {
         self.dump(payload, |payload| Ok(each(messages::packet(payload)?)))
     }
 
+    /// The kernel sends a member of a multicast group twice (`__netlink_diag_dump`, net/netlink/diag.c).
     fn netlink(&mut self, each: Each<'_>) -> io::Result<Walk> {
+        let mut sent = HashSet::new();
         let mut payload = [0; 20];
         payload[0] = AF_NETLINK;
         payload[1] = EVERY_PROTOCOL;
         payload[8..12].copy_from_slice(&NETLINK_SHOW.to_ne_bytes());
-        self.dump(payload, |payload| Ok(each(messages::netlink(payload)?)))
+        self.dump(payload, |payload| {
+            let socket = messages::netlink(payload)?;
+            Ok(match sent.insert(socket.cookie) {
+                true => each(socket),
+                false => ControlFlow::Continue(()),
+            })
+        })
     }
 
     fn vsock(&mut self, states: StateSet, each: Each<'_>) -> io::Result<Walk> {

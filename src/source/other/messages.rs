@@ -9,6 +9,9 @@ const PACKET_UID: u16 = 5;
 const PACKET_MEMINFO: u16 = 6;
 const NETLINK_MEMINFO: u16 = 0;
 
+/// `NETLINK_CONNECTED`
+const NETLINK_CONNECTED: u8 = 1;
+
 /// `VMADDR_CID_ANY` and `VMADDR_PORT_ANY`
 const ANY: u32 = u32::MAX;
 
@@ -69,7 +72,8 @@ pub fn netlink(payload: &[u8]) -> Result<OtherSocket, Undecodable> {
             number: fixed.bytes[2].into(),
             port_id: fixed.word(4),
         },
-        peer: (port_id != 0 || group != 0).then_some(OtherEnd::Netlink {
+        // The kernel itself is 0.
+        peer: (fixed.bytes[3] == NETLINK_CONNECTED).then_some(OtherEnd::Netlink {
             number: group,
             port_id,
         }),
@@ -167,6 +171,12 @@ mod tests {
             port_id: 9,
         };
         assert_eq!(netlink(&payload).unwrap().peer, Some(peer));
+        let payload = [vec![16, 3, 0, 1], words(&[731, 0, 0, 8, 5, 0])].concat();
+        let kernel = OtherEnd::Netlink {
+            number: 0,
+            port_id: 0,
+        };
+        assert_eq!(netlink(&payload).unwrap().peer, Some(kernel));
     }
 
     #[test]
