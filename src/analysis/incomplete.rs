@@ -3,14 +3,21 @@
 use crate::model::{Incomplete, Owners};
 
 /// Sockets without a known owner or, where each has one, why there may be more owners. Owners were
-/// searched for `shown` sockets, `ownerless` of them without success.
-pub fn unfound(owners: &Owners, shown: usize, ownerless: usize) -> Option<Incomplete> {
+/// searched for `shown` sockets, `ownerless` of them without success. `command` is the one that
+/// takes `--owners`.
+pub fn unfound(
+    owners: &Owners,
+    shown: usize,
+    ownerless: usize,
+    command: &str,
+) -> Option<Incomplete> {
     let failed = owners.failed.as_ref();
     let failed = failed.map(|cause| format!("the search for owners failed: {cause}"));
-    let why = if let Some(why) = &failed {
+    let out_of_time = owners.out_of_time.then(|| {
+        format!("the search ran out of time; `{command} --owners all` inspects every descriptor")
+    });
+    let why = if let Some(why) = failed.as_ref().or(out_of_time.as_ref()) {
         why
-    } else if owners.out_of_time {
-        "the search ran out of time; `sockdiag queues --owners all` inspects every descriptor"
     } else if owners.unreadable > 0 && owners.may_read_all {
         "a security policy or another user namespace forbids inspecting some processes"
     } else if owners.unreadable > 0 {
@@ -32,6 +39,26 @@ pub fn counted(what: &str, why: &str, count: usize) -> Option<Incomplete> {
     (count > 0).then(|| Incomplete::counted(what, why, count as u64))
 }
 
+/// What each report says of a search that had too little time.
+#[cfg(test)]
+pub mod out_of_time {
+    use super::*;
+
+    pub fn owners() -> Owners {
+        Owners {
+            out_of_time: true,
+            ..Owners::default()
+        }
+    }
+
+    #[track_caller]
+    pub fn assert_names(incomplete: &[Incomplete], command: &str) {
+        let wanted = format!("`{command} --owners all`");
+        let is_said = incomplete.iter().any(|one| one.why.contains(&wanted));
+        assert!(is_said, "{wanted}: {incomplete:#?}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,7 +70,7 @@ mod tests {
             failed: Some("Too many open files".to_owned()),
             ..Owners::default()
         };
-        let missing = unfound(&owners, 2, 1).unwrap();
+        let missing = unfound(&owners, 2, 1, "sockdiag queues").unwrap();
         assert_eq!(
             missing.why,
             "the search for owners failed: Too many open files"

@@ -196,7 +196,8 @@ impl LeakTally {
             .iter()
             .filter(|leak| leak.held || leak.kind == LeakKind::Unaccepted);
         let ownerless = searched.clone().filter(|leak| leak.owner.is_none()).count();
-        let unfound = owners.and_then(|owners| unfound(owners, searched.count(), ownerless));
+        let unfound = owners
+            .and_then(|owners| unfound(owners, searched.count(), ownerless, "sockdiag leaks"));
         [followed, grouped, unfound].into_iter().flatten().collect()
     }
 }

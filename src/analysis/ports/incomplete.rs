@@ -19,7 +19,8 @@ pub fn missing(now: &Snapshot, by: By) -> impl Iterator<Item = Incomplete> {
     let unreported = ports(now).filter(|part| part.bound_only.is_none()).count();
     let why = "ports of sockets that are only bound are reported from Linux 6.8 on";
     let owners = now.owners.as_ref();
-    let owners = owners.and_then(|owners| unfound(owners, 0, ownerless(now, owners, by)));
+    let owners =
+        owners.and_then(|owners| unfound(owners, 0, ownerless(now, owners, by), "sockdiag ports"));
     let bound_only = counted("bound_only", why, unreported);
     bound_only.into_iter().chain(owners)
 }

@@ -48,7 +48,14 @@ pub fn report(now: &Snapshot, before: Previous<'_>, selection: &Selection) -> Qu
     }
     // Counted before `retain`: a listener may be left out because its owner is not known.
     let owners = now.owners.as_ref();
-    let owners = owners.and_then(|owners| unfound(owners, listeners.len(), ownerless(&listeners)));
+    let owners = owners.and_then(|owners| {
+        unfound(
+            owners,
+            listeners.len(),
+            ownerless(&listeners),
+            "sockdiag queues",
+        )
+    });
     listeners.retain(|listener| selection.shows(listener));
     listeners.sort_by_cached_key(urgency);
     let namespaces = now.namespaces.iter();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::analysis::incomplete::out_of_time;
 use crate::model::{
     CounterId, Counters, Endpoint, Families, Family, ListenLimits, Listener, Local, Netns,
     NetnsSnapshot, Protocol, Queue, Snapshot, Waiting,
@@ -435,4 +436,11 @@ fn samples_of_two_namespaces_are_told_apart_though_the_cookies_are_the_same() {
     };
     assert_eq!([sampled(1), sampled(2)], [(5, 5, 0), (5, 0, 0)]);
     assert_eq!(samples.missing(|inode, _| inode == Some(1)), 1);
+}
+
+#[test]
+fn a_search_that_ran_out_of_time_goes_on_by_this_command() {
+    let mut reading = reading(vec![listener(1, 80, 3, 0)], 0);
+    reading.owners = Some(out_of_time::owners());
+    out_of_time::assert_names(&once(&reading).incomplete, "sockdiag queues");
 }

@@ -49,7 +49,8 @@ impl SocketsReport {
 
     /// Adds why some of these sockets have no known owner.
     pub fn note_owners(&mut self, owners: &Owners, held: usize, ownerless: usize) {
-        self.incomplete.extend(unfound(owners, held, ownerless));
+        self.incomplete
+            .extend(unfound(owners, held, ownerless, "sockdiag sockets"));
     }
 }
 
@@ -219,4 +220,17 @@ fn held(inode: u32, owners: Option<&Owners>) -> Vec<Owner> {
 
 fn is_nobody(peer: &Address) -> bool {
     peer.port == 0 && peer.address.is_unspecified()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::incomplete::out_of_time;
+
+    #[test]
+    fn a_search_that_ran_out_of_time_goes_on_by_this_command() {
+        let mut report = SocketsReport::default();
+        report.note_owners(&out_of_time::owners(), 2, 0);
+        out_of_time::assert_names(&report.incomplete, "sockdiag sockets");
+    }
 }

@@ -201,7 +201,7 @@ fn unheld(now: &Snapshot, groups: &[GroupReport]) -> Option<Incomplete> {
     let owners = now.owners.as_ref()?;
     let is_unheld = |group: &&GroupReport| group.has_sockets && group.likely_owners.is_empty();
     let unheld = groups.iter().filter(is_unheld).count();
-    let missing = unfound(owners, 0, unheld)?;
+    let missing = unfound(owners, 0, unheld, "sockdiag timewait")?;
     let what = "likely_owners".to_owned();
     Some(Incomplete { what, ..missing })
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::*;
-use crate::analysis::Sampling;
+use crate::analysis::{Sampling, incomplete::out_of_time};
 use crate::model::{
     Address, Connection, CounterId, Endpoint, Families, Family, ListenAddresses, Listener, Owner,
     Owners, PortLimits, Snapshot, State,
@@ -479,4 +479,12 @@ fn destinations_of_most_connections_come_first() {
     let listening = ListenAddresses::default();
     let destinations = tally(&listening, &sockets).destinations(1);
     assert_eq!(destinations[0].to_string(), "10.0.0.9:80");
+}
+
+#[test]
+fn a_search_that_ran_out_of_time_goes_on_by_this_command() {
+    let mut reading = mixed();
+    reading.owners = Some(out_of_time::owners());
+    let report = report(&reading, None, by(By::Service));
+    out_of_time::assert_names(&report.incomplete, "sockdiag timewait");
 }

@@ -14,7 +14,10 @@ use super::{
     overlap::overlap,
 };
 use crate::{
-    analysis::incomplete::{counted, unfound},
+    analysis::{
+        finding::in_shell,
+        incomplete::{counted, unfound},
+    },
     model::{Incomplete, Netns, Owners, SocketProtocol},
 };
 
@@ -174,7 +177,9 @@ fn note_missing(report: &mut WhoReport, asked: &Asked, limits: &Limits, owners: 
             all += 1;
             ownerless += usize::from(row.owners.is_empty());
         });
-        report.incomplete.extend(unfound(owners, all, ownerless));
+        let command = format!("sockdiag who {}", in_shell(&asked.target));
+        let missing = unfound(owners, all, ownerless, &command);
+        report.incomplete.extend(missing);
     }
     if !limits.reports_bound {
         let why = "this kernel does not report TCP sockets that are only bound (Linux 6.8 does)";

@@ -6,6 +6,7 @@ use super::{Facts, queued, socket, timed, unheld};
 use crate::{
     analysis::{
         Severity,
+        incomplete::out_of_time,
         leaks::{LeakKind, LeakReport, LeakTally, LeaksReport, Orphans},
     },
     model::{
@@ -269,4 +270,11 @@ fn samples_are_the_oldest() {
     let report = report(&[], &now);
     let cookies = only(&report).samples.iter().map(|sample| sample.cookie.0);
     assert_eq!(cookies.collect::<Vec<_>>(), [9, 8, 7, 5, 3]);
+}
+
+#[test]
+fn a_search_that_ran_out_of_time_goes_on_by_this_command() {
+    let tally = tally(&[], &[closed(10, 0)]);
+    let report = tally.report(Some(&out_of_time::owners()), Orphans::default());
+    out_of_time::assert_names(&report.incomplete, "sockdiag leaks");
 }

@@ -10,7 +10,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::*;
 use crate::{
-    analysis::Sampling,
+    analysis::{Sampling, incomplete::out_of_time},
     model::{
         Connection, CounterId, Endpoint, Family, ListenAddresses, Listener, Owner, Owners,
         PortLimits, PortSet, Snapshot, State,
@@ -461,4 +461,12 @@ fn a_line_that_was_not_there_held_nothing() {
     let gone = &empty.tuples[0];
     assert_eq!((gone.used, gone.free, gone.used_ratio), (0, 20, 0.0));
     assert_eq!(gone.sampled.as_ref().unwrap().maximum, 4);
+}
+
+#[test]
+fn a_search_that_ran_out_of_time_goes_on_by_this_command() {
+    let mut now = reading(limits(), &open(1, "10.0.0.9:80"));
+    now.owners = Some(out_of_time::owners());
+    let report = report(&now, None, by(By::Process));
+    out_of_time::assert_names(&report.incomplete, "sockdiag ports");
 }
