@@ -3,6 +3,7 @@
 mod ability;
 mod activity;
 mod address;
+mod address_trial;
 mod configured;
 mod connection;
 mod countdown;
@@ -37,6 +38,7 @@ pub use activity::{
     ThreadActivity,
 };
 pub use address::Address;
+pub use address_trial::{AddressOutcome, AddressTrial};
 pub use configured::{ConfiguredLimits, Login, Relative, Setting, UnitLimits};
 pub use connection::{Connection, Holder, State};
 pub use countdown::Countdown;

@@ -1,8 +1,19 @@
 //! A bind(2) for real, in the network namespace of the calling thread. The socket is closed at once.
 
-use std::{io, net::SocketAddr};
+use std::{
+    fs::File,
+    io::{self, ErrorKind},
+    net::{IpAddr, SocketAddr},
+    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+};
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
+use rustix::{
+    net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt},
+    thread::{CapabilitySet, capabilities},
+};
+
+use super::capture::set_option;
+use crate::model::{AddressOutcome, AddressTrial};
 
 /// The socket that is bound.
 #[derive(Debug, Clone, Copy)]
@@ -17,15 +28,7 @@ pub struct BindTrial {
 
 impl BindTrial {
     pub fn run(&self) -> io::Result<()> {
-        let family = match self.address {
-            SocketAddr::V4(_) => AddressFamily::INET,
-            SocketAddr::V6(_) => AddressFamily::INET6,
-        };
-        let kind = match self.is_udp {
-            true => SocketType::DGRAM,
-            false => SocketType::STREAM,
-        };
-        let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
+        let socket = socket(self.is_udp, self.address.ip())?;
         if self.address.is_ipv6() {
             sockopt::set_ipv6_v6only(&socket, self.v6only)?;
         }
@@ -33,4 +36,62 @@ impl BindTrial {
         sockopt::set_socket_reuseport(&socket, self.reuseport)?;
         Ok(bind(&socket, &self.address)?)
     }
+}
+
+fn socket(is_udp: bool, address: IpAddr) -> io::Result<OwnedFd> {
+    let family = match address {
+        IpAddr::V4(_) => AddressFamily::INET,
+        IpAddr::V6(_) => AddressFamily::INET6,
+    };
+    let kind = match is_udp {
+        true => SocketType::DGRAM,
+        false => SocketType::STREAM,
+    };
+    Ok(socket_with(family, kind, SocketFlags::CLOEXEC, None)?)
+}
+
+/// Asks for an address alone; no port is taken (`IP_BIND_ADDRESS_NO_PORT`).
+pub fn try_address(is_udp: bool, address: IpAddr) -> AddressTrial {
+    let bound = || -> io::Result<()> {
+        let socket = socket(is_udp, address)?;
+        let without_port = libc::IP_BIND_ADDRESS_NO_PORT;
+        set_option(&socket, libc::IPPROTO_IP, without_port, &1)?;
+        Ok(bind(&socket, &SocketAddr::new(address, 0))?)
+    };
+    let outcome = match bound() {
+        Ok(()) => AddressOutcome::Taken,
+        Err(error) if error.kind() == ErrorKind::AddrNotAvailable => AddressOutcome::Absent,
+        Err(error) => AddressOutcome::Refused(error.to_string()),
+    };
+    AddressTrial {
+        is_udp,
+        address,
+        outcome,
+    }
+}
+
+/// Whether this process may bind ports below `ip_unprivileged_port_start` in the calling thread's
+/// network namespace: CAP_NET_BIND_SERVICE counts in the user namespace that owns it.
+pub fn may_bind_privileged() -> bool {
+    let own = capabilities(None).map(|own| own.effective);
+    let is_capable = own.is_ok_and(|own| own.contains(CapabilitySet::NET_BIND_SERVICE));
+    is_capable && is_owned_by_ours()
+}
+
+/// Whether the network namespace belongs to the user namespace of this process or to one below it.
+#[expect(unsafe_code, reason = "rustix does not know the request")]
+fn is_owned_by_ours() -> bool {
+    /// `_IO(0xb7, 0x1)`, include/uapi/linux/nsfs.h
+    const NS_GET_USERNS: libc::Ioctl = 0xb701;
+    let Ok(netns) = File::open("/proc/thread-self/ns/net") else {
+        return false;
+    };
+    // SAFETY: the request takes no argument.
+    let owner = unsafe { libc::ioctl(netns.as_raw_fd(), NS_GET_USERNS) };
+    let is_owned = owner >= 0;
+    if is_owned {
+        // SAFETY: a new descriptor, which is nobody else's.
+        drop(unsafe { OwnedFd::from_raw_fd(owner) });
+    }
+    is_owned
 }

@@ -54,8 +54,8 @@ use rustix::{
 };
 
 pub use activity::Activity;
-pub use bind_trial::BindTrial;
-pub use bpf::{BpfUse, QueueReader};
+pub use bind_trial::{BindTrial, may_bind_privileged, try_address};
+pub use bpf::{BoundSocket, BpfUse, QueueReader};
 pub use capture::Capture;
 pub use capture_file::{CaptureFile, CaptureWriter};
 pub use cgroup::CgroupNames;

@@ -189,7 +189,10 @@ mod tune {
 }
 
 mod who {
+    mod bound;
+    mod limits;
     mod ports;
     mod targets;
     mod verdicts;
+    mod vrf;
 }

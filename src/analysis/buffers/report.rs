@@ -112,6 +112,7 @@ impl BuffersReport {
 
     /// Adds why some of these connections have no known owner.
     pub fn note_owners(&mut self, owners: &Owners, searched: usize, ownerless: usize) {
-        self.incomplete.extend(unfound(owners, searched, ownerless));
+        self.incomplete
+            .extend(unfound(owners, searched, ownerless, "sockdiag buffers"));
     }
 }

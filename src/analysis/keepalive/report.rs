@@ -140,7 +140,8 @@ impl KeepaliveReport {
 
     /// Adds why some of these connections have no known owner.
     pub fn note_owners(&mut self, owners: &Owners, searched: usize, ownerless: usize) {
-        self.incomplete.extend(unfound(owners, searched, ownerless));
+        self.incomplete
+            .extend(unfound(owners, searched, ownerless, "sockdiag keepalive"));
     }
 }
 

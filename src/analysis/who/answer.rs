@@ -13,6 +13,8 @@ pub struct Scene {
     pub is_privileged: Option<(u16, u16)>,
     /// Sockets that are not listed.
     pub omitted: u64,
+    /// Of a process or unit.
+    pub subject: String,
 }
 
 /// The sentence, and what to do.
@@ -24,11 +26,22 @@ pub fn of(report: &WhoReport, scene: &Scene) -> (String, Vec<String>) {
 }
 
 fn of_process(report: &WhoReport, scene: &Scene) -> String {
-    let total = report.holders.len() as u64 + scene.omitted;
-    let parts = summary(report.holders.iter());
-    match total {
-        0 => format!("{} has no TCP, UDP or raw socket", report.target),
-        _ => format!("{} has {parts}", report.target),
+    let subject = &scene.subject;
+    let (inet, others): (Vec<_>, Vec<_>) = report
+        .holders
+        .iter()
+        .partition(|row| row.protocol.is_inet());
+    let others = counts(others.into_iter(), |row| row.protocol);
+    let others = others.into_iter().map(|(protocol, count)| {
+        let noun = if count == 1 { "socket" } else { "sockets" };
+        format!("{count} {} {noun}", protocol.name())
+    });
+    let kinds = Some(summary(inet.into_iter())).filter(|kinds| !kinds.is_empty());
+    let omitted = (scene.omitted > 0).then(|| format!("{} more", scene.omitted));
+    let parts: Vec<String> = kinds.into_iter().chain(omitted).chain(others).collect();
+    match parts.is_empty() {
+        true => format!("{subject} has no socket"),
+        false => format!("{subject} has {}", parts.join(", ")),
     }
 }
 
@@ -57,11 +70,17 @@ fn of_port(report: &WhoReport, scene: &Scene, port: u16) -> (String, Vec<String>
             format!("port {port} is held{place} by {who}{rest}")
         }
     };
-    if let Some((port, start)) = scene.is_privileged {
-        advice.push(format!(
+    let is_denied = |row: &BindReport| row.plain == Some(Verdict::Denied);
+    match scene.is_privileged {
+        Some((port, _)) if report.bind.iter().any(is_denied) => advice.push(format!(
+            "give the program CAP_NET_BIND_SERVICE (setcap cap_net_bind_service=+ep FILE; in a unit \
+             AmbientCapabilities=), or set net.ipv4.ip_unprivileged_port_start to {port}"
+        )),
+        Some((port, start)) => advice.push(format!(
             "port {port} is below net.ipv4.ip_unprivileged_port_start ({start}): without \
              CAP_NET_BIND_SERVICE bind() fails with EACCES (Permission denied), held or not"
-        ));
+        )),
+        None => {}
     }
     advice.extend(others(&elsewhere, &report.target));
     (answer, advice)
@@ -101,7 +120,7 @@ fn holders_of<'a>(
     };
     let at: BTreeSet<String> = rows.clone().map(|row| row.local.to_string()).collect();
     let at = at.into_iter().collect::<Vec<_>>().join(", ");
-    let peers = rows.filter_map(|row| row.peer.map(|peer| (row, peer)));
+    let peers = rows.filter_map(|row| row.peer.as_ref().map(|peer| (row, peer)));
     let to = match (kind, peers.clone().next()) {
         (HolderKind::Connection | HolderKind::TimeWait | HolderKind::Orphan, Some((row, peer))) => {
             let itself = peer.to_string() == row.local.to_string();

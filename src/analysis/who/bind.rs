@@ -22,6 +22,12 @@ pub enum Verdict {
     Ok,
     /// It fails with EADDRINUSE.
     InUse,
+    /// It fails with EACCES: the port is below `net.ipv4.ip_unprivileged_port_start`, and the program
+    /// has no CAP_NET_BIND_SERVICE.
+    Denied,
+    /// It fails with EADDRNOTAVAIL: the address is not local, and the program does not set
+    /// IP_FREEBIND.
+    NoAddress,
 }
 
 /// The bind(2) that is asked about, by a socket that is bound to no interface.
@@ -34,6 +40,19 @@ pub struct Attempt {
     pub reuseaddr: bool,
     pub reuseport: bool,
     pub uid: u32,
+}
+
+impl Attempt {
+    /// Without options.
+    pub fn plain(address: IpAddr, v6only: bool, uid: u32) -> Self {
+        Attempt {
+            address,
+            v6only,
+            reuseaddr: false,
+            reuseport: false,
+            uid,
+        }
+    }
 }
 
 /// A TCP or UDP socket with the port. What is not known is `None`.

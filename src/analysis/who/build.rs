@@ -1,30 +1,30 @@
 //! From the sockets that were found to the report.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
 
 use super::{
-    Attempt, BindReport, Claim, Holder, Verdict, WhoReport,
+    Attempt, BindReport, Holder, OtherHolder, WhoReport,
     answer::{self, Scene},
-    because::because,
-    bind,
-    holder::wildcards,
     overlap::overlap,
+    verdicts::verdicts,
 };
 use crate::{
     analysis::{
         finding::in_shell,
         incomplete::{counted, unfound},
     },
-    model::{Incomplete, Netns, Owners, SocketProtocol},
+    model::{AddressOutcome, AddressTrial, Incomplete, Netns, Owners, SocketProtocol},
 };
 
 /// What was asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
     pub target: String,
+    /// The name of the process that is asked about.
+    pub process: Option<String>,
     /// `None` for a process or unit.
     pub port: Option<u16>,
     /// Empty for every address.
@@ -37,30 +37,38 @@ pub struct Asked {
 #[derive(Debug, Clone, Default)]
 pub struct Limits {
     pub unprivileged_port_start: Option<u16>,
+    /// The program has CAP_NET_BIND_SERVICE.
+    pub may_bind_privileged: bool,
     /// The default of IPV6_V6ONLY; `None` where there is no IPv6.
     pub v6only: Option<bool>,
-    /// Addresses of interfaces.
-    pub addresses: HashSet<IpAddr>,
-    /// Sockets that are only bound are reported.
-    pub reports_bound: bool,
+    /// The addresses that are asked about.
+    pub addresses: Vec<AddressTrial>,
+    /// TCP sockets that are only bound are among the holders.
+    pub sees_bound: bool,
 }
 
-/// `omitted` has sockets that are not listed, one for each that differs as a claim, and their total.
-pub fn report(
-    asked: &Asked,
-    limits: &Limits,
-    holders: &[Holder],
-    omitted: (&[Holder], u64),
-    owners: Option<&Owners>,
-) -> WhoReport {
-    let (of_omitted, omitted_count) = omitted;
-    let wanted = |holder: &&Holder| is_wanted(asked, holder);
-    let mut rows: Vec<_> = holders
-        .iter()
-        .filter(wanted)
-        .map(|holder| (!holder.is_here, holder.report(owners)))
-        .collect();
-    rows.sort_by_key(|(elsewhere, row)| (*elsewhere, row.netns.inode, row.kind));
+/// The sockets that were found.
+#[derive(Debug, Default)]
+pub struct Holders<'a> {
+    pub sockets: Vec<Holder<'a>>,
+    pub others: Vec<OtherHolder<'a>>,
+    /// Sockets that are not listed, one for each that differs as a claim…
+    pub omitted: Vec<Holder<'a>>,
+    /// … and their total.
+    pub omitted_count: u64,
+    pub owners: Option<&'a Owners>,
+}
+
+pub fn report(asked: &Asked, limits: &Limits, found: &Holders) -> WhoReport {
+    let wanted = found.sockets.iter().filter(|one| is_wanted(asked, one));
+    let rows = wanted.map(|one| (!one.is_here, one.report(found.owners)));
+    let others = found.others.iter();
+    let others = others.map(|one| (!one.is_here, one.report(found.owners)));
+    let mut rows: Vec<_> = rows.chain(others).collect();
+    rows.sort_by_key(|(elsewhere, row)| {
+        let other = (!row.protocol.is_inet()).then_some(row.protocol);
+        (*elsewhere, row.netns.inode, other, row.kind)
+    });
     let mut report = WhoReport {
         target: asked.target.clone(),
         port: asked.port,
@@ -69,18 +77,23 @@ pub fn report(
         holders: rows.into_iter().map(|(_, row)| row).collect(),
         ..WhoReport::default()
     };
-    if asked.port.is_some() {
-        let all: Vec<&Holder> = holders.iter().chain(of_omitted).collect();
-        report.bind = binds(asked, limits, &all);
+    if let Some(port) = asked.port {
+        let all: Vec<&Holder> = found.sockets.iter().chain(&found.omitted).collect();
+        report.bind = verdicts(asked, port, limits, &all);
     }
-    note_missing(&mut report, asked, limits, owners);
+    note_missing(&mut report, asked, limits, found.owners);
     let many = "connections beyond 10,000 are counted, not listed";
-    let omitted = counted("holders", many, omitted_count as usize);
+    let omitted = counted("holders", many, found.omitted_count as usize);
     report.incomplete.extend(omitted);
     let start = limits.unprivileged_port_start;
+    let process = asked.process.as_ref();
     let scene = Scene {
         is_privileged: asked.port.zip(start).filter(|(port, start)| port < start),
-        omitted: omitted_count,
+        omitted: found.omitted_count,
+        subject: match process {
+            Some(name) => format!("{name} ({})", asked.target),
+            None => asked.target.clone(),
+        },
     };
     (report.answer, report.advice) = answer::of(&report, &scene);
     report
@@ -92,81 +105,9 @@ fn is_wanted(asked: &Asked, holder: &Holder) -> bool {
     let mut addresses = asked.addresses.iter();
     asked.addresses.is_empty()
         || addresses.any(|address| {
-            let attempt = attempt(*address, false, false, false, asked.uid);
+            let attempt = Attempt::plain(*address, false, asked.uid);
             overlap(&attempt, &claim) != Some(false)
         })
-}
-
-fn attempt(address: IpAddr, v6only: bool, reuseaddr: bool, reuseport: bool, uid: u32) -> Attempt {
-    Attempt {
-        address,
-        v6only,
-        reuseaddr,
-        reuseport,
-        uid,
-    }
-}
-
-fn binds(asked: &Asked, limits: &Limits, holders: &[&Holder]) -> Vec<BindReport> {
-    let addresses = match asked.addresses.is_empty() {
-        true => wildcards(limits.v6only.is_some()),
-        false => asked.addresses.clone(),
-    };
-    let protocols = [SocketProtocol::Tcp, SocketProtocol::Udp];
-    let pairs = protocols
-        .into_iter()
-        .flat_map(|protocol| addresses.iter().map(move |address| (protocol, *address)));
-    pairs
-        .map(|(protocol, address)| {
-            let is_udp = protocol == SocketProtocol::Udp;
-            let here = holders.iter().filter(|one| one.is_here);
-            let of_protocol: Vec<_> = here.filter(|one| one.is_udp() == is_udp).collect();
-            let claims: Vec<Claim> = of_protocol.iter().map(|one| one.claim()).collect();
-            let v6only = limits.v6only.unwrap_or_default();
-            let is_certain = can_be_bound(address, limits);
-            let verdict = |reuseaddr, reuseport| {
-                let attempt = attempt(address, v6only, reuseaddr, reuseport, asked.uid);
-                let verdict = match is_udp {
-                    true => bind::udp(&attempt, &claims),
-                    false => bind::tcp(&attempt, &claims, limits.reports_bound),
-                };
-                verdict.filter(|_| is_certain)
-            };
-            let row = BindReport {
-                address,
-                protocol,
-                v6only: address.is_ipv6().then_some(v6only),
-                plain: verdict(false, false),
-                reuseaddr: verdict(true, false),
-                reuseport: verdict(false, true),
-                both: verdict(true, true),
-                tried: false,
-                because: None,
-            };
-            let plain = attempt(address, v6only, false, false, asked.uid);
-            let blocker = of_protocol
-                .iter()
-                .zip(&claims)
-                .find(|(_, claim)| overlap(&plain, claim) == Some(true));
-            let is_in_use = row.plain == Some(Verdict::InUse);
-            let because = blocker
-                .filter(|_| is_in_use)
-                .map(|(holder, claim)| because(holder, claim, &row, asked.uid));
-            BindReport { because, ..row }
-        })
-        .collect()
-}
-
-/// bind(2) refuses an address that is on no interface, unless a route or an option allows it, and
-/// wants the interface of a link-local one.
-fn can_be_bound(address: IpAddr, limits: &Limits) -> bool {
-    let is_loopback = |known: &IpAddr| known.is_loopback() && known.is_ipv4();
-    match address {
-        _ if address.is_unspecified() => true,
-        IpAddr::V6(address) if address.is_unicast_link_local() => false,
-        IpAddr::V4(v4) if v4.is_loopback() => limits.addresses.iter().any(is_loopback),
-        _ => limits.addresses.contains(&address),
-    }
 }
 
 fn note_missing(report: &mut WhoReport, asked: &Asked, limits: &Limits, owners: Option<&Owners>) {
@@ -181,29 +122,37 @@ fn note_missing(report: &mut WhoReport, asked: &Asked, limits: &Limits, owners: 
         let missing = unfound(owners, all, ownerless, &command);
         report.incomplete.extend(missing);
     }
-    if !limits.reports_bound {
-        let why = "this kernel does not report TCP sockets that are only bound (Linux 6.8 does)";
+    if !limits.sees_bound {
+        let why = "TCP sockets that are only bound are reported from Linux 6.8 on, and by BPF from \
+                   5.12 on (sudo, outside containers)";
         report.incomplete.push(Incomplete::new("bound", why));
     }
-    let absent = asked.addresses.iter();
-    for address in absent.filter(|address| !can_be_bound(**address, limits)) {
-        let why = match address {
-            IpAddr::V6(v6) if v6.is_unicast_link_local() => {
-                "bind() of a link-local address depends on the interface".to_owned()
+    let mut refused = BTreeSet::new();
+    for AddressTrial {
+        address, outcome, ..
+    } in &limits.addresses
+    {
+        match (address, outcome) {
+            (IpAddr::V6(v6), AddressOutcome::Refused(_)) if v6.is_unicast_link_local() => {
+                refused.insert("bind() of a link-local address depends on the interface".to_owned())
             }
-            _ => format!(
-                "{address} is on no interface of this namespace: bind() fails with EADDRNOTAVAIL, \
-                 unless a local route, IP_FREEBIND or ip_nonlocal_bind allows it"
-            ),
+            (_, AddressOutcome::Refused(error)) => {
+                refused.insert(format!("bind() of {address}: {error}"))
+            }
+            _ => continue,
         };
-        report.incomplete.push(Incomplete::new("bind", why));
     }
+    let refused = refused.into_iter();
+    let refused = refused.map(|why| Incomplete::new("bind", why));
+    report.incomplete.extend(refused);
     let is_open = |row: &&BindReport| {
         let verdicts = [row.plain, row.reuseaddr, row.reuseport, row.both];
-        can_be_bound(row.address, limits) && verdicts.contains(&None)
+        let is_udp = row.protocol == SocketProtocol::Udp;
+        let outcome = limits.outcome(row.address, is_udp);
+        !matches!(outcome, Some(AddressOutcome::Refused(_))) && verdicts.contains(&None)
     };
     let open = report.bind.iter().filter(is_open).count();
-    if limits.reports_bound {
+    if limits.sees_bound {
         let why = "depends on options that the kernel does not report (of TIME_WAITs, of connections \
                    nobody accepted, of sockets bound earlier) or of other users' sockets (sudo); \
                    --try calls bind()";

@@ -1,16 +1,13 @@
 //! A socket as a row of the report, and as a claim to its port.
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv6Addr},
-};
+use std::{collections::BTreeMap, net::Ipv6Addr};
 
 use super::{Claim, HolderKind, HolderReport};
 use crate::{
-    analysis::{Cookie, LocalReport},
+    analysis::{Cookie, sockets::EndReport},
     model::{
-        Address, Netns, Owners, PortOptions, SocketProtocol, SocketRow, SocketState, State,
-        TimerKind,
+        Address, Netns, OtherSocket, Owner, Owners, PortOptions, SocketProtocol, SocketRow,
+        SocketState, State, TimerKind,
         filter::{End, View},
         unit_of,
     },
@@ -75,9 +72,6 @@ impl Holder<'_> {
 
     pub fn report(&self, owners: Option<&Owners>) -> HolderReport {
         let socket = self.socket;
-        let held = owners.and_then(|owners| owners.by_inode.get(&socket.inode));
-        let first = held.and_then(|held| held.first());
-        let cgroup = first.and_then(|owner| owners?.cgroups.get(&owner.pid));
         let ends = socket.timer.filter(|_| self.is_time_wait());
         let is_v6 = self.claim().address.is_ipv6();
         HolderReport {
@@ -85,32 +79,73 @@ impl Holder<'_> {
             netns: self.netns.clone(),
             protocol: socket.protocol,
             state: socket.state,
-            local: LocalReport::new(&socket.local, self.interfaces),
-            peer: socket.peer.filter(is_somebody),
+            local: EndReport::local(&socket.local, self.interfaces),
+            peer: socket.peer.filter(is_somebody).map(EndReport::Peer),
             expires_ms: ends.map(|timer| timer.expires_ms),
             uid: self.claim().uid,
             reuseaddr: self.options.map(|options| options.reuseaddr),
             reuseport: self.options.map(|options| options.reuseport),
             v6only: self.v6only().filter(|_| is_v6),
             inode: socket.inode,
-            cookie: Cookie(socket.cookie),
-            unit: cgroup.and_then(|path| unit_of(path)),
-            owners: held.cloned().unwrap_or_default(),
+            cookie: Some(Cookie(socket.cookie)),
+            unit: unit(socket.inode, owners),
+            owners: held(socket.inode, owners),
             owners_complete: owners.is_some_and(|owners| owners.complete),
         }
     }
 }
 
-fn is_somebody(peer: &Address) -> bool {
-    peer.port != 0 || !peer.address.is_unspecified()
+/// A socket of another family than the internet's.
+#[derive(Debug, Clone, Copy)]
+pub struct OtherHolder<'a> {
+    pub netns: &'a Netns,
+    pub interfaces: &'a BTreeMap<u32, String>,
+    pub is_here: bool,
+    pub socket: &'a OtherSocket,
 }
 
-/// `0.0.0.0` and `[::]` for a port alone.
-pub fn wildcards(has_v6: bool) -> Vec<IpAddr> {
-    let v4 = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
-    let v6 = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-    [Some(v4), has_v6.then_some(v6)]
-        .into_iter()
-        .flatten()
-        .collect()
+impl OtherHolder<'_> {
+    pub fn report(&self, owners: Option<&Owners>) -> HolderReport {
+        let socket = self.socket;
+        let end = |end, is_peer| EndReport::other(end, is_peer, self.interfaces);
+        let peer = socket.peer.as_ref();
+        HolderReport {
+            kind: match peer {
+                _ if socket.state == SocketState::Listen => HolderKind::Listener,
+                Some(_) => HolderKind::Connection,
+                None => HolderKind::Bound,
+            },
+            netns: self.netns.clone(),
+            protocol: socket.protocol,
+            state: socket.state,
+            local: end(&socket.local, false),
+            peer: peer.map(|peer| end(peer, true)),
+            expires_ms: None,
+            uid: socket.uid,
+            reuseaddr: None,
+            reuseport: None,
+            v6only: None,
+            inode: socket.inode,
+            cookie: socket.cookie.map(Cookie),
+            unit: unit(socket.inode, owners),
+            owners: held(socket.inode, owners),
+            owners_complete: owners.is_some_and(|owners| owners.complete),
+        }
+    }
+}
+
+fn held(inode: u32, owners: Option<&Owners>) -> Vec<Owner> {
+    let held = owners.and_then(|owners| owners.by_inode.get(&inode));
+    held.cloned().unwrap_or_default()
+}
+
+/// Of the first owner.
+fn unit(inode: u32, owners: Option<&Owners>) -> Option<String> {
+    let owners = owners?;
+    let owner = owners.by_inode.get(&inode)?.first()?;
+    unit_of(owners.cgroups.get(&owner.pid)?)
+}
+
+fn is_somebody(peer: &Address) -> bool {
+    peer.port != 0 || !peer.address.is_unspecified()
 }

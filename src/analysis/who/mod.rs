@@ -7,8 +7,11 @@ mod build;
 mod holder;
 mod overlap;
 mod report;
+#[cfg(test)]
+mod tests;
+mod verdicts;
 
 pub use bind::{Attempt, Claim, Verdict};
-pub use build::{Asked, Limits, report};
-pub use holder::Holder;
+pub use build::{Asked, Holders, Limits, report};
+pub use holder::{Holder, OtherHolder};
 pub use report::{BindReport, HolderKind, HolderReport, WhoReport};

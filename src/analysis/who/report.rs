@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::Verdict;
 use crate::{
-    analysis::{Cookie, Finding, LocalReport},
-    model::{Address, Incomplete, Netns, Owner, SocketProtocol, SocketState},
+    analysis::{Cookie, Finding, sockets::EndReport},
+    model::{Incomplete, Netns, Owner, SocketProtocol, SocketState},
 };
 
 /// The sockets that hold a port, or those of a process or unit.
@@ -58,8 +58,8 @@ pub struct BindReport {
     pub both: Option<Verdict>,
     /// bind() was called (`--try`); else it is concluded from the holders.
     pub tried: bool,
-    /// A socket that excludes bind() without options, and why options do not help; `null` where
-    /// nothing excludes it.
+    /// Why bind() without options fails: a socket that excludes it, and why options do not help, or
+    /// what it lacks. `null` where it succeeds or that is not known.
     pub because: Option<String>,
 }
 
@@ -69,7 +69,7 @@ pub struct BindReport {
 pub enum HolderKind {
     /// It accepts connections.
     Listener,
-    /// It has the port and no peer. UDP sockets that receive from anyone are bound.
+    /// It neither listens nor has a peer. UDP sockets that receive from anyone are bound.
     Bound,
     /// It has a peer, or did.
     Connection,
@@ -100,9 +100,9 @@ pub struct HolderReport {
     pub protocol: SocketProtocol,
     pub state: SocketState,
     /// Where it is bound.
-    pub local: LocalReport,
+    pub local: EndReport,
     /// `null` for a socket without a peer.
-    pub peer: Option<Address>,
+    pub peer: Option<EndReport>,
     /// Until the kernel gives it up by itself: TIME_WAIT, and FIN_WAIT2 that nobody holds.
     pub expires_ms: Option<u32>,
     /// User id of the creator; `null` where the kernel keeps none.
@@ -115,8 +115,8 @@ pub struct HolderReport {
     pub v6only: Option<bool>,
     /// Socket inode, 0 when nobody holds it.
     pub inode: u32,
-    /// Names this socket and no later one.
-    pub cookie: Cookie,
+    /// Names this socket and no later one; `null` where the kernel tells none.
+    pub cookie: Option<Cookie>,
     /// systemd unit, container or pod of the owner.
     pub unit: Option<String>,
     /// Processes that have it open.

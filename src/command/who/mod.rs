@@ -6,9 +6,9 @@ mod trial;
 use anyhow::Context;
 use clap::{Args, ValueHint};
 use sockdiag::{
-    analysis::who::{Asked, Holder, Limits, WhoReport, report},
-    collect::{BindLimits, Held, HeldSocket, Wants, bind_limits, held},
-    model::Netns,
+    analysis::who::{Asked, Holder, Holders, Limits, OtherHolder, WhoReport, report},
+    collect::{BindLimits, Held, HeldSocket, Place, Wants, bind_limits, held},
+    model::{Netns, OtherSocket},
     source::{Kernel, Namespace},
 };
 
@@ -32,14 +32,18 @@ Examples:
 With a port: every socket that holds it, in this and other network namespaces (listeners, sockets \
 that are only bound, connections that use it, TIME_WAITs), and what bind() returns to a program of \
 this user without options, with SO_REUSEADDR, with SO_REUSEPORT and with both: `ok`, `in use` \
-(EADDRINUSE, \"Address already in use\"), or `-` where an option of a holder that decides is not \
-known. With a process or unit: all its TCP, UDP and raw sockets.
+(EADDRINUSE, \"Address already in use\"), `denied` (EACCES: a port below \
+net.ipv4.ip_unprivileged_port_start without CAP_NET_BIND_SERVICE), `no address` (EADDRNOTAVAIL: the \
+address is not local), or `-` where an option of a holder that decides is not known. With a process \
+or unit: all its sockets.
 
-The verdict follows the rules of the kernel and supposes that programs set options before bind(), \
-as they must to have an effect. It is about this namespace, or that of --netns; sockets in other \
-namespaces exclude nothing. Options of sockets are read from a duplicate of the descriptor, which \
-takes the same user or CAP_SYS_PTRACE. --try calls bind() on each address and closes the socket at \
-once; a program that binds in that moment fails.")]
+The verdict follows the rules of the kernel. An option has an effect only if the socket that binds \
+sets it before bind() and each holder whose address overlaps has it too: SO_REUSEADDR admits beside \
+TCP sockets that do not listen, and beside any UDP socket; SO_REUSEPORT beside sockets created under \
+the same effective user id, and TIME_WAITs. It is about this namespace, or that of --netns; sockets \
+in other namespaces exclude nothing. Options of sockets are read from a duplicate of the descriptor, \
+which takes the same user or CAP_SYS_PTRACE. --try calls bind() on each address and closes the \
+socket at once; a program that binds in that moment fails.")]
 pub struct WhoArgs {
     /// `:PORT`, `ADDR:PORT`, process id or unit
     #[arg(value_name = "ADDR:PORT|:PORT|PID|UNIT", required_unless_present = "columns", value_hint = ValueHint::Other)]
@@ -94,27 +98,30 @@ impl WhoArgs {
     fn report(&self, kernel: &Kernel, target: &Target) -> anyhow::Result<WhoReport> {
         let here = self.here(kernel)?;
         let namespaces = self.place.namespaces_or_all(kernel)?;
-        let asked = self.asked(target, &here.id)?;
+        let asked = self.asked(kernel, target, &here.id)?;
         let wants = match target {
             Target::Port { port, .. } => Wants::Port(*port),
-            Target::Processes(pids) => target::open_sockets(kernel, pids)?,
+            Target::Process(pid) => target::open_sockets(kernel, &[*pid])?,
+            Target::Unit(pids) => target::open_sockets(kernel, pids)?,
         };
         let found = held(kernel, &namespaces, wants, self.owners.needs())?;
         let BindLimits {
             unprivileged_port_start,
+            may_bind_privileged,
             v6only,
             addresses,
-        } = bind_limits(kernel, &here)?;
+        } = bind_limits(kernel, &here, &asked.addresses)?;
         let limits = Limits {
             unprivileged_port_start,
+            may_bind_privileged: match asked.uid == own_uid() {
+                true => may_bind_privileged,
+                false => asked.uid == 0,
+            },
             v6only,
             addresses,
-            reports_bound: found.reports_bound,
+            sees_bound: found.sees_bound,
         };
-        let holders = as_holders(&found.sockets, &found, &here.id);
-        let omitted = as_holders(&found.omitted, &found, &here.id);
-        let omitted = (&omitted[..], found.omitted_count);
-        let mut report = report(&asked, &limits, &holders, omitted, found.owners.as_ref());
+        let mut report = report(&asked, &limits, &as_holders(&found, &here.id));
         report
             .incomplete
             .splice(0..0, found.missing.iter().cloned());
@@ -132,18 +139,19 @@ impl WhoArgs {
         })
     }
 
-    fn asked(&self, target: &Target, netns: &Netns) -> anyhow::Result<Asked> {
+    fn asked(&self, kernel: &Kernel, target: &Target, netns: &Netns) -> anyhow::Result<Asked> {
         let (port, addresses) = match target {
             Target::Port { port, addresses } => (Some(*port), addresses.clone()),
-            Target::Processes(_) => (None, Vec::new()),
+            Target::Process(_) | Target::Unit(_) => (None, Vec::new()),
         };
         Ok(Asked {
             target: self.target().to_owned(),
+            process: target.process_name(kernel)?,
             port,
             addresses,
             netns: netns.clone(),
             uid: match &self.user {
-                None => rustix::process::geteuid().as_raw(),
+                None => own_uid(),
                 Some(name) => {
                     let by_name = || uzers::get_user_by_name(name).map(|user| user.uid());
                     let id = name.parse().ok().or_else(by_name);
@@ -154,16 +162,36 @@ impl WhoArgs {
     }
 }
 
-fn as_holders<'a>(sockets: &'a [HeldSocket], held: &'a Held, here: &Netns) -> Vec<Holder<'a>> {
+fn own_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+fn as_holders<'a>(held: &'a Held, here: &Netns) -> Holders<'a> {
+    let is_here = |place: &Place| place.netns.inode == here.inode;
     let holder = |one: &'a HeldSocket| {
         let place = &held.places[one.place];
         Holder {
             netns: &place.netns,
             interfaces: &place.interfaces,
-            is_here: place.netns.inode == here.inode,
+            is_here: is_here(place),
             socket: &one.socket,
             options: one.options,
         }
     };
-    sockets.iter().map(holder).collect()
+    let other = |(place, socket): &'a (usize, OtherSocket)| {
+        let place = &held.places[*place];
+        OtherHolder {
+            netns: &place.netns,
+            interfaces: &place.interfaces,
+            is_here: is_here(place),
+            socket,
+        }
+    };
+    Holders {
+        sockets: held.sockets.iter().map(holder).collect(),
+        others: held.others.iter().map(other).collect(),
+        omitted: held.omitted.iter().map(holder).collect(),
+        omitted_count: held.omitted_count,
+        owners: held.owners.as_ref(),
+    }
 }

@@ -14,10 +14,21 @@ pub enum Target {
         addresses: Vec<IpAddr>,
         port: u16,
     },
-    Processes(Vec<u32>),
+    Process(u32),
+    Unit(Vec<u32>),
 }
 
 impl Target {
+    /// The name of the process, where one is meant.
+    pub fn process_name(&self, kernel: &Kernel) -> anyhow::Result<Option<String>> {
+        let Target::Process(pid) = self else {
+            return Ok(None);
+        };
+        let mut processes = kernel.processes()?.into_iter();
+        let found = processes.find(|(other, _)| other == pid);
+        Ok(found.map(|(_, name)| name))
+    }
+
     /// The name of a container may have a colon too, so that a unit goes before a host.
     pub fn parse(text: &str, kernel: &Kernel) -> anyhow::Result<Self> {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -72,7 +83,7 @@ fn process(text: &str, kernel: &Kernel) -> anyhow::Result<Target> {
     let there = kernel.process_ids()?;
     let pid = text.parse().ok().filter(|pid| there.contains(pid));
     match pid {
-        Some(pid) => Ok(Target::Processes(vec![pid])),
+        Some(pid) => Ok(Target::Process(pid)),
         None => anyhow::bail!("no process {text}; a port is written :{text}"),
     }
 }
@@ -104,9 +115,7 @@ fn unit(text: &str, kernel: &Kernel) -> anyhow::Result<Target> {
         unit.is_some_and(|unit| is_unit(&unit, text))
     };
     let pids = kernel.process_ids()?;
-    Ok(Target::Processes(
-        pids.into_iter().filter(is_member).collect(),
-    ))
+    Ok(Target::Unit(pids.into_iter().filter(is_member).collect()))
 }
 
 /// Points at the byte where the text goes wrong.

@@ -1,6 +1,10 @@
 //! `--try`: bind() for real.
 
-use std::{collections::BTreeSet, io, net::SocketAddr};
+use std::{
+    collections::BTreeSet,
+    io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied},
+    net::SocketAddr,
+};
 
 use sockdiag::{
     analysis::who::{BindReport, Verdict, WhoReport},
@@ -16,10 +20,12 @@ pub fn try_all(report: &mut WhoReport, port: u16, here: &Namespace) -> anyhow::R
         for row in bind.iter_mut() {
             let mut verdict = |reuseaddr, reuseport| {
                 let tried = trial(row, port, reuseaddr, reuseport).run();
-                match tried {
+                match tried.map_err(|error| (error.kind(), error)) {
                     Ok(()) => Some(Verdict::Ok),
-                    Err(error) if error.kind() == io::ErrorKind::AddrInUse => Some(Verdict::InUse),
-                    Err(error) => {
+                    Err((AddrInUse, _)) => Some(Verdict::InUse),
+                    Err((PermissionDenied, _)) => Some(Verdict::Denied),
+                    Err((AddrNotAvailable, _)) => Some(Verdict::NoAddress),
+                    Err((_, error)) => {
                         refused.insert(format!("bind() to {}: {error}", row.address));
                         None
                     }

@@ -119,7 +119,7 @@ pub trait Listed: Tabular {
         Vec::new()
     }
 
-    /// Replaces a table without rows.
+    /// Replaces a table without rows; empty where the heading says it.
     fn nothing(&self) -> String;
 }
 

@@ -58,7 +58,11 @@ impl Page {
         out: &mut Out,
     ) -> Vec<String> {
         if report.rows().is_empty() {
-            return vec![report.nothing()];
+            let nothing = Some(report.nothing());
+            return nothing
+                .into_iter()
+                .filter(|line| !line.is_empty())
+                .collect();
         }
         let screen = out.screen.as_mut().map(RefCell::new);
         let changed = |row: &str, key: &str, cell: &Cell| {

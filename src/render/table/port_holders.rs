@@ -19,19 +19,19 @@ use Align::{Left, Right};
 
 #[rustfmt::skip]
 static COLUMNS: [Column<HolderReport>; 15] = [
-    Column::new("kind", "KIND", Left, |h, _| Cell::word(h.kind.word()), "listener, bound (and neither listening nor connected), connection, time_wait, or orphan (closed by its process, data still to send)"),
+    Column::new("kind", "KIND", Left, |h, _| Cell::word(h.kind.word()), "listener, bound (neither listening nor connected), connection, time_wait, or orphan (closed by its process, data still to send)"),
     Column::new("netns", "NETNS", Left, |h, _| Cell::text(h.netns.label()), "network namespace: its name, or its inode number"),
-    Column::new("protocol", "PROTO", Left, |h, _| Cell::word(h.protocol.name()), "tcp, mptcp, udp or raw"),
+    Column::new("protocol", "PROTO", Left, |h, _| Cell::word(h.protocol.name()), "tcp, mptcp, udp, raw, unix, packet, netlink or vsock"),
     Column::new("state", "STATE", Left, |h, _| Cell::word(h.state.name()), "state, as sockdiag explain STATE describes it"),
-    Column::new("local", "LOCAL", Left, |h, view| ends::local(&h.local, view), "address it is bound to"),
-    Column::new("peer", "PEER", Left, |h, view| ends::address(h.peer, view), "the peer's address"),
+    Column::new("local", "LOCAL", Left, |h, view| ends::end(Some(&h.local), view), "address it is bound to; path and inode of a unix socket, protocol and interface of a packet socket, family and port id of a netlink socket"),
+    Column::new("peer", "PEER", Left, |h, view| ends::end(h.peer.as_ref(), view), "the peer's address; of a unix socket its path and inode"),
     Column::new("expires", "EXPIRES", Right, |h, _| Cell::known(h.expires_ms, |ms| Value::Milliseconds(ms.into())), "time until the kernel gives the port up by itself"),
     Column::new("reuseaddr", "REUSEADDR", Left, |h, _| switch(h.reuseaddr), "SO_REUSEADDR; unknown where its descriptor could not be read"),
     Column::new("reuseport", "REUSEPORT", Left, |h, _| switch(h.reuseport), "SO_REUSEPORT; unknown where its descriptor could not be read"),
     Column::new("v6only", "V6ONLY", Left, |h, _| switch(h.v6only), "IPV6_V6ONLY of an IPv6 socket"),
     Column::new("user", "USER", Left, |h, view| ends::user(h.uid, view), "user id of the creator"),
     Column::new("inode", "INODE", Right, |h, _| Cell::id(h.inode), "socket inode; 0 when nobody holds it"),
-    Column::new("cookie", "COOKIE", Right, |h, _| Cell::text(h.cookie.0.to_string()), "socket cookie, unique until the next boot"),
+    Column::new("cookie", "COOKIE", Right, |h, _| Cell::known(h.cookie, |cookie| Value::Text(cookie.0.to_string())), "socket cookie, unique until the next boot"),
     Column::new("unit", "UNIT", Left, |h, _| Cell::known(h.unit.as_deref(), |unit| Value::Text(unit.to_owned())), "systemd unit, container or pod of the owner"),
     Column::new("owner", "OWNER", Left, |h, _| owners(&h.owners), "processes that have it open"),
 ];
@@ -104,7 +104,10 @@ impl Listed for WhoReport {
     }
 
     fn identity(row: &HolderReport) -> String {
-        row.cookie.0.to_string()
+        match row.cookie {
+            Some(cookie) => cookie.0.to_string(),
+            None => row.inode.to_string(),
+        }
     }
 
     fn heading(&self, _: &View) -> Vec<String> {
@@ -121,10 +124,7 @@ impl Listed for WhoReport {
     }
 
     fn nothing(&self) -> String {
-        match self.port {
-            Some(_) => "nothing holds it".to_owned(),
-            None => "no socket".to_owned(),
-        }
+        String::new()
     }
 }
 
@@ -149,15 +149,23 @@ fn binds(rows: &[BindReport], port: u16, uid: u32) -> Vec<String> {
     let heads: Vec<String> = rows.iter().map(head).collect();
     let widest = heads.iter().chain([&title]).map(String::len).max();
     let width = widest.unwrap_or_default();
-    let titles = format!("{title:width$}  plain   SO_REUSEADDR  SO_REUSEPORT  both");
+    let words = rows.iter().flat_map(|row| [row.plain, row.both]);
+    let words = words.map(|word| verdict(word).len());
+    let short = words.chain(["plain".len()]).max().unwrap_or_default();
+    let titles = format!(
+        "{title:width$}  {:short$}  SO_REUSEADDR  SO_REUSEPORT  both",
+        "plain"
+    );
     let line = |(row, head): (&BindReport, String)| {
         let because = row.because.as_deref().map(text::escape);
         let because = because.map_or(String::new(), |why| format!("  {why}"));
         let [plain, reuseaddr, reuseport, both] =
             [row.plain, row.reuseaddr, row.reuseport, row.both].map(verdict);
-        format!("{head:width$}  {plain:6}  {reuseaddr:12}  {reuseport:12}  {both:6}{because}")
-            .trim_end()
-            .to_owned()
+        format!(
+            "{head:width$}  {plain:short$}  {reuseaddr:12}  {reuseport:12}  {both:short$}{because}"
+        )
+        .trim_end()
+        .to_owned()
     };
     let lines = rows.iter().zip(heads).map(line);
     std::iter::once(titles).chain(lines).collect()
@@ -167,6 +175,8 @@ fn verdict(verdict: Option<Verdict>) -> &'static str {
     match verdict {
         Some(Verdict::Ok) => "ok",
         Some(Verdict::InUse) => "in use",
+        Some(Verdict::Denied) => "denied",
+        Some(Verdict::NoAddress) => "no address",
         None => "-",
     }
 }

@@ -5,6 +5,7 @@
 //! instructions are put together here, with the places of members that the kernel's types say.
 
 mod assembler;
+mod bound;
 mod btf;
 mod program;
 mod queues;
@@ -17,6 +18,7 @@ use rustix::thread::{CapabilitySet, capabilities};
 use super::Kernel;
 use crate::{Error, Result};
 use assembler::{Assembler, Register, Register::*, Size};
+pub use bound::BoundSocket;
 use btf::{Btf, Kind};
 use program::Program;
 pub use queues::QueueReader;
@@ -33,6 +35,10 @@ const READ_MEMORY: i32 = 113;
 const JIFFIES: i32 = 118;
 const WRITE: i32 = 127;
 const SOCKET_OF_FILE: i32 = 162;
+
+/// `IPPROTO_TCP` and so on.
+const TCP: i32 = 6;
+const MPTCP: i32 = 262;
 
 /// Where BPF is used, of the places where it is permitted and gives the same answer as other
 /// interfaces.

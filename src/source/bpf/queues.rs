@@ -13,9 +13,9 @@ use std::collections::HashMap;
 use rustix::time::{ClockId, clock_getres};
 
 use super::{
-    Assembler, CONTEXT, JIFFIES, Program,
+    Assembler, CONTEXT, JIFFIES, MPTCP, Program,
     Register::*,
-    Size, Types,
+    Size, TCP, Types,
     assembler::{Label, When},
     begin, number, read_memory, store_inode, unsupported, write,
 };
@@ -52,8 +52,6 @@ const ESTABLISHED: i32 = 1;
 const SYN_RECV: i32 = 3;
 const CLOSE_WAIT: i32 = 8;
 const LISTEN: i32 = 10;
-const TCP: i32 = 6;
-const MPTCP: i32 = 262;
 
 /// How often to read a queue that changes while it is read.
 const ATTEMPTS: u32 = 3;

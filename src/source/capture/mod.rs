@@ -19,6 +19,7 @@ use rustix::{
 
 #[cfg(fuzzing)]
 pub(super) use self::filter::compile;
+pub(super) use self::socket::set_option;
 use self::{
     names::Names,
     ring::Ring,

@@ -20,6 +20,16 @@ impl Kernel {
         crate::model::unit_of(&self.process(pid).ok()?.cgroup()?)
     }
 
+    /// The kernel's name of a socket's protocol (`TCP`, `UNIX`), from an attribute of the file
+    /// (net/socket.c, `XATTR_SOCKPROTONAME_SUFFIX`).
+    pub fn protocol_name(&self, owner: &Owner) -> Option<String> {
+        let file = self.process_dir(owner.pid).join(format!("fd/{}", owner.fd));
+        let mut name = [0; 64];
+        let length = rustix::fs::getxattr(file, "system.sockprotoname", &mut name).ok()?;
+        let name = name.get(..length)?.split(|byte| *byte == 0).next()?;
+        Some(String::from_utf8_lossy(name).into_owned())
+    }
+
     fn read_sockets_of(&self, pid: u32) -> std::result::Result<Vec<(u32, Owner)>, Errno> {
         let process = self.process(pid)?;
         let name = process.name()?;

@@ -16,7 +16,11 @@ impl Cgroup {
     /// In the hierarchy that is mounted there; `None`, loudly, where it is not or may not be used.
     fn below(hierarchy: &str, file: &str) -> Option<Cgroup> {
         let netns = netns_inode("/proc/self/ns/net");
-        let folder = Path::new(hierarchy).join(format!("sockdiag-test-{netns}"));
+        Cgroup::named(&format!("sockdiag-test-{netns}"), hierarchy, file)
+    }
+
+    fn named(name: &str, hierarchy: &str, file: &str) -> Option<Cgroup> {
+        let folder = Path::new(hierarchy).join(name);
         let made = match Path::new(hierarchy).join("cgroup.procs").exists() {
             true => fs::create_dir(&folder),
             false => Err(std::io::ErrorKind::NotFound.into()),
@@ -56,6 +60,29 @@ fn unified() -> &'static str {
     match Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
         true => "/sys/fs/cgroup",
         false => "/sys/fs/cgroup/unified",
+    }
+}
+
+/// A cgroup with the name of a systemd unit.
+pub struct Unit {
+    cgroup: Cgroup,
+    name: String,
+}
+
+impl Unit {
+    pub fn new() -> Option<Unit> {
+        let netns = netns_inode("/proc/self/ns/net");
+        let name = format!("sockdiag-test-{netns}.service");
+        let cgroup = Cgroup::named(&name, unified(), "cgroup.procs")?;
+        Some(Unit { cgroup, name })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn add(&self, pid: u32) {
+        self.cgroup.write("cgroup.procs", pid);
     }
 }
 

@@ -14,6 +14,24 @@ pub fn as_nobody(first: &str, args: &[&str]) -> Output {
     as_user(NOBODY, first, args)
 }
 
+/// As [`as_nobody`], with these capabilities beside: `bpf,+perfmon`.
+pub fn as_nobody_with(capabilities: &str, args: &[&str]) -> Output {
+    let folder = Tree::new();
+    let program = program_for_all(&folder);
+    let mut command = Command::new("setpriv");
+    let user = [format!("--reuid={NOBODY}"), format!("--regid={NOBODY}")];
+    let sets = ["inh", "ambient"].map(|set| format!("--{set}-caps=+{capabilities}"));
+    command
+        .args(user)
+        .arg("--clear-groups")
+        .args(sets)
+        .arg("--")
+        .arg(program)
+        .args(args)
+        .stdout(Stdio::piped());
+    finish(&mut command)
+}
+
 /// A copy of the program in this folder, which everybody may enter from now on: where the program
 /// was built, nobody else may be able to read it.
 pub fn program_for_all(folder: &Tree) -> String {

@@ -5,7 +5,9 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use rustix::fs::{Uid, fchown};
-use sockdiag::analysis::who::{Asked, BindReport, Holder, Limits, Verdict, WhoReport, report};
+use sockdiag::analysis::who::{
+    Asked, BindReport, Holder, Holders, Limits, Verdict, WhoReport, report,
+};
 use sockdiag::collect::{Held, Namespaces, OwnerNeeds, Wants, held};
 use sockdiag::model::SocketProtocol;
 use sockdiag::source::{BindTrial, Kernel};
@@ -145,17 +147,18 @@ fn concluded(port: u16, v6only: bool) -> WhoReport {
     let found: Held = held(&kernel, &namespaces, Wants::Port(port), OwnerNeeds::All)
         .expect("sockets can be read");
     let place = &found.places[0];
-    let holders: Vec<Holder> = found
-        .sockets
-        .iter()
-        .map(|one| Holder {
-            netns: &place.netns,
-            interfaces: &place.interfaces,
-            is_here: true,
-            socket: &one.socket,
-            options: one.options,
-        })
-        .collect();
+    let holders = found.sockets.iter().map(|one| Holder {
+        netns: &place.netns,
+        interfaces: &place.interfaces,
+        is_here: true,
+        socket: &one.socket,
+        options: one.options,
+    });
+    let holders = Holders {
+        sockets: holders.collect(),
+        owners: found.owners.as_ref(),
+        ..Holders::default()
+    };
     let addresses = [
         "0.0.0.0",
         "127.0.0.1",
@@ -168,17 +171,17 @@ fn concluded(port: u16, v6only: bool) -> WhoReport {
     let asked = Asked {
         target: format!(":{port}"),
         port: Some(port),
-        addresses: addresses.clone(),
+        addresses,
         netns: place.netns.clone(),
         uid: rustix::process::geteuid().as_raw(),
+        ..Asked::default()
     };
     let limits = Limits {
-        unprivileged_port_start: Some(0),
         v6only: Some(v6only),
-        addresses: addresses.into_iter().collect(),
-        reports_bound: found.reports_bound,
+        sees_bound: found.sees_bound,
+        ..Limits::default()
     };
-    report(&asked, &limits, &holders, (&[], 0), found.owners.as_ref())
+    report(&asked, &limits, &holders)
 }
 
 #[derive(Default)]
@@ -216,6 +219,7 @@ fn compare(row: &BindReport, port: u16, scene: &str, tally: &mut Tally) {
         match tried {
             Verdict::Ok => tally.ok += 1,
             Verdict::InUse => tally.in_use += 1,
+            Verdict::Denied | Verdict::NoAddress => unreachable!("{trial:?}"),
         }
     }
 }

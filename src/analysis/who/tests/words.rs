@@ -1,0 +1,141 @@
+//! The sentence, and what to do.
+
+use super::address;
+use crate::{
+    analysis::{
+        incomplete::out_of_time,
+        who::{Asked, Holder, Holders, Limits, WhoReport, report},
+    },
+    model::{
+        Endpoint, Family, Local, Netns, Owner, Owners, PortOptions, SocketProtocol, SocketRow,
+        SocketState, SocketTimer, State, TimerKind,
+    },
+};
+
+fn socket(state: SocketState, inode: u32) -> SocketRow {
+    SocketRow {
+        protocol: SocketProtocol::Tcp,
+        state,
+        local: Local::Inet(Endpoint {
+            family: Family::V4,
+            address: address("127.0.0.1"),
+            port: 8080,
+            interface: 0,
+        }),
+        peer: None,
+        receive_queue: 0,
+        send_queue: 0,
+        timer: None,
+        uid: 0,
+        inode,
+        cookie: inode.into(),
+        mark: None,
+        cgroup_id: None,
+        v6only: None,
+        info: None,
+        memory: None,
+    }
+}
+
+fn time_wait(expires_ms: u32) -> SocketRow {
+    SocketRow {
+        timer: Some(SocketTimer {
+            kind: TimerKind::TimeWait,
+            expires_ms,
+            retransmits: 0,
+        }),
+        ..socket(SocketState::Connection(State::TimeWait), 0)
+    }
+}
+
+fn told(sockets: &[SocketRow], options: Option<PortOptions>, owners: &Owners) -> WhoReport {
+    let asked = Asked {
+        target: ":8080".to_owned(),
+        port: Some(8080),
+        ..Asked::default()
+    };
+    let limits = Limits {
+        sees_bound: true,
+        ..Limits::default()
+    };
+    let (netns, interfaces) = Default::default();
+    let netns: Netns = netns;
+    let holder = |socket| Holder {
+        netns: &netns,
+        interfaces: &interfaces,
+        is_here: true,
+        socket,
+        options,
+    };
+    let found = Holders {
+        sockets: sockets.iter().map(holder).collect(),
+        owners: Some(owners),
+        ..Holders::default()
+    };
+    report(&asked, &limits, &found)
+}
+
+fn api() -> Owners {
+    let owner = Owner {
+        pid: 812,
+        name: "api".to_owned(),
+        fd: 3,
+    };
+    Owners {
+        by_inode: [(7, vec![owner])].into(),
+        cgroups: [(812, "/system.slice/api.service".to_owned())].into(),
+        complete: true,
+        ..Owners::default()
+    }
+}
+
+#[test]
+fn a_listener_of_a_unit_is_stopped_by_systemd() {
+    let report = told(&[socket(SocketState::Listen, 7)], None, &api());
+    let answer = "port 8080 is held by 1 listener of api (812) at 127.0.0.1:8080";
+    assert_eq!(report.answer, answer);
+    assert_eq!(
+        report.advice[0],
+        "end api (812): systemctl stop api.service"
+    );
+    assert_eq!(report.holders[0].unit.as_deref(), Some("api.service"));
+}
+
+#[test]
+fn time_waits_alone_are_over_when_the_last_is() {
+    let report = told(&[time_wait(1500), time_wait(41_200)], None, &api());
+    assert!(
+        report.advice[0].starts_with("wait 42 s"),
+        "{:?}",
+        report.advice
+    );
+    let with_listener = [time_wait(1500), socket(SocketState::Listen, 7)];
+    let report = told(&with_listener, None, &api());
+    assert!(!report.advice.iter().any(|line| line.starts_with("wait")));
+}
+
+#[test]
+fn an_option_is_advised_only_where_it_makes_every_refused_bind_succeed() {
+    let bound = [socket(SocketState::Bound, 7)];
+    let options = |reuseaddr, reuseport| {
+        Some(PortOptions {
+            reuseaddr,
+            reuseport,
+            v6only: None,
+        })
+    };
+    let advice = |options| told(&bound, options, &api()).advice.join("\n");
+    assert!(advice(options(true, false)).contains("set SO_REUSEADDR before"));
+    assert!(advice(options(false, true)).contains("set SO_REUSEPORT before"));
+    assert!(advice(options(false, false)).contains("bind another port"));
+}
+
+#[test]
+fn a_search_that_ran_out_of_time_goes_on_by_this_command() {
+    let report = told(
+        &[socket(SocketState::Listen, 7)],
+        None,
+        &out_of_time::owners(),
+    );
+    out_of_time::assert_names(&report.incomplete, "sockdiag who :8080");
+}

@@ -1,0 +1,117 @@
+//! What bind(2) returns for each address: what it checks before it looks at other sockets, then the
+//! rules about them (`__inet_bind`, net/ipv4/af_inet.c; `__inet6_bind`, net/ipv6/af_inet6.c).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{
+    Asked, Attempt, BindReport, Claim, Holder, Limits, Verdict, because::because, bind,
+    overlap::overlap,
+};
+use crate::model::{AddressOutcome, SocketProtocol};
+
+/// For TCP and UDP, at the addresses asked about or at the wildcards.
+pub fn verdicts(asked: &Asked, port: u16, limits: &Limits, holders: &[&Holder]) -> Vec<BindReport> {
+    let addresses = match asked.addresses.is_empty() {
+        true => wildcards(limits.v6only.is_some()),
+        false => asked.addresses.clone(),
+    };
+    let protocols = [SocketProtocol::Tcp, SocketProtocol::Udp];
+    let pairs = protocols
+        .into_iter()
+        .flat_map(|protocol| addresses.iter().map(move |address| (protocol, *address)));
+    let row = |(protocol, address)| {
+        let is_udp = protocol == SocketProtocol::Udp;
+        let here = holders.iter().filter(|one| one.is_here);
+        let of_protocol = here.filter(|one| one.is_udp() == is_udp);
+        let claims: Vec<_> = of_protocol.map(|one| (*one, one.claim())).collect();
+        let row = bind_report(protocol, address, port, (asked, limits), &claims);
+        let because = match row.plain {
+            Some(Verdict::InUse) => in_use(asked, &row, &claims),
+            Some(Verdict::Denied) => limits
+                .unprivileged_port_start
+                .map(|start| format!("EACCES: ports below {start} need CAP_NET_BIND_SERVICE")),
+            Some(Verdict::NoAddress) => {
+                Some("EADDRNOTAVAIL: the address is not local; IP_FREEBIND admits it".to_owned())
+            }
+            Some(Verdict::Ok) | None => None,
+        };
+        BindReport { because, ..row }
+    };
+    pairs.map(row).collect()
+}
+
+fn bind_report(
+    protocol: SocketProtocol,
+    address: IpAddr,
+    port: u16,
+    (asked, limits): (&Asked, &Limits),
+    claims: &[(&Holder, Claim)],
+) -> BindReport {
+    let is_udp = protocol == SocketProtocol::Udp;
+    let claims: Vec<Claim> = claims.iter().map(|(_, claim)| *claim).collect();
+    let v6only = limits.v6only.unwrap_or_default();
+    let itself = limits.before_holders(address, port, is_udp);
+    let verdict = |reuseaddr, reuseport| {
+        let attempt = Attempt {
+            reuseaddr,
+            reuseport,
+            ..Attempt::plain(address, v6only, asked.uid)
+        };
+        itself.unwrap_or_else(|| match is_udp {
+            true => bind::udp(&attempt, &claims),
+            false => bind::tcp(&attempt, &claims, limits.sees_bound),
+        })
+    };
+    BindReport {
+        address,
+        protocol,
+        v6only: address.is_ipv6().then_some(v6only),
+        plain: verdict(false, false),
+        reuseaddr: verdict(true, false),
+        reuseport: verdict(false, true),
+        both: verdict(true, true),
+        tried: false,
+        because: None,
+    }
+}
+
+fn in_use(asked: &Asked, row: &BindReport, claims: &[(&Holder, Claim)]) -> Option<String> {
+    let plain = Attempt::plain(row.address, row.v6only.unwrap_or_default(), asked.uid);
+    let mut claims = claims.iter();
+    let (holder, claim) = claims.find(|(_, claim)| overlap(&plain, claim) == Some(true))?;
+    Some(because(holder, claim, row, asked.uid))
+}
+
+impl Limits {
+    /// What bind(2) returns before it looks at other sockets: `Some(None)` where that is not known,
+    /// `None` where they decide (`__inet_bind`, `__inet6_bind`).
+    fn before_holders(&self, address: IpAddr, port: u16, is_udp: bool) -> Option<Option<Verdict>> {
+        let start = self.unprivileged_port_start;
+        let is_denied = !self.may_bind_privileged && start.is_some_and(|start| port < start);
+        match self.outcome(address, is_udp) {
+            // Checked before an IPv6 address, and after an IPv4 one.
+            _ if is_denied && address.is_ipv6() => Some(Some(Verdict::Denied)),
+            Some(AddressOutcome::Absent) => Some(Some(Verdict::NoAddress)),
+            Some(AddressOutcome::Refused(_)) => Some(None),
+            _ if is_denied => Some(Some(Verdict::Denied)),
+            Some(AddressOutcome::Taken) | None => None,
+        }
+    }
+
+    /// `None` for a wildcard, which is always taken.
+    pub(super) fn outcome(&self, address: IpAddr, is_udp: bool) -> Option<&AddressOutcome> {
+        let mut trials = self.addresses.iter();
+        let trial = trials.find(|trial| trial.address == address && trial.is_udp == is_udp);
+        trial.map(|trial| &trial.outcome)
+    }
+}
+
+/// `0.0.0.0` and `[::]` for a port alone.
+fn wildcards(has_v6: bool) -> Vec<IpAddr> {
+    let v4 = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let v6 = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    [Some(v4), has_v6.then_some(v6)]
+        .into_iter()
+        .flatten()
+        .collect()
+}

@@ -1,0 +1,208 @@
+//! TCP sockets that are bound and neither listen nor are connected, of all processes of the host:
+//! what sock_diag reports from Linux 6.8 on.
+//!
+//! A socket that is in no descriptor table (on its way through a unix socket, or registered with
+//! io_uring alone) is not seen.
+
+use std::{
+    collections::HashSet,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use super::{
+    Assembler, CONTEXT, MPTCP, Program,
+    Register::{R0, R1, R9},
+    Size, TCP, Types,
+    assembler::When,
+    begin, number, read_memory, store_inode, unsupported, write,
+};
+use crate::{
+    Result,
+    model::{Endpoint, Family, Local, SocketProtocol, SocketRow, SocketState},
+    source::Kernel,
+};
+
+/// The record on the stack, and its parts.
+const RECORD: i16 = -64;
+const RECORD_BYTES: usize = 64;
+const INODE: usize = 0;
+const COOKIE: usize = 8;
+const V6: usize = 16;
+const V4: usize = 32;
+const NETNS: usize = 36;
+const UID: usize = 40;
+const INTERFACE: usize = 44;
+const PORT: usize = 48;
+const FAMILY: usize = 52;
+const PROTOCOL: usize = 56;
+
+/// `TCP_CLOSE`, include/net/tcp_states.h
+const CLOSE: i32 = 7;
+const AF_INET6: u32 = libc::AF_INET6 as u32;
+/// A helper: the cookie, which the socket gets if it has none (Linux 5.12).
+const SOCKET_COOKIE: i32 = 46;
+
+const STRUCTURES: [&str; 7] = [
+    CONTEXT,
+    "bpf_iter_meta",
+    "file",
+    "inode",
+    "socket",
+    "sock",
+    "net",
+];
+
+/// A TCP socket that is only bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundSocket {
+    /// Inode of its network namespace.
+    pub netns: u64,
+    pub socket: SocketRow,
+}
+
+impl Kernel {
+    /// All of them on the host, each once. Fails where BPF is not permitted or supported.
+    pub fn bound_sockets(&self) -> Result<Vec<BoundSocket>> {
+        if !self.may_use_bpf() {
+            return Err(unsupported(
+                "needs CAP_BPF and CAP_PERFMON, outside containers",
+            ));
+        }
+        let types = Types::read(STRUCTURES)?;
+        let program: Program = types.load(b"sockdiag_bound", program(&types)?)?;
+        let (mut records, mut found) = (program.iterate(None)?, Vec::new());
+        let mut seen = HashSet::new();
+        while let Some(some) = records.next(true)? {
+            let some = some.chunks_exact(RECORD_BYTES).map(decode);
+            found.extend(some.filter(|bound| seen.insert(bound.socket.cookie)));
+        }
+        Ok(found)
+    }
+}
+
+fn decode(record: &[u8]) -> BoundSocket {
+    let part = |at| u32::from_ne_bytes(number(record, at));
+    let (family, address) = match part(FAMILY) {
+        AF_INET6 => {
+            let address = Ipv6Addr::from(number::<16>(record, V6));
+            (Family::V6, IpAddr::V6(address))
+        }
+        _ => {
+            let address = Ipv4Addr::from(number::<4>(record, V4));
+            (Family::V4, IpAddr::V4(address))
+        }
+    };
+    let local = Local::Inet(Endpoint {
+        family,
+        address,
+        port: part(PORT) as u16,
+        interface: part(INTERFACE),
+    });
+    let socket = SocketRow {
+        protocol: match part(PROTOCOL) as i32 {
+            MPTCP => SocketProtocol::Mptcp,
+            _ => SocketProtocol::Tcp,
+        },
+        state: SocketState::Bound,
+        local,
+        peer: None,
+        receive_queue: 0,
+        send_queue: 0,
+        timer: None,
+        uid: part(UID),
+        inode: u64::from_ne_bytes(number(record, INODE)) as u32,
+        cookie: u64::from_ne_bytes(number(record, COOKIE)),
+        mark: None,
+        cgroup_id: None,
+        v6only: None,
+        info: None,
+        memory: None,
+    };
+    BoundSocket {
+        netns: part(NETNS).into(),
+        socket,
+    }
+}
+
+fn program(types: &Types) -> Result<Assembler> {
+    let mut asm = Assembler::default();
+    let part = |at: usize| RECORD + at as i16;
+    let of_socket = |member: &str| types.offset("sock", member);
+    let [out, is_inet, is_tcp] = [(); 3].map(|()| asm.label());
+    begin(&mut asm, types, out)?;
+    for at in (0..RECORD_BYTES).step_by(8) {
+        asm.clear(part(at));
+    }
+    asm.load(Size::Double, R9, R9, types.offset("socket", "sk")?);
+    asm.go_if(When::Equal, R9, 0, out);
+    asm.load(Size::Byte, R1, R9, of_socket("__sk_common.skc_state")?);
+    asm.go_if(When::NotEqual, R1, CLOSE, out);
+    asm.load(Size::Half, R1, R9, of_socket("__sk_common.skc_family")?);
+    asm.store(Size::Word, part(FAMILY), R1);
+    asm.go_if(When::Equal, R1, libc::AF_INET, is_inet);
+    asm.go_if(When::NotEqual, R1, libc::AF_INET6, out);
+    asm.place(is_inet);
+    asm.load(Size::Half, R1, R9, of_socket("sk_protocol")?);
+    asm.store(Size::Word, part(PROTOCOL), R1);
+    asm.go_if(When::Equal, R1, TCP, is_tcp);
+    asm.go_if(When::NotEqual, R1, MPTCP, out);
+    asm.place(is_tcp);
+    // 0 when the port was given back, which getsockname(2) does not show.
+    asm.load(Size::Half, R1, R9, of_socket("__sk_common.skc_num")?);
+    asm.go_if(When::Equal, R1, 0, out);
+    asm.store(Size::Word, part(PORT), R1);
+    for (member, to) in [
+        ("__sk_common.skc_rcv_saddr", V4),
+        ("__sk_common.skc_bound_dev_if", INTERFACE),
+        ("sk_uid.val", UID),
+    ] {
+        asm.load(Size::Word, R1, R9, of_socket(member)?);
+        asm.store(Size::Word, part(to), R1);
+    }
+    asm.load(Size::Double, R1, R9, of_socket("__sk_common.skc_net.net")?);
+    asm.load(Size::Word, R1, R1, types.offset("net", "ns.inum")?);
+    asm.store(Size::Word, part(NETNS), R1);
+    // A kernel without IPv6 has no such address.
+    if let Ok(address) = of_socket("__sk_common.skc_v6_rcv_saddr") {
+        read_memory(&mut asm, part(V6), 16, R9, address);
+    }
+    store_inode(&mut asm, types, part(INODE))?;
+    asm.copy(R1, R9);
+    asm.call(SOCKET_COOKIE);
+    asm.store(Size::Double, part(COOKIE), R0);
+    write(&mut asm, types, RECORD, RECORD_BYTES as i32)?;
+    asm.place(out);
+    asm.exit(0);
+    Ok(asm)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_decoded_by_its_parts() {
+        let mut record = [0; RECORD_BYTES];
+        let mut set = |at: usize, value: u32| {
+            record[at..at + 4].copy_from_slice(&value.to_ne_bytes());
+        };
+        set(NETNS, 4_026_531_840);
+        set(UID, 1000);
+        set(INTERFACE, 2);
+        set(PORT, 8080);
+        set(FAMILY, AF_INET6);
+        set(PROTOCOL, MPTCP as u32);
+        record[COOKIE..COOKIE + 8].copy_from_slice(&77u64.to_ne_bytes());
+        record[INODE..INODE + 8].copy_from_slice(&0x1_0000_0007u64.to_ne_bytes());
+        record[V6 + 15] = 1;
+        let BoundSocket { netns, socket } = decode(&record);
+        let Local::Inet(local) = socket.local else {
+            panic!("{:?}", socket.local)
+        };
+        assert_eq!(local.address, Ipv6Addr::LOCALHOST);
+        assert_eq!((local.port, local.interface), (8080, 2));
+        assert_eq!(socket.protocol, SocketProtocol::Mptcp);
+        assert_eq!((socket.uid, socket.inode, socket.cookie), (1000, 7, 77));
+        assert_eq!(netns, 4_026_531_840);
+    }
+}
