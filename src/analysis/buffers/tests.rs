@@ -6,6 +6,7 @@ use super::{BuffersReport, GroupReport, Limits, SETTINGS, Samples};
 use crate::{
     analysis::{
         Sampling as _,
+        incomplete::out_of_time,
         sockets::{
             By, Held,
             samples::{api, connection},
@@ -249,4 +250,11 @@ fn memory_is_sampled() {
             (100, 200.0, 300)
         );
     }
+}
+
+#[test]
+fn a_search_that_ran_out_of_time_goes_on_by_this_command() {
+    let mut report = BuffersReport::new(By::Peer, Limits::default());
+    report.note_owners(&out_of_time::owners(), 2, 1);
+    out_of_time::assert_names(&report.incomplete, "sockdiag buffers");
 }

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     analysis::{
         Sampling as _,
+        incomplete::out_of_time,
         sockets::{
             By, Held,
             samples::{api, connection, described},
@@ -250,4 +251,11 @@ fn connections_without_keepalive_are_sampled() {
     samples.fill(&mut last);
     let sampled = last.groups[0].group().unwrap().sampled.clone().unwrap();
     assert_eq!((sampled.minimum, sampled.maximum), (1, 3));
+}
+
+#[test]
+fn a_search_that_ran_out_of_time_goes_on_by_this_command() {
+    let mut report = KeepaliveReport::new(By::Peer);
+    report.note_owners(&out_of_time::owners(), 2, 1);
+    out_of_time::assert_names(&report.incomplete, "sockdiag keepalive");
 }

@@ -129,6 +129,7 @@ impl StatesReport {
 
     /// Adds why some of these sockets have no known owner.
     pub fn note_owners(&mut self, owners: &Owners, searched: usize, ownerless: usize) {
-        self.incomplete.extend(unfound(owners, searched, ownerless));
+        let missing = unfound(owners, searched, ownerless, "sockdiag states");
+        self.incomplete.extend(missing);
     }
 }

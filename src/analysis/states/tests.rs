@@ -4,9 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use super::{GroupReport, Samples, StatesReport};
 use crate::{
-    analysis::sockets::{
-        By, Held,
-        samples::{api, connection},
+    analysis::{
+        incomplete::out_of_time,
+        sockets::{
+            By, Held,
+            samples::{api, connection},
+        },
     },
     model::{Endpoint, Family, ListenAddresses, Listener, Netns, SocketRow, SocketState, State},
 };
@@ -196,4 +199,11 @@ fn one_sample_leaves_the_change_between_the_readings() {
         report(By::State, &[time_wait(), time_wait()]).since(&one, Duration::from_secs(1));
     samples.fill(&mut last);
     assert_eq!(last.groups[0].growth_per_minute, Some(60.0));
+}
+
+#[test]
+fn a_search_that_ran_out_of_time_goes_on_by_this_command() {
+    let mut report = StatesReport::new(By::State);
+    report.note_owners(&out_of_time::owners(), 2, 1);
+    out_of_time::assert_names(&report.incomplete, "sockdiag states");
 }

@@ -3,7 +3,7 @@
 use sockdiag::{
     analysis::sockets::{Describer, SocketsReport},
     collect::{Namespaces, OwnerNeeds, SocketNeeds, SocketSink, read_sockets},
-    model::{Incomplete, filter::Measure},
+    model::{Filter, Incomplete},
     source::{CgroupNames, Kernel, OwnerSearch},
 };
 
@@ -133,22 +133,13 @@ fn needs(args: &SocketsArgs) -> anyhow::Result<SocketNeeds> {
         true => pairs::protocols(protocols)?,
         false => protocols,
     };
-    let asks = |of: &[Measure]| {
-        let condition = args.condition.as_ref();
-        condition.is_some_and(|condition| of.iter().any(|what| condition.measures(*what)))
-    };
+    let condition = args.condition.as_ref();
     Ok(SocketNeeds {
         protocols,
         families: args.family.families(),
         filter,
-        info: args.info
-            || asks(&[
-                Measure::Rtt,
-                Measure::Retransmits,
-                Measure::Idle,
-                Measure::Age,
-            ]),
-        memory: args.memory || asks(&[Measure::Drops, Measure::Fill]),
+        info: args.info || condition.is_some_and(Filter::needs_info),
+        memory: args.memory || condition.is_some_and(Filter::needs_memory),
         ..SocketNeeds::default()
     })
 }

@@ -141,8 +141,7 @@ impl Stream<'_> {
 
     fn emit(&mut self, found: &Found) -> ControlFlow<()> {
         let row = self.describe(found);
-        let is_held =
-            |end: &SocketReport| self.owned_by.holds(&end.owners, end.unit.as_deref());
+        let is_held = |end: &SocketReport| self.owned_by.holds(&end.owners, end.unit.as_deref());
         if !row.each_end().any(is_held) {
             return ControlFlow::Continue(());
         }

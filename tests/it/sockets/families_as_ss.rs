@@ -265,7 +265,7 @@ fn dual_stack_sockets_are_those_of_ss() {
             listen("[::1]:9004", 5),
             listen("0.0.0.0:80", 5),
         ];
-        let _udp = ["[::]:5353", "[::1]:53", "0.0.0.0:68"].map(|at| UdpSocket::bind(at));
+        let _udp = ["[::]:5353", "[::1]:53", "0.0.0.0:68"].map(UdpSocket::bind);
         let udp = Socket::new(Domain::IPV6, Type::DGRAM, None).expect("a socket");
         v6only(&udp);
         let at = socket_address("[::]:6000");

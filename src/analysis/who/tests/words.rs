@@ -40,6 +40,7 @@ fn socket(state: SocketState, inode: u32) -> SocketRow {
 fn time_wait(expires_ms: u32) -> SocketRow {
     SocketRow {
         timer: Some(SocketTimer {
+            backoff: None,
             kind: TimerKind::TimeWait,
             expires_ms,
             retransmits: 0,
