@@ -14,18 +14,18 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::format;
 
-/// Beside a million sockets `ss -lntp` takes ten seconds and `lsof` a minute or two.
+/// Beside a million sockets `ss -lntp` takes ten seconds.
 pub const TIME_TO_RUN: Duration = Duration::from_secs(120);
 
-/// The command was stopped before it was done.
-#[derive(Debug)]
-pub struct TooSlow;
+/// The command was stopped after this time, before it was done.
+#[derive(Debug, Clone, Copy)]
+pub struct TooSlow(pub Duration);
 
 impl Error for TooSlow {}
 
 impl fmt::Display for TooSlow {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "stopped after {}", format::duration(TIME_TO_RUN))
+        write!(formatter, "stopped after {}", format::duration(self.0))
     }
 }
 
@@ -49,11 +49,19 @@ pub fn run(command: &mut Command) -> anyhow::Result<Cost> {
         .stderr(Stdio::null());
     let started = Instant::now();
     let child = command.spawn()?;
-    finish(child, started)
+    finish(child, started, TIME_TO_RUN)
 }
 
 /// Runs the command with a pipe as its output, read while it runs. What it complains of is seen.
 pub fn run_into<T: Send + 'static>(
+    command: &mut Command,
+    read: impl FnOnce(ChildStdout) -> T + Send + 'static,
+) -> anyhow::Result<(Cost, T)> {
+    run_into_within(TIME_TO_RUN, command, read)
+}
+
+pub fn run_into_within<T: Send + 'static>(
+    limit: Duration,
     command: &mut Command,
     read: impl FnOnce(ChildStdout) -> T + Send + 'static,
 ) -> anyhow::Result<(Cost, T)> {
@@ -62,7 +70,7 @@ pub fn run_into<T: Send + 'static>(
     let mut child = command.spawn()?;
     let stdout = child.stdout.take().context("standard output is a pipe")?;
     let reader = std::thread::spawn(|| read(stdout));
-    let cost = finish(child, started)?;
+    let cost = finish(child, started, limit)?;
     let read = reader.join().ok().context("reading its output")?;
     Ok((cost, read))
 }
@@ -75,14 +83,14 @@ pub fn count_lines(stdout: ChildStdout) -> usize {
 
 /// Waits until the command has ended, and tells what it cost. One that fails or takes too long is an
 /// error.
-pub fn finish(mut child: Child, started: Instant) -> anyhow::Result<Cost> {
-    let in_time = ends_within(&child, TIME_TO_RUN)?;
+pub fn finish(mut child: Child, started: Instant, limit: Duration) -> anyhow::Result<Cost> {
+    let in_time = ends_within(&child, limit)?;
     let wall = started.elapsed();
     if !in_time {
         child.kill()?;
     }
     let (status, usage) = reap(child).context("waiting for the command")?;
-    ensure!(in_time, TooSlow);
+    ensure!(in_time, TooSlow(limit));
     ensure!(status.success(), "{status}");
     Ok(Cost {
         wall,

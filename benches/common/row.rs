@@ -3,6 +3,7 @@
 
 use std::io;
 use std::process::ChildStdout;
+use std::time::Duration;
 
 use anyhow::ensure;
 
@@ -24,7 +25,7 @@ pub enum Outcome {
     /// With its first cost the series is no longer empty.
     Measured(Series),
     NotInstalled,
-    TooSlow,
+    TooSlow(TooSlow),
     Failed(String),
 }
 
@@ -32,8 +33,8 @@ impl Outcome {
     fn of(error: &anyhow::Error) -> Self {
         if is_not_found(error) {
             Outcome::NotInstalled
-        } else if error.is::<TooSlow>() {
-            Outcome::TooSlow
+        } else if let Some(slow) = error.downcast_ref() {
+            Outcome::TooSlow(*slow)
         } else {
             Outcome::Failed(format!("{error:#}"))
         }
@@ -44,14 +45,14 @@ impl Row {
     pub fn series(&self) -> Option<&Series> {
         match &self.outcome {
             Outcome::Measured(series) => Some(series),
-            Outcome::NotInstalled | Outcome::TooSlow | Outcome::Failed(_) => None,
+            Outcome::NotInstalled | Outcome::TooSlow(_) | Outcome::Failed(_) => None,
         }
     }
 
     pub fn failure(&self) -> Option<&str> {
         match &self.outcome {
             Outcome::Failed(why) => Some(why),
-            Outcome::NotInstalled | Outcome::TooSlow | Outcome::Measured(_) => None,
+            Outcome::NotInstalled | Outcome::TooSlow(_) | Outcome::Measured(_) => None,
         }
     }
 
@@ -88,13 +89,16 @@ pub fn measure(rounds: u32, cases: &[Case]) -> Vec<Row> {
     rows
 }
 
-/// Measures a command that is too slow for rounds, and keeps what `read` makes of its answer.
+/// Measures a command that is too slow for rounds, and keeps what `read` makes of its answer. It is
+/// stopped after `limit`.
 pub fn measure_once<T: Send + 'static>(
     name: &'static str,
+    limit: Duration,
     read: impl FnOnce(ChildStdout) -> T + Send + 'static,
 ) -> (Row, Option<T>) {
     eprintln!("running {name} once");
-    let run = command(name).and_then(|mut command| measure::run_into(&mut command, read));
+    let run =
+        command(name).and_then(|mut command| measure::run_into_within(limit, &mut command, read));
     let (outcome, answer) = match run {
         Ok((cost, answer)) => {
             let mut series = Series::default();

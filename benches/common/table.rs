@@ -5,7 +5,6 @@ use comfy_table::Table;
 use crate::compare;
 use crate::format::{self, code};
 use crate::limit::markdown;
-use crate::measure::TooSlow;
 use crate::row::{Outcome, Row};
 use crate::series::Series;
 
@@ -21,7 +20,7 @@ pub fn commands(rows: &[Row]) -> Table {
         table.add_row(match &row.outcome {
             Outcome::Measured(series) => measured(row, series, rows),
             Outcome::NotInstalled => unmeasured(row.name, "not installed"),
-            Outcome::TooSlow => unmeasured(row.name, &TooSlow.to_string()),
+            Outcome::TooSlow(slow) => unmeasured(row.name, &slow.to_string()),
             Outcome::Failed(why) => unmeasured(row.name, why),
         });
     }
@@ -31,7 +30,7 @@ pub fn commands(rows: &[Row]) -> Table {
 fn measured(row: &Row, series: &Series, rows: &[Row]) -> Vec<String> {
     let against = row.against.iter().filter_map(|other| {
         let ratio = compare::ratio(rows, row.name, other)?;
-        Some(format!("{} {}", format::times(ratio), code(other)))
+        Some(format!("{ratio} {}", code(other)))
     });
     vec![
         code(row.name),

@@ -79,13 +79,28 @@ pub const SOCKETS_JSON: &str = "sockdiag sockets tcp --no-owners -o json";
 pub const SOCKETS_CSV: &str = "sockdiag sockets tcp --no-owners -o csv";
 pub const SOCKETS_TABLE: &str = "sockdiag sockets tcp --no-owners";
 pub const SOCKETS_OF_PORT: &str = "sockdiag sockets tcp --no-owners sport = :443";
+pub const SOCKETS_OWNERS: &str = "sockdiag sockets tcp --owners all -o json";
+pub const STATES: &str = "sockdiag states";
+pub const STATES_OF_PROCESSES: &str = "sockdiag states --by process --owners all";
+/// Two readings, and the interval between.
+pub const LEAKS: &str = "sockdiag leaks --for 1s";
+/// Reads counters only.
+pub const SS_SUMMARY: &str = "ss -s";
 pub const SS_SOCKETS: &str = "ss -tanH";
+/// Slow: measured once.
+pub const SS_SOCKET_OWNERS: &str = "ss -tanpH";
+pub const LSOF_TCP: &str = "lsof -nP -iTCP";
 pub const SS_OF_PORT: &str = "ss -tanH sport = :443";
 
 /// What is written is thrown away.
-pub const SOCKETS: [Case; 6] = [
+pub const SOCKETS: [Case; 11] = [
     (SOCKETS_OF_PORT, &[SS_OF_PORT]),
     (SS_OF_PORT, &[]),
+    (SS_SUMMARY, &[]),
+    (STATES, &[SS_SOCKETS, SS_SUMMARY]),
+    (STATES_OF_PROCESSES, &[SS_SOCKETS, SS_SOCKET_OWNERS]),
+    (LEAKS, &[]),
+    (SOCKETS_OWNERS, &[SS_SOCKETS, SS_SOCKET_OWNERS, LSOF_TCP]),
     (SOCKETS_TABLE, &[SS_SOCKETS]),
     (SOCKETS_JSON, &[SS_SOCKETS]),
     (SOCKETS_CSV, &[SS_SOCKETS]),

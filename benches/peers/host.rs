@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::Context;
 
 use crate::format;
 use crate::load::Load;
 use crate::machine::Machine;
-use crate::measure;
 
 /// The limits are promised for this many.
 const PROMISED_SOCKETS: u32 = 1_000_000;
@@ -35,21 +35,21 @@ impl Host {
         })
     }
 
-    pub fn describe(&self, rounds: u32) -> anyhow::Result<String> {
+    pub fn describe(&self, rounds: u32, patience: Duration) -> anyhow::Result<String> {
         let descriptors = self
             .descriptors
             .map_or("an unknown number of".to_owned(), format::count);
         Ok(format!(
             "{}; {} TCP sockets ({} listen), \
              {descriptors} open descriptors in {} processes; {}; {rounds} rounds, \
-             ratios are medians of the rounds' ratios; lsof has one round and is stopped after {}. \
+             ratios are medians of the rounds' ratios; lsof and `ss -tanpH` have one round and are stopped after {}. \
              Peak memory is that of the largest process; below {} it may not be seen.",
             self.machine,
             format::count(self.sockets),
             self.listeners,
             self.listeners,
             self.iproute2,
-            format::duration(measure::TIME_TO_RUN),
+            format::duration(patience),
             format::bytes(own_peak_bytes()?),
         ))
     }

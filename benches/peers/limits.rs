@@ -28,7 +28,7 @@ const WATCH_SHARE: f64 = 0.05;
 const PROMISED: [&str; 3] = [cases::WATCH, cases::WATCH_PORTS, cases::WATCH_TIMEWAIT];
 
 /// Command, most times the wall time of the other, the other.
-const RATIOS: [(&str, f64, &str); 12] = [
+const RATIOS: [(&str, f64, &str); 13] = [
     (cases::QUEUES_BARE, 0.1, cases::SS),
     (cases::QUEUES_NO_OWNERS, 1.3, cases::RAW),
     (cases::QUEUES_NO_OWNERS, 1.0, cases::SS),
@@ -41,6 +41,7 @@ const RATIOS: [(&str, f64, &str); 12] = [
     (cases::SOCKETS_JSON, 1.0, cases::SS_SOCKETS),
     (cases::SOCKETS_CSV, 1.0, cases::SS_SOCKETS),
     (cases::SOCKETS_OF_PORT, 1.0, cases::SS_OF_PORT),
+    (cases::SOCKETS_OWNERS, 0.01, cases::SS_SOCKET_OWNERS),
 ];
 
 pub fn judge(
@@ -59,6 +60,7 @@ pub fn judge(
         small(rows, cases::QUEUES_BARE, BARE_PEAK_BYTES),
         small(rows, cases::SOCKETS_JSON, SOCKETS_PEAK_BYTES),
         small(rows, cases::SOCKETS_CSV, SOCKETS_PEAK_BYTES),
+        small(rows, cases::SOCKETS_OWNERS, ATTRIBUTION_PEAK_BYTES),
         within(rows, cases::QUEUES, owners_wall),
         within(rows, cases::FDS, FDS_WALL),
         within(rows, cases::DOCTOR, DOCTOR_WALL),

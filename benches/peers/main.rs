@@ -5,8 +5,9 @@
 //! The bench makes that host itself: it enters a network namespace of its own, starts holder
 //! processes that connect to themselves over loopback, measures every command once per round (A B
 //! C, A B C, …: whatever else the machine does meets all of them alike), prints two Markdown tables
-//! and ends the holders. TIME_WAITs are made when their turn comes, as they last a minute. It needs `ip`, `ss` and `nstat` (iproute2), `unshare` (util-linux), Linux
-//! 5.3 and, for a million sockets, about 4 GB of free memory and three minutes. No root.
+//! and ends the holders. TIME_WAITs are made when their turn comes, as they last a minute. It needs
+//! `ip`, `ss` and `nstat` (iproute2), `unshare` (util-linux), Linux 5.3 and, for a million sockets,
+//! about 4 GB of free memory and a quarter of an hour. No root.
 //!
 //! A quick try: `cargo bench --bench peers -- --sockets 20000 --rounds 3`.
 
@@ -52,6 +53,7 @@ mod snapshot;
 mod watches;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -80,6 +82,9 @@ struct Options {
     /// How often to measure each command
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+    /// After how many seconds lsof and `ss -tanpH`, measured once, are stopped
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    patience: u64,
     #[command(flatten)]
     start: Start,
 }
@@ -107,17 +112,21 @@ fn bench(options: &Options) -> anyhow::Result<()> {
     rows.extend(row::measure(options.rounds, &cases::OWNERS));
     rows.extend(row::measure(options.rounds, &cases::TUPLES));
     rows.extend(row::measure(options.rounds, &cases::SOCKETS));
+    let patience = Duration::from_secs(options.patience);
+    for name in [cases::SS_SOCKET_OWNERS, cases::LSOF_TCP] {
+        rows.push(row::measure_once(name, patience, measure::count_lines).0);
+    }
     closed::make()?;
     rows.extend(row::measure(options.rounds, &cases::CLOSED));
     let mut agreements = vec![agreement::of_ports(), agreement::of_time_waits()];
     let crowd = crowd::Crowd::gather(CROWD)?;
     rows.extend(row::measure(options.rounds, &cases::DESCRIPTORS));
-    let (lsof, by_lsof) = row::measure_once(pipelines::LSOF, agreement::read_counts);
+    let (lsof, by_lsof) = row::measure_once(pipelines::LSOF, patience, agreement::read_counts);
     rows.push(lsof);
     agreements.extend(agreement::of_descriptors(&load, by_lsof.flatten()));
     drop(crowd);
 
-    println!("{}\n", host.describe(options.rounds)?);
+    println!("{}\n", host.describe(options.rounds, patience)?);
     let mut costs = table::commands(&rows);
     watches::add(&mut costs, &watches);
     println!("{costs}\n");

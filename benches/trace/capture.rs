@@ -83,7 +83,7 @@ impl Capture {
     fn end(mut self) -> anyhow::Result<(Cost, PathBuf)> {
         let process = self.process.take().context("ended twice")?;
         kill_process(Pid::from_child(&process), Signal::INT).context("ending a capture")?;
-        let cost = measure::finish(process, self.begun)?;
+        let cost = measure::finish(process, self.begun, measure::TIME_TO_RUN)?;
         Ok((cost, self.output.clone()))
     }
 }

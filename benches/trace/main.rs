@@ -90,7 +90,7 @@ fn bench(options: &Options) -> anyhow::Result<()> {
     let flooded = live::flood(options.flood)?;
     let file = file::CaptureFile::make(options.packets)?;
     let mut rows = row::measure(options.rounds, &cases::READERS);
-    let (tshark, _) = row::measure_once(cases::TSHARK, measure::count_lines);
+    let (tshark, _) = row::measure_once(cases::TSHARK, measure::TIME_TO_RUN, measure::count_lines);
     rows.push(tshark);
     let syns = agreement::of_syns(&file)?;
 
