@@ -76,9 +76,8 @@ pub fn run(typed: Vec<OsString>) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Answered);
     }
     let arguments = meant(typed)?;
-    let command = arguments.get(1).and_then(|name| name.to_str());
     let matches = program().try_get_matches_from(&arguments);
-    let matches = matches.map_err(|error| ss::answer(error, command))?;
+    let matches = matches.map_err(|error| ss::answer(error, &arguments))?;
     check_stdout().context("writing to stdout")?;
     let (name, matches) = matches.subcommand().expect("a subcommand is required");
     let entry = REGISTRY.iter().find(|entry| entry.name == name);

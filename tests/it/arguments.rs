@@ -129,9 +129,47 @@ fn flags_of_ss_do_what_is_meant_or_are_answered() {
             (&["trace", "-a"], "all rows are shown"),
             (&["ports", "-l"], "sockdiag queues"),
             (&["-lntp"], "sockdiag queues -lntp"),
+            (&["-tan"], "sockdiag sockets -tan"),
+            (&["sockets", "-0"], "sockdiag sockets packet"),
+            (
+                &["sockets", "-f", "netlink"],
+                "as in `sockdiag sockets tcp udp`",
+            ),
+            (&["sockets", "-A", "tcp"], "precede the filter"),
+            (&["sockets", "-H", "-tan"], "--no-header"),
+            (&["sockets", "-tane"], "sockdiag sockets --columns help"),
+            (
+                &["sockets", "--extended"],
+                "sockdiag sockets --columns help",
+            ),
+            (&["sockets", "-K"], "ss -K does"),
+            (&["sockets", "-E"], "--watch"),
+            (&["sockets", "-N", "blue"], "--netns"),
+            (&["sockets", "--memory"], "sockdiag sockets -m"),
+            (&["sockets", "--options"], "sockdiag sockets --timers"),
+            (&["sockets", "-ts"], "sockdiag counters sockets"),
             (&[":8080"], "sockdiag queues :8080"),
         ] {
             assert_failed(&sockdiag(args), 2, &[answer]);
+        }
+        // What ss -o shows, and a format that is spelt wrongly.
+        let formats = "takes a format (table, json, csv, prom), not";
+        for (args, value) in [
+            (&["sockets", "-o"][..], "nothing"),
+            (&["sockets", "-tano"], "nothing"),
+            (&["sockets", "-tano", "state", "established"], "state"),
+            (&["queues", "-lo"], "nothing"),
+        ] {
+            let answer =
+                format!("{formats} {value}; what ss -o shows is in `sockdiag sockets --timers`");
+            assert_failed(&sockdiag(args), 2, &[&answer]);
+        }
+        let output = sockdiag(&["sockets", "--output", "jsn"]);
+        assert_failed(&output, 2, &["a similar value exists: 'json'"]);
+        for args in [
+            "-tan", "-tlnp", "-tunap", "-tulpn", "-ti", "-tm", "-x", "-4tan",
+        ] {
+            text(&["sockets", args]);
         }
         // No tip to pass a flag as a value.
         for args in [
