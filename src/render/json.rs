@@ -136,6 +136,11 @@ impl Json {
             findings: report.findings(),
             report,
         };
+        // The member is written, and empty in the report.
+        let mut tail = serde_json::to_value(&tail).map_err(io::Error::from)?;
+        if let Some(members) = tail.as_object_mut() {
+            members.remove(member);
+        }
         self.line.extend(b"],");
         let begun = self.line.len();
         serde_json::to_writer(&mut self.line, &tail).map_err(io::Error::from)?;

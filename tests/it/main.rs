@@ -132,6 +132,7 @@ mod sockets {
     mod families;
     mod families_as_ss;
     mod pairs;
+    mod places;
     mod timers;
     mod usage;
     mod watch;

@@ -33,7 +33,6 @@ pub struct SocketsReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unpaired: Option<u64>,
     /// One element per socket. They may be written before the other members.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sockets: Vec<SocketReport>,
 }
 
