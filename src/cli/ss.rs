@@ -127,11 +127,11 @@ fn timers(error: &clap::Error, arguments: &[OsString]) -> Option<String> {
     let is_format = flag.starts_with("--output ") && arguments.iter().any(is_typed);
     is_format.then(|| {
         let formats = formats.join(", ");
-        let wrong = if value.is_empty() { "nothing" } else { &value };
-        format!(
-            "-o (--output) takes a format ({formats}), not {wrong}; what ss -o shows is in \
-             `sockdiag sockets --timers`"
-        )
+        let wrong = match &value[..] {
+            "" => format!("-o (--output) needs a format ({formats})"),
+            other => format!("-o (--output) takes a format ({formats}), not {other}"),
+        };
+        format!("{wrong}; what ss -o shows is in `sockdiag sockets --timers`")
     })
 }
 

@@ -153,16 +153,19 @@ fn flags_of_ss_do_what_is_meant_or_are_answered() {
             assert_failed(&sockdiag(args), 2, &[answer]);
         }
         // What ss -o shows, and a format that is spelt wrongly.
-        let formats = "takes a format (table, json, csv, prom), not";
-        for (args, value) in [
-            (&["sockets", "-o"][..], "nothing"),
-            (&["sockets", "-tano"], "nothing"),
-            (&["sockets", "-tano", "state", "established"], "state"),
-            (&["queues", "-lo"], "nothing"),
+        let formats = "(table, json, csv, prom)";
+        for (args, answer) in [
+            (&["sockets", "-o"][..], "needs a format"),
+            (&["sockets", "-tano"], "needs a format"),
+            (&["sockets", "-tano", "state", "established"], "not state;"),
+            (&["queues", "-lo"], "needs a format"),
         ] {
-            let answer =
-                format!("{formats} {value}; what ss -o shows is in `sockdiag sockets --timers`");
-            assert_failed(&sockdiag(args), 2, &[&answer]);
+            let answers = [
+                formats,
+                answer,
+                "what ss -o shows is in `sockdiag sockets --timers`",
+            ];
+            assert_failed(&sockdiag(args), 2, &answers);
         }
         let output = sockdiag(&["sockets", "--output", "jsn"]);
         assert_failed(&output, 2, &["a similar value exists: 'json'"]);

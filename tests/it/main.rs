@@ -133,6 +133,7 @@ mod sockets {
     mod families_as_ss;
     mod pairs;
     mod places;
+    mod tables;
     mod timers;
     mod usage;
     mod watch;

@@ -83,18 +83,25 @@ fn fitting<T: Listed>(report: &T, rows: &[&T::Row], view: &View, drawing: &Drawi
     let title = |key: &str| column(T::COLUMNS, key).map_or(0, |column| text::width(column.title));
     let widest = |key: &str, of: fn(&Value) -> usize| values(key).iter().map(of).max();
     let whole = |value: &Value| text::width(&value.shown());
+    // A number is never cut.
+    let is_cut =
+        |key: &str| column(T::COLUMNS, key).is_some_and(|column| column.align == Align::Left);
     let widths = Widths {
         of: &|key| widest(key, whole).unwrap_or(0).max(title(key)),
         is_empty: &|key| {
             let is_empty = |value: &Value| *value == Value::Missing || value.number() == Some(0.0);
             values(key).iter().all(is_empty)
         },
-        last: &|key| {
-            widest(key, |value| value.narrowest(8))
+        last: &|key| match is_cut(key) {
+            true => widest(key, |value| value.narrowest(8))
                 .max(Some(T::NARROWEST_LAST))
-                .unwrap_or(0)
+                .unwrap_or(0),
+            false => usize::MAX,
         },
-        narrowest: &|key| widest(key, |value| value.narrowest(4)).unwrap_or(0),
+        narrowest: &|key| match is_cut(key) {
+            true => widest(key, |value| value.narrowest(4)).unwrap_or(0),
+            false => usize::MAX,
+        },
     };
     fit(shown, T::NARROWER, available, &widths)
 }

@@ -18,7 +18,7 @@ use crate::render::{
 use Align::{Left, Right};
 
 #[rustfmt::skip]
-static COLUMNS: [Column<SocketReport>; 44] = [
+static COLUMNS: [Column<SocketReport>; 47] = [
     Column::new("netns", "NETNS", Left, |s, _| Cell::text(s.netns.label()), "network namespace: its name, or its inode number"),
     Column::new("protocol", "PROTO", Left, |s, _| Cell::word(s.protocol.name()), "tcp, mptcp, udp, raw, unix, packet, netlink or vsock"),
     Column::new("type", "TYPE", Left, |s, _| Cell::known(s.kind, |kind| Value::Word(kind.name())), "stream, dgram, seqpacket or raw, of unix, packet, netlink and vsock sockets"),
@@ -55,13 +55,16 @@ static COLUMNS: [Column<SocketReport>; 44] = [
     Column::new("cgroup", "CGROUP", Left, |s, _| Cell::known(s.cgroup.as_deref(), |path| Value::Text(path.to_owned())), "cgroup of the owner, else of the creator"),
     Column::new("unit", "UNIT", Left, |s, _| Cell::known(s.unit.as_deref(), |unit| Value::Text(unit.to_owned())), "systemd unit, container or pod"),
     Column::new("owner", "OWNER", Left, |s, _| owners(&s.owners), "processes that have it open"),
-    Column::new("peer_netns", "PEER-NETNS", Left, |s, _| other(s, |o| Value::Text(o.netns.label())), "network namespace of the other end; with --pairs"),
-    Column::new("peer_state", "PEER-STATE", Left, |s, _| peer_state(s), "state of the other end, or `itself` where the socket is connected to itself; with --pairs"),
-    Column::new("peer_receive_queue", "PEER-RECV-Q", Right, |s, _| other(s, |o| queue(o, o.receive_queue_bytes, |q| q.length).value), "bytes that wait to be read at the other end; with --pairs"),
-    Column::new("peer_send_queue", "PEER-SEND-Q", Right, |s, _| other(s, |o| queue(o, o.send_queue_bytes, |q| q.limit).value), "bytes that are not acknowledged at the other end; with --pairs"),
-    Column::new("peer_inode", "PEER-INODE", Right, |s, _| other(s, |o| Value::Id(o.inode.into())), "inode of the socket at the other end; with --pairs"),
+    Column::new("peer_netns", "P-NETNS", Left, |s, _| other(s, |o| Value::Text(o.netns.label())), "network namespace of the other end; with --pairs"),
+    Column::new("peer_state", "P-STATE", Left, |s, _| peer_state(s), "state of the other end, or `itself` where the socket is connected to itself; with --pairs"),
+    Column::new("peer_receive_queue", "P-RECV-Q", Right, |s, _| other(s, |o| queue(o, o.receive_queue_bytes, |q| q.length).value), "bytes that wait to be read at the other end; with --pairs"),
+    Column::new("peer_send_queue", "P-SEND-Q", Right, |s, _| other(s, |o| queue(o, o.send_queue_bytes, |q| q.limit).value), "bytes that are not acknowledged at the other end; with --pairs"),
+    Column::new("peer_inode", "P-INODE", Right, |s, _| other(s, |o| Value::Id(o.inode.into())), "inode of the socket at the other end; with --pairs"),
     Column::new("self_connected", "SELF", Left, |s, _| Cell::known(s.self_connected, truth), "true for a socket that is connected to itself; with --pairs"),
-    Column::new("peer_owner", "PEER-OWNER", Left, |s, _| other(s, |o| owners(&o.owners).value), "processes that have the other end open; with --pairs"),
+    Column::new("peer_owner", "P-OWNER", Left, |s, _| other(s, |o| owners(&o.owners).value), "processes that have the other end open; with --pairs"),
+    Column::new("states", "STATES", Left, |s, _| states(s), "states of both ends, on a narrow terminal"),
+    Column::new("receive_queues", "RECV-QS", Right, |s, _| both(s, |s| queue(s, s.receive_queue_bytes, |q| q.length)), "bytes that wait to be read at this end / at the other, on a narrow terminal"),
+    Column::new("send_queues", "SEND-QS", Right, |s, _| both(s, |s| queue(s, s.send_queue_bytes, |q| q.limit)), "bytes that are not acknowledged at this end / at the other, on a narrow terminal"),
     Column::new("command", "COMMAND", Left, |s, _| command(s), "command lines of these processes; read with --command, or where this column is named"),
 ];
 
@@ -78,6 +81,22 @@ fn peer_state(socket: &SocketReport) -> Cell {
         Some(true) => Cell::name("itself", ""),
         _ => other(socket, |other| Value::Word(other.state.name())),
     }
+}
+
+/// One word where both are in the same state.
+fn states(socket: &SocketReport) -> Cell {
+    let own = socket.state.name();
+    let peer = peer_state(socket).value.shown();
+    match socket.other_end.as_deref() {
+        Some(other) if other.state == socket.state => Cell::word(own),
+        _ => Cell::text(format!("{own}/{peer}")),
+    }
+}
+
+/// `0/700`
+fn both(socket: &SocketReport, of: fn(&SocketReport) -> Cell) -> Cell {
+    let shown: Vec<String> = socket.each_end().map(|end| of(end).value.shown()).collect();
+    Cell::text(shown.join("/"))
 }
 
 /// Processes that run the same command have one.
@@ -136,9 +155,24 @@ impl Tabular for SocketsReport {
         Narrower::Drop(
             "netns forward backlog options queued delivery_rate sent received backoff unit",
         ),
+        Narrower::Join(["state", "peer_state"], "states"),
+        Narrower::Join(["receive_queue", "peer_receive_queue"], "receive_queues"),
+        Narrower::Join(["send_queue", "peer_send_queue"], "send_queues"),
         Narrower::Shorten("local peer"),
-        Narrower::LastResort("owner expires retransmits"),
+        Narrower::Drop("peer_netns cwnd send_memory receive_memory protocol idle send_limit"),
+        Narrower::LastResort(
+            "retransmits send_queue send_queues expires receive_queue command owner peer_owner receive_limit retrans timer",
+        ),
     ];
+
+    /// Without those that join others on a narrow terminal.
+    fn for_programs() -> Vec<&'static Column<SocketReport>> {
+        let joined = ["states", "receive_queues", "send_queues"];
+        let columns = COLUMNS.iter();
+        columns
+            .filter(|column| !joined.contains(&column.key))
+            .collect()
+    }
 
     fn notes(&self, _: &View) -> Vec<String> {
         let unpaired = self.unpaired.filter(|unpaired| *unpaired > 0);

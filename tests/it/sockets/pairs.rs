@@ -205,7 +205,7 @@ fn ends_in_two_namespaces_are_joined_when_both_are_read() {
         assert_eq!(row["other_end"]["owners"][0]["pid"], std::process::id());
         let table = text(&["sockets", "--pairs", "--netns", "all"]);
         let header = table.lines().next().expect("a header");
-        assert!(header.contains("PEER-NETNS"), "{table}");
+        assert!(header.contains("P-NETNS"), "{table}");
     });
 }
 

@@ -1,0 +1,81 @@
+//! Tables of sockets on terminals of several widths.
+
+use crate::support::netns::{in_sealed_netns, lo_up};
+use crate::support::population::Population;
+use crate::support::program::text;
+use crate::support::scenes::self_connect;
+use crate::support::terminal::Terminal;
+use crate::support::tree::Tree;
+
+/// The header, or as much of it as the terminal has room for, and that no line is longer.
+fn header(args: &[&str], columns: u16) -> String {
+    let args = [&["sockets", "--color=never"], args].concat();
+    let (_, output) = Terminal::start(&args, (columns, 50)).end();
+    for line in output.lines() {
+        let length = line.trim_end_matches('\r').chars().count();
+        assert!(length <= usize::from(columns), "{args:?} {columns}: {line}");
+    }
+    output
+        .lines()
+        .next()
+        .expect("a header")
+        .trim_end()
+        .to_owned()
+}
+
+#[test]
+fn no_line_is_longer_than_the_terminal_is_wide() {
+    in_sealed_netns(|| {
+        lo_up();
+        let folder = Tree::new();
+        let _population = (Population::of_internet(), Population::of_unix(&folder));
+        let _itself = self_connect("127.0.0.1:4000");
+        for flags in [
+            &[][..],
+            &["--info"],
+            &["--mem"],
+            &["--timers"],
+            &["--command"],
+            &["--pairs"],
+            &["--pairs", "unix", "tcp"],
+            &["--pairs", "--command", "--timers", "--owners", "all"],
+            &["--info", "--mem", "--timers", "--command"],
+            &["unix"],
+            &["all", "--mem"],
+        ] {
+            for columns in [80, 100, 200] {
+                header(flags, columns);
+            }
+        }
+        // What was asked for stays longest.
+        assert!(header(&["--timers", "state", "time-wait"], 80).contains("EXPIRES"));
+        assert!(header(&["--info"], 80).contains("RTT"));
+        assert!(header(&["--mem"], 80).contains("RCVBUF"));
+        let pairs = header(&["--pairs", "sport = :4000"], 80);
+        assert!(pairs.contains("LOCAL") && pairs.contains("PEER"), "{pairs}");
+    });
+}
+
+#[test]
+fn both_queues_and_states_share_a_column_on_a_narrow_terminal_alone() {
+    in_sealed_netns(|| {
+        lo_up();
+        let _population = Population::of_internet();
+        let narrow = header(&["--pairs", "state", "close-wait"], 80);
+        assert!(
+            narrow.contains("STATES") && !narrow.contains("P-STATE"),
+            "{narrow}"
+        );
+        let wide = header(&["--pairs", "state", "close-wait"], 200);
+        assert!(
+            wide.contains(" STATE ") && wide.contains("P-STATE"),
+            "{wide}"
+        );
+        let csv = text(&["sockets", "--pairs", "-o", "csv"]);
+        let header = csv.lines().next().expect("a header");
+        assert!(
+            header.contains(",peer_state,") && !header.contains(",states,"),
+            "{header}"
+        );
+    });
+}
