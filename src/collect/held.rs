@@ -152,8 +152,8 @@ fn unlisted(kernel: &Kernel, open: &BTreeMap<u32, Vec<Owner>>, held: &Held) -> O
         false => format!(" ({})", named.join(", ")),
     };
     let why = format!(
-        "in no table of the kernel{named}: not bound, reset, of a family without one, or in a \
-         namespace that cannot be entered"
+        "in no table of the kernel{named}: not bound, only bound (before Linux 6.8), reset, of a \
+         family without one, or in a namespace that cannot be entered"
     );
     (count > 0).then(|| Incomplete::counted("sockets", why, count))
 }

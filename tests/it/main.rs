@@ -111,6 +111,7 @@ mod ports {
 mod queues {
     mod accept;
     mod bpf;
+    mod bpf_owners;
     mod drops;
     mod filter;
     mod folding;

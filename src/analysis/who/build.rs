@@ -122,7 +122,7 @@ fn note_missing(report: &mut WhoReport, asked: &Asked, limits: &Limits, owners: 
         let missing = unfound(owners, all, ownerless, &command);
         report.incomplete.extend(missing);
     }
-    if !limits.sees_bound {
+    if !limits.sees_bound && asked.port.is_some() {
         let why = "TCP sockets that are only bound are reported from Linux 6.8 on, and by BPF from \
                    5.12 on (sudo, outside containers)";
         report.incomplete.push(Incomplete::new("bound", why));

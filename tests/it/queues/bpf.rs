@@ -11,13 +11,13 @@ use sockdiag::analysis::queues::{ListenerReport, QueueReport, Selection, report}
 use sockdiag::collect::{Collector, Needs, OwnerNeeds};
 use sockdiag::model::{OwnerSource, Owners, Snapshot, is_at_least};
 use sockdiag::source::{BpfUse, Kernel, OwnerSearch, QueueReader, Wanted};
-use socket2::Socket;
+use socket2::{Protocol, Socket};
 
 use crate::support::netns::{in_netns_of_root, lo_up, run};
 use crate::support::skipped::report_skipped;
 use crate::support::sockets::{
     accept_queue_len, close_wait_count, fill_accept_queue, half_open_count, inode, listen,
-    listen_with, unread_bytes,
+    listen_with, try_listen, unread_bytes,
 };
 use crate::support::unanswered::{syn_flood, unanswered_syns};
 use crate::support::wait::wait_until;
@@ -286,5 +286,43 @@ fn every_owner_is_searched_for_though_queues_were_read() {
             .collect();
         let high = std::os::fd::AsRawFd::as_raw_fd(&high) as u32;
         assert!(fds.len() == 2 && fds.contains(&high), "{fds:?}");
+    });
+}
+
+/// Its connections come in at another socket than the one that the process has open.
+#[test]
+fn the_queue_of_an_mptcp_listener_is_that_of_its_first_subflow() {
+    in_netns_of_root(|| {
+        lo_up();
+        let server = match try_listen(Protocol::MPTCP, "127.0.0.1:8080", 9, |_| {}) {
+            Ok(server) => server,
+            Err(error) => return report_skipped(&format!("MPTCP listener: {error}")),
+        };
+        if !may_read_queues() {
+            return;
+        }
+        let _clients: Vec<TcpStream> = (0..3)
+            .map(|_| TcpStream::connect("127.0.0.1:8080").expect("room for it"))
+            .collect();
+        let queue = |snapshot: &Snapshot| {
+            let report = reported(snapshot);
+            of(&report, &server).accept_queue.clone().expect("of TCP")
+        };
+        wait_until("they are queued", || {
+            queue(&read(BpfUse::Never)).length == 3
+        });
+        let [before, now, after] = [BpfUse::Never, BpfUse::Always, BpfUse::Never].map(read);
+        assert!(before.namespaces[0].queues.is_empty());
+        let members = now.namespaces[0].queues.values().map(|queue| queue.length);
+        assert_eq!(members.collect::<Vec<_>>(), [3]);
+        let [before, now, after] = [before, now, after].map(|snapshot| queue(&snapshot));
+        assert_eq!((now.length, now.limit), (before.length, before.limit));
+        let wait = now.oldest_wait_ms.expect("somebody waits");
+        if let (Some(early), Some(late)) = (before.oldest_wait_ms, after.oldest_wait_ms) {
+            let between = early.saturating_sub(SLACK_MS)..=late + SLACK_MS;
+            assert!(between.contains(&wait), "{wait} is not in {between:?}");
+        }
+        // Another socket has the data and the end of an MPTCP connection.
+        assert_eq!((now.abandoned, now.waiting_bytes), (None, None));
     });
 }

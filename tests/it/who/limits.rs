@@ -4,6 +4,7 @@
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+use sockdiag::source::reports_bound;
 
 use crate::support::bind_verdicts::{tried, tried_by, verdicts};
 use crate::support::netns::{in_sealed_netns, in_sealed_netns_of_root, lo_up, run, sysctl};
@@ -26,6 +27,11 @@ fn by_nobody(args: &[&str]) -> Value {
 #[track_caller]
 fn assert_all(report: &Value, verdict: &str) {
     for row in report["bind"].as_array().expect("bind[]") {
+        if verdict == "ok" && row["protocol"] == "tcp" && !reports_bound() {
+            // A socket that is not seen may hold the port.
+            assert_eq!(row["plain"], Value::Null, "{row:#}");
+            continue;
+        }
         for option in ["plain", "reuseaddr", "reuseport", "both"] {
             assert_eq!(row[option], verdict, "{row:#}");
         }
@@ -126,7 +132,7 @@ fn an_address_that_is_not_local_is_refused() {
                     .to_string()
                     .contains("EADDRNOTAVAIL")
             );
-            assert_eq!(refused["incomplete"].as_array().map(Vec::len), Some(0));
+            assert!(!refused["incomplete"].to_string().contains("\"bind\""));
             sysctl(sysctl_of, 1);
             assert_all(&tried(&[target]), "ok");
             sysctl(sysctl_of, 0);
