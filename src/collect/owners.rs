@@ -1,7 +1,7 @@
 //! The search for the processes that hold sockets: one for all that are wanted, repeated when it
 //! is worth its cost.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use crate::{
     model::{NetnsSnapshot, Owners, Snapshot},
@@ -20,7 +20,7 @@ const BUDGET: Duration = Duration::from_millis(250);
 const BUDGET_LEAST: Duration = Duration::from_millis(50);
 
 pub struct Search {
-    found: Option<Owners>,
+    found: Option<Arc<Owners>>,
     inodes: HashSet<u32>,
     throttle: Throttle,
 }
@@ -50,7 +50,7 @@ impl Search {
         snapshot: &Snapshot,
         spent: Duration,
         low: Option<LowRound>,
-    ) -> Option<Owners> {
+    ) -> Option<Arc<Owners>> {
         let search = match needs.owners {
             OwnerNeeds::None => return None,
             OwnerNeeds::All => OwnerSearch::All,
@@ -75,10 +75,11 @@ impl Search {
                 inodes,
                 cgroups: snapshot.cgroups.values().cloned().collect(),
             };
-            self.found = Some(kernel.owners_after(low, &wanted, search));
+            self.found = Some(kernel.owners_after(low, &wanted, search).into());
             self.inodes = wanted.inodes;
             self.throttle.spent(cpu_time().saturating_sub(began));
         } else if has_new && let Some(found) = &mut self.found {
+            let found = Arc::make_mut(found);
             (found.complete, found.out_of_time) = (false, true);
         }
         self.found.clone()

@@ -234,7 +234,7 @@ fn of_namespace(
         rp_filter: network.rp_filter.clone(),
         traffic: Traffic::of(now, before),
         memory_events: MemoryEvents::of(now, before),
-        half_closed: half_closed(now, before, all.owners.as_ref()),
+        half_closed: half_closed(now, before, all.owners.as_deref()),
     }
 }
 

@@ -141,7 +141,7 @@ pub fn report(now: &Snapshot, before: Previous<'_>, selection: Selection) -> Por
             Some((earlier, elapsed))
         });
         let earlier = earlier.as_ref().map(|(then, elapsed)| (then, *elapsed));
-        report.add(&namespace, earlier, now.owners.as_ref());
+        report.add(&namespace, earlier, now.owners.as_deref());
     }
     if let [only] = &report.namespaces[..] {
         report.range = Some(only.range);

@@ -441,6 +441,6 @@ fn samples_of_two_namespaces_are_told_apart_though_the_cookies_are_the_same() {
 #[test]
 fn a_search_that_ran_out_of_time_goes_on_by_this_command() {
     let mut reading = reading(vec![listener(1, 80, 3, 0)], 0);
-    reading.owners = Some(out_of_time::owners());
+    reading.owners = Some(out_of_time::owners().into());
     out_of_time::assert_names(&once(&reading).incomplete, "sockdiag queues");
 }

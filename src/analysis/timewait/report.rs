@@ -140,7 +140,7 @@ pub fn report(now: &Snapshot, before: Previous<'_>, selection: Selection) -> Tim
             .flows
             .iter()
             .for_each(|(_, flow)| kept.merge(flow));
-        let (earlier, owners) = (earlier.as_ref(), now.owners.as_ref());
+        let (earlier, owners) = (earlier.as_ref(), now.owners.as_deref());
         let count = kept.left.count();
         let summary = summary(namespace.snapshot, count, kept.fin_wait_2, earlier);
         report.namespaces.push(summary);

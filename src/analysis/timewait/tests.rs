@@ -280,10 +280,13 @@ fn likely_owners_are_those_of_the_listener_or_of_a_live_connection() {
         fd: 3,
     };
     let holders = [(7, vec![owner(70)]), (8, vec![owner(80)])];
-    reading.owners = Some(Owners {
-        by_inode: holders.into_iter().collect(),
-        ..Owners::default()
-    });
+    reading.owners = Some(
+        Owners {
+            by_inode: holders.into_iter().collect(),
+            ..Owners::default()
+        }
+        .into(),
+    );
     let (address, port) = endpoint("10.0.0.9:5432");
     let time_waits = reading.namespaces[0].time_waits.as_mut().unwrap();
     let live = (Address { address, port }, 8);
@@ -334,10 +337,13 @@ fn lines_are_of_the_wanted_family_and_sums_of_both() {
 #[test]
 fn owners_are_missing_only_where_there_is_a_socket_to_infer_them_from() {
     let mut reading = mixed();
-    reading.owners = Some(Owners {
-        complete: true,
-        ..Owners::default()
-    });
+    reading.owners = Some(
+        Owners {
+            complete: true,
+            ..Owners::default()
+        }
+        .into(),
+    );
     let told = report(&reading, None, by(By::Service));
     let missing: Vec<_> = told
         .incomplete
@@ -356,7 +362,7 @@ fn owners_are_missing_only_where_there_is_a_socket_to_infer_them_from() {
         name: "p70".to_owned(),
         fd: 3,
     };
-    let owners = reading.owners.as_mut().unwrap();
+    let owners = Arc::make_mut(reading.owners.as_mut().unwrap());
     owners.by_inode = [(7, vec![holder])].into_iter().collect();
     assert_eq!(report(&reading, None, by(By::Service)).incomplete, []);
 }
@@ -484,7 +490,7 @@ fn destinations_of_most_connections_come_first() {
 #[test]
 fn a_search_that_ran_out_of_time_goes_on_by_this_command() {
     let mut reading = mixed();
-    reading.owners = Some(out_of_time::owners());
+    reading.owners = Some(out_of_time::owners().into());
     let report = report(&reading, None, by(By::Service));
     out_of_time::assert_names(&report.incomplete, "sockdiag timewait");
 }

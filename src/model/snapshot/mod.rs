@@ -59,7 +59,7 @@ pub struct Snapshot {
     /// Settings of the host, and what the kernel's defaults follow from.
     pub host_settings: Option<HostSettings>,
     /// The processes that hold the sockets of all namespaces.
-    pub owners: Option<Owners>,
+    pub owners: Option<Arc<Owners>>,
     /// What owners of listeners are doing; empty where that was not asked for.
     #[serde(default)]
     pub activity: Vec<ProcessActivity>,

@@ -418,7 +418,7 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
             namespaces,
             processes,
             host_settings: Some(host_settings()),
-            owners,
+            owners: owners.map(Arc::new),
             host_network,
             pressure: activity.first().map(|process| process.pressure),
             activity,

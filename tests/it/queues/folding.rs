@@ -44,11 +44,14 @@ fn a_folded_group_is_owned_by_all_who_own_a_member() {
         fd: 3,
     };
     let reading = Snapshot {
-        owners: Some(Owners {
-            by_inode: BTreeMap::from([(1, vec![owner(10)]), (2, vec![owner(20), owner(30)])]),
-            complete: true,
-            ..Owners::default()
-        }),
+        owners: Some(
+            Owners {
+                by_inode: BTreeMap::from([(1, vec![owner(10)]), (2, vec![owner(20), owner(30)])]),
+                complete: true,
+                ..Owners::default()
+            }
+            .into(),
+        ),
         ..reading(namespace(vec![
             listener(1, local, 0, 5),
             listener(2, local, 0, 5),
@@ -105,11 +108,14 @@ fn the_owner_of_the_worst_member_comes_first() {
         fd: 3,
     };
     let reading = Snapshot {
-        owners: Some(Owners {
-            by_inode: (1..5).map(|inode| (inode, vec![owner(inode)])).collect(),
-            complete: true,
-            ..Owners::default()
-        }),
+        owners: Some(
+            Owners {
+                by_inode: (1..5).map(|inode| (inode, vec![owner(inode)])).collect(),
+                complete: true,
+                ..Owners::default()
+            }
+            .into(),
+        ),
         ..reading(namespace(vec![
             listener(1, local, 0, 5),
             listener(2, local, 1, 5),

@@ -176,15 +176,18 @@ fn the_unit_is_that_of_a_holder_before_that_of_the_creator() {
             ..listener(1, local, 0, 5)
         };
         let reading = Snapshot {
-            owners: Some(Owners {
-                by_inode: BTreeMap::from([(1, pids.iter().map(owner).collect())]),
-                cgroups: BTreeMap::from([
-                    (1, "/init.scope".to_owned()),
-                    (500, "/system.slice/api.service".to_owned()),
-                ]),
-                complete: true,
-                ..Owners::default()
-            }),
+            owners: Some(
+                Owners {
+                    by_inode: BTreeMap::from([(1, pids.iter().map(owner).collect())]),
+                    cgroups: BTreeMap::from([
+                        (1, "/init.scope".to_owned()),
+                        (500, "/system.slice/api.service".to_owned()),
+                    ]),
+                    complete: true,
+                    ..Owners::default()
+                }
+                .into(),
+            ),
             cgroups: BTreeMap::from([(77, "/system.slice/creator.service".to_owned())]),
             ..reading(namespace(vec![made_by]))
         };

@@ -1,6 +1,7 @@
 //! Verdicts of `who` on bind(2).
 
 use serde_json::Value;
+use sockdiag::source::reports_bound;
 
 use super::program::json;
 
@@ -13,6 +14,12 @@ pub fn verdicts<'a>(report: &'a Value, protocol: &str, address: &str) -> [&'a Va
         .find(|row| row["protocol"] == protocol && row["address"] == address)
         .unwrap_or_else(|| panic!("no {protocol} {address} in {report:#}"));
     of(row)
+}
+
+/// The verdict on a TCP port that nobody holds: unknown where a socket that is only bound is not
+/// reported.
+pub fn free() -> Value {
+    reports_bound().then_some("ok").into()
 }
 
 fn of(row: &Value) -> [&Value; 4] {

@@ -5,8 +5,9 @@ use std::net::TcpListener;
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 
-use crate::support::bind_verdicts::{tried, verdicts};
+use crate::support::bind_verdicts::{free, tried, verdicts};
 use crate::support::helper_process::{ListenerSetup, spawn_listener};
+use crate::support::kernel_parts::reports_bound_sockets;
 use crate::support::link::Link;
 use crate::support::netns::{in_netns, in_sealed_netns, lo_up};
 use crate::support::program::{json as report, text};
@@ -90,6 +91,9 @@ fn a_port_that_only_time_waits_hold() {
 #[test]
 fn a_port_that_a_socket_has_bound_and_no_more() {
     in_sealed_netns(|| {
+        if !reports_bound_sockets() {
+            return;
+        }
         lo_up();
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         socket.set_reuse_address(true).expect("an option");
@@ -187,7 +191,7 @@ fn a_holder_in_another_namespace_excludes_nothing_here() {
         assert_ne!(Some(inode), here["netns"]["inode"].as_u64());
         assert!(answer(&here).starts_with("nothing holds port 8080 in this namespace"));
         assert_advises(&here, &format!("sockdiag who --netns {inode} :8080"));
-        assert_eq!(verdicts(&here, "tcp", "0.0.0.0")[0], "ok");
+        assert_eq!(*verdicts(&here, "tcp", "0.0.0.0")[0], free());
 
         let there = tried(&["--netns", &inode.to_string(), ":8080"]);
         assert_eq!(verdicts(&there, "tcp", "0.0.0.0")[0], "in_use");
@@ -201,7 +205,7 @@ fn a_free_port_is_free() {
         lo_up();
         let report = tried(&[":8080"]);
         assert_eq!(report["holders"].as_array().map(Vec::len), Some(0));
-        assert_eq!(verdicts(&report, "tcp", "::")[0], "ok");
+        assert_eq!(*verdicts(&report, "tcp", "::")[0], free());
     });
 }
 
@@ -214,6 +218,6 @@ fn a_udp_socket_holds_the_port_of_udp_alone() {
         let report = tried(&[":53"]);
         assert_eq!(kinds(&report), ["bound"]);
         assert_eq!(verdicts(&report, "udp", "0.0.0.0")[0], "in_use");
-        assert_eq!(verdicts(&report, "tcp", "0.0.0.0")[0], "ok");
+        assert_eq!(*verdicts(&report, "tcp", "0.0.0.0")[0], free());
     });
 }

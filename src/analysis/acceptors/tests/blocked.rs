@@ -1,5 +1,7 @@
 //! Owners without descriptors, or that wait for something else.
 
+use std::sync::Arc;
+
 use super::*;
 
 #[test]
@@ -195,7 +197,8 @@ fn what_cannot_be_read_is_not_called_blocked() {
     unread.activity.clear();
     assert_eq!(why(LISTENER, &unread, None), None);
     let mut others_may_hold_it = snapshot(&[later(&blocked)]);
-    others_may_hold_it.owners.as_mut().unwrap().complete = false;
+    let owners = others_may_hold_it.owners.as_mut().unwrap();
+    Arc::make_mut(owners).complete = false;
     let before = snapshot(&[blocked]);
     let cause = why(LISTENER, &others_may_hold_it, Some((&before, ELAPSED)));
     is(cause, &OWNER_BLOCKED, true);

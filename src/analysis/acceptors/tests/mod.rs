@@ -96,11 +96,14 @@ fn snapshot(processes: &[ProcessActivity]) -> Snapshot {
         fd: 3,
     };
     Snapshot {
-        owners: Some(Owners {
-            by_inode: BTreeMap::from([(LISTENER, processes.iter().map(owner).collect())]),
-            complete: true,
-            ..Owners::default()
-        }),
+        owners: Some(
+            Owners {
+                by_inode: BTreeMap::from([(LISTENER, processes.iter().map(owner).collect())]),
+                complete: true,
+                ..Owners::default()
+            }
+            .into(),
+        ),
         activity: processes.to_vec(),
         ..Snapshot::default()
     }

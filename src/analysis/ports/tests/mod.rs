@@ -345,11 +345,14 @@ fn what_one_process_holds_leaves_no_line_for_nobody() {
         fd: 3,
     };
     let mut now = reading(limits(), &open(1, "10.0.0.9:80"));
-    now.owners = Some(Owners {
-        by_inode: [(100, vec![owner])].into_iter().collect(),
-        complete: true,
-        ..Owners::default()
-    });
+    now.owners = Some(
+        Owners {
+            by_inode: [(100, vec![owner])].into_iter().collect(),
+            complete: true,
+            ..Owners::default()
+        }
+        .into(),
+    );
     let before = reading(limits(), &[]);
     let since = Some((&before, Duration::from_secs(1)));
     let rows = report(&now, since, by(By::Process)).tuples;
@@ -373,11 +376,14 @@ fn by_process_tells_each_holder_and_what_nobody_holds() {
         (100, vec![owner(1, 3), owner(1, 4)]),
         (102, vec![owner(1, 5), owner(2, 5)]),
     ];
-    reading.owners = Some(Owners {
-        by_inode: holders.into_iter().collect(),
-        complete: true,
-        ..Owners::default()
-    });
+    reading.owners = Some(
+        Owners {
+            by_inode: holders.into_iter().collect(),
+            complete: true,
+            ..Owners::default()
+        }
+        .into(),
+    );
     let report = report(&reading, None, by(By::Process));
     let used: Vec<_> = report
         .tuples
@@ -466,7 +472,7 @@ fn a_line_that_was_not_there_held_nothing() {
 #[test]
 fn a_search_that_ran_out_of_time_goes_on_by_this_command() {
     let mut now = reading(limits(), &open(1, "10.0.0.9:80"));
-    now.owners = Some(out_of_time::owners());
+    now.owners = Some(out_of_time::owners().into());
     let report = report(&now, None, by(By::Process));
     out_of_time::assert_names(&report.incomplete, "sockdiag ports");
 }

@@ -163,10 +163,13 @@ fn a_line_that_is_gone_holds_nothing_and_keeps_its_worst_place() {
 fn owners_are_complete_when_every_socket_was_looked_for() {
     let complete = |count, complete| {
         let mut reading = reading(limits(), &open(count, "10.0.0.9:80"));
-        reading.owners = Some(Owners {
-            complete,
-            ..Owners::default()
-        });
+        reading.owners = Some(
+            Owners {
+                complete,
+                ..Owners::default()
+            }
+            .into(),
+        );
         only(&reading).owners_complete
     };
     assert_eq!(complete(8, true), Some(true));
