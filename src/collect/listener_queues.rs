@@ -123,7 +123,7 @@ pub fn take_over(
         let are_few = read.is_some_and(|read| read.requests < Requests::FEW);
         are_known &= are_few || !wanted.closer.has(listener);
     }
-    let is_scanned = needs.compared() || needs.connections;
+    let is_scanned = needs.of_all_listeners();
     needs.half_open && !is_scanned && are_known && !part.queues.is_empty()
 }
 

@@ -73,7 +73,7 @@ pub fn ask(
             ..NetnsSnapshot::default()
         },
     };
-    if needs.listeners.is_some() || needs.compared() || needs.half_open || needs.connections {
+    if needs.listeners.is_some() || needs.walks() {
         asker.listeners()?;
     }
     if listener_queues::take_over(question.queues, needs, &mut asker.part) {
@@ -117,7 +117,7 @@ impl Asker<'_> {
         let needs = self.question.needs;
         let wanted = needs.listeners.clone().unwrap_or_default();
         // bind(2) took the ports of all listeners from clients, whatever their family is.
-        let families = match needs.compared() || needs.connections {
+        let families = match needs.of_all_listeners() {
             true => Families::BOTH,
             false => wanted.families,
         };
@@ -151,7 +151,7 @@ impl Asker<'_> {
         } else if needs.counters {
             settings.listen.tcp_syncookies = self.kernel.tcp_syncookies()?;
         }
-        if needs.compared() || needs.connections {
+        if needs.of_all_listeners() {
             settings.ports = self.kernel.port_limits()?;
         }
         if let Some(listeners) = self

@@ -21,9 +21,10 @@ pub struct Needs {
     pub port_holders: Option<PortDepth>,
     /// What is kept of closed connections. Walks every socket of the host.
     pub time_waits: bool,
-    /// Connections counted by state, and those that one end has closed by service. Walks every
-    /// socket of the host.
+    /// Connections counted by state. Walks every socket of the host.
     pub connections: bool,
+    /// Connections that one end has closed, by service. Walks every socket of the host.
+    pub half_closed: bool,
     /// Every counter, not only those that the other parts need.
     pub counters: bool,
     /// What drops packets before they reach a socket, and what bounds the memory of sockets; with
@@ -137,6 +138,7 @@ impl Needs {
         Needs {
             network: true,
             connections: true,
+            half_closed: true,
             owners: OwnerNeeds::Auto,
             ..Needs::default()
         }
@@ -162,6 +164,7 @@ impl Needs {
             port_holders: Some(PortDepth::Tuples),
             time_waits: true,
             connections: true,
+            half_closed: true,
             counters: true,
             network: true,
             processes: Some(FdQuestion::default()),
@@ -192,7 +195,13 @@ impl Needs {
 
     /// Whether a part that is fed by the walk over the host's sockets is wanted.
     pub(super) fn walks(&self) -> bool {
-        self.half_open || self.compared() || self.connections
+        self.half_open || self.of_all_listeners()
+    }
+
+    /// Whether a part is wanted for which connections are assigned to listeners, whichever were
+    /// chosen.
+    pub(super) fn of_all_listeners(&self) -> bool {
+        self.compared() || self.connections || self.half_closed
     }
 
     /// Whether a part is wanted whose changes from one walk to the next are reported.

@@ -16,7 +16,8 @@ use crate::{
         Endpoint, Families, Filter, Holder, Incomplete, ListenAddresses, State, StateSet,
         filter::End,
         snapshot::{
-            ConnectionTally, FlowTally, HalfClosedTally, HostEnds, PortTally, RequestTally,
+            ConnectionTally, FlowTally, HalfClosed, HalfClosedTally, HostEnds, PortTally,
+            RequestTally,
         },
     },
     source::{SockDiag, Walk},
@@ -73,6 +74,7 @@ fn dumps(needs: &Needs, context: &Context<'_>) -> Vec<Dump> {
             needs.connections,
             StateSet::HOLDERS.without(StateSet::ESTABLISHED),
         ),
+        (needs.half_closed, HalfClosed::STATES),
     ] {
         everywhere = if wanted {
             everywhere.and(states)
@@ -137,7 +139,7 @@ fn parts(needs: &Needs) -> impl Iterator<Item = &'static str> {
         (needs.half_open, "syn_queue"),
         (needs.port_holders.is_some(), "ports"),
         (needs.time_waits, "timewait"),
-        (needs.connections, "connections"),
+        (needs.connections || needs.half_closed, "connections"),
     ]
     .into_iter()
     .filter_map(|(wanted, part)| wanted.then_some(part))
@@ -186,7 +188,7 @@ impl<'a> Tallies<'a> {
         });
         let half_closed = || HalfClosedTally::new(context.listening, context.range.clone());
         Tallies {
-            half_closed: needs.connections.then(half_closed),
+            half_closed: needs.half_closed.then(half_closed),
             half_open: HashMap::new(),
             ports,
             time_waits,
@@ -299,6 +301,12 @@ mod tests {
         assert_eq!(ports, only(StateSet::HOLDERS, in_range()));
         let timewait = dumps_with(Needs::timewait(), None);
         assert_eq!(timewait, only(StateSet::CLOSED, Filter::ALL));
+        let half_closed = Needs {
+            half_closed: true,
+            ..Needs::default()
+        };
+        let half_closed = dumps_with(half_closed, None);
+        assert_eq!(half_closed, only(HalfClosed::STATES, Filter::ALL));
     }
 
     #[test]

@@ -37,10 +37,9 @@ pub struct Examination {
     last: Needs,
 }
 
-/// CPU time that each of the two readings of all sockets may take.
+/// CPU time that each of the two readings of open connections may take.
 const SOCKETS_BUDGET: Duration = Duration::from_millis(250);
-/// With more TCP sockets than this on the host, a scan takes a tenth of a second or more, and only
-/// the last reading has one.
+/// With more TCP sockets than this on the host, what reads many of them is left to the last reading.
 const MANY_SOCKETS: i128 = 200_000;
 
 impl Examination {
@@ -56,6 +55,8 @@ impl Examination {
             }),
             elsewhere: false,
             bounded: true,
+            // The two readings are compared.
+            unthrottled: true,
             sysctls: tune::keys(),
             boot_settings: true,
             ..Needs::everything()
@@ -201,6 +202,7 @@ impl Examination {
         Needs {
             owners: OwnerNeeds::None,
             unthrottled: false,
+            half_closed: self.first.connections,
             ..self.first.clone()
         }
     }

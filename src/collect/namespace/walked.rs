@@ -131,7 +131,7 @@ impl Asker<'_> {
         let Some(wanted) = needs.listeners.as_ref() else {
             return Families::BOTH;
         };
-        if needs.compared() || needs.connections {
+        if needs.of_all_listeners() {
             return Families::BOTH;
         }
         let has = |family| {

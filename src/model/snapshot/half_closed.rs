@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Address, Connection, Endpoint, ListenAddresses, State};
+use crate::model::{Address, Connection, Endpoint, ListenAddresses, SocketState, State, StateSet};
 
 /// A CPU takes this many inode numbers at a time (`LAST_INO_BATCH`, fs/inode.c): within one batch
 /// they rise with age, and a younger socket of one CPU may have a lower number than an older one of
@@ -31,6 +31,14 @@ pub struct HalfClosed {
     pub groups: Vec<(HalfClosedKey, HalfClosedGroup)>,
     /// Sockets of services beyond the first 4096 that were found.
     pub ungrouped: u64,
+}
+
+impl HalfClosed {
+    pub const STATES: StateSet = StateSet::of(&[
+        SocketState::Connection(State::CloseWait),
+        SocketState::Connection(State::FinWait1),
+        SocketState::Connection(State::FinWait2),
+    ]);
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -117,7 +125,7 @@ impl<'a> HalfClosedTally<'a> {
 
     pub fn add(&mut self, connection: &Connection) {
         let state = connection.state;
-        if !matches!(state, State::CloseWait | State::FinWait1 | State::FinWait2) {
+        if !HalfClosed::STATES.contains(SocketState::Connection(state)) {
             return;
         }
         let service = self.service(connection);
