@@ -6,7 +6,7 @@ use crate::model::{SocketState, StateSet};
 
 impl Filter {
     /// The filter as requests: which sockets it accepts in which states, without conditions on the
-    /// state. States in which it accepts nothing are left out.
+    /// state. States in which it accepts nothing are left out. Listeners come first, as in a dump.
     pub fn by_state(&self, states: StateSet) -> Vec<(StateSet, Filter)> {
         let mut requests: Vec<(StateSet, Filter)> = Vec::new();
         for state in states.each() {
@@ -20,6 +20,7 @@ impl Filter {
                 None => requests.push((one, rest)),
             }
         }
+        requests.sort_by_key(|(states, _)| !states.has(StateSet::LISTEN));
         requests
     }
 

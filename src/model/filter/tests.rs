@@ -468,8 +468,8 @@ fn conditions_on_the_state_become_requests() {
     );
     assert_eq!(requests("state closed and not state closed"), []);
     assert_eq!(requests(":80 or not state connected"), [
-        ("established syn_sent syn_recv fin_wait1 fin_wait2 time_wait close_wait last_ack closing".to_owned(), port(":80")),
         ("listen close bound".to_owned(), Filter::ALL),
+        ("established syn_sent syn_recv fin_wait1 fin_wait2 time_wait close_wait last_ack closing".to_owned(), port(":80")),
     ]);
 }
 
