@@ -14,13 +14,13 @@ use sockdiag::{
         tune,
     },
     collect::{Collector, Needs, OwnerNeeds},
-    model::{Incomplete, Owner, ProcessActivity, Snapshot},
+    model::{Owner, ProcessActivity, Snapshot},
     source::FdQuestion,
 };
 
 use super::{
     PlaceArgs,
-    leaks::{IDLE, Reading},
+    leaks::{IDLE, Question, Reading},
     session::sample,
     with_way_in,
 };
@@ -137,20 +137,19 @@ impl Examination {
         )
     }
 
-    /// Every TCP socket, to compare; `None` where there are too many to read them twice.
-    fn first_sockets(&self) -> anyhow::Result<Option<Reading>> {
-        let mut reading = Reading::new(IDLE).within(SOCKETS_BUDGET);
-        let is_whole = reading.read(self.collector.kernel(), self.collector.namespaces())?;
-        Ok(is_whole.then_some(reading))
+    /// Open connections, to compare. Of those that one end has closed, the snapshots have more.
+    fn first_connections(&self) -> anyhow::Result<Reading> {
+        let mut reading = Reading::new(Question::stuck(), IDLE).within(SOCKETS_BUDGET);
+        reading.read(self.collector.kernel(), self.collector.namespaces())?;
+        Ok(reading)
     }
 
-    fn leaks(&self, reading: Reading) -> anyhow::Result<LeaksReport> {
+    fn leaks(&self, earlier: Reading) -> anyhow::Result<LeaksReport> {
         let kernel = self.collector.kernel();
+        let (reading, _) = earlier.again();
         let mut reading = reading.within(SOCKETS_BUDGET);
-        match reading.read(kernel, self.collector.namespaces())? {
-            true => reading.report(kernel, OwnerNeeds::Auto),
-            false => Ok(too_many()),
-        }
+        reading.read(kernel, self.collector.namespaces())?;
+        reading.report(kernel, OwnerNeeds::Auto)
     }
 
     /// Reads first and last in full. `repeat` calls what it is given for each sample of the
@@ -167,7 +166,7 @@ impl Examination {
         let mut watched = Watched::default();
         watched.add(&first);
         add(&first);
-        let (earlier, since) = (self.first_sockets()?, Instant::now());
+        let earlier = self.first_connections()?;
         let listeners = self.listeners();
         let mut next = interval;
         repeat(&mut || {
@@ -185,10 +184,7 @@ impl Examination {
         watched.add(&now);
         add(&now);
         self.examine(watched.suspects(), &mut now)?;
-        let leaks = match earlier {
-            Some(earlier) => self.leaks(earlier.again(since.elapsed()))?,
-            None => too_many(),
-        };
+        let leaks = self.leaks(earlier)?;
         Ok(Observed {
             first: Some((first, elapsed)),
             watched,
@@ -212,14 +208,6 @@ impl Examination {
             listeners: self.last.listeners.clone(),
             ..Needs::default()
         }
-    }
-}
-
-fn too_many() -> LeaksReport {
-    let why = "too many sockets to read each twice here; `sockdiag leaks` does";
-    LeaksReport {
-        incomplete: vec![Incomplete::new("leaks", why)],
-        ..LeaksReport::default()
     }
 }
 

@@ -1,7 +1,10 @@
 //! How long a socket has been left over, at least.
 
 use super::LeakKind;
-use crate::model::{SocketRow, SocketState, SocketTimer, State, TcpInfo, TimerKind};
+use crate::model::{
+    SocketRow, SocketState, SocketTimer, State, TcpInfo,
+    TimerKind::{self, Keepalive},
+};
 
 /// Waits for an answer are not doubled beyond this (`TCP_RTO_MAX`, include/net/tcp.h).
 const LONGEST_WAIT_MS: u64 = 120_000;
@@ -25,6 +28,9 @@ pub fn at_least_ms(socket: &SocketRow, kind: LeakKind, between_ms: u64) -> Optio
         // What came last waits at least since then.
         LeakKind::StuckRead => since(info.last_data_received_ms()).map(|ms| ms.max(between_ms)),
         LeakKind::StuckWrite | LeakKind::DeadPeer => {
+            if let Some(timer) = socket.timer.filter(|timer| timer.kind == Keepalive) {
+                return Some(probed_ms(timer));
+            }
             let waiting = socket.timer.and_then(|timer| waiting_ms(info, timer));
             Some(waiting.unwrap_or(0).max(between_ms))
         }
@@ -39,7 +45,7 @@ fn waiting_ms(info: &TcpInfo, timer: SocketTimer) -> Option<u64> {
     let first = match timer.kind {
         TimerKind::Retransmit => timeout >> backoff,
         TimerKind::Persist => timeout.max(SHORTEST_WAIT_MS),
-        TimerKind::Keepalive | TimerKind::TimeWait => return None,
+        Keepalive | TimerKind::TimeWait => return None,
     };
     let wait = |doubled: u32| {
         let wait = u128::from(first) << doubled;
@@ -53,6 +59,11 @@ fn waiting_ms(info: &TcpInfo, timer: SocketTimer) -> Option<u64> {
         TimerKind::Persist => (over + this).min(sent),
         _ => over + this,
     })
+}
+
+/// Probes of keepalive are all as far apart, and at least as far as the next one is away.
+fn probed_ms(timer: SocketTimer) -> u64 {
+    u64::from(timer.retransmits.saturating_sub(1)) * u64::from(timer.expires_ms)
 }
 
 /// Whether an ACK answered this retransmission or the one before it.

@@ -12,7 +12,7 @@ use crate::analysis::{
         LONG_WAIT_MS, PEER_DEAD, READER_STUCK, STALLED_CRITICAL_MS, STUCK_SECONDS, WRITER_STUCK,
     },
 };
-use crate::model::snapshot::Side;
+use crate::model::{Owner, SocketState, State, snapshot::Side};
 
 pub fn findings(report: &LeaksReport) -> Vec<Finding> {
     let rows = report.leaks.iter();
@@ -30,8 +30,8 @@ pub fn findings(report: &LeaksReport) -> Vec<Finding> {
     rows.chain(orphans).collect()
 }
 
-/// Connections are accepted in the order in which they came, so that none was where the oldest is
-/// still the same.
+/// A socket's connections are accepted in the order in which they came, so that none was where the
+/// oldest is still the same. Which socket of a SO_REUSEPORT group it waits for is not known.
 fn stalled(leak: &LeakReport) -> Option<Finding> {
     let ms = leak.oldest_seconds? * 1000.0;
     if !leak.same_oldest || ms < LONG_WAIT_MS as f64 {
@@ -41,8 +41,12 @@ fn stalled(leak: &LeakReport) -> Option<Finding> {
         true => Critical,
         false => Warning,
     };
+    let by = match leak.queues {
+        0 | 1 => "none was accepted meanwhile".to_owned(),
+        queues => format!("1 of the {queues} sockets that listen there accepted none meanwhile"),
+    };
     let message = format!(
-        "{} wait for accept(), the oldest for {}; none was accepted meanwhile",
+        "{} wait for accept(), the oldest for {}; {by}",
         connections(leak.count),
         age(leak),
     );
@@ -53,9 +57,10 @@ fn stalled(leak: &LeakReport) -> Option<Finding> {
     Some(finding.next_in_netns(format!("sockdiag queues :{}", leak.service.port)))
 }
 
-/// Whether they stay, as in [`network`]: the thresholds are the same.
-fn is_left(count: u64, delta: Option<i64>, oldest: Option<f64>) -> bool {
-    let Some(age) = oldest else {
+/// Whether they stay, as in [`network`]: the thresholds are the same. `age` is what several have
+/// reached, as a burst of young ones beside an old one is no growth of what is left.
+fn is_left(count: u64, delta: Option<i64>, age: Option<f64>) -> bool {
+    let Some(age) = age else {
         return false;
     };
     let grows = delta >= Some(HALF_CLOSED_GROWTH) && age >= HALF_CLOSED_GROWN_SECONDS;
@@ -73,18 +78,43 @@ fn close_wait(leak: &LeakReport, all: &[LeakReport]) -> Option<Finding> {
     let is_first = parts
         .first()
         .is_some_and(|first| std::ptr::eq(*first, leak));
-    let count = parts.iter().map(|part| part.count).sum();
+    let sum = |of: fn(&LeakReport) -> u64| parts.iter().map(|part| of(part)).sum::<u64>();
+    let count = sum(|part| part.count);
+    // The process is at work on these.
+    let left = count - sum(|part| part.draining);
     let delta = parts.iter().map(|part| part.delta).sum::<Option<i64>>();
-    let ages = parts.iter().filter_map(|part| part.oldest_seconds);
-    let oldest = ages.reduce(f64::max);
-    if !is_first || !is_left(count, delta, oldest) {
+    let age = |of: fn(&LeakReport) -> Option<f64>| {
+        let ages = parts.iter().filter_map(|part| of(part));
+        ages.reduce(f64::max)
+    };
+    let oldest = age(|part| part.oldest_seconds);
+    if !is_first || !is_left(left, delta, age(|part| part.several_seconds)) {
         return None;
     }
-    let unread: u64 = parts.iter().map(|part| part.unread_bytes).sum();
+    let growth = parts
+        .iter()
+        .map(|part| part.growth_per_minute)
+        .sum::<Option<f64>>();
+    let owners = all_owners(&parts);
+    let end_unread = sum(|part| part.end_unread);
+    let why = match end_unread {
+        0 => {
+            "the process has read the end of the stream, as read() returned 0, and does not call \
+             close()"
+        }
+        unread if unread == count => {
+            "the process does not read the end of the stream: it is stuck, or has forgotten the \
+             sockets"
+        }
+        _ => {
+            "the peer has closed and the process never calls close(): it does not handle the end \
+             of the stream, or is stuck"
+        }
+    };
     let message = format!(
         "{} in CLOSE_WAIT{}{}; the oldest for at least {:.0} s",
         connections(count),
-        held_by(leak),
+        held(&owners, parts.iter().any(|part| part.sampled)),
         more(delta),
         oldest.unwrap_or(0.0),
     );
@@ -92,20 +122,18 @@ fn close_wait(leak: &LeakReport, all: &[LeakReport]) -> Option<Finding> {
         .finding(Warning, subject(leak), message)
         .in_netns(&leak.netns)
         .count("count", count, "connections")
-        .decimal("growth_per_minute", leak.growth_per_minute, "connections")
+        .decimal("growth_per_minute", growth, "connections")
         .decimal("oldest_seconds", oldest, "seconds")
-        .count("unread_bytes", unread, "bytes")
-        .owned_by(&leak.owners)
-        .likely(
-            "the peer has closed and the process never calls close(): it does not handle the end \
-             of the stream, or is stuck",
-        )
+        .count("unread_bytes", sum(|part| part.unread_bytes), "bytes")
+        .count("end_unread", end_unread, "connections")
+        .owned_by(&owners)
+        .likely(why)
         .remedy("close the socket where read() returns 0; no sysctl ends a CLOSE_WAIT");
     Some(next(finding, leak, "close-wait"))
 }
 
 fn fin_wait(leak: &LeakReport) -> Option<Finding> {
-    if !leak.held || !is_left(leak.count, leak.delta, leak.oldest_seconds) {
+    if !leak.held || !is_left(leak.count, leak.delta, leak.several_seconds) {
         return None;
     }
     let message = format!(
@@ -119,10 +147,17 @@ fn fin_wait(leak: &LeakReport) -> Option<Finding> {
         leak,
         FIN_WAIT_PILEUP.finding(Warning, subject(leak), message),
     )
-    .likely("the process has shut down its side and waits for the peer, which does not close")
+    .likely(match leak.states.contains_key(&FIN_WAIT2) {
+        true => "the process has shut down its side and waits for the peer, which does not close",
+        false => "the process has shut down its side, and the peer does not acknowledge that",
+    })
     .remedy("close the socket after a timeout; shutdown() alone keeps it without a limit");
-    Some(next(finding, leak, "fin-wait-2"))
+    let states = leak.states.keys().map(|state| state.name());
+    let states = states.collect::<Vec<_>>().join(" or state ");
+    Some(next(finding, leak, &states))
 }
+
+const FIN_WAIT2: SocketState = SocketState::Connection(State::FinWait2);
 
 fn idle(leak: &LeakReport) -> Option<Finding> {
     if leak.remote == 0 {
@@ -147,15 +182,16 @@ fn idle(leak: &LeakReport) -> Option<Finding> {
 
 fn reader(leak: &LeakReport) -> Option<Finding> {
     let message = format!(
-        "{} bytes on {}{} not read for {} or more",
+        "{} bytes on {}{} not read{}",
         leak.unread_bytes,
         connections(leak.count),
         held_by(leak),
-        age(leak),
+        or_more(leak),
     );
     let finding = stuck(leak, &READER_STUCK, message)?.likely(
         "the process is blocked or busy elsewhere, has forgotten the socket (an edge-triggered \
-         event that was not drained), or waits for more bytes than came",
+         event that was not drained), waits for more bytes than came, or reads less often than \
+         the time between the readings",
     );
     let pid = leak.owner.as_ref().map(|owner| owner.pid);
     let stack = pid.map(|pid| format!("cat /proc/{pid}/stack /proc/{pid}/wchan"));
@@ -164,15 +200,15 @@ fn reader(leak: &LeakReport) -> Option<Finding> {
 
 fn writer(leak: &LeakReport) -> Option<Finding> {
     let message = format!(
-        "{}{} whose peer takes no data for {} or more",
+        "{}{} whose peer takes no data{}",
         connections(leak.count),
         held_by(leak),
-        age(leak),
+        or_more(leak),
     );
     let finding = stuck(leak, &WRITER_STUCK, message)?
         .likely(
-            "the process at the other end does not read, so that its window is closed; where small \
-             packets pass and large ones do not, the path drops those",
+            "the process at the other end does not read, or too slowly, so that its window is \
+             closed; where small packets pass and large ones do not, the path drops those",
         )
         .remedy("have the program time out writes, or set TCP_USER_TIMEOUT");
     Some(next(finding, leak, "established"))
@@ -180,10 +216,10 @@ fn writer(leak: &LeakReport) -> Option<Finding> {
 
 fn dead(leak: &LeakReport) -> Option<Finding> {
     let message = format!(
-        "{}{} retransmitting without an answer for {} or more",
+        "{}{} without an answer from the peer{}",
         connections(leak.count),
         held_by(leak),
-        age(leak),
+        or_more(leak),
     );
     let finding = stuck(leak, &PEER_DEAD, message)?
         .likely(
@@ -192,7 +228,8 @@ fn dead(leak: &LeakReport) -> Option<Finding> {
         )
         .remedy(
             "set TCP_USER_TIMEOUT, or a smaller net.ipv4.tcp_retries2, to end such connections \
-             sooner than after about 15 minutes",
+             sooner than after about 15 minutes; of connections that only probe, TCP_KEEPINTVL and \
+             TCP_KEEPCNT set the time",
         );
     let address = leak.samples.first().map(|sample| sample.peer.address);
     let route = address.map(|address| inside(&leak.netns, format!("ip route get {address}")));
@@ -221,7 +258,23 @@ fn connections(count: u64) -> String {
 }
 
 fn held_by(leak: &LeakReport) -> String {
-    owners(&leak.owners).map_or_else(String::new, |names| format!(" held by {names}"))
+    held(&leak.owners, leak.sampled)
+}
+
+/// Of many sockets, the owners of a sample are known.
+fn held(by: &[Owner], is_sampled: bool) -> String {
+    let some = if is_sampled { ", some of them" } else { "" };
+    owners(by).map_or_else(String::new, |names| format!("{some} held by {names}"))
+}
+
+fn all_owners(parts: &[&LeakReport]) -> Vec<Owner> {
+    let mut all: Vec<Owner> = Vec::new();
+    for owner in parts.iter().flat_map(|part| &part.owners) {
+        if !all.iter().any(|known| known.pid == owner.pid) {
+            all.push(owner.clone());
+        }
+    }
+    all
 }
 
 fn more(delta: Option<i64>) -> String {
@@ -234,6 +287,11 @@ fn more(delta: Option<i64>) -> String {
 fn age(leak: &LeakReport) -> String {
     let age = leak.oldest_seconds.unwrap_or(0.0);
     format!("{age:.0} s")
+}
+
+fn or_more(leak: &LeakReport) -> String {
+    let oldest = if leak.count > 1 { ", the oldest" } else { "" };
+    format!("{oldest} for {} or more", age(leak))
 }
 
 fn about(leak: &LeakReport, finding: Finding) -> Finding {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::age;
 use crate::model::{SocketRow, SocketState, State, TcpInfo, TimerKind};
 
-/// Retransmissions without an answer from which a peer counts as gone: after fewer it may have lost
+/// Retransmissions or probes without an answer from which a peer counts as gone: after fewer it may have lost
 /// a segment or two.
 const UNANSWERED: u8 = 3;
 
@@ -18,7 +18,7 @@ pub enum LeakKind {
     Unaccepted,
     /// The peer has closed, and the process has not.
     CloseWait,
-    /// Data is retransmitted, and no answer comes.
+    /// Data is retransmitted, or keepalive probes are sent, and no answer comes.
     DeadPeer,
     /// The peer answers, but takes no more data.
     StuckWrite,
@@ -49,8 +49,18 @@ impl LeakKind {
 
     /// A single reading shows it, so that two show how it grows.
     pub(super) fn is_seen_at_once(self) -> bool {
-        use LeakKind::{DeadPeer, StuckRead, StuckWrite};
-        !matches!(self, DeadPeer | StuckRead | StuckWrite)
+        !matches!(self, LeakKind::StuckRead | LeakKind::StuckWrite)
+    }
+}
+
+/// Bytes that wait to be read.
+pub fn unread(socket: &SocketRow) -> u32 {
+    match socket.state {
+        // The end of the stream, where the process has not read it, counts as a byte.
+        SocketState::Connection(State::CloseWait | State::Closing | State::LastAck) => {
+            socket.receive_queue.saturating_sub(1)
+        }
+        _ => socket.receive_queue,
     }
 }
 
@@ -66,13 +76,10 @@ pub struct Progress {
 impl Progress {
     /// `None` for a socket that cannot be stuck: without data in a queue, or without an owner.
     pub fn of(socket: &SocketRow) -> Option<Self> {
-        let is_open = matches!(
-            state(socket)?,
-            State::Established | State::FinWait1 | State::LastAck | State::Closing
-        );
+        let state = state(socket)?;
         let info = socket.info.as_ref()?;
         let progress = Progress {
-            read: (socket.receive_queue > 0)
+            read: (unread(socket) > 0)
                 .then(|| read_bytes(socket, info))
                 .flatten(),
             acked: (socket.send_queue > 0)
@@ -80,7 +87,13 @@ impl Progress {
                 .flatten(),
         };
         let is_queued = progress.read.is_some() || progress.acked.is_some();
-        (is_open && socket.inode != 0 && is_queued).then_some(progress)
+        let is_followed = is_open(state) || state == State::CloseWait;
+        (is_followed && socket.inode != 0 && is_queued).then_some(progress)
+    }
+
+    /// Whether the process read something between the readings, where data waited at the first.
+    pub fn reads_on(&self, socket: &SocketRow) -> Option<bool> {
+        Some(self.read? != read_bytes(socket, socket.info.as_ref()?)?)
     }
 }
 
@@ -88,7 +101,7 @@ impl Progress {
 /// process read nothing between them, however much arrived.
 fn read_bytes(socket: &SocketRow, info: &TcpInfo) -> Option<u64> {
     let received = info.bytes_received()?;
-    Some(received.wrapping_sub(socket.receive_queue.into()))
+    Some(received.wrapping_sub(unread(socket).into()))
 }
 
 /// What a reading shows of this socket; `earlier` is how far it had got at the reading before, and
@@ -108,19 +121,29 @@ pub fn kind(socket: &SocketRow, earlier: Option<&Progress>, idle_ms: u64) -> Opt
         (_, false) => return None,
         (_, true) => {}
     }
-    if let Some(kind) = earlier.and_then(|earlier| unacknowledged(socket, earlier)) {
-        return Some(kind);
+    if !is_open(state) {
+        return (state == State::FinWait2).then_some(LeakKind::FinWait);
+    }
+    if earlier.and_then(|earlier| is_stuck_writer(socket, earlier)) == Some(true) {
+        return Some(LeakKind::StuckWrite);
+    }
+    if is_dead(socket, earlier) == Some(true) {
+        return Some(LeakKind::DeadPeer);
     }
     match state {
-        State::FinWait1 | State::FinWait2 | State::LastAck | State::Closing => {
-            Some(LeakKind::FinWait)
-        }
+        State::FinWait1 | State::LastAck | State::Closing => Some(LeakKind::FinWait),
         State::Established if earlier.is_some_and(|earlier| is_unread(socket, earlier)) => {
             Some(LeakKind::StuckRead)
         }
         State::Established if is_idle(socket, idle_ms) => Some(LeakKind::IdleNoKeepalive),
         _ => None,
     }
+}
+
+/// Data may be sent or received, or the end of it is on its way.
+fn is_open(state: State) -> bool {
+    use State::{Closing, Established, FinWait1, LastAck};
+    matches!(state, Established | FinWait1 | LastAck | Closing)
 }
 
 fn state(socket: &SocketRow) -> Option<State> {
@@ -131,30 +154,39 @@ fn state(socket: &SocketRow) -> Option<State> {
 }
 
 /// A sender that makes use of all its buffer has a full queue, too, but what is acknowledged moves.
-fn unacknowledged(socket: &SocketRow, earlier: &Progress) -> Option<LeakKind> {
-    let info = socket.info.as_ref()?;
-    let acked = earlier.acked.filter(|_| socket.send_queue > 0)?;
-    if info.bytes_acked()? != acked {
-        return None;
-    }
-    let timer = socket.timer?;
-    match timer.kind {
-        TimerKind::Persist => Some(LeakKind::StuckWrite),
+fn is_stuck_writer(socket: &SocketRow, earlier: &Progress) -> Option<bool> {
+    let (info, timer) = (socket.info.as_ref()?, socket.timer?);
+    let is_unmoved = earlier.acked? == info.bytes_acked()? && socket.send_queue > 0;
+    let is_refused = match timer.kind {
+        TimerKind::Persist => true,
         // With a closed window what was in flight is retransmitted as a probe, and the peer answers.
-        TimerKind::Retransmit if info.backoff()? > 0 && age::is_answered(info, timer) => {
-            Some(LeakKind::StuckWrite)
+        TimerKind::Retransmit => {
+            let is_repeated = info.backoff()? > 0 || timer.retransmits > 0;
+            is_repeated && age::is_answered(info, timer)
         }
-        TimerKind::Retransmit if timer.retransmits >= UNANSWERED => Some(LeakKind::DeadPeer),
-        _ => None,
-    }
+        TimerKind::Keepalive | TimerKind::TimeWait => false,
+    };
+    Some(is_unmoved && is_refused)
+}
+
+/// The kernel counts retransmissions from the last ACK of new data, and probes of keepalive from the
+/// last answer, so that one reading shows it.
+fn is_dead(socket: &SocketRow, earlier: Option<&Progress>) -> Option<bool> {
+    let (info, timer) = (socket.info.as_ref()?, socket.timer?);
+    let is_silent = match timer.kind {
+        TimerKind::Retransmit => {
+            let then = earlier.and_then(|earlier| earlier.acked);
+            let is_unmoved = then.is_none_or(|then| Some(then) == info.bytes_acked());
+            is_unmoved && !age::is_answered(info, timer)
+        }
+        TimerKind::Keepalive => true,
+        TimerKind::Persist | TimerKind::TimeWait => false,
+    };
+    Some(is_silent && timer.retransmits >= UNANSWERED)
 }
 
 fn is_unread(socket: &SocketRow, earlier: &Progress) -> bool {
-    let now = socket
-        .info
-        .as_ref()
-        .and_then(|info| read_bytes(socket, info));
-    socket.receive_queue > 0 && earlier.read.is_some() && earlier.read == now
+    unread(socket) > 0 && earlier.reads_on(socket) == Some(false)
 }
 
 /// Retransmissions and probes hide whether there is a keepalive timer, and come only where data is

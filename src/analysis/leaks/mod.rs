@@ -5,8 +5,10 @@
 
 mod age;
 mod findings;
+mod group;
 mod kind;
 mod meaning;
+mod place;
 mod report;
 mod tally;
 #[cfg(test)]
@@ -15,4 +17,3 @@ mod tests;
 pub use kind::{LeakKind, Progress, kind};
 pub use report::{LeakReport, LeakSample, LeaksReport, Orphans};
 pub use tally::LeakTally;
-use tally::{Group, Key, Sample};

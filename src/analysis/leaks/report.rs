@@ -1,11 +1,16 @@
 //! Groups of sockets that are left over, with their owners.
 
-use std::{cmp::Reverse, time::Duration};
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Group, Key, LeakKind, LeakTally, Sample, findings, meaning::meaning};
+use super::{
+    LeakKind, LeakTally, findings,
+    group::{Group, Key, Sample},
+    meaning::meaning,
+    place::Place,
+};
 use crate::{
     analysis::{Cookie, Finding, LocalReport, finding::worst_first, incomplete::unfound},
     model::{
@@ -48,17 +53,25 @@ pub struct LeakReport {
     pub service: Address,
     /// How many there are.
     pub count: u64,
+    /// How many are in each state.
+    pub states: BTreeMap<SocketState, u64>,
     /// How long the oldest has been so, at least; `null` where the kernel does not tell.
     pub oldest_seconds: Option<f64>,
     /// By how many more they became in a minute, at the pace of the interval; `null` for kinds that
-    /// only a comparison of two readings shows.
+    /// only a comparison of two readings shows (`stuck_read` and `stuck_write`), and where not all
+    /// sockets were read.
     pub growth_per_minute: Option<f64>,
     /// Bytes that wait to be read.
     pub unread_bytes: u64,
+    /// In CLOSE_WAIT, how many there are whose process has not read the end of the stream.
+    pub end_unread: u64,
+    /// In CLOSE_WAIT, how many there are of whose data the process read some between the readings.
+    pub draining: u64,
     /// The process that has the oldest of them open; of connections that wait for accept(2), the
     /// process that listens. `null` where none has, or none was found.
     pub owner: Option<Owner>,
-    /// The processes that have some of the oldest open.
+    /// The processes that have them open, those of the oldest first; of more than 256 connections,
+    /// those that have the oldest and 256 others open.
     pub owners: Vec<Owner>,
     /// A process has them open.
     pub held: bool,
@@ -75,6 +88,15 @@ pub struct LeakReport {
     /// The oldest is the same as at the first reading.
     #[serde(skip)]
     pub same_oldest: bool,
+    /// Owners were searched for some only.
+    #[serde(skip)]
+    pub sampled: bool,
+    /// How long several have been so.
+    #[serde(skip)]
+    pub several_seconds: Option<f64>,
+    /// How many sockets listen at the address where they wait for accept(2).
+    #[serde(skip)]
+    pub queues: usize,
 }
 
 /// One of these sockets.
@@ -107,9 +129,8 @@ pub struct Orphans {
 impl LeakTally {
     /// The inodes whose owners the report names.
     pub fn inodes(&self) -> impl Iterator<Item = u32> {
-        let samples = self.groups.values().flat_map(|group| &group.samples);
-        let inodes = samples.map(|(_, sample)| sample.owned_inode);
-        inodes.filter(|inode| *inode != 0)
+        let groups = self.groups.iter();
+        groups.flat_map(|(key, group)| group.owned(&self.places[key.place]))
     }
 
     /// What the second of two readings shows.
@@ -145,7 +166,8 @@ impl LeakTally {
         };
         let before = self.earlier.as_ref();
         let then = before.and_then(|earlier| earlier.groups.get(key));
-        let before = before.filter(|_| key.kind.is_seen_at_once());
+        let is_compared = key.kind.is_seen_at_once() && !self.is_partial;
+        let before = before.filter(|before| is_compared && !before.is_partial);
         let delta = before.map(|_| group.count as i64 - then.map_or(0, |then| then.count as i64));
         let minutes = before.map(|earlier| earlier.elapsed.as_secs_f64() / 60.0);
         let cookie = |group: &Group| group.samples.first().map(|(_, sample)| sample.cookie);
@@ -159,26 +181,32 @@ impl LeakTally {
             inode: sample.inode,
             cookie: Cookie(sample.cookie),
         };
-        let owners = holders(group, owners);
+        let owners = holders(group, place, owners);
         LeakReport {
             netns: place.netns.clone(),
             kind: key.kind,
             side,
             service,
             count: group.count,
-            oldest_seconds: group.samples.iter().find_map(|(age, _)| *age).map(seconds),
+            states: group.states.clone(),
+            oldest_seconds: group.oldest().map(seconds),
             growth_per_minute: delta
                 .zip(minutes.filter(|minutes| *minutes > 0.0))
                 .map(|(delta, minutes)| delta as f64 / minutes),
             unread_bytes: group.unread_bytes,
+            end_unread: group.end_unread,
+            draining: group.draining,
             owner: owners.first().cloned(),
             owners,
             held: key.held,
-            meaning: meaning(key),
+            meaning: meaning(key, group),
             samples: group.samples.iter().map(sample).collect(),
             remote: group.remote,
             delta,
             same_oldest: then.and_then(cookie).is_some() && then.and_then(cookie) == cookie(group),
+            sampled: group.is_sampled(),
+            several_seconds: group.several().map(seconds),
+            queues: group.queues(place),
         }
     }
 
@@ -196,9 +224,17 @@ impl LeakTally {
             .iter()
             .filter(|leak| leak.held || leak.kind == LeakKind::Unaccepted);
         let ownerless = searched.clone().filter(|leak| leak.owner.is_none()).count();
-        let unfound = owners
-            .and_then(|owners| unfound(owners, searched.count(), ownerless, "sockdiag leaks"));
-        [followed, grouped, unfound].into_iter().flatten().collect()
+        let unfound = owners.and_then(|owners| unfound(owners, searched.count(), ownerless, "sockdiag leaks"));
+        let is_partial = self.is_partial || self.earlier.as_ref().is_some_and(|one| one.is_partial);
+        let partial = is_partial.then(|| {
+            let why = "the CPU time for reading open connections twice ended before all were \
+                       read; `sockdiag leaks` reads all";
+            Incomplete::new("leaks", why)
+        });
+        [partial, followed, grouped, unfound]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 
@@ -206,10 +242,11 @@ fn seconds(ms: u64) -> f64 {
     Duration::from_millis(ms).as_secs_f64()
 }
 
-fn holders(group: &Group, owners: Option<&Owners>) -> Vec<Owner> {
+/// Those of the oldest first.
+fn holders(group: &Group, place: &Place, owners: Option<&Owners>) -> Vec<Owner> {
     let mut found: Vec<Owner> = Vec::new();
-    for (_, sample) in &group.samples {
-        let holders = owners.and_then(|owners| owners.by_inode.get(&sample.owned_inode));
+    for inode in group.owned(place) {
+        let holders = owners.and_then(|owners| owners.by_inode.get(&inode));
         for owner in holders.into_iter().flatten() {
             if !found.iter().any(|known| known.pid == owner.pid) {
                 found.push(owner.clone());

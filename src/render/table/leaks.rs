@@ -2,7 +2,7 @@
 
 use std::{io, slice};
 
-use sockdiag::analysis::leaks::{LeakReport, LeaksReport};
+use sockdiag::analysis::leaks::{LeakKind, LeakReport, LeaksReport};
 
 use super::{
     Align, Cell, Column, Listed, Narrower, Tabular, Value, View, ends, keys, several, who::owners,
@@ -15,9 +15,10 @@ use crate::render::{
 use Align::{Left, Right};
 
 #[rustfmt::skip]
-static COLUMNS: [Column<LeakReport>; 11] = [
+static COLUMNS: [Column<LeakReport>; 12] = [
     Column::new("netns", "NETNS", Left, |l, _| Cell::text(l.netns.label()), "network namespace: its name, or its inode number"),
     Column::new("kind", "KIND", Left, |l, _| Cell::word(l.kind.word()), "why the sockets are left over"),
+    Column::new("states", "STATES", Left, |l, _| Cell::text(states(l)), "the states that they are in"),
     Column::new("side", "SIDE", Left, |l, _| Cell::word(l.side.word()), "whether this host is client or server"),
     Column::new("service", "SERVICE", Left, |l, view| ends::address(Some(l.service), view), "the listener here, or the service elsewhere"),
     Column::new("count", "COUNT", Right, |l, _| Cell::count(Some(l.count)), "sockets of this kind and service"),
@@ -28,6 +29,11 @@ static COLUMNS: [Column<LeakReport>; 11] = [
     Column::new("owner", "OWNER", Left, |l, _| owners(&l.owners), "processes that have the oldest open; of connections that wait for accept(), those that listen"),
     Column::new("meaning", "USUALLY", Left, |l, _| Cell::word(l.meaning), "what it usually means"),
 ];
+
+fn states(leak: &LeakReport) -> String {
+    let names = leak.states.keys().map(|state| state.name());
+    names.collect::<Vec<_>>().join(",")
+}
 
 fn labels(leak: &LeakReport) -> Labels {
     vec![
@@ -58,7 +64,7 @@ impl Tabular for LeaksReport {
     const COLUMNS: &'static [Column<LeakReport>] = &COLUMNS;
 
     const NARROWER: &'static [Narrower] = &[
-        Narrower::Drop("netns growth side unread peer"),
+        Narrower::Drop("netns peer side states growth unread"),
         Narrower::Shorten("service"),
         Narrower::LastResort("owner"),
     ];
@@ -81,6 +87,11 @@ impl Tabular for LeaksReport {
     }
 }
 
+/// The kind does not tell the state.
+fn is_of_several_states(leak: &LeakReport) -> bool {
+    matches!(leak.kind, LeakKind::FinWait | LeakKind::Orphan)
+}
+
 impl Listed for LeaksReport {
     const QUIET: &'static str = "more";
 
@@ -95,7 +106,9 @@ impl Listed for LeaksReport {
     fn shown(&self, _: &View) -> Vec<&'static str> {
         keys(&[
             (several(&self.leaks, |a, b| a.netns != b.netns), "netns"),
-            (true, "kind side service count oldest growth"),
+            (true, "kind"),
+            (self.leaks.iter().any(is_of_several_states), "states"),
+            (true, "side service count oldest growth"),
             (
                 self.leaks.iter().any(|leak| leak.unread_bytes > 0),
                 "unread",
@@ -118,13 +131,13 @@ impl Listed for LeaksReport {
     }
 
     fn heading(&self, _: &View) -> Vec<String> {
-        let (Some(orphans), Some(limit)) = (self.orphans, self.max_orphans) else {
+        let Some(orphans) = self.orphans.map(text::grouped) else {
             return Vec::new();
         };
-        let (orphans, limit) = (text::grouped(orphans), text::grouped(limit));
-        vec![format!(
-            "orphans of the host: {orphans} of {limit} (net.ipv4.tcp_max_orphans)"
-        )]
+        let limit = self.max_orphans.map(text::grouped);
+        let limit = limit.map(|limit| format!(" of {limit} (net.ipv4.tcp_max_orphans)"));
+        let limit = limit.unwrap_or_default();
+        vec![format!("orphans of the host: {orphans}{limit}")]
     }
 
     fn nothing(&self) -> String {

@@ -58,6 +58,57 @@ fn close_wait_with_unread_data_is_close_wait() {
 }
 
 #[test]
+fn a_server_that_drains_what_a_closed_peer_sent_reads_on() {
+    let at = |state, queue, received| {
+        let facts = Facts { received, ..NONE };
+        queued(queue, 0, socket(state, facts))
+    };
+    let reads_on = |before: &SocketRow, now: &SocketRow| {
+        let progress = Progress::of(before).expect("it is followed");
+        progress.reads_on(now)
+    };
+    // 500 bytes and the end of the stream wait, then 400.
+    let before = at(CloseWait, 501, 1000);
+    assert_eq!(reads_on(&before, &at(CloseWait, 401, 1000)), Some(true));
+    assert_eq!(reads_on(&before, &before), Some(false));
+    assert_eq!(reads_on(&before, &at(CloseWait, 0, 1000)), Some(true));
+    // The end came between the readings, and the process read nothing.
+    let open = at(Established, 500, 1000);
+    assert_eq!(reads_on(&open, &before), Some(false));
+    let half = queued(
+        500,
+        0,
+        socket(
+            FinWait1,
+            Facts {
+                received: 1000,
+                ..NONE
+            },
+        ),
+    );
+    assert_eq!(reads_on(&half, &at(Closing, 501, 1000)), Some(false));
+    let end_alone = at(CloseWait, 1, 1000);
+    assert_eq!(Progress::of(&end_alone), None, "no data waits");
+}
+
+#[test]
+fn numbers_that_wrap_or_run_backwards_are_no_progress_and_no_panic() {
+    let at = |queue, received| {
+        let facts = Facts { received, ..NONE };
+        queued(queue, 0, socket(Established, facts))
+    };
+    // A connection that was restored (TCP_REPAIR) has more in its queue than ever arrived.
+    let restored = at(500, 100);
+    assert_eq!(after(&restored, &restored), Some(LeakKind::StuckRead));
+    assert_eq!(after(&restored, &at(700, 300)), Some(LeakKind::StuckRead));
+    assert_eq!(after(&restored, &at(400, 100)), None, "it read 100");
+    let last = at(u32::MAX, u64::MAX);
+    assert_eq!(after(&last, &at(u32::MAX - 1, u64::MAX)), None);
+    // A younger socket whose numbers are smaller.
+    assert_eq!(after(&at(10, 5000), &at(10, 100)), None);
+}
+
+#[test]
 fn what_the_kernel_keeps_without_a_socket_is_fin_wait() {
     let socket = SocketRow {
         info: None,
@@ -127,7 +178,11 @@ fn a_peer_is_dead_after_several_retransmissions_without_any_ack() {
     assert_eq!(after(&at(2, facts), &at(2, facts)), None);
     let moved = at(3, Facts { acked: 8, ..facts });
     assert_eq!(after(&dead, &moved), None, "something was acknowledged");
-    assert_eq!(alone(&dead), None, "one reading does not show it");
+    assert_eq!(
+        alone(&dead),
+        Some(LeakKind::DeadPeer),
+        "one reading shows it"
+    );
     // With its window closed a peer answers what was in flight and takes nothing of it.
     let answers = at(
         3,
@@ -145,6 +200,44 @@ fn a_peer_is_dead_after_several_retransmissions_without_any_ack() {
         },
     );
     assert_eq!(after(&dead, &answered_before), Some(LeakKind::StuckWrite));
+}
+
+#[test]
+fn probes_of_keepalive_without_an_answer_show_that_a_peer_is_gone() {
+    let at = |probes, expires_ms| {
+        let facts = Facts {
+            data_sent_ms: 900_000,
+            data_received_ms: 900_000,
+            ..NONE
+        };
+        timed(Keepalive, expires_ms, probes, socket(Established, facts))
+    };
+    let of = |probes| alone(&at(probes, 10));
+    assert_eq!(of(3), Some(LeakKind::DeadPeer));
+    assert_eq!(of(2), None, "one or two may be lost");
+    assert_eq!(of(0), None, "the peer answers");
+    // They are at least 75 s apart, so that the third was sent 150 s after the first.
+    let age = at_least_ms(&at(3, 75_000), LeakKind::DeadPeer, 2000);
+    assert_eq!(age, Some(150_000));
+}
+
+/// Few packets in flight, and tcp_thin_linear_timeouts: the wait is not doubled at first.
+#[test]
+fn a_peer_that_answers_is_alive_also_where_the_wait_is_not_doubled() {
+    let at = |ack_ms| {
+        let facts = Facts {
+            backoff: 0,
+            timeout_ms: 400,
+            ack_ms,
+            acked: 7,
+            ..NONE
+        };
+        let socket = queued(0, 10, socket(Established, facts));
+        timed(Retransmit, 100, 4, socket)
+    };
+    let of = |ack_ms| after(&at(ack_ms), &at(ack_ms));
+    assert_eq!(of(200), Some(LeakKind::StuckWrite));
+    assert_eq!(of(5000), Some(LeakKind::DeadPeer));
 }
 
 #[test]

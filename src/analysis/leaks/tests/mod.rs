@@ -1,5 +1,6 @@
 //! Sockets written by hand: both sides of each rule, and what looks the same.
 
+mod bounds;
 mod kinds;
 mod reports;
 

@@ -38,7 +38,7 @@ fn tally(before: &[SocketRow], now: &[SocketRow]) -> LeakTally {
         tally
     };
     let first = fill(LeakTally::new(Duration::from_secs(600)), before);
-    fill(first.again(INTERVAL), now)
+    fill(first.again(INTERVAL, INTERVAL), now)
 }
 
 fn report(before: &[SocketRow], now: &[SocketRow]) -> LeaksReport {
@@ -105,6 +105,73 @@ fn close_wait_that_is_young_or_does_not_grow_is_no_finding() {
     assert!(ids(&stays(99, 60)).is_empty());
     let all = many(101, &closed(60, 0));
     assert!(ids(&report(&all, &all[1..])).is_empty(), "it is worked off");
+}
+
+#[test]
+fn a_burst_that_will_be_closed_is_no_leak_beside_an_old_connection() {
+    let mut now = many(10, &closed(0, 0));
+    now[0] = closed(30, 0);
+    assert!(ids(&report(&[], &now)).is_empty(), "one is an exception");
+    now[1] = SocketRow {
+        cookie: 2,
+        ..closed(20, 0)
+    };
+    now[2] = SocketRow {
+        cookie: 3,
+        ..closed(10, 0)
+    };
+    assert_eq!(ids(&report(&[], &now)), ["close_wait_leak"]);
+    let burst = many(200, &closed(0, 0));
+    assert!(ids(&report(&burst, &[])).is_empty(), "they are closed");
+    assert!(report(&burst, &[]).leaks.is_empty());
+}
+
+#[test]
+fn connections_whose_data_is_still_read_are_no_leak() {
+    let at = |unread: u32| {
+        let facts = Facts {
+            ack_ms: 90_000,
+            received: 5000,
+            ..Facts::default()
+        };
+        many(120, &queued(unread + 1, 0, socket(CloseWait, facts)))
+    };
+    let drains = report(&at(300), &at(200));
+    assert_eq!((only(&drains).count, only(&drains).draining), (120, 120));
+    assert!(ids(&drains).is_empty(), "{drains:#?}");
+    assert!(only(&drains).meaning.contains("still reads"));
+    let stuck = report(&at(200), &at(200));
+    assert_eq!(only(&stuck).draining, 0);
+    assert_eq!(ids(&stuck), ["close_wait_leak"]);
+}
+
+#[test]
+fn whether_the_end_of_the_stream_was_read_tells_the_cause() {
+    let cause = |end_unread: usize| {
+        let mut all = many(120, &queued(0, 0, closed(90, 0)));
+        for socket in &mut all[..end_unread] {
+            socket.receive_queue = 1;
+        }
+        let report = report(&all, &all);
+        assert_eq!(only(&report).end_unread, end_unread as u64);
+        assert_eq!(ids(&report), ["close_wait_leak"]);
+        assert!(report.findings[0].inferred);
+        report.findings[0].cause.clone().expect("a likely cause")
+    };
+    assert!(cause(0).contains("has read the end"), "{}", cause(0));
+    assert!(cause(120).contains("does not read"), "{}", cause(120));
+    assert!(cause(5).contains("never calls close()"), "{}", cause(5));
+}
+
+#[test]
+fn a_peer_that_does_not_acknowledge_is_told_from_one_that_does_not_close() {
+    let of = |state| report(&[], &[socket(state, Facts::default())]);
+    let (closes_not, silent) = (of(FinWait2), of(LastAck));
+    assert!(only(&closes_not).meaning.contains("does not close"));
+    assert!(only(&silent).meaning.contains("does not acknowledge"));
+    assert_eq!(only(&silent).kind, LeakKind::FinWait, "a process holds it");
+    let states = [(SocketState::Connection(LastAck), 1)];
+    assert_eq!(only(&silent).states, states.into());
 }
 
 #[test]
@@ -225,6 +292,7 @@ fn the_owner_is_that_of_the_oldest_and_of_the_listener_where_none_accepted() {
     let tally = tally(&[], &now);
     let mut inodes: Vec<u32> = tally.inodes().collect();
     inodes.sort_unstable();
+    inodes.dedup();
     assert_eq!(inodes, [5, 7, 8]);
     let by_inode = [(5, 50), (7, 70), (8, 80)];
     let owners = Owners {
@@ -242,6 +310,72 @@ fn the_owner_is_that_of_the_oldest_and_of_the_listener_where_none_accepted() {
     };
     assert_eq!(pid(LeakKind::CloseWait), Some(80));
     assert_eq!(pid(LeakKind::Unaccepted), Some(50));
+}
+
+#[test]
+fn a_socket_of_a_reuseport_group_is_stalled_where_its_own_queue_is_not_empty() {
+    let listener = |inode, queue| {
+        let any = Endpoint {
+            family: Family::V4,
+            address: [0; 4].into(),
+            port: 90,
+            interface: 0,
+        };
+        let listener = SocketRow {
+            state: SocketState::Listen,
+            local: Local::Inet(any),
+            inode,
+            info: None,
+            ..socket(Established, Facts::default())
+        };
+        queued(queue, 9, listener)
+    };
+    let waiting = |ms| {
+        let facts = Facts {
+            data_sent_ms: ms,
+            ..Facts::default()
+        };
+        let Local::Inet(at) = socket(Established, facts).local else {
+            panic!("an internet socket");
+        };
+        SocketRow {
+            local: Local::Inet(Endpoint { port: 90, ..at }),
+            ..unheld(socket(Established, facts))
+        }
+    };
+    let tally = tally(
+        &[listener(20, 0), listener(21, 1), waiting(1000)],
+        &[listener(20, 0), listener(21, 1), waiting(3000)],
+    );
+    assert_eq!(tally.inodes().collect::<Vec<_>>(), [21]);
+    let report = tally.report(None, Orphans::default());
+    assert_eq!(ids(&report), ["acceptor_stalled"]);
+    let message = &report.findings[0].message;
+    assert!(message.contains("1 of the 2 sockets"), "{message}");
+}
+
+#[test]
+fn of_many_sockets_the_owners_of_some_are_known() {
+    let owner = Owner {
+        pid: 5,
+        name: "api".to_owned(),
+        fd: 3,
+    };
+    let message = |count: u64| {
+        let all = many(count, &closed(90, 0));
+        let tally = tally(&all, &all);
+        let found = tally.inodes().map(|inode| (inode, vec![owner.clone()]));
+        let owners = Owners {
+            by_inode: found.collect(),
+            complete: true,
+            ..Owners::default()
+        };
+        let report = tally.report(Some(&owners), Orphans::default());
+        assert_eq!(only(&report).owners.len(), 1);
+        report.findings[0].message.clone()
+    };
+    assert!(message(256).contains("CLOSE_WAIT held by api (5)"));
+    assert!(message(257).contains("CLOSE_WAIT, some of them held by api (5)"));
 }
 
 #[test]
