@@ -85,8 +85,11 @@ mod keepalive {
 }
 
 mod leaks {
+    mod filter;
     mod findings;
+    mod forms;
     mod kinds;
+    mod peers;
 }
 
 mod network {

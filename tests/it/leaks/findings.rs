@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 
 use crate::support::link::{Link, THERE};
-use crate::support::netns::{in_sealed_netns, run};
+use crate::support::netns::in_sealed_netns;
 use crate::support::program::{finding, finding_ids, json};
 use crate::support::wait::{wait_for, wait_until};
 
@@ -29,9 +29,7 @@ fn what_is_stuck_for_long_is_found_by_doctor_too() {
         wait_until("the send queue is full", || {
             writer.write(&[7; 4096]).is_err()
         });
-        let entry = ["neigh", "replace", THERE, "lladdr", "02:00:00:00:00:99"];
-        let device = ["dev", "near", "nud", "permanent"];
-        run("ip", &[&entry[..], &device].concat());
+        link.cut();
         cut_off.write_all(b"hello").expect("it is queued");
 
         let expected = BTreeSet::from(["peer_dead", "reader_stuck", "writer_stuck"]);

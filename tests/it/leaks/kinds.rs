@@ -1,76 +1,21 @@
 //! Every kind of leak, made for real, and what looks like it.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use serde_json::Value;
 use socket2::SockRef;
 
+use crate::support::leaks::{
+    SERVER, fill, leaks, none_but, of_kind, only, pair, server, wait_for_kind,
+};
 use crate::support::link::{Link, THERE};
-use crate::support::netns::{in_netns, in_sealed_netns, lo_up, run};
-use crate::support::program::{count, finding, finding_ids, json, number};
+use crate::support::netns::{in_netns, in_sealed_netns, lo_up};
+use crate::support::program::{count, finding, finding_ids, number};
 use crate::support::sockets::{close_wait_count, fill_accept_queue, listen, unread_bytes};
 use crate::support::wait::{wait_for, wait_until};
-
-const SERVER: &str = "127.0.0.1:8080";
-
-/// Both ends of a connection, the client's first.
-fn pair(listener: &TcpListener) -> (TcpStream, TcpStream) {
-    let address = listener.local_addr().expect("it is bound");
-    let client = TcpStream::connect(address).expect("it listens");
-    let (server, _) = listener.accept().expect("a client is there");
-    (client, server)
-}
-
-fn server() -> TcpListener {
-    lo_up();
-    TcpListener::bind(SERVER).expect("it is free")
-}
-
-fn leaks(more: &[&str]) -> Value {
-    json(&[&["leaks", "--for", "300ms"], more].concat())
-}
-
-/// The rows of a kind.
-fn of_kind<'a>(report: &'a Value, kind: &str) -> Vec<&'a Value> {
-    let rows = report["leaks"].as_array().expect("leaks[]").iter();
-    rows.filter(|row| row["kind"] == kind).collect()
-}
-
-#[track_caller]
-fn only<'a>(report: &'a Value, kind: &str) -> &'a Value {
-    let rows = of_kind(report, kind);
-    assert_eq!(rows.len(), 1, "{kind} in {report:#}");
-    rows[0]
-}
-
-#[track_caller]
-fn none_but(report: &Value, kinds: &[&str]) {
-    let rows = report["leaks"].as_array().expect("leaks[]").iter();
-    let others: Vec<_> = rows
-        .filter(|row| !kinds.iter().any(|kind| row["kind"] == *kind))
-        .collect();
-    assert!(others.is_empty(), "{others:#?}");
-}
-
-/// A report with a row of this kind.
-fn wait_for_kind(kind: &str) -> Value {
-    wait_for(kind, || {
-        let report = leaks(&[]);
-        (!of_kind(&report, kind).is_empty()).then_some(report)
-    })
-}
-
-/// Sends until the peer takes no more.
-fn fill(stream: &TcpStream) {
-    stream.set_nonblocking(true).expect("a socket");
-    let mut stream = stream;
-    wait_until("the send queue is full", || {
-        stream.write(&[7; 4096]).is_err()
-    });
-}
 
 #[test]
 fn a_server_that_never_closes_is_told_by_what_it_has_not_read() {
@@ -95,6 +40,8 @@ fn a_server_that_never_closes_is_told_by_what_it_has_not_read() {
         let counted = |row: &&Value| (count(&row["count"]), count(&row["unread_bytes"]));
         let counts: Vec<_> = rows.iter().map(counted).collect();
         assert_eq!(counts, [(3, 0), (2, 200)]);
+        let end_unread = rows.iter().map(|row| count(&row["end_unread"]));
+        assert_eq!(end_unread.collect::<Vec<_>>(), [2, 2], "one has read it");
         for row in rows {
             assert_eq!(row["owner"]["pid"], std::process::id());
             assert_eq!(row["service"]["port"], 8080);
@@ -127,12 +74,7 @@ fn a_peer_that_vanished_is_dead_and_what_was_closed_meanwhile_an_orphan() {
         let (mut closed, _other_closed) = pair(&listener);
         let (idle, _other_idle) = pair(&listener);
         none_but(&leaks(&[]), &[]);
-        // Nobody has this hardware address.
-        let entry = ["neigh", "replace", THERE, "lladdr", "02:00:00:00:00:99"];
-        run(
-            "ip",
-            &[&entry[..], &["dev", "near", "nud", "permanent"]].concat(),
-        );
+        link.cut();
         waits.write_all(b"hello").expect("it is queued");
         closed.write_all(b"hello").expect("it is queued");
         drop(closed);
@@ -149,6 +91,7 @@ fn a_peer_that_vanished_is_dead_and_what_was_closed_meanwhile_an_orphan() {
         assert!(number(&dead["oldest_seconds"]) > 1.0, "{dead:#}");
         let orphan = only(&report, "orphan");
         assert_eq!(orphan["owner"], Value::Null);
+        assert_eq!(orphan["states"], serde_json::json!({"fin_wait1": 1}));
         assert_eq!(orphan["samples"][0]["state"], "fin_wait1");
         assert!(count(&report["orphans"]) > 0);
         drop(idle);

@@ -1,13 +1,11 @@
 //! `sockdiag queues [FILTER]`: which listeners are shown, and in which order.
 
-use std::fs;
-use std::path::PathBuf;
-
 use crate::support::helper_process::{process_name, spawn_cat};
 use crate::support::netns::{in_netns, in_netns_of_root, in_sealed_netns, lo_up};
 use crate::support::program::{
     assert_failed, count, json, listener, listeners, ports, sockdiag, text,
 };
+use crate::support::service::Service;
 use crate::support::skipped::report_skipped;
 use crate::support::sockets::{fill_accept_queue, listen};
 use crate::support::unanswered::unanswered_syns;
@@ -86,44 +84,6 @@ fn user_selects_by_name_or_number() {
         let report = json(&["queues"]);
         assert_eq!(listener(&report, "127.0.0.1:8081")["uid"], 65534);
     });
-}
-
-/// A cgroup named as systemd names that of a service, with this process in it.
-struct Service {
-    folder: PathBuf,
-    home: PathBuf,
-}
-
-impl Service {
-    fn start(name: &str) -> Option<Service> {
-        let mounts = fs::read_to_string("/proc/mounts").expect("/proc/mounts");
-        let mount = mounts
-            .lines()
-            .map(|line| line.split(' ').collect::<Vec<_>>())
-            .find(|columns| columns[2] == "cgroup2")?[1]
-            .to_owned();
-        let cgroups = fs::read_to_string("/proc/self/cgroup").expect("/proc/self/cgroup");
-        let ours = cgroups.lines().find_map(|line| line.strip_prefix("0::/"))?;
-        let service = Service {
-            folder: PathBuf::from(&mount).join(name),
-            home: PathBuf::from(&mount).join(ours),
-        };
-        fs::create_dir(&service.folder).ok()?;
-        service.move_to(&service.folder).ok()?;
-        Some(service)
-    }
-
-    fn move_to(&self, folder: &std::path::Path) -> std::io::Result<()> {
-        fs::write(folder.join("cgroup.procs"), std::process::id().to_string())
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        // Nobody is left in it then, so it can go.
-        let _ = self.move_to(&self.home);
-        let _ = fs::remove_dir(&self.folder);
-    }
 }
 
 #[test]

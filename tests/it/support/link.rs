@@ -61,6 +61,15 @@ impl Link {
             .run(|| add_neighbours(&FAR, &[HERE, NOBODY], &NEAR));
     }
 
+    /// What this host sends to the other from now on is lost: nobody has this hardware address.
+    pub fn cut(&self) {
+        for address in [THERE, THERE6] {
+            let entry = ["neigh", "replace", address, "lladdr", "02:00:00:00:00:99"];
+            let device = ["dev", NEAR.device, "nud", "permanent"];
+            run("ip", &[&entry[..], &device].concat());
+        }
+    }
+
     /// Puts the device of this host into a VRF; `false`, loudly, where the kernel has none.
     pub fn enter_vrf(&self, name: &str) -> bool {
         let added = add_device(name, &["vrf", "table", "10"]);

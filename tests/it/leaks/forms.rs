@@ -1,0 +1,209 @@
+//! `sockdiag leaks`: its forms say the same; other namespaces; other users; nothing to say.
+
+use std::net::TcpListener;
+
+use serde_json::{Value, json as object};
+
+use crate::support::helper_process::{ListenerSetup, spawn_listener};
+use crate::support::leaks::{SERVER, fill, leaks, none_but, of_kind, only, pair, server};
+use crate::support::netns::{in_netns, in_netns_of_root, in_sealed_netns, lo_up, netns_inode};
+use crate::support::program::{count, json, stderr, text};
+use crate::support::schema::{assert_refused, assert_valid};
+use crate::support::sockets::{close_wait_count, fill_accept_queue, listen};
+use crate::support::tools::assert_promtool_accepts;
+use crate::support::traffic::left_open;
+use crate::support::users::as_nobody;
+use crate::support::wait::wait_until;
+
+const SHORT: &[&str] = &["leaks", "--for", "100ms"];
+
+/// Several kinds, in both families.
+fn a_bit_of_everything() -> impl Sized {
+    let listener = server();
+    let six = TcpListener::bind("[::1]:8081").expect("it is free");
+    let open = (left_open(&listener, 4), left_open(&six, 3));
+    let (client, stuck) = pair(&listener);
+    fill(&client);
+    let full = listen("127.0.0.1:8082", 10);
+    let waiting = fill_accept_queue(&full, 2);
+    wait_until("all are closed", || {
+        close_wait_count(8080) + close_wait_count(8081) == 7
+    });
+    (listener, six, open, client, stuck, full, waiting)
+}
+
+#[test]
+fn real_output_is_valid_by_the_published_schema() {
+    in_sealed_netns(|| {
+        let _scene = a_bit_of_everything();
+        let commands = [
+            SHORT,
+            &[SHORT, &["--no-owners"]].concat(),
+            &[SHORT, &["--idle", "1ms"]].concat(),
+            &[SHORT, &["--netns", "all"]].concat(),
+            &[SHORT, &[":1"]].concat(),
+        ];
+        assert_valid("leaks", &commands);
+        let report = json(SHORT);
+        let wrong = [
+            ("/leaks", object!(null)),
+            ("/leaks/0/kind", object!("lost")),
+            ("/leaks/0/count", object!(-1)),
+            ("/leaks/0/states", object!({"sleeping": 1})),
+            ("/leaks/0/oldest_seconds", object!("old")),
+            ("/leaks/0/samples/0/cookie", object!(7)),
+            ("/idle_seconds", object!("long")),
+        ];
+        assert_refused("leaks", &report, &wrong);
+    });
+}
+
+#[test]
+fn every_form_has_the_same_numbers() {
+    in_sealed_netns(|| {
+        let _scene = a_bit_of_everything();
+        let form = |format: &str| text(&[SHORT, &["-o", format]].concat());
+        let (csv, metrics, table) = (form("csv"), form("prom"), form("table"));
+        assert_promtool_accepts(&metrics);
+        for (kind, service, count) in [
+            ("close_wait", SERVER, "4"),
+            ("close_wait", "[::1]:8081", "3"),
+            ("unaccepted", "127.0.0.1:8082", "2"),
+        ] {
+            for form in [&csv, &table] {
+                let mut rows = form.lines();
+                let row = rows.find(|row| row.contains(kind) && row.contains(service));
+                let row = row.unwrap_or_else(|| panic!("no {kind} of {service} in {form}"));
+                let mut words = row.split([' ', ',']);
+                assert!(words.any(|word| word == count), "{form}");
+            }
+            let (kind, service) = (format!("kind=\"{kind}\""), format!("service=\"{service}\""));
+            let is_it = |line: &str| {
+                line.starts_with("sockdiag_leaks{")
+                    && [&kind, &service].iter().all(|label| line.contains(*label))
+                    && line.ends_with(&format!(" {count}"))
+            };
+            assert!(metrics.lines().any(is_it), "{metrics}");
+        }
+        assert!(csv.starts_with("time"), "{csv}");
+        // Below the table: what each kind means.
+        assert!(
+            table.contains("unaccepted: connections that the process"),
+            "{table}"
+        );
+    });
+}
+
+#[test]
+fn a_dual_stack_listener_has_the_connections_of_both_families() {
+    in_netns(|| {
+        lo_up();
+        let listener = TcpListener::bind("[::]:8080").expect("it is free");
+        let port = |address: &str| std::net::TcpStream::connect((address, 8080)).expect("listens");
+        let clients = [port("127.0.0.1"), port("::1")];
+        let _held = clients
+            .each_ref()
+            .map(|_| listener.accept().expect("there"));
+        drop(clients);
+        wait_until("both are closed", || close_wait_count(8080) == 2);
+        let report = leaks(&[]);
+        let row = only(&report, "close_wait");
+        assert_eq!(
+            (count(&row["count"]), &row["service"]["address"]),
+            (2, &"::".into())
+        );
+        assert_eq!(row["side"], "server");
+    });
+}
+
+#[test]
+fn each_namespace_has_rows_of_its_own() {
+    in_sealed_netns(|| {
+        let listener = server();
+        let _open = left_open(&listener, 2);
+        wait_until("the clients have closed", || close_wait_count(8080) == 2);
+        let setup = ListenerSetup {
+            address: SERVER,
+            backlog: 10,
+            clients: 3,
+            syns: 0,
+        };
+        let helper = spawn_listener(&setup, &["unshare", "--net"]);
+        let inode = |process: &str| netns_inode(&format!("/proc/{process}/ns/net"));
+        let there = helper.pid().to_string();
+
+        let report = leaks(&["--netns", "all"]);
+        none_but(&report, &["close_wait", "fin_wait", "unaccepted"]);
+        let (closed, waiting) = (only(&report, "close_wait"), only(&report, "unaccepted"));
+        assert_eq!(closed["netns"]["inode"], inode("self"));
+        assert_eq!(waiting["netns"]["inode"], inode(&there));
+        assert_eq!(count(&waiting["count"]), 3);
+        assert_eq!(waiting["owner"]["pid"], helper.pid());
+
+        let report = leaks(&["--netns", &there]);
+        none_but(&report, &["unaccepted"]);
+        none_but(&leaks(&[]), &["close_wait", "fin_wait"]);
+    });
+}
+
+#[test]
+fn where_nothing_is_left_over_it_says_so() {
+    in_sealed_netns(|| {
+        lo_up();
+        let report = json(SHORT);
+        assert_eq!(report["leaks"], object!([]));
+        assert_eq!(report["findings"], object!([]));
+        assert!(text(SHORT).contains("no connections are left over"));
+        let csv = text(&[SHORT, &["-o", "csv"]].concat());
+        assert_eq!(csv.lines().count(), 1, "the header alone: {csv}");
+        let metrics = text(&[SHORT, &["-o", "prom"]].concat());
+        assert!(metrics.contains("sockdiag_orphans "), "{metrics}");
+    });
+}
+
+#[test]
+fn others_see_what_is_left_over_and_not_whose_it_is() {
+    in_netns_of_root(|| {
+        let _scene = a_bit_of_everything();
+        let mount = |hidepid| format!("mount -t proc -o hidepid={hidepid} proc /proc && exec");
+        let of_root = json(SHORT);
+        assert_eq!(of_kind(&of_root, "close_wait").len(), 2);
+        for first in ["exec".to_owned(), mount(1), mount(2)] {
+            let output = as_nobody(&first, &[SHORT, &["--json"]].concat());
+            assert!(output.status.success(), "{first}: {}", stderr(&output));
+            let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+            for kind in ["close_wait", "unaccepted", "stuck_read", "stuck_write"] {
+                let counts = |report| -> Vec<u64> {
+                    let rows = of_kind(report, kind).into_iter();
+                    rows.map(|row| count(&row["count"])).collect()
+                };
+                assert_eq!(counts(&report), counts(&of_root), "{first}: {kind}");
+            }
+            for row in of_kind(&report, "close_wait") {
+                assert_eq!(
+                    (&row["owner"], &row["owners"]),
+                    (&Value::Null, &object!([]))
+                );
+            }
+            let missing = report["incomplete"].as_array().expect("a list");
+            let owners = missing.iter().find(|missing| missing["what"] == "owners");
+            let owners = owners.unwrap_or_else(|| panic!("{first}: {report}"));
+            assert!(count(&owners["count"]) >= 3, "{owners}");
+        }
+        let own = std::process::id().to_string();
+        let chosen = [SHORT, &["--process", &own]].concat();
+        let output = as_nobody("exec", &chosen);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            stderr(&output).contains("CAP_SYS_PTRACE"),
+            "{}",
+            stderr(&output)
+        );
+        let output = as_nobody(&mount(2), &chosen);
+        assert!(
+            stderr(&output).contains("no such process"),
+            "{}",
+            stderr(&output)
+        );
+    });
+}

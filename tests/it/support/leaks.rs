@@ -1,0 +1,68 @@
+//! Connections that are left over, and the rows of `leaks` on them.
+
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
+
+use serde_json::Value;
+
+use super::netns::lo_up;
+use super::program::json;
+use super::wait::{wait_for, wait_until};
+
+pub const SERVER: &str = "127.0.0.1:8080";
+
+/// Both ends of a connection, the client's first.
+pub fn pair(listener: &TcpListener) -> (TcpStream, TcpStream) {
+    let address = listener.local_addr().expect("it is bound");
+    let client = TcpStream::connect(address).expect("it listens");
+    let (server, _) = listener.accept().expect("a client is there");
+    (client, server)
+}
+
+pub fn server() -> TcpListener {
+    lo_up();
+    TcpListener::bind(SERVER).expect("it is free")
+}
+
+pub fn leaks(more: &[&str]) -> Value {
+    json(&[&["leaks", "--for", "300ms"], more].concat())
+}
+
+/// The rows of a kind.
+pub fn of_kind<'a>(report: &'a Value, kind: &str) -> Vec<&'a Value> {
+    let rows = report["leaks"].as_array().expect("leaks[]").iter();
+    rows.filter(|row| row["kind"] == kind).collect()
+}
+
+#[track_caller]
+pub fn only<'a>(report: &'a Value, kind: &str) -> &'a Value {
+    let rows = of_kind(report, kind);
+    assert_eq!(rows.len(), 1, "{kind} in {report:#}");
+    rows[0]
+}
+
+#[track_caller]
+pub fn none_but(report: &Value, kinds: &[&str]) {
+    let rows = report["leaks"].as_array().expect("leaks[]").iter();
+    let others: Vec<_> = rows
+        .filter(|row| !kinds.iter().any(|kind| row["kind"] == *kind))
+        .collect();
+    assert!(others.is_empty(), "{others:#?}");
+}
+
+/// A report with a row of this kind.
+pub fn wait_for_kind(kind: &str) -> Value {
+    wait_for(kind, || {
+        let report = leaks(&[]);
+        (!of_kind(&report, kind).is_empty()).then_some(report)
+    })
+}
+
+/// Sends until the peer takes no more.
+pub fn fill(stream: &TcpStream) {
+    stream.set_nonblocking(true).expect("a socket");
+    let mut stream = stream;
+    wait_until("the send queue is full", || {
+        stream.write(&[7; 4096]).is_err()
+    });
+}
