@@ -224,7 +224,8 @@ impl LeakTally {
             .iter()
             .filter(|leak| leak.held || leak.kind == LeakKind::Unaccepted);
         let ownerless = searched.clone().filter(|leak| leak.owner.is_none()).count();
-        let unfound = owners.and_then(|owners| unfound(owners, searched.count(), ownerless, "sockdiag leaks"));
+        let unfound = owners
+            .and_then(|owners| unfound(owners, searched.count(), ownerless, "sockdiag leaks"));
         let is_partial = self.is_partial || self.earlier.as_ref().is_some_and(|one| one.is_partial);
         let partial = is_partial.then(|| {
             let why = "the CPU time for reading open connections twice ended before all were \

@@ -168,6 +168,7 @@ impl SocketSink for Reading {
             netns,
             interfaces,
             ephemeral,
+            ..
         } = place;
         self.tally.enter(netns, interfaces, ephemeral);
     }
