@@ -193,5 +193,6 @@ fn is_unread(socket: &SocketRow, earlier: &Progress) -> bool {
 /// queued.
 fn is_idle(socket: &SocketRow, idle_ms: u64) -> bool {
     let is_quiet = socket.idle_ms().is_some_and(|ms| u64::from(ms) >= idle_ms);
-    socket.timer.is_none() && socket.send_queue == 0 && is_quiet
+    let is_empty = socket.send_queue == 0 && socket.receive_queue == 0;
+    socket.timer.is_none() && is_empty && is_quiet
 }

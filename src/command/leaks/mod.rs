@@ -43,14 +43,15 @@ Reads TCP sockets twice and compares the readings. One socket has one kind:
   unaccepted         waits for accept()
   close_wait         closed by the peer and not by the process; those with data that the process has \
 not read have a row of their own
-  dead_peer          retransmits with growing waits, and no answer comes
+  dead_peer          retransmits or sends keepalive probes, and no answer comes
   stuck_write        the peer answers but takes no data
   stuck_read         data waits, and the process read none between the readings
   fin_wait           closed or shut down here and not by the peer
   orphan             closed here, the rest or the FIN not acknowledged
   idle_no_keepalive  no data for --idle, and no keepalive timer
 
-OLDEST is how long the oldest socket has been so, at least. A retransmission or a probe of a closed \
+OLDEST is how long the oldest socket has been so, at least; GROWTH is per minute, and unknown for \
+stuck_write and stuck_read, which only the comparison shows. A retransmission or a probe of a closed \
 window hides whether a socket has keepalive; such a socket is never idle_no_keepalive. A process that \
 reads or takes data less often than the time between the readings is not told from one that is stuck: \
 a longer --for does.

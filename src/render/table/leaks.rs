@@ -23,10 +23,10 @@ static COLUMNS: [Column<LeakReport>; 12] = [
     Column::new("service", "SERVICE", Left, |l, view| ends::address(Some(l.service), view), "the listener here, or the service elsewhere"),
     Column::new("count", "COUNT", Right, |l, _| Cell::count(Some(l.count)), "sockets of this kind and service"),
     Column::new("oldest", "OLDEST", Right, |l, _| Cell::known(l.oldest_seconds, |age| Value::Milliseconds((age * 1000.0) as u64)), "how long the oldest has been so, at least"),
-    Column::new("growth", "GROWTH/MIN", Right, |l, _| Cell::known(l.growth_per_minute, Value::Decimal), "by how many more they became in a minute, at the pace of the interval"),
+    Column::new("growth", "GROWTH", Right, |l, _| Cell::known(l.growth_per_minute, Value::Decimal), "by how many more they become in a minute, at the pace of the interval"),
     Column::new("unread", "UNREAD", Right, |l, _| Cell::known(Some(l.unread_bytes), Value::Bytes), "bytes that wait to be read"),
     Column::new("peer", "OLDEST PEER", Left, |l, view| ends::address(l.samples.first().map(|sample| sample.peer), view), "the peer of the oldest"),
-    Column::new("owner", "OWNER", Left, |l, _| owners(&l.owners), "processes that have the oldest open; of connections that wait for accept(), those that listen"),
+    Column::new("owner", "OWNER", Left, |l, _| owners(&l.owners), "processes that have them open, or some where there are more than 256; of connections that wait for accept(), those that listen"),
     Column::new("meaning", "USUALLY", Left, |l, _| Cell::word(l.meaning), "what it usually means"),
 ];
 
@@ -64,7 +64,7 @@ impl Tabular for LeaksReport {
     const COLUMNS: &'static [Column<LeakReport>] = &COLUMNS;
 
     const NARROWER: &'static [Narrower] = &[
-        Narrower::Drop("netns peer side states growth unread"),
+        Narrower::Drop("netns peer states side unread growth"),
         Narrower::Shorten("service"),
         Narrower::LastResort("owner"),
     ];
@@ -73,7 +73,11 @@ impl Tabular for LeaksReport {
     fn notes(&self, _: &View) -> Vec<String> {
         let mut notes: Vec<String> = Vec::new();
         for leak in &self.leaks {
-            let note = format!("{}: {}", leak.kind.word(), leak.meaning);
+            let unread = match leak.kind {
+                LeakKind::CloseWait if leak.unread_bytes > 0 => " with unread data",
+                _ => "",
+            };
+            let note = format!("{}{unread}: {}", leak.kind.word(), leak.meaning);
             if !notes.contains(&note) {
                 notes.push(note);
             }
@@ -131,7 +135,8 @@ impl Listed for LeaksReport {
     }
 
     fn heading(&self, _: &View) -> Vec<String> {
-        let Some(orphans) = self.orphans.map(text::grouped) else {
+        let orphans = self.orphans.filter(|orphans| *orphans > 0);
+        let Some(orphans) = orphans.map(text::grouped) else {
             return Vec::new();
         };
         let limit = self.max_orphans.map(text::grouped);

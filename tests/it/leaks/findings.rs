@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 
+use crate::support::check::check;
 use crate::support::link::{Link, THERE};
 use crate::support::netns::in_sealed_netns;
 use crate::support::program::{finding, finding_ids, json};
@@ -51,6 +52,9 @@ fn what_is_stuck_for_long_is_found_by_doctor_too() {
         let report = json(&only);
         assert!(found(&report), "{report:#}");
         assert_eq!(report["looked_at"][0]["verdict"], "warning");
+        let (exit, report) = check(&["leaks", "--for=1s"]);
+        assert_eq!(exit, 1, "a warning");
+        assert!(found(&report), "{report:#}");
         let quick = json(&["doctor", "--quick", "--only", "connections"]);
         assert!(finding_ids(&quick).is_empty(), "one reading shows none");
     });

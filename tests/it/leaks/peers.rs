@@ -100,6 +100,10 @@ fn a_connection_that_is_closed_by_both_ends_and_cut_off_is_an_orphan_in_last_ack
             (&false.into(), &"client".into())
         );
         assert!(count(&report["orphans"]) > 0);
+        // The host's, which this namespace does not show.
+        assert!(report["max_orphans"].is_null());
+        let missing = report["incomplete"].to_string();
+        assert!(missing.contains("tcp_max_orphans"), "{missing}");
         wait_for("it has been retransmitted", || {
             let report = leaks(&[]);
             let orphan = only(&report, "orphan");

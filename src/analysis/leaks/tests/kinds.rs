@@ -292,6 +292,8 @@ fn idle_without_keepalive_needs_certainty() {
         assert_eq!(alone(&socket), None, "{hiding:?}");
     }
     assert_eq!(alone(&queued(0, 10, long.clone())), None);
+    let unread = queued(1, 0, long.clone());
+    assert_eq!(alone(&unread), None, "it may be a reader that is stuck");
     let unknown = SocketRow { info: None, ..long };
     assert_eq!(alone(&unknown), None);
 }
