@@ -169,6 +169,11 @@ impl TcpInfo {
         self.long(120)
     }
 
+    /// Bytes sent, with what was retransmitted.
+    pub fn bytes_sent(&self) -> Option<u64> {
+        self.long(200)
+    }
+
     pub fn bytes_received(&self) -> Option<u64> {
         self.long(128)
     }

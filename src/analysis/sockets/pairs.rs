@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::model::{
-    Address, Local, OtherEnd, OtherSocket, SocketProtocol, SocketRow, SocketState, State,
+    Address, Local, OtherEnd, OtherSocket, SocketProtocol, SocketRow, SocketState, State, TcpInfo,
 };
 
 /// With more sockets than this at one 4-tuple of a namespace (UDP, SO_REUSEPORT) none is joined.
@@ -25,6 +25,27 @@ pub struct End {
     place: usize,
     /// Index of the interface that it is bound to, 0 for none.
     interface: u32,
+    carried: Option<Carried>,
+}
+
+/// Bytes as one end of a TCP connection counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Carried {
+    /// With SYN and FIN, one each.
+    acked: u64,
+    /// With FIN.
+    received: u64,
+    /// With what was retransmitted; since Linux 4.19.
+    sent: Option<u64>,
+}
+
+impl Carried {
+    /// Whether the other end, which was read later, can have received what this one has
+    /// acknowledged, and sent what this one has received.
+    fn agrees(&self, later: &Carried) -> bool {
+        let is_sent = |sent: u64| self.received <= sent.saturating_add(1);
+        self.acked <= later.received.saturating_add(1) && later.sent.is_none_or(is_sent)
+    }
 }
 
 /// The same for both ends: the lower one first.
@@ -78,6 +99,7 @@ impl End {
             state: socket.state,
             place,
             interface: at.interface,
+            carried: socket.info.as_ref().and_then(carried),
         })
     }
 
@@ -96,6 +118,7 @@ impl End {
             state: socket.state,
             place,
             interface: 0,
+            carried: None,
         })
     }
 
@@ -122,8 +145,15 @@ impl End {
         self.place == other.place && is_reachable && self.fits(other)
     }
 
+    /// Networks of two namespaces may have the same addresses, but hardly carried the same bytes.
     fn fits_elsewhere(&self, other: &End) -> bool {
-        self.place != other.place && self.fits(other)
+        let (earlier, later) = match self.place < other.place {
+            true => (self, other),
+            false => (other, self),
+        };
+        let counts = earlier.carried.zip(later.carried);
+        let agree = counts.is_none_or(|(earlier, later)| earlier.agrees(&later));
+        self.place != other.place && agree && self.fits(other)
     }
 
     /// Whether the state of one can be that of the other's peer. What is left of an earlier
@@ -145,6 +175,14 @@ impl End {
     }
 }
 
+fn carried(info: &TcpInfo) -> Option<Carried> {
+    Some(Carried {
+        acked: info.bytes_acked()?,
+        received: info.bytes_received()?,
+        sent: info.bytes_sent(),
+    })
+}
+
 /// A dual-stack socket has `::ffff:a.b.c.d` for the IPv4 address that its peer has.
 fn canonical(address: IpAddr, port: u16) -> Address {
     let address = address.to_canonical();
@@ -161,8 +199,9 @@ pub struct Joined {
 }
 
 /// Finds the other end of each socket: the one with the same addresses and ports the other way round
-/// in the same namespace, else, unless they are of a loopback device, in another one. Where several
-/// fit, none is joined.
+/// in the same namespace, else, unless they are of a loopback device, in another one, if what each
+/// counted does not contradict it. Where several fit, none is joined. Namespaces were read in the
+/// order of their index.
 pub fn join(ends: &[End]) -> Joined {
     let mut order: Vec<usize> = (0..ends.len()).collect();
     order.sort_by_key(|at| (ends[*at].connection, ends[*at].place));

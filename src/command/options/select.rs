@@ -177,6 +177,11 @@ impl PlaceArgs {
         Ok(Kernel::with_proc_root(&self.proc_root)?)
     }
 
+    /// `--netns all`
+    pub fn is_all(&self) -> bool {
+        self.netns.as_deref() == Some("all")
+    }
+
     /// Every namespace unless `--netns` names others.
     pub fn namespaces_or_all(&self, kernel: &Kernel) -> anyhow::Result<Namespaces> {
         let name = self.netns.as_deref().unwrap_or("all");

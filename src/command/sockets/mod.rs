@@ -59,10 +59,13 @@ unknown.
 --pairs joins the sockets of a connection whose ends are both here: the same addresses and ports the \
 other way round in one namespace or, with --netns all, in two, and unix sockets that are each other's \
 peer. A pair is shown when one end matches; the first end is the client's, as far as its higher port or \
-the path of the other tells. A socket that is connected to itself is marked. Not joined are connections \
-whose addresses are translated (DNAT, REDIRECT), UDP sockets of which only one is connected, and sockets \
-to which several others fit. Sockets are read two or three times, and those of local connections kept: \
-some 1 KB for each, 8 bytes for any other.
+the path of the other tells. A socket that is connected to itself is marked. Columns of --info, --mem, \
+--timers and --command are the first end's; JSON has both.
+
+Not joined are connections whose addresses are translated (DNAT, REDIRECT), UDP sockets of which only one \
+is connected, sockets to which several others fit, and those in two namespaces that counted different \
+bytes: networks of namespaces may have the same addresses. Sockets are read two or three times, and those \
+of local connections kept: some 1 KB for each, 8 bytes for any other.
 
 Rows are written as the kernel tells them, in any number and without being kept, in every format but \
 the table and without --sort. By default owners are searched for where up to 10,000 sockets match.")]

@@ -43,9 +43,9 @@ impl<'a> Query<'a> {
             kernel,
             shows_info: needs.info,
             commands: args.command || settings.shows("command"),
-            // Of timers, it has the backoff.
+            // Of timers, it has the backoff; of the ends of a connection, what they carried.
             needs: SocketNeeds {
-                info: needs.info || args.timers,
+                info: needs.info || args.timers || args.pairs && args.place.is_all(),
                 ..needs
             },
             uid: args.owned_by.uid()?,

@@ -221,45 +221,91 @@ fn a_simultaneous_open_is_one_connection() {
     });
 }
 
-/// Two networks with the same addresses, as test rigs and containers have them.
+/// Two hosts with a connection between them.
+struct Network {
+    hosts: [Host; 2],
+    client: Socket,
+    server: Socket,
+}
+
+impl Network {
+    /// Each has the same addresses and ports, as test rigs and containers do.
+    fn new() -> Network {
+        let hosts = [Host::new(), Host::new()];
+        let end = |device, hardware, addresses| VethEnd {
+            device,
+            hardware,
+            addresses,
+        };
+        let near = end("near", 1, &["10.7.0.1/24"]);
+        let far = end("far", 2, &["10.7.0.2/24"]);
+        hosts[0].run(|| connect_by_veth(&near, &hosts[1], &far));
+        let listener = hosts[1].run(|| listen("10.7.0.2:8080", 5));
+        let from = bound_first("10.7.0.1:50000");
+        let (client, server) = hosts[0].run(|| connected_pair(&listener, from));
+        Network {
+            hosts,
+            client,
+            server,
+        }
+    }
+
+    fn ends(&self) -> (u64, u64) {
+        of(&self.client, &self.server)
+    }
+}
+
 #[test]
 fn the_same_addresses_in_several_namespaces_are_not_joined_at_random() {
     in_sealed_netns(|| {
         lo_up();
-        let network = |of: &str| {
-            let hosts = [Host::new(), Host::new()];
-            let end = |device, hardware, address| VethEnd {
-                device,
-                hardware,
-                addresses: address,
-            };
-            let near = end("near", 1, &["10.7.0.1/24"]);
-            let far = end("far", 2, &["10.7.0.2/24"]);
-            hosts[0].run(|| connect_by_veth(&near, &hosts[1], &far));
-            name(&hosts[0], &format!("{of}-client"));
-            name(&hosts[1], &format!("{of}-server"));
-            let listener = hosts[1].run(|| listen("10.7.0.2:8080", 5));
-            let pair = hosts[0].run(|| connected_pair(&listener, bound_first("10.7.0.1:50000")));
-            // Each namespace has its own loopback device.
-            let listener = hosts[0].run(|| listen("127.0.0.1:8080", 5));
-            let local = hosts[0].run(|| connected_pair(&listener, bound_first("127.0.0.1:50000")));
-            (hosts, pair, local)
-        };
-        let red = network("red");
+        let networks = ["red", "blue"].map(|color| {
+            let network = Network::new();
+            name(&network.hosts[0], &format!("{color}-client"));
+            name(&network.hosts[1], &format!("{color}-server"));
+            network
+        });
+        // Each namespace has its own loopback device.
+        let local = networks.each_ref().map(|network| {
+            network.hosts[0].run(|| {
+                let listener = listen("127.0.0.1:8080", 5);
+                connected_pair(&listener, bound_first("127.0.0.1:50000"))
+            })
+        });
+        let local = local.each_ref().map(|(client, server)| of(client, server));
         let report = pairs(&["--netns", "all"]);
-        let (red_pair, red_local) = (&red.1, &red.2);
-        let local = of(&red_local.0, &red_local.1);
-        let expected = BTreeSet::from([local, of(&red_pair.0, &red_pair.1)]);
-        assert_eq!(inodes(&report), expected, "one network alone");
-
-        let blue = network("blue");
-        let report = pairs(&["--netns", "all"]);
-        let expected = BTreeSet::from([local, of(&blue.2.0, &blue.2.1)]);
-        assert_eq!(inodes(&report), expected);
+        assert_eq!(inodes(&report), BTreeSet::from(local));
         let missing = report["incomplete"].as_array().expect("a list");
         let missing = missing.iter().find(|missing| missing["what"] == "pairs");
         assert_eq!(missing.expect("it is said")["count"], 4);
         assert_eq!(report["unpaired"], 0);
+
+        // What they carry tells them apart.
+        let [red, blue] = &networks;
+        (&red.client).write_all(&[1; 700]).expect("there is room");
+        (&blue.server).write_all(&[1; 300]).expect("there is room");
+        wait_until("both pairs are known", || {
+            let report = pairs(&["--netns", "all", "not", "src", "127.0.0.1"]);
+            inodes(&report) == BTreeSet::from([red.ends(), blue.ends()])
+        });
+    });
+}
+
+#[test]
+fn one_end_of_each_of_two_networks_is_no_pair() {
+    in_sealed_netns(|| {
+        lo_up();
+        let [red, blue] = [(); 2].map(|()| Network::new());
+        name(&red.hosts[0], "red-client");
+        name(&blue.hosts[1], "blue-server");
+        let joined = || inodes(&pairs(&["--netns", "all"]));
+        (&red.client).write_all(&[1; 700]).expect("there is room");
+        wait_until("it is acknowledged", || joined().is_empty());
+        assert_eq!(pairs(&["--netns", "all"])["unpaired"], 1, "their tuple");
+        name(&red.hosts[1], "red-server");
+        assert_eq!(joined(), BTreeSet::from([red.ends()]));
+        let row = pairs(&["--netns", "all"])["sockets"][0].clone();
+        assert_eq!(row["tcp_info"], Value::Null, "not asked for");
     });
 }
 

@@ -146,6 +146,48 @@ fn interfaces_separate_sockets_of_one_namespace_alone() {
 }
 
 #[test]
+fn ends_in_two_namespaces_that_carried_other_bytes_are_not_joined() {
+    let [client, server] = both();
+    let with = |place, end: &End, acked, received, sent| End {
+        place,
+        carried: Some(Carried {
+            acked,
+            received,
+            sent,
+        }),
+        ..end.clone()
+    };
+    // The acknowledgement of a SYN counts; more may come before the server is read.
+    for (of_client, of_server, is_joined) in [
+        ((1, 0, Some(0)), (0, 0, Some(0)), true),
+        ((701, 0, Some(700)), (0, 700, Some(0)), true),
+        ((701, 0, Some(700)), (9, 900, Some(9)), true),
+        ((701, 1, Some(700)), (0, 700, Some(0)), true),
+        ((701, 0, Some(700)), (0, 0, Some(0)), false),
+        ((1, 50, Some(0)), (0, 0, Some(20)), false),
+        ((1, 50, Some(0)), (0, 0, None), true),
+        ((u64::MAX, 0, None), (0, u64::MAX, None), true),
+    ] {
+        let (acked, received, sent) = of_client;
+        let client = with(0, &client, acked, received, sent);
+        let (acked, received, sent) = of_server;
+        let server = with(1, &server, acked, received, sent);
+        let found = pairs(&[client.clone(), server.clone()]);
+        assert_eq!(!found.is_empty(), is_joined, "{of_client:?} {of_server:?}");
+        assert_eq!(
+            pairs(&[server.clone(), client.clone()]),
+            match is_joined {
+                true => vec![(1, Some(0))],
+                false => vec![],
+            }
+        );
+        // In one namespace there is no other.
+        let found = pairs(&[at(0, client), at(0, server)]);
+        assert_eq!(found, [(0, Some(1))]);
+    }
+}
+
+#[test]
 fn what_is_left_of_an_earlier_connection_is_no_other_end() {
     let [client, server] = both();
     let established = client.state;
