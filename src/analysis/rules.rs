@@ -184,7 +184,7 @@ rules! {
     }
     Connections {
         CLOSE_WAIT_LEAK "close_wait_leak" Warning;
-        FIN_WAIT_PILEUP "fin_wait_pileup" Warning;
+        FIN_WAIT_PILEUP "fin_wait_pileup" Info | Warning;
         ORPHANS_NEAR_LIMIT "orphans_near_limit" Warning;
         IDLE_WITHOUT_KEEPALIVE "idle_without_keepalive" Info;
         READER_STUCK "reader_stuck" Warning;

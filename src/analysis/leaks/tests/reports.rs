@@ -394,6 +394,34 @@ fn orphans_near_their_limit_are_found() {
 }
 
 #[test]
+fn many_orphans_that_stay_are_worth_a_word_and_no_warning() {
+    // 200 + … + 25,600 ms, and some of 51,200.
+    let orphan = |left_ms| {
+        let facts = Facts {
+            backoff: 8,
+            timeout_ms: 51_200,
+            ..Facts::default()
+        };
+        let socket = queued(0, 1, socket(LastAck, facts));
+        timed(Retransmit, left_ms, 8, unheld(socket))
+    };
+    let of = |before: u64, now: u64, left_ms| {
+        report(
+            &many(before, &orphan(left_ms)),
+            &many(now, &orphan(left_ms)),
+        )
+    };
+    let stay = of(100, 100, 42_000);
+    assert_eq!(ids(&stay), ["fin_wait_pileup"], "{stay:#?}");
+    assert_eq!(stay.findings[0].severity, Severity::Info);
+    let next = &stay.findings[0].next[0];
+    assert!(next.contains("state last-ack and sport = :80"), "{next}");
+    assert!(ids(&of(100, 100, 42_300)).is_empty(), "not yet a minute");
+    assert!(ids(&of(99, 99, 42_000)).is_empty());
+    assert!(ids(&of(101, 100, 42_000)).is_empty(), "they are given up");
+}
+
+#[test]
 fn samples_are_the_oldest() {
     let now: Vec<_> = [3, 9, 1, 7, 5, 8, 2]
         .map(|age_s| SocketRow {

@@ -1,5 +1,7 @@
 //! What is concluded from sockets that are left over.
 
+mod closed;
+
 use super::{LeakKind, LeakReport, LeaksReport};
 use crate::analysis::{
     Finding,
@@ -7,12 +9,12 @@ use crate::analysis::{
     finding::{Rule, inside, owners},
     network,
     rules::{
-        ACCEPTOR_STALLED, CLOSE_WAIT_LEAK, FIN_WAIT_PILEUP, HALF_CLOSED_GROWN_SECONDS,
-        HALF_CLOSED_GROWTH, HALF_CLOSED_MANY, HALF_CLOSED_OLD_SECONDS, IDLE_WITHOUT_KEEPALIVE,
-        LONG_WAIT_MS, PEER_DEAD, READER_STUCK, STALLED_CRITICAL_MS, STUCK_SECONDS, WRITER_STUCK,
+        ACCEPTOR_STALLED, IDLE_WITHOUT_KEEPALIVE, LONG_WAIT_MS, PEER_DEAD, READER_STUCK,
+        STALLED_CRITICAL_MS, STUCK_SECONDS, WRITER_STUCK,
     },
 };
-use crate::model::{Owner, SocketState, State, snapshot::Side};
+use crate::model::{Owner, SocketState, snapshot::Side};
+use closed::{close_wait, fin_wait, orphan};
 
 pub fn findings(report: &LeaksReport) -> Vec<Finding> {
     let rows = report.leaks.iter();
@@ -20,7 +22,7 @@ pub fn findings(report: &LeaksReport) -> Vec<Finding> {
         LeakKind::Unaccepted => stalled(leak),
         LeakKind::CloseWait => close_wait(leak, &report.leaks),
         LeakKind::FinWait => fin_wait(leak),
-        LeakKind::Orphan => None,
+        LeakKind::Orphan => orphan(leak),
         LeakKind::IdleNoKeepalive => idle(leak),
         LeakKind::StuckRead => reader(leak),
         LeakKind::StuckWrite => writer(leak),
@@ -57,108 +59,6 @@ fn stalled(leak: &LeakReport) -> Option<Finding> {
     Some(finding.next_in_netns(format!("sockdiag queues :{}", leak.service.port)))
 }
 
-/// Whether they stay, as in [`network`]: the thresholds are the same. `age` is what several have
-/// reached, as a burst of young ones beside an old one is no growth of what is left.
-fn is_left(count: u64, delta: Option<i64>, age: Option<f64>) -> bool {
-    let Some(age) = age else {
-        return false;
-    };
-    let grows = delta >= Some(HALF_CLOSED_GROWTH) && age >= HALF_CLOSED_GROWN_SECONDS;
-    let stays = count >= HALF_CLOSED_MANY && age >= HALF_CLOSED_OLD_SECONDS;
-    grows || (stays && delta.is_none_or(|delta| delta >= 0))
-}
-
-/// Those with unread data and those without are judged together, and reported once.
-fn close_wait(leak: &LeakReport, all: &[LeakReport]) -> Option<Finding> {
-    let same = |other: &&LeakReport| {
-        (&other.netns, other.kind, other.side, other.service)
-            == (&leak.netns, leak.kind, leak.side, leak.service)
-    };
-    let parts: Vec<&LeakReport> = all.iter().filter(same).collect();
-    let is_first = parts
-        .first()
-        .is_some_and(|first| std::ptr::eq(*first, leak));
-    let sum = |of: fn(&LeakReport) -> u64| parts.iter().map(|part| of(part)).sum::<u64>();
-    let count = sum(|part| part.count);
-    // The process is at work on these.
-    let left = count - sum(|part| part.draining);
-    let delta = parts.iter().map(|part| part.delta).sum::<Option<i64>>();
-    let age = |of: fn(&LeakReport) -> Option<f64>| {
-        let ages = parts.iter().filter_map(|part| of(part));
-        ages.reduce(f64::max)
-    };
-    let oldest = age(|part| part.oldest_seconds);
-    if !is_first || !is_left(left, delta, age(|part| part.several_seconds)) {
-        return None;
-    }
-    let growth = parts
-        .iter()
-        .map(|part| part.growth_per_minute)
-        .sum::<Option<f64>>();
-    let owners = all_owners(&parts);
-    let end_unread = sum(|part| part.end_unread);
-    let why = match end_unread {
-        0 => {
-            "the process has read the end of the stream, as read() returned 0, and does not call \
-             close()"
-        }
-        unread if unread == count => {
-            "the process does not read the end of the stream: it is stuck, or has forgotten the \
-             sockets"
-        }
-        _ => {
-            "the peer has closed and the process never calls close(): it does not handle the end \
-             of the stream, or is stuck"
-        }
-    };
-    let message = format!(
-        "{} in CLOSE_WAIT{}{}; the oldest for at least {:.0} s",
-        connections(count),
-        held(&owners, parts.iter().any(|part| part.sampled)),
-        more(delta),
-        oldest.unwrap_or(0.0),
-    );
-    let finding = CLOSE_WAIT_LEAK
-        .finding(Warning, subject(leak), message)
-        .in_netns(&leak.netns)
-        .count("count", count, "connections")
-        .decimal("growth_per_minute", growth, "connections")
-        .decimal("oldest_seconds", oldest, "seconds")
-        .count("unread_bytes", sum(|part| part.unread_bytes), "bytes")
-        .count("end_unread", end_unread, "connections")
-        .owned_by(&owners)
-        .likely(why)
-        .remedy("close the socket where read() returns 0; no sysctl ends a CLOSE_WAIT");
-    Some(next(finding, leak, "close-wait"))
-}
-
-fn fin_wait(leak: &LeakReport) -> Option<Finding> {
-    if !leak.held || !is_left(leak.count, leak.delta, leak.several_seconds) {
-        return None;
-    }
-    let message = format!(
-        "{} shut down here{} and not closed by the peer{}; the oldest for at least {}",
-        connections(leak.count),
-        held_by(leak),
-        more(leak.delta),
-        age(leak),
-    );
-    let finding = about(
-        leak,
-        FIN_WAIT_PILEUP.finding(Warning, subject(leak), message),
-    )
-    .likely(match leak.states.contains_key(&FIN_WAIT2) {
-        true => "the process has shut down its side and waits for the peer, which does not close",
-        false => "the process has shut down its side, and the peer does not acknowledge that",
-    })
-    .remedy("close the socket after a timeout; shutdown() alone keeps it without a limit");
-    let states = leak.states.keys().map(|state| state.name());
-    let states = states.collect::<Vec<_>>().join(" or state ");
-    Some(next(finding, leak, &states))
-}
-
-const FIN_WAIT2: SocketState = SocketState::Connection(State::FinWait2);
-
 fn idle(leak: &LeakReport) -> Option<Finding> {
     if leak.remote == 0 {
         return None;
@@ -177,7 +77,7 @@ fn idle(leak: &LeakReport) -> Option<Finding> {
         "set SO_KEEPALIVE, with TCP_KEEPIDLE below the idle timeout of firewalls on the path: no \
          sysctl turns it on",
     );
-    Some(next(finding, leak, "established"))
+    Some(next(finding, leak))
 }
 
 fn reader(leak: &LeakReport) -> Option<Finding> {
@@ -195,7 +95,7 @@ fn reader(leak: &LeakReport) -> Option<Finding> {
     );
     let pid = leak.owner.as_ref().map(|owner| owner.pid);
     let stack = pid.map(|pid| format!("cat /proc/{pid}/stack /proc/{pid}/wchan"));
-    Some(next(finding, leak, "established").with(stack, Finding::next))
+    Some(next(finding, leak).with(stack, Finding::next))
 }
 
 fn writer(leak: &LeakReport) -> Option<Finding> {
@@ -211,7 +111,7 @@ fn writer(leak: &LeakReport) -> Option<Finding> {
              closed; where small packets pass and large ones do not, the path drops those",
         )
         .remedy("have the program time out writes, or set TCP_USER_TIMEOUT");
-    Some(next(finding, leak, "established"))
+    Some(next(finding, leak))
 }
 
 fn dead(leak: &LeakReport) -> Option<Finding> {
@@ -233,7 +133,7 @@ fn dead(leak: &LeakReport) -> Option<Finding> {
         );
     let address = leak.samples.first().map(|sample| sample.peer.address);
     let route = address.map(|address| inside(&leak.netns, format!("ip route get {address}")));
-    Some(next(finding, leak, "connected").with(route, Finding::next))
+    Some(next(finding, leak).with(route, Finding::next))
 }
 
 /// What stays for a while only may be a pause.
@@ -267,16 +167,6 @@ fn held(by: &[Owner], is_sampled: bool) -> String {
     owners(by).map_or_else(String::new, |names| format!("{some} held by {names}"))
 }
 
-fn all_owners(parts: &[&LeakReport]) -> Vec<Owner> {
-    let mut all: Vec<Owner> = Vec::new();
-    for owner in parts.iter().flat_map(|part| &part.owners) {
-        if !all.iter().any(|known| known.pid == owner.pid) {
-            all.push(owner.clone());
-        }
-    }
-    all
-}
-
 fn more(delta: Option<i64>) -> String {
     let more = delta.filter(|delta| *delta > 0);
     more.map_or_else(String::new, |delta| {
@@ -304,13 +194,24 @@ fn about(leak: &LeakReport, finding: Finding) -> Finding {
         .owned_by(&leak.owners)
 }
 
-fn next(finding: Finding, leak: &LeakReport, state: &str) -> Finding {
+fn next(finding: Finding, leak: &LeakReport) -> Finding {
     let end = match leak.side {
         Side::Server => "sport",
         Side::Client => "dport",
     };
     let port = leak.service.port;
     finding.next_in_netns(format!(
-        "sockdiag sockets tcp -i 'state {state} and {end} = :{port}'"
+        "sockdiag sockets tcp -i '{} and {end} = :{port}'",
+        states(leak)
     ))
+}
+
+/// As a filter has them.
+fn states(leak: &LeakReport) -> String {
+    let name = |state: &SocketState| format!("state {}", state.name().replace('_', "-"));
+    let states: Vec<String> = leak.states.keys().map(name).collect();
+    match states.len() {
+        1 => states.concat(),
+        _ => format!("({})", states.join(" or ")),
+    }
 }
