@@ -138,9 +138,6 @@ fn a_bulk_transfer_is_not_stuck_though_its_queues_are_full() {
     in_netns(|| {
         let listener = server();
         let (mut client, mut server) = pair(&listener);
-        SockRef::from(&server)
-            .set_recv_buffer_size(4096)
-            .expect("a socket");
         let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| while client.write_all(&[7; 65_536]).is_ok() {});
