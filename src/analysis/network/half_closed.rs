@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// Connections of one service in CLOSE_WAIT, FIN_WAIT1 or FIN_WAIT2.
+/// Connections of one service in CLOSE_WAIT, FIN_WAIT1, FIN_WAIT2 or LAST_ACK.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct HalfClosedReport {
     /// Their state.

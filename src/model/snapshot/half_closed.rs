@@ -22,7 +22,7 @@ const BATCHES: usize = 8;
 /// More groups than this are not told apart.
 const MOST_GROUPS: usize = 4096;
 
-/// Sockets in CLOSE_WAIT, FIN_WAIT1 and FIN_WAIT2, by state and service.
+/// Sockets in CLOSE_WAIT, FIN_WAIT1, FIN_WAIT2 and LAST_ACK, by state and service.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HalfClosed {
     /// Time since boot when they were read.
@@ -38,6 +38,7 @@ impl HalfClosed {
         SocketState::Connection(State::CloseWait),
         SocketState::Connection(State::FinWait1),
         SocketState::Connection(State::FinWait2),
+        SocketState::Connection(State::LastAck),
     ]);
 }
 
@@ -84,8 +85,8 @@ impl ServiceEnd {
 pub struct HalfClosedGroup {
     /// Sockets that a process holds.
     pub held: u64,
-    /// Sockets that no process holds: in CLOSE_WAIT they wait in an accept queue, in FIN_WAIT1 and
-    /// FIN_WAIT2 they were closed and the kernel ends them in time.
+    /// Sockets that no process holds: in CLOSE_WAIT they wait in an accept queue, in the other
+    /// states they were closed and the kernel ends them in time.
     pub unheld: u64,
     /// Some of the sockets that a process holds, in the order of their inodes: those that are the
     /// oldest of their CPU, likely.
@@ -99,7 +100,8 @@ pub struct HalfClosedSocket {
     pub local: Endpoint,
     pub peer: Address,
     /// Time since the last ACK came. In CLOSE_WAIT and FIN_WAIT2 the socket has been in this state
-    /// at least as long: an ACK came with the segment that led to it. `None` where it was not read.
+    /// at least as long: an ACK came with the segment that led to it; in FIN_WAIT1 and LAST_ACK it
+    /// may have been idle before. `None` where it was not read.
     pub silent_ms: Option<u32>,
 }
 

@@ -1,6 +1,6 @@
 //! Connections that a process, or the peer, does not close.
 
-use super::{NamespaceReport, tool};
+use super::NamespaceReport;
 use crate::{
     analysis::{
         Finding,
@@ -20,7 +20,8 @@ pub fn not_closed(namespace: &NamespaceReport) -> impl Iterator<Item = Finding> 
     let groups = namespace.half_closed.iter();
     groups.filter_map(move |group| match group.state {
         State::CloseWait => close_wait(namespace, group),
-        _ => fin_wait(namespace, group, handshakes),
+        State::FinWait2 => fin_wait2(namespace, group),
+        _ => unacknowledged(namespace, group, handshakes),
     })
 }
 
@@ -48,58 +49,54 @@ fn close_wait(namespace: &NamespaceReport, group: &HalfClosedReport) -> Option<F
     let finding = finding
         .remedy("close the socket where read() returns 0; no sysctl ends a CLOSE_WAIT")
         .with(restart(group), Finding::remedy);
-    Some(next(finding, namespace, group, "close-wait"))
+    Some(next(finding, group))
 }
 
-/// In FIN_WAIT1 without an owner a connection waits for the peer's ACK alone, about a round trip.
-/// By Little's law more of them than handshakes in the interval wait longer than the interval.
-fn fin_wait(
+fn fin_wait2(namespace: &NamespaceReport, group: &HalfClosedReport) -> Option<Finding> {
+    if !is_left(group) {
+        return None;
+    }
+    let finding = FIN_WAIT_PILEUP.finding(Warning, subject(group), message(group, "FIN_WAIT2"));
+    let finding = about(finding, namespace, group)
+        .likely("the process has shut down its side and waits for the peer, which does not close")
+        .remedy("close the socket after a timeout; shutdown() alone keeps it without a limit")
+        .with(restart(group), Finding::remedy);
+    Some(next(finding, group))
+}
+
+/// In FIN_WAIT1 and LAST_ACK a connection waits for the peer's ACK alone, about a round trip. By
+/// Little's law more of them than handshakes in the interval wait longer than the interval. How long
+/// a socket has been silent does not tell: it may have been idle before it was closed.
+fn unacknowledged(
     namespace: &NamespaceReport,
     group: &HalfClosedReport,
     handshakes: Option<u64>,
 ) -> Option<Finding> {
-    if is_left(group) {
-        let name = if group.state == State::FinWait1 {
-            "FIN_WAIT1"
-        } else {
-            "FIN_WAIT2"
-        };
-        let finding = FIN_WAIT_PILEUP.finding(Warning, subject(group), message(group, name));
-        let finding = about(finding, namespace, group)
-            .likely(
-                "the process has shut down its side and waits for the peer, which does not close",
-            )
-            .remedy("close the socket after a timeout; shutdown() alone keeps it without a limit")
-            .with(restart(group), Finding::remedy);
-        let states = name
-            .to_lowercase()
-            .replace('_', "-")
-            .replace("wait", "wait-");
-        return Some(next(finding, namespace, group, &states));
-    }
-    let unheld = group.unheld;
-    let stays = group.unheld_delta.is_some_and(|delta| {
-        let before = unheld as i64 - delta;
-        delta >= 0 && before >= HALF_CLOSED_MANY as i64
+    let count = group.held + group.unheld;
+    let delta = group.held_delta.zip(group.unheld_delta);
+    let stays = delta.is_some_and(|(held, unheld)| {
+        let before = count as i64 - held - unheld;
+        held + unheld >= 0 && before >= HALF_CLOSED_MANY as i64
     });
-    let is_slow = handshakes.is_some_and(|handshakes| unheld > handshakes.saturating_mul(2));
-    if group.state != State::FinWait1 || !stays || !is_slow {
+    let is_slow = handshakes.is_some_and(|handshakes| count > handshakes.saturating_mul(2));
+    if !stays || !is_slow {
         return None;
     }
+    let state = group.state.name().to_uppercase();
     let message = format!(
-        "{unheld} closed connections in FIN_WAIT1: their peers do not acknowledge the rest of the \
-         data"
+        "{count} closed connections in {state}: their peers do not acknowledge the rest of the data"
     );
     let finding = FIN_WAIT_PILEUP
         .finding(Warning, subject(group), message)
         .in_netns(&namespace.netns)
-        .count("unheld", unheld, "connections")
+        .count("held", group.held, "connections")
+        .count("unheld", group.unheld, "connections")
         .count_known("unheld_delta", group.unheld_delta, "connections")
         .likely("the peers are gone, do not read, or a firewall drops the segments")
         .remedy_in_netns(
             "sysctl -w net.ipv4.tcp_orphan_retries=3 # the kernel gives them up sooner",
         );
-    Some(next(finding, namespace, group, "fin-wait-1"))
+    Some(next(finding, group))
 }
 
 /// `10.0.0.1:80`, or `→ 10.0.0.9:5432` for connections to it.
@@ -135,22 +132,16 @@ fn restart(group: &HalfClosedReport) -> Option<String> {
     ))
 }
 
-fn next(
-    finding: Finding,
-    namespace: &NamespaceReport,
-    group: &HalfClosedReport,
-    state: &str,
-) -> Finding {
+fn next(finding: Finding, group: &HalfClosedReport) -> Finding {
     let port = group.service.port;
     let end = if group.side == Side::Server {
         "sport"
     } else {
         "dport"
     };
-    let show = format!("ss -tanop state {state} '( {end} = :{port} )'");
+    let state = group.state.name().replace('_', "-");
+    let show = format!("sockdiag leaks 'state {state} and {end} = :{port}'");
     let pid = group.owners.first().map(|owner| owner.pid);
     let types = pid.map(|pid| format!("sockdiag fds --pid {pid} --types"));
-    finding
-        .next(tool(namespace, show))
-        .with(types, Finding::next)
+    finding.next_in_netns(show).with(types, Finding::next)
 }

@@ -82,7 +82,7 @@ fn a_leak_names_its_holder_and_how_to_see_it() {
     assert_eq!(
         leak.next,
         [
-            "ss -tanop state close-wait '( sport = :80 )'",
+            "sockdiag leaks 'state close-wait and sport = :80'",
             "sockdiag fds --pid 7 --types"
         ]
     );
@@ -98,6 +98,8 @@ fn fin_waits_pile_up_where_they_wait_longer_than_the_interval() {
         }))
     };
     assert_eq!(unheld(State::FinWait1, 201, 101), pileup);
+    assert_eq!(unheld(State::LastAck, 201, 101), pileup);
+    assert_eq!(unheld(State::LastAck, 200, 0), [], "handshakes, again");
     assert_eq!(
         unheld(State::FinWait1, 201, 102),
         [],
@@ -115,8 +117,11 @@ fn fin_waits_pile_up_where_they_wait_longer_than_the_interval() {
         "tcp_fin_timeout ends them"
     );
     assert_eq!(held(State::FinWait2, 100, Some(0), 60.0), pileup);
-    assert_eq!(held(State::FinWait1, 30, Some(10), 10.0), pileup);
+    // Idle for long, and shut down just now: the ACK is on its way.
+    assert_eq!(held(State::FinWait1, 130, Some(130), 3600.0), []);
     assert_eq!(held(State::FinWait2, 30, Some(10), 9.0), []);
+    assert_eq!(held(State::LastAck, 30, Some(10), 3600.0), []);
+    assert_eq!(held(State::LastAck, 201, Some(0), 1.0), pileup);
 }
 
 #[test]
