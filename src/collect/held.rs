@@ -56,8 +56,10 @@ pub struct Held {
     pub omitted: Vec<HeldSocket>,
     /// How many there were; `omitted` has one of each local address.
     pub omitted_count: u64,
-    /// `None` where they were not searched for.
+    /// What is known of them.
     pub owners: Option<Owners>,
+    /// They were searched for.
+    pub searched: bool,
     pub missing: Vec<Incomplete>,
     /// TCP sockets that are only bound are among the sockets.
     pub sees_bound: bool,
@@ -117,6 +119,7 @@ pub fn held(
         missing.extend(unlisted(kernel, open, &held));
     }
     held.missing = missing;
+    held.searched = owners != OwnerNeeds::None;
     held.owners = match wants {
         Wants::Port(_) => search(kernel, &held, owners),
         Wants::OpenIn(open) => Some(with_asked(search(kernel, &held, owners), open)),

@@ -196,6 +196,7 @@ mod tune {
 
 mod who {
     mod bound;
+    mod formats;
     mod limits;
     mod ports;
     mod targets;

@@ -13,6 +13,8 @@ pub struct Scene {
     pub is_privileged: Option<(u16, u16)>,
     /// Sockets that are not listed.
     pub omitted: u64,
+    /// TCP sockets that are only bound would be among the holders.
+    pub sees_bound: bool,
     /// Of a process or unit.
     pub subject: String,
 }
@@ -55,7 +57,8 @@ fn of_port(report: &WhoReport, scene: &Scene, port: u16) -> (String, Vec<String>
         None => " in this namespace".to_owned(),
     };
     let answer = match here.first() {
-        None => format!("nothing holds port {port}{place}"),
+        None if scene.sees_bound => format!("nothing holds port {port}{place}"),
+        None => format!("nothing that this kernel reports holds port {port}{place}"),
         Some(first) => {
             advice = what_to_do(report, &here);
             let kind = first.kind;
@@ -132,16 +135,16 @@ fn holders_of<'a>(
         }
         _ => String::new(),
     };
-    let by = match kind {
-        HolderKind::TimeWait | HolderKind::Orphan => " that no process has open".to_owned(),
+    let (by, unknown) = match kind {
+        HolderKind::TimeWait | HolderKind::Orphan => (" that no process has open".to_owned(), ""),
         _ => match names(&owners) {
-            names if names.is_empty() => " whose owner is not known".to_owned(),
-            names => format!(" of {names}"),
+            names if names.is_empty() => (String::new(), " (owner not known)"),
+            names => (format!(" of {names}"), ""),
         },
     };
     match at.len() > 60 {
-        true => format!("{what}{by} at port {port}{to}"),
-        false => format!("{what}{by} at {at}{to}"),
+        true => format!("{what}{by} at port {port}{to}{unknown}"),
+        false => format!("{what}{by} at {at}{to}{unknown}"),
     }
 }
 

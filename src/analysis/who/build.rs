@@ -57,6 +57,8 @@ pub struct Holders<'a> {
     /// … and their total.
     pub omitted_count: u64,
     pub owners: Option<&'a Owners>,
+    /// They were searched for.
+    pub searched: bool,
 }
 
 pub fn report(asked: &Asked, limits: &Limits, found: &Holders) -> WhoReport {
@@ -81,7 +83,12 @@ pub fn report(asked: &Asked, limits: &Limits, found: &Holders) -> WhoReport {
         let all: Vec<&Holder> = found.sockets.iter().chain(&found.omitted).collect();
         report.bind = verdicts(asked, port, limits, &all);
     }
-    note_missing(&mut report, asked, limits, found.owners);
+    note_missing(
+        &mut report,
+        asked,
+        limits,
+        found.owners.filter(|_| found.searched),
+    );
     let many = "connections beyond 10,000 are counted, not listed";
     let omitted = counted("holders", many, found.omitted_count as usize);
     report.incomplete.extend(omitted);
@@ -90,6 +97,7 @@ pub fn report(asked: &Asked, limits: &Limits, found: &Holders) -> WhoReport {
     let scene = Scene {
         is_privileged: asked.port.zip(start).filter(|(port, start)| port < start),
         omitted: found.omitted_count,
+        sees_bound: limits.sees_bound,
         subject: match process {
             Some(name) => format!("{name} ({})", asked.target),
             None => asked.target.clone(),

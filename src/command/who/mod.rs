@@ -193,5 +193,6 @@ fn as_holders<'a>(held: &'a Held, here: &Netns) -> Holders<'a> {
         omitted: held.omitted.iter().map(holder).collect(),
         omitted_count: held.omitted_count,
         owners: held.owners.as_ref(),
+        searched: held.searched,
     }
 }

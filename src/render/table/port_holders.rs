@@ -128,47 +128,60 @@ impl Listed for WhoReport {
     }
 }
 
-/// One line for each address, under a line of titles.
+/// One line for each address, under a line of titles; then why it is refused, each reason once.
 fn binds(rows: &[BindReport], port: u16, uid: u32) -> Vec<String> {
     let title = match rows.iter().any(|row| row.tried) {
         true => "bind() tried".to_owned(),
         false => format!("bind() by uid {uid}"),
     };
-    let head = |row: &BindReport| {
-        let address = Address {
-            address: row.address,
-            port,
-        };
-        let only = if row.v6only == Some(true) {
-            " v6only"
-        } else {
-            ""
-        };
-        format!("{} {address}{only}", row.protocol.name())
-    };
-    let heads: Vec<String> = rows.iter().map(head).collect();
+    let heads: Vec<String> = rows.iter().map(|row| head(row, port)).collect();
     let widest = heads.iter().chain([&title]).map(String::len).max();
     let width = widest.unwrap_or_default();
-    let words = rows.iter().flat_map(|row| [row.plain, row.both]);
-    let words = words.map(|word| verdict(word).len());
+    let words = rows.iter().map(|row| verdict(row.plain).len());
     let short = words.chain(["plain".len()]).max().unwrap_or_default();
-    let titles = format!(
-        "{title:width$}  {:short$}  SO_REUSEADDR  SO_REUSEPORT  both",
-        "plain"
-    );
-    let line = |(row, head): (&BindReport, String)| {
-        let because = row.because.as_deref().map(text::escape);
-        let because = because.map_or(String::new(), |why| format!("  {why}"));
+    let plain = "plain";
+    let titles = format!("{title:width$}  {plain:short$}  SO_REUSEADDR  SO_REUSEPORT  both");
+    let line = |(row, head): (&BindReport, &String)| {
         let [plain, reuseaddr, reuseport, both] =
             [row.plain, row.reuseaddr, row.reuseport, row.both].map(verdict);
-        format!(
-            "{head:width$}  {plain:short$}  {reuseaddr:12}  {reuseport:12}  {both:short$}{because}"
-        )
-        .trim_end()
-        .to_owned()
+        format!("{head:width$}  {plain:short$}  {reuseaddr:12}  {reuseport:12}  {both}")
     };
-    let lines = rows.iter().zip(heads).map(line);
-    std::iter::once(titles).chain(lines).collect()
+    let lines = rows.iter().zip(&heads).map(line);
+    std::iter::once(titles)
+        .chain(lines)
+        .chain(reasons(rows, &heads))
+        .collect()
+}
+
+/// `tcp [::]:8080 v6only`
+fn head(row: &BindReport, port: u16) -> String {
+    let address = Address {
+        address: row.address,
+        port,
+    };
+    let only = match row.v6only {
+        Some(true) => " v6only",
+        _ => "",
+    };
+    format!("{} {address}{only}", row.protocol.name())
+}
+
+fn reasons(rows: &[BindReport], heads: &[String]) -> Vec<String> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (row, head) in rows.iter().zip(heads) {
+        let Some(because) = row.because.as_deref() else {
+            continue;
+        };
+        match reasons.iter_mut().find(|(reason, _)| *reason == because) {
+            Some((_, of)) => of.push(head),
+            None => reasons.push((because, vec![head])),
+        }
+    }
+    let line = |(reason, of): &(&str, Vec<&str>)| match of.len() == heads.len() {
+        true => format!("  {}", text::escape(reason)),
+        false => format!("  {}: {}", of.join(", "), text::escape(reason)),
+    };
+    reasons.iter().map(line).collect()
 }
 
 fn verdict(verdict: Option<Verdict>) -> &'static str {

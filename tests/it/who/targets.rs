@@ -35,6 +35,7 @@ fn a_process_has_all_its_sockets_on_one_page() {
             &[],
         );
         let _other = listen("127.0.0.1:8081", 5);
+        let own = report(&["who", &server.pid().to_string(), "--owners", "none"]);
         let report = report(&["who", &server.pid().to_string()]);
         let holders = report["holders"].as_array().expect("holders[]");
         let kinds: Vec<&str> = holders
@@ -48,6 +49,9 @@ fn a_process_has_all_its_sockets_on_one_page() {
                 .all(|row| row["owners"][0]["pid"] == server.pid())
         );
         assert_eq!(report["bind"].as_array().map(Vec::len), Some(0));
+        assert_eq!(own["holders"][0]["owners"], holders[0]["owners"]);
+        assert_eq!(own["holders"][0]["owners_complete"], false);
+        assert_eq!(own["incomplete"], json!([]));
         assert_eq!(report["port"], Value::Null);
     });
 }

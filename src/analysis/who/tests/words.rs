@@ -49,12 +49,15 @@ fn time_wait(expires_ms: u32) -> SocketRow {
     }
 }
 
-fn told(sockets: &[SocketRow], options: Option<PortOptions>, owners: &Owners) -> WhoReport {
-    let asked = Asked {
+fn asked() -> Asked {
+    Asked {
         target: ":8080".to_owned(),
         port: Some(8080),
         ..Asked::default()
-    };
+    }
+}
+
+fn told(sockets: &[SocketRow], options: Option<PortOptions>, owners: &Owners) -> WhoReport {
     let limits = Limits {
         sees_bound: true,
         ..Limits::default()
@@ -71,9 +74,10 @@ fn told(sockets: &[SocketRow], options: Option<PortOptions>, owners: &Owners) ->
     let found = Holders {
         sockets: sockets.iter().map(holder).collect(),
         owners: Some(owners),
+        searched: true,
         ..Holders::default()
     };
-    report(&asked, &limits, &found)
+    report(&asked(), &limits, &found)
 }
 
 fn api() -> Owners {
@@ -100,6 +104,27 @@ fn a_listener_of_a_unit_is_stopped_by_systemd() {
         "end api (812): systemctl stop api.service"
     );
     assert_eq!(report.holders[0].unit.as_deref(), Some("api.service"));
+}
+
+#[test]
+fn an_owner_that_is_not_known_is_not_left_out() {
+    let report = told(&[socket(SocketState::Listen, 9)], None, &api());
+    let answer = "port 8080 is held by 1 listener at 127.0.0.1:8080 (owner not known)";
+    assert_eq!(report.answer, answer);
+}
+
+#[test]
+fn a_port_is_called_free_only_where_every_socket_would_be_seen() {
+    let answer = |sees_bound| {
+        let limits = Limits {
+            sees_bound,
+            ..Limits::default()
+        };
+        report(&asked(), &limits, &Holders::default()).answer
+    };
+    assert_eq!(answer(true), "nothing holds port 8080");
+    let unseen = "nothing that this kernel reports holds port 8080";
+    assert_eq!(answer(false), unseen);
 }
 
 #[test]
