@@ -35,7 +35,7 @@ const FLAGS: [(&[&str], &str); 25] = [
         &["-i", "--info"],
         "`sockdiag sockets -i` shows what TCP knows about each connection",
     ),
-    (&["-K", "--kill"], "sockdiag closes no sockets; ss -K does"),
+    (&["-K", "--kill"], "no command closes sockets; ss -K does"),
     (
         &["-l", "--listening"],
         "`sockdiag queues` shows listeners, `sockdiag sockets -l` those of UDP, too",
@@ -69,7 +69,7 @@ const FLAGS: [(&[&str], &str); 25] = [
     ),
     (&["-t"], "queues, ports and timewait show TCP sockets"),
     (&["-u"], "sockdiag queues -u shows UDP sockets"),
-    (&["-V"], "sockdiag --version shows the version"),
+    (&["-V"], "--version without a command shows the version"),
     (&["--vsock"], "`sockdiag sockets vsock` shows vsock sockets"),
     (&["-x"], "sockdiag sockets -x shows unix sockets"),
     (
