@@ -1,26 +1,27 @@
 //! The sockets that hold a port, or those of some processes, with what decides whether another
 //! socket gets the same port.
 
+mod finder;
+
 use std::{
     collections::{BTreeMap, HashSet},
     net::IpAddr,
-    ops::ControlFlow,
     time::Duration,
 };
 
-use super::{Namespaces, OwnerNeeds, Place, SocketNeeds, SocketSink, read_sockets};
+use super::{Namespaces, OwnerNeeds, Place, SocketNeeds, read_sockets};
 use crate::{
     Result,
     model::{
         AddressTrial, Filter, Incomplete, OtherSocket, Owner, Owners, PortOptions, SocketProtocol,
-        SocketRow, SocketState, State,
-        filter::{End, View},
+        SocketRow, filter::End,
     },
     source::{
-        BoundSocket, Kernel, Namespace, OwnerSearch, Wanted, may_bind_privileged, port_options,
-        reports_bound, try_address,
+        Kernel, Namespace, OwnerSearch, Wanted, may_bind_privileged, port_options, reports_bound,
+        try_address,
     },
 };
+use finder::Finder;
 
 /// How long to search for owners, beyond the low descriptors of every process.
 const BUDGET: Duration = Duration::from_millis(250);
@@ -100,24 +101,18 @@ pub fn held(
         true => None,
         false => kernel.bound_sockets().ok(),
     };
-    let mut found = Finder {
-        wants,
-        held: Held {
-            sees_bound: reports_bound() || bound.is_some(),
-            ..Held::default()
-        },
-        omitted: HashSet::new(),
-    };
-    let mut missing = read_sockets(kernel, namespaces, &needs, &mut found)?;
-    found.add_bound(bound.unwrap_or_default());
-    let Finder {
-        wants, mut held, ..
-    } = found;
-    if let Wants::OpenIn(open) = &wants {
+    let mut finder = Finder::new(wants);
+    finder.held.sees_bound = reports_bound() || bound.is_some();
+    let mut missing = read_sockets(kernel, namespaces, &needs, &mut finder)?;
+    finder.add_bound(bound.unwrap_or_default());
+    if let Wants::OpenIn(_) = &finder.wants {
         // A family that this kernel does not list matters only where the processes have its sockets.
         missing.retain(|missing| !protocols.iter().any(|one| one.name() == missing.what));
-        missing.extend(unlisted(kernel, open, &held));
+        missing.extend(unlisted(kernel, finder.unlisted()));
     }
+    let Finder {
+        wants, mut held, ..
+    } = finder;
     held.missing = missing;
     held.searched = owners != OwnerNeeds::None;
     held.owners = match wants {
@@ -134,16 +129,16 @@ pub fn held(
 }
 
 /// Sockets in no table, by what their descriptors say.
-fn unlisted(kernel: &Kernel, open: &BTreeMap<u32, Vec<Owner>>, held: &Held) -> Option<Incomplete> {
-    let inodes = held.sockets.iter().map(|one| one.socket.inode);
-    let listed: HashSet<u32> = inodes
-        .chain(held.others.iter().map(|(_, other)| other.inode))
-        .collect();
-    let unlisted = open.iter().filter(|(inode, _)| !listed.contains(inode));
+fn unlisted<'a>(
+    kernel: &Kernel,
+    sockets: impl Iterator<Item = (u32, &'a Owner)>,
+) -> Option<Incomplete> {
     let mut names = BTreeMap::<String, u64>::new();
-    for (_, owners) in unlisted {
-        let name = owners.first().and_then(|owner| kernel.protocol_name(owner));
-        *names.entry(name.unwrap_or_default()).or_default() += 1;
+    for (inode, owner) in sockets {
+        // It may have been closed since the descriptors were listed.
+        if let Some(name) = kernel.protocol_of(owner, inode) {
+            *names.entry(name).or_default() += 1;
+        }
     }
     let count = names.values().sum();
     let named = names.iter().filter(|(name, _)| !name.is_empty());
@@ -209,88 +204,4 @@ pub fn bind_limits(
             addresses: trials.collect(),
         }
     })
-}
-
-struct Finder {
-    wants: Wants,
-    held: Held,
-    omitted: HashSet<(usize, IpAddr, SocketState)>,
-}
-
-impl Finder {
-    fn is_wanted(&self, socket: &SocketRow) -> bool {
-        // A request socket holds no port: its listener does.
-        let is_request = socket.state == SocketState::Connection(State::SynRecv);
-        match &self.wants {
-            Wants::Port(_) => !is_request,
-            Wants::OpenIn(inodes) => inodes.contains_key(&socket.inode),
-        }
-    }
-
-    /// Those that sock_diag does not report.
-    fn add_bound(&mut self, bound: Vec<BoundSocket>) {
-        let known: HashSet<u64> = self
-            .held
-            .sockets
-            .iter()
-            .map(|one| one.socket.cookie)
-            .collect();
-        for BoundSocket { netns, socket } in bound {
-            let mut places = self.held.places.iter();
-            let place = places.position(|place| place.netns.inode == Some(netns));
-            let is_wanted = match &self.wants {
-                Wants::Port(port) => {
-                    socket.address(End::Local).map(|local| local.port) == Some(*port)
-                }
-                Wants::OpenIn(_) => self.is_wanted(&socket),
-            };
-            if let Some(place) = place.filter(|_| is_wanted && !known.contains(&socket.cookie)) {
-                let options = None;
-                self.held.sockets.push(HeldSocket {
-                    place,
-                    socket,
-                    options,
-                });
-            }
-        }
-    }
-}
-
-impl SocketSink for Finder {
-    fn enter(&mut self, place: Place) {
-        self.held.places.push(place);
-    }
-
-    fn socket(&mut self, socket: SocketRow) -> ControlFlow<()> {
-        if !self.is_wanted(&socket) {
-            return ControlFlow::Continue(());
-        }
-        let place = self.held.places.len() - 1;
-        let is_one_of_many = matches!(socket.state, SocketState::Connection(_));
-        let local = socket.address(End::Local).map(|at| at.address);
-        let one = HeldSocket {
-            place,
-            socket,
-            options: None,
-        };
-        match local {
-            Some(local) if is_one_of_many && self.held.sockets.len() >= KEPT => {
-                self.held.omitted_count += 1;
-                if self.omitted.insert((place, local, one.socket.state)) {
-                    self.held.omitted.push(one);
-                }
-            }
-            _ => self.held.sockets.push(one),
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn other(&mut self, socket: OtherSocket) -> ControlFlow<()> {
-        if let Wants::OpenIn(inodes) = &self.wants
-            && inodes.contains_key(&socket.inode)
-        {
-            self.held.others.push((self.held.places.len() - 1, socket));
-        }
-        ControlFlow::Continue(())
-    }
 }

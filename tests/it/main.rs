@@ -196,6 +196,7 @@ mod tune {
 
 mod who {
     mod bound;
+    mod families;
     mod formats;
     mod limits;
     mod ports;

@@ -1,5 +1,7 @@
 //! The sockets that one process has open.
 
+use std::{fs, os::unix::fs::MetadataExt};
+
 use rustix::{
     fs::{Dir, readlinkat},
     io::Errno,
@@ -20,13 +22,18 @@ impl Kernel {
         crate::model::unit_of(&self.process(pid).ok()?.cgroup()?)
     }
 
-    /// The kernel's name of a socket's protocol (`TCP`, `UNIX`), from an attribute of the file
-    /// (net/socket.c, `XATTR_SOCKPROTONAME_SUFFIX`).
-    pub fn protocol_name(&self, owner: &Owner) -> Option<String> {
+    /// The kernel's name of the protocol of a socket (`TCP`, `UNIX`), from an attribute of the file
+    /// (net/socket.c, `XATTR_SOCKPROTONAME_SUFFIX`); empty where it has none. `None` when the owner no
+    /// longer has this socket there.
+    pub fn protocol_of(&self, owner: &Owner, inode: u32) -> Option<String> {
         let file = self.process_dir(owner.pid).join(format!("fd/{}", owner.fd));
+        let found = fs::metadata(&file).ok()?;
+        if found.ino() as u32 != inode {
+            return None;
+        }
         let mut name = [0; 64];
-        let length = rustix::fs::getxattr(file, "system.sockprotoname", &mut name).ok()?;
-        let name = name.get(..length)?.split(|byte| *byte == 0).next()?;
+        let length = rustix::fs::getxattr(file, "system.sockprotoname", &mut name).unwrap_or(0);
+        let name = name[..length].split(|byte| *byte == 0).next()?;
         Some(String::from_utf8_lossy(name).into_owned())
     }
 

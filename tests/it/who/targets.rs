@@ -1,23 +1,13 @@
 //! What `who` can be asked about.
 
-use std::collections::BTreeSet;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
-use std::os::unix::net::UnixStream;
-
-use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
 use serde_json::{Value, json};
-use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::support::cgroup::Unit;
 use crate::support::helper_process::{ListenerSetup, spawn_cat, spawn_listener};
 use crate::support::kernel_parts::reports_bound_sockets;
 use crate::support::netns::{in_sealed_netns, in_sealed_netns_of_root, lo_up};
 use crate::support::program::{assert_failed, json as report, sockdiag, text};
-use crate::support::sockets::{inode, listen};
-use crate::support::time_waits::connected_pair;
-use crate::support::tools::tool_output;
+use crate::support::sockets::listen;
 use crate::support::users::as_nobody;
 use crate::support::wait::wait_until;
 
@@ -105,103 +95,6 @@ fn options_of_other_users_are_unknown_and_said_to_be() {
         let incomplete = report["incomplete"].to_string();
         assert!(incomplete.contains("other users"), "{incomplete}");
     });
-}
-
-/// Listeners, connections, sockets without a port, and other families.
-#[test]
-fn a_process_has_sockets_of_every_family_on_its_page() {
-    in_sealed_netns(|| {
-        lo_up();
-        let server = listen("127.0.0.1:8080", 5);
-        let (client, accepted) = connected_pair(&server, |_| Ok(()));
-        let udp = std::net::UdpSocket::bind("127.0.0.1:8081").expect("the port is free");
-        let (one, other) = UnixStream::pair().expect("a pair");
-        let unbound = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        let raw = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)).expect("root may");
-        let packet = family(AddressFamily::PACKET, SocketType::RAW);
-        let netlink = family(AddressFamily::NETLINK, SocketType::RAW);
-        bind(&netlink, &SocketAddrNetlink::new(0, 0)).expect("a port id");
-        let kept = [
-            server.as_fd(),
-            client.as_fd(),
-            accepted.as_fd(),
-            udp.as_fd(),
-            one.as_fd(),
-            other.as_fd(),
-            unbound.as_fd(),
-            raw.as_fd(),
-            packet.as_fd(),
-            netlink.as_fd(),
-        ];
-        for socket in kept {
-            fcntl_setfd(socket, FdFlags::empty()).expect("a flag");
-        }
-        let holder = spawn_cat();
-        wait_until("it is cat", || holder.name() == "cat");
-        let pid = holder.pid().to_string();
-        let report = report(&["who", &pid]);
-        let holders = report["holders"].as_array().expect("holders[]");
-        let count = |protocol: &str, kind: &str| {
-            let is = |row: &&Value| row["protocol"] == protocol && row["kind"] == kind;
-            holders.iter().filter(is).count()
-        };
-        assert_eq!(count("tcp", "listener"), 1);
-        assert_eq!(count("tcp", "connection"), 2);
-        assert_eq!(count("udp", "bound"), 1);
-        assert_eq!(count("unix", "connection"), 2);
-        assert_eq!(
-            [count("packet", "bound"), count("netlink", "bound")],
-            [1, 1]
-        );
-        assert_eq!(
-            holders
-                .iter()
-                .filter(|row| row["protocol"] == "raw")
-                .count(),
-            1
-        );
-        let inodes = holders.iter().filter_map(|row| row["inode"].as_u64());
-        let all = kept
-            .iter()
-            .filter(|socket| socket.as_raw_fd() != unbound.as_raw_fd());
-        let all: BTreeSet<u64> = all.map(inode).collect();
-        assert_eq!(inodes.collect::<BTreeSet<_>>(), all);
-        let unlisted = &report["incomplete"][0];
-        assert_eq!(
-            (&unlisted["what"], &unlisted["count"]),
-            (&json!("sockets"), &json!(1))
-        );
-        assert!(unlisted["why"].to_string().contains("1 TCP"), "{unlisted}");
-        // Whoever else has them open is an owner, too: this process, and the program by inheritance.
-        let pids = holders[0]["owners"].as_array().expect("owners[]").iter();
-        let pids: BTreeSet<u64> = pids.filter_map(|owner| owner["pid"].as_u64()).collect();
-        let both = BTreeSet::from([std::process::id(), holder.pid()].map(u64::from));
-        assert!(pids.is_superset(&both), "{pids:?}");
-        let answer = report["answer"].as_str().expect("a sentence");
-        assert_eq!(
-            answer,
-            format!(
-                "cat ({pid}) has 1 listener, 2 bound sockets, 2 connections, 2 unix sockets, 1 packet \
-                 socket, 1 netlink socket"
-            )
-        );
-        // ss names no owner of a netlink socket whose port id is another process's.
-        assert_as_ss(&pid, holders.len() - 1);
-    });
-}
-
-fn family(family: AddressFamily, kind: SocketType) -> OwnedFd {
-    socket_with(family, kind, SocketFlags::empty(), None).expect("root may")
-}
-
-/// `users:(("cat",pid=12,fd=5))` of each socket.
-fn assert_as_ss(pid: &str, count: usize) {
-    if let Some(printed) = tool_output("ss", &["-H", "-a", "-n", "-p", "-A", "all"]) {
-        let of_process = printed
-            .lines()
-            .filter(|line| line.contains(&format!("pid={pid},")));
-        assert_eq!(of_process.count(), count, "{printed}");
-    }
 }
 
 #[test]
