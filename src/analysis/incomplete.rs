@@ -25,7 +25,8 @@ pub fn unfound(
     } else if !owners.complete {
         "/proc is mounted with hidepid, which hides other users' processes (sudo)"
     } else {
-        "no process that /proc shows has them open; the kernel or another PID namespace does"
+        "no process that /proc shows had them open: the kernel or another PID namespace has, or they \
+         were opened meanwhile"
     };
     match ownerless {
         0 if owners.complete || shown == 0 => None,

@@ -1,6 +1,6 @@
 //! TCP sockets for the commands that put them into groups.
 
-use std::{ops::ControlFlow, time::Instant};
+use std::ops::ControlFlow;
 
 use clap::{Args, ValueHint};
 use sockdiag::{
@@ -142,7 +142,6 @@ impl Connections {
     }
 
     fn find_owners(&self, all: bool) -> anyhow::Result<Owners> {
-        let begun = Instant::now();
         let mut inodes = Inodes::default();
         let bare = SocketNeeds {
             info: false,
@@ -152,10 +151,9 @@ impl Connections {
             ..self.needs.clone()
         };
         self.read_into(&bare, &mut inodes)?;
-        // As long as it took to read the sockets, so that a million of them have owners, too.
         let search = match all {
             true => OwnerSearch::All,
-            false => OwnerSearch::Within(begun.elapsed().max(BUDGET)),
+            false => OwnerSearch::Within(BUDGET),
         };
         Ok(inodes.owners(&self.kernel, search))
     }
@@ -171,16 +169,18 @@ impl Connections {
 }
 
 impl ConnectionArgs {
-    /// Owners are searched for only where they are shown or compared.
+    /// Owners are searched for only where they are shown or compared, and without a limit of time
+    /// where they make the groups: a part of them would be counted as nobody's.
     fn owner_needs(&self, wanted: &Wanted) -> anyhow::Result<OwnerNeeds> {
         let is_compared = self.owned_by.process.is_some() || self.owned_by.unit.is_some();
-        let of_groups = matches!(wanted.by, By::Process | By::Unit | By::Socket);
-        let are_shown = of_groups || wanted.shows_owners;
+        let makes_groups = matches!(wanted.by, By::Process | By::Unit);
+        let are_shown = wanted.by == By::Socket || wanted.shows_owners;
         match self.owners.needs() {
             _ if is_compared => Ok(OwnerNeeds::All),
             OwnerNeeds::None if wanted.by == By::Process || wanted.shows_owners => Err(usage(
                 "--by process and --options need owners; --by peer does without",
             )),
+            OwnerNeeds::Auto if makes_groups => Ok(OwnerNeeds::All),
             OwnerNeeds::Auto if !are_shown => Ok(OwnerNeeds::None),
             needs => Ok(needs),
         }
@@ -224,11 +224,13 @@ impl SocketSink for Stream<'_> {
                 false => None,
             },
         };
-        if of.args.owned_by.holds(held.owners, held.unit.as_deref()) {
-            if row.inode != 0 && owners.is_some() {
-                self.searched += 1;
-                self.ownerless += usize::from(held.owners.is_empty());
-            }
+        let is_wanted = of.args.owned_by.holds(held.owners, held.unit.as_deref());
+        let may_be = owners.is_some_and(|owners| !owners.complete && held.owners.is_empty());
+        if row.inode != 0 && owners.is_some() && (is_wanted || may_be) {
+            self.searched += 1;
+            self.ownerless += usize::from(held.owners.is_empty());
+        }
+        if is_wanted {
             let mut describe = || describer.describe(&row, owners, &mut cgroup);
             self.groups.add(&row, &held, &mut describe);
         }

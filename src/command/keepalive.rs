@@ -143,7 +143,11 @@ impl Groups for Keepalive {
 
 impl Keepalive {
     fn options_of(&mut self, owners: &[Owner], cookie: u64) -> Option<KeepaliveOptions> {
-        let owner = owners.first()?;
+        let Some(owner) = owners.first() else {
+            let why = "the process that has it open is not known".to_owned();
+            *self.unread.entry(why).or_default() += 1;
+            return None;
+        };
         let read = keepalive_options(owner, cookie);
         read.unwrap_or_else(|error| {
             *self.unread.entry(why(&error)).or_default() += 1;

@@ -35,9 +35,10 @@ Counts TCP sockets as the kernel tells them, and keeps none. Connections in TIME
 those that wait for accept(), and those whose process has closed them have no process, unit or user: \
 they are the group `(none known)`. Nor has a listener a peer, or an outgoing connection a listener.
 
-GROWTH/MIN is the change of a group's size: with --watch since the previous reading, with --for the \
-slope of the line that fits all samples best, so that one burst does not look like a leak. A FILTER \
-chooses the state whose growth matters: `state close-wait` grows where a program forgets close().")]
+Δ/MIN is the change of a group's size per minute: with --watch since the previous reading, with --for \
+the slope of the line that fits all samples best. MIN and MAX tell a burst from steady growth. A FILTER \
+chooses the state whose growth matters: `state close-wait` grows where a program forgets close(). \
+--by process and --by unit search every descriptor.")]
 pub struct StatesArgs {
     #[command(flatten)]
     connections: ConnectionArgs,

@@ -1,6 +1,6 @@
 //! The memory of groups over many samples.
 
-use super::BuffersReport;
+use super::{BuffersReport, GroupReport};
 use crate::analysis::{Distribution, Sampling, Spreads, sockets::GroupName};
 
 /// The memory of each group, and of all connections.
@@ -18,10 +18,16 @@ impl Sampling<BuffersReport> for Samples {
             .add(groups.map(|group| (group.name.clone(), group.total_bytes())));
     }
 
+    /// The last report is one more sample. The groups are sorted by what they took on average.
     fn fill(&mut self, report: &mut BuffersReport) {
+        self.add(report);
         report.totals.sampled = self.all.spread();
         for group in &mut report.groups {
             group.sampled = self.groups.of(group.name.clone());
         }
+        report.groups.sort_by(|one, other| {
+            let mean = |group: &GroupReport| group.sampled.as_ref().map_or(0.0, |s| s.mean);
+            mean(other).total_cmp(&mean(one))
+        });
     }
 }

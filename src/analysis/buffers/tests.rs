@@ -247,7 +247,7 @@ fn memory_is_sampled() {
         let sampled = sampled.as_ref().unwrap();
         assert_eq!(
             (sampled.minimum, sampled.mean, sampled.maximum),
-            (100, 200.0, 300)
+            (100, 700.0 / 3.0, 300)
         );
     }
 }

@@ -62,10 +62,12 @@ impl Defaults {
             return Some(heard + SLACK_MS >= idle && expires <= interval + SLACK_MS);
         }
         let was_probed = without_data + SLACK_MS >= idle;
-        // The idle time of the socket is at least this long, but of one that often receives data it
-        // may be any part of it.
+        // Silence so far and to come, where the timer was set by what was heard last: it is the idle
+        // time, and right after an answered probe the interval. Of a connection that has heard
+        // something since, it is shorter, and tells nothing.
         let shown = heard + expires;
-        let is_shown = shown <= idle.max(interval) + SLACK_MS && (shown >= idle / 2 || was_probed);
+        let is_near = |time: u64| shown.abs_diff(time) <= SLACK_MS;
+        let is_shown = is_near(idle) || (was_probed && is_near(interval));
         // An acknowledgement without data answers a probe, unless the peer's window opened.
         let is_answered_earlier = acked + SLACK_MS < without_data && !was_probed;
         Some(is_shown && !is_answered_earlier)
@@ -93,6 +95,13 @@ pub fn is_enabled(socket: &SocketRow) -> Option<bool> {
         Some(TimerKind::Keepalive) => Some(true),
         Some(TimerKind::Retransmit | TimerKind::Persist | TimerKind::TimeWait) => None,
     }
+}
+
+/// Keepalive does not run while data waits to be sent or acknowledged: only TCP_USER_TIMEOUT says when
+/// the kernel gives up then, `tcp_retries2` does not say it in seconds.
+pub fn seconds_with_data_waiting(options: &KeepaliveOptions) -> Option<u64> {
+    let timeout = u64::from(options.user_timeout_ms);
+    (timeout > 0).then(|| timeout.div_ceil(1000))
 }
 
 /// Under TCP_USER_TIMEOUT the first probe after that time ends the connection, however many were

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     ConnectionReport, Defaults, GroupReport, Keepalive, Row,
-    detection::{conntrack_seconds, detection_seconds, is_enabled},
+    detection::{conntrack_seconds, detection_seconds, is_enabled, seconds_with_data_waiting},
 };
 use crate::{
     analysis::{
@@ -159,7 +159,11 @@ impl GroupReport {
         self.oldest_idle_ms = self.oldest_idle_ms.max(connection.idle_ms);
         let soonest = [self.expires_ms, connection.expires_ms];
         self.expires_ms = soonest.into_iter().flatten().min();
-        if connection.detection_seconds > self.detection_seconds {
+        self.has_unknown_detection |=
+            connection.enabled == Some(true) && connection.detection_seconds.is_none();
+        if self.has_unknown_detection {
+            (self.detection_seconds, self.detection_inferred) = (None, false);
+        } else if connection.detection_seconds > self.detection_seconds {
             self.detection_seconds = connection.detection_seconds;
             self.detection_inferred = connection.detection_inferred;
         }
@@ -173,6 +177,7 @@ fn keepalive(row: &SocketRow, options: Option<KeepaliveOptions>, defaults: &Defa
         seconds.filter(|_| defaults.agree_with(row))
     };
     let detection_seconds = match (enabled, &options) {
+        (Some(true), Some(own)) if is_enabled(row).is_none() => seconds_with_data_waiting(own),
         (Some(true), Some(own)) => Some(detection_seconds(own)),
         (Some(true), None) => by_settings(),
         _ => None,

@@ -61,8 +61,11 @@ pub struct GroupReport {
     pub oldest_idle_without_ms: Option<u32>,
     /// Until the first of them sends a keepalive probe.
     pub expires_ms: Option<u32>,
-    /// Longest time until a dead peer is noticed, of those with keepalive where it is known.
+    /// Longest time until a dead peer is noticed, of those with keepalive; `null` where that of one
+    /// is not known.
     pub detection_seconds: Option<u64>,
+    #[serde(skip)]
+    pub(super) has_unknown_detection: bool,
     /// That is inferred from the settings of the namespace.
     pub detection_inferred: bool,
     /// `not_enabled` over many samples (`--for`).

@@ -14,7 +14,9 @@ impl Sampling<KeepaliveReport> for Samples {
             .add(groups.map(|group| (group.name.clone(), group.not_enabled)));
     }
 
+    /// The last report is one more sample.
     fn fill(&mut self, report: &mut KeepaliveReport) {
+        self.add(report);
         for row in &mut report.groups {
             if let Row::Group(group) = row {
                 group.sampled = self.0.of(group.name.clone());

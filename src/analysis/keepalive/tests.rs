@@ -128,13 +128,20 @@ fn the_settings_count_only_where_the_timer_agrees_with_them() {
         ("later than idle allows", probing([100; 3], 7200, 0), false),
         ("turned on while idle", probing([3600; 3], 7200, 0), false),
         ("60 s of its own", probing([6; 3], 54, 0), false),
-        ("armed an hour ago", probing([10; 3], 3600, 0), true),
+        ("armed an hour ago", probing([10; 3], 3600, 0), false),
+        ("50 minutes of its own", probing([10; 3], 2990, 0), false),
+        ("a minute less of its own", probing([10; 3], 7130, 0), false),
+        (
+            "its own, long idle",
+            probing([9000, 9000, 10], 50, 0),
+            false,
+        ),
         ("probes long before", probing([80; 3], 10, 2), false),
         ("probes in time", probing([7300; 3], 40, 1), true),
         ("the next probe is late", probing([7300; 3], 90, 1), false),
         ("answered early", probing([600, 600, 20], 7000, 0), false),
         ("answered in time", probing([7210, 7210, 10], 65, 0), true),
-        ("data was acked", probing([20, 600, 20], 7000, 0), true),
+        ("data was acked", probing([20, 600, 20], 7000, 0), false),
         ("no timer", idle([100; 3], None), false),
     ];
     for (what, socket, agrees) in cases {
@@ -173,11 +180,13 @@ fn a_detection_time_is_the_sockets_own_or_inferred_or_unknown() {
         (probing([100; 3], 9000, 0), None, Some(true), None, false),
         (idle([100; 3], None), None, Some(false), None, false),
         (hidden(), None, None, None, false),
+        // Retransmissions end it, when tcp_retries2 says.
+        (hidden(), Some(own(60, 10, 6, 0)), Some(true), None, false),
         (
             hidden(),
-            Some(own(60, 10, 6, 0)),
+            Some(own(60, 10, 6, 20_500)),
             Some(true),
-            Some(120),
+            Some(21),
             false,
         ),
         (hidden(), Some(off), Some(false), None, false),
@@ -192,6 +201,20 @@ fn a_detection_time_is_the_sockets_own_or_inferred_or_unknown() {
         );
         assert_eq!(found, (enabled, seconds, inferred), "{one:?}");
     }
+}
+
+#[test]
+fn the_longest_detection_of_a_group_is_unknown_where_that_of_one_is() {
+    let (known, unknown) = (probing([100; 3], 7100, 0), probing([10; 3], 32_757, 0));
+    let longest = |sockets: &[SocketRow]| {
+        let sockets: Vec<_> = sockets.iter().map(|row| (row.clone(), None)).collect();
+        let report = report(By::Process, &sockets);
+        let group = report.groups[0].group().unwrap();
+        (group.detection_seconds, group.detection_inferred)
+    };
+    assert_eq!(longest(std::slice::from_ref(&known)), (Some(7875), true));
+    assert_eq!(longest(&[known.clone(), unknown.clone()]), (None, false));
+    assert_eq!(longest(&[unknown, known]), (None, false));
 }
 
 #[test]

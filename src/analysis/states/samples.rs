@@ -23,7 +23,11 @@ impl Samples {
         self.slopes.add(since, sizes());
     }
 
+    /// The last report is one more sample of the sizes.
     pub fn fill(&mut self, report: &mut StatesReport) {
+        let groups = report.groups.iter();
+        self.sizes
+            .add(groups.map(|group| (group.name.clone(), group.total)));
         for group in &mut report.groups {
             if let Some(slope) = self.slopes.per_second(&group.name) {
                 group.growth_per_minute = Some(slope * 60.0);

@@ -16,6 +16,10 @@ use super::{
     row::Found,
     stream::{Output, Stream, Tally},
 };
+use crate::render::{
+    Settings,
+    table::sockets::{INFO, MEMORY},
+};
 
 pub struct Query<'a> {
     args: &'a SocketsArgs,
@@ -37,7 +41,7 @@ impl<'a> Query<'a> {
         args.owned_by.check(&kernel)?;
         let settings = args.output.settings()?;
         let most = settings.top.filter(|_| settings.sort.is_none());
-        let needs = needs(args)?;
+        let needs = needs(args, &settings)?;
         Ok(Query {
             namespaces: args.place.namespaces(&kernel)?,
             kernel,
@@ -127,19 +131,20 @@ impl<'a> Query<'a> {
     }
 }
 
-fn needs(args: &SocketsArgs) -> anyhow::Result<SocketNeeds> {
+fn needs(args: &SocketsArgs, settings: &Settings) -> anyhow::Result<SocketNeeds> {
     let Named { protocols, filter } = args.protocols.named(&args.filter, &args.place)?;
     let protocols = match args.pairs {
         true => pairs::protocols(protocols)?,
         false => protocols,
     };
     let condition = args.condition.as_ref();
+    let shows = |columns: &str| columns.split(' ').any(|key| settings.shows(key));
     Ok(SocketNeeds {
         protocols,
         families: args.family.families(),
         filter,
-        info: args.info || condition.is_some_and(Filter::needs_info),
-        memory: args.memory || condition.is_some_and(Filter::needs_memory),
+        info: args.info || shows(INFO) || condition.is_some_and(Filter::needs_info),
+        memory: args.memory || shows(MEMORY) || condition.is_some_and(Filter::needs_memory),
         ..SocketNeeds::default()
     })
 }

@@ -143,6 +143,7 @@ impl Stream<'_> {
         let row = self.describe(found);
         let is_held = |end: &SocketReport| self.owned_by.holds(&end.owners, end.unit.as_deref());
         if !row.each_end().any(is_held) {
+            self.tally.leave_out(&row, self.owners.as_ref());
             return ControlFlow::Continue(());
         }
         for end in row.each_end() {
@@ -217,6 +218,14 @@ fn is_without_owner(row: &SocketReport) -> bool {
 }
 
 impl Tally {
+    /// A socket of which it is not known that its owner is one that is wanted.
+    fn leave_out(&mut self, row: &SocketReport, owners: Option<&Owners>) {
+        if owners.is_some_and(|owners| !owners.complete) {
+            let ends = row.each_end().filter(|end| end.owners.is_empty());
+            ends.for_each(|end| self.add(end, true));
+        }
+    }
+
     fn add(&mut self, row: &SocketReport, was_searched: bool) {
         let is_held = row.inode != 0 && !is_without_owner(row);
         self.searched += usize::from(is_held && was_searched);

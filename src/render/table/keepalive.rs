@@ -40,7 +40,7 @@ static COLUMNS: [Column<Row>; 19] = [
     Column::new("keepalive", "KEEPALIVE", Left, |r, _| r.connection().map_or(Value::Missing.into(), enabled), "whether keepalive is on; hidden where another timer runs"),
     Column::new("idle", "IDLE", Right, |r, _| milliseconds(idle(r)), "time since data was last sent or received; of a group, the longest"),
     Column::new("expires", "NEXT PROBE", Right, |r, _| milliseconds(expires(r)), "time until the next keepalive probe; of a group, the first"),
-    Column::new("detection", "DETECTED IN", Right, |r, _| detection(r), "time after which a dead peer is noticed, the longest of a group; ~ where it is inferred from net.ipv4.tcp_keepalive_*"),
+    Column::new("detection", "DETECTED IN", Right, |r, _| detection(r), "time after which a dead peer is noticed, the longest of a group, if each is known; ~ where it is inferred from net.ipv4.tcp_keepalive_*"),
     Column::new("owner", "OWNER", Left, |r, _| owners(holders(r)), "processes that have it open"),
 ];
 
@@ -99,7 +99,9 @@ fn detection(row: &Row) -> Cell {
     Cell::known(seconds, |seconds| {
         let mark = if inferred { "~" } else { "" };
         let shown = format!("{mark}{seconds}s");
-        Value::ranked(shown, seconds.to_string(), seconds as f64)
+        // As the other times of CSV.
+        let milliseconds = seconds.saturating_mul(1000);
+        Value::ranked(shown, milliseconds.to_string(), seconds as f64)
     })
 }
 
@@ -131,12 +133,9 @@ fn counts(group: &GroupReport) -> [(Labels, u64); 3] {
 }
 
 fn all_counts(report: &KeepaliveReport) -> Vec<(Labels, u64)> {
-    let all = GroupReport {
-        enabled: report.enabled,
-        not_enabled: report.not_enabled,
-        unknown: report.unknown,
-        ..GroupReport::default()
-    };
+    let mut all = GroupReport::default();
+    (all.enabled, all.not_enabled, all.unknown) =
+        (report.enabled, report.not_enabled, report.unknown);
     match report.by {
         By::Socket => counts(&all).to_vec(),
         _ => {
@@ -216,7 +215,11 @@ impl Listed for KeepaliveReport {
         });
         let default = known.unwrap_or_else(|| "defaults not known".to_owned());
         let (on, off) = (text::grouped(self.enabled), text::grouped(self.not_enabled));
-        let first = format!("keepalive: {on} on, {off} off; {default}");
+        let hidden = match self.unknown {
+            0 => String::new(),
+            unknown => format!(", {} hidden", text::grouped(unknown)),
+        };
+        let first = format!("keepalive: {on} on, {off} off{hidden}; {default}");
         [first].into_iter().chain(conntrack(self)).collect()
     }
 

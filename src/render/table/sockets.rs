@@ -68,6 +68,12 @@ static COLUMNS: [Column<SocketReport>; 47] = [
     Column::new("command", "COMMAND", Left, |s, _| command(s), "command lines of these processes; read with --command, or where this column is named"),
 ];
 
+/// The columns of `--info`, which are read where one of them is named…
+pub const INFO: &str = "rtt cwnd retrans sent received delivery_rate idle";
+/// … and those of `--mem`.
+pub const MEMORY: &str =
+    "receive_memory receive_limit send_memory send_limit queued forward backlog options drops";
+
 fn truth(is: bool) -> Value {
     Value::Word(if is { "true" } else { "false" })
 }
@@ -177,9 +183,9 @@ impl Tabular for SocketsReport {
     fn notes(&self, _: &View) -> Vec<String> {
         let unpaired = self.unpaired.filter(|unpaired| *unpaired > 0);
         let unpaired = unpaired.map(|unpaired| match unpaired {
-            1 => "1 more connection has no other end here".to_owned(),
+            1 => "of 1 more connection no other end was found (NAT is not followed)".to_owned(),
             more => format!(
-                "{} more connections have no other end here",
+                "of {} more connections no other end was found (NAT is not followed)",
                 text::grouped(more)
             ),
         });
@@ -230,14 +236,8 @@ impl Listed for SocketsReport {
             (true, "state receive_queue send_queue"),
             (is_single, "local peer"),
             (view.timers, "timer expires retransmits backoff"),
-            (
-                any(|s| s.tcp_info.is_some()),
-                "rtt cwnd retrans sent received delivery_rate idle",
-            ),
-            (
-                any(|s| s.memory.is_some()),
-                "receive_memory receive_limit send_memory send_limit queued forward backlog options drops",
-            ),
+            (any(|s| s.tcp_info.is_some()), INFO),
+            (any(|s| s.memory.is_some()), MEMORY),
             (any(|s| s.unit.is_some()), "unit"),
             (any(|s| !s.owners.is_empty()), "owner"),
             (view.pairs && netns, "peer_netns"),

@@ -31,7 +31,7 @@ static COLUMNS: [Column<GroupReport>; 20] = [
     Column::sampled("p95", "P95", Right, |g, _| Cell::known(g.sampled.as_ref(), |s| Value::count(s.p95)), "95 of 100 samples do not exceed this"),
     Column::sampled("maximum", "MAX", Right, |g, _| Cell::known(g.sampled.as_ref(), |s| Value::count(s.maximum)), "most sockets of all samples"),
     Column::change("delta", "Δ", Right, |g, _| Cell::known(g.delta, Value::change), "change since the previous reading; with --for since the first"),
-    Column::change("growth", "GROWTH/MIN", Right, |g, _| Cell::known(g.growth_per_minute, Value::Decimal), "change per minute since the previous reading; with --for the slope of all samples"),
+    Column::change("growth", "Δ/MIN", Right, |g, _| Cell::known(g.growth_per_minute, Value::Decimal), "change per minute since the previous reading; with --for the slope of all samples"),
     Column::new("established", "ESTAB", Right, |g, _| count(g, Connection(State::Established)), "open connections"),
     Column::new("close_wait", "CLOSE_WAIT", Right, |g, _| count(g, Connection(State::CloseWait)), "closed by the peer, not here"),
     Column::new("time_wait", "TIME_WAIT", Right, |g, _| count(g, Connection(State::TimeWait)), "closed by both, here first: kept for a minute"),
@@ -91,7 +91,7 @@ impl Listed for StatesReport {
     fn shown(&self, view: &View) -> Vec<&'static str> {
         let mut shown = keys(&[
             (
-                several(&self.groups, |a, b| a.name.netns != b.name.netns),
+                self.by != By::Netns && several(&self.groups, |a, b| a.name.netns != b.name.netns),
                 "netns",
             ),
             (true, "group total"),

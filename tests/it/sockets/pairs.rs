@@ -190,7 +190,7 @@ fn ends_in_two_namespaces_are_joined_when_both_are_read() {
             "{table}"
         );
         assert!(
-            table.contains("2 more connections have no other end here"),
+            table.contains("of 2 more connections no other end was found"),
             "{table}"
         );
 

@@ -1,10 +1,12 @@
 //! Tables of sockets on terminals of several widths.
 
-use crate::support::netns::{in_sealed_netns, lo_up};
+use crate::support::netns::{in_netns, in_sealed_netns, lo_up};
 use crate::support::population::Population;
-use crate::support::program::text;
+use crate::support::program::{json, text};
 use crate::support::scenes::self_connect;
+use crate::support::sockets::listen;
 use crate::support::terminal::Terminal;
+use crate::support::time_waits::connected_pair;
 use crate::support::tree::Tree;
 
 /// The header, or as much of it as the terminal has room for, and that no line is longer.
@@ -77,5 +79,24 @@ fn both_queues_and_states_share_a_column_on_a_narrow_terminal_alone() {
             header.contains(",peer_state,") && !header.contains(",states,"),
             "{header}"
         );
+    });
+}
+
+#[test]
+fn a_column_that_is_named_is_read() {
+    in_netns(|| {
+        lo_up();
+        let server = listen("127.0.0.1:8080", 5);
+        let _pair = connected_pair(&server, |_| Ok(()));
+        let args = ["sockets", "tcp", "state", "established", "-o", "csv"];
+        for column in ["rtt", "receive_limit", "idle"] {
+            let columns = format!("--columns={column}");
+            let csv = text(&[&args[..], &[&columns]].concat());
+            let rows: Vec<&str> = csv.lines().skip(1).collect();
+            assert_eq!(rows.len(), 2, "{csv}");
+            assert!(rows.iter().all(|row| !row.ends_with(',')), "{csv}");
+        }
+        let json = json(&["sockets", "tcp", "--no-owners"]);
+        assert!(json["sockets"][0]["tcp_info"].is_null(), "{json:#}");
     });
 }

@@ -158,6 +158,20 @@ fn others_see_the_sockets_and_not_their_owners() {
             assert_eq!(row["memory"]["drops"], 0, "{first}");
             assert_eq!(row["owners"], serde_json::json!([]), "{first}");
             assert_eq!(row["owners_complete"], false, "{first}");
+            let mine = std::process::id().to_string();
+            let hides = first.contains("hidepid=2");
+            for command in ["sockets", "states", "keepalive", "buffers"] {
+                let args = [command, "--json", "--process", &mine];
+                let output = as_nobody(&first, &args);
+                if hides {
+                    assert_failed(&output, 1, &["no such process"]);
+                    continue;
+                }
+                let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+                let missing = &report["incomplete"][0];
+                assert_eq!(missing["what"], "owners", "{first} {command}: {report}");
+                assert_eq!(missing["count"], 1, "{first} {command}: {report}");
+            }
             let missing = report["incomplete"].as_array().expect("a list");
             assert!(
                 missing.iter().any(|missing| missing["what"] == "owners"),
