@@ -136,6 +136,7 @@ mod sockets {
     mod families;
     mod families_as_ss;
     mod pairs;
+    mod pairs_between;
     mod places;
     mod tables;
     mod timers;

@@ -1,7 +1,6 @@
 //! `sockdiag sockets --pairs`: both ends of a connection in one row.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::UdpSocket;
 use std::os::fd::AsFd;
@@ -10,45 +9,35 @@ use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
-use crate::support::clients::{bound_first, connect_with};
+use crate::support::clients::connect_with;
 use crate::support::firewall::add_chain;
-use crate::support::host::{Host, VethEnd, connect_by_veth};
-use crate::support::link::{Link, THERE, THERE6};
-use crate::support::netns::{in_netns, in_sealed_netns, lo_up, netns_inode, run};
-use crate::support::program::{assert_failed, json, sockdiag, text};
-use crate::support::scenes::{self_connect, simultaneous_open};
+use crate::support::netns::{in_netns, in_sealed_netns, lo_up};
+use crate::support::program::{Watch, assert_failed, json, sockdiag, text};
+use crate::support::scenes::self_connect;
 use crate::support::schema::assert_valid;
 use crate::support::sockets::{inode, listen, socket_address, unread_bytes};
 use crate::support::time_waits::{client_fin_wait_2s, connected_pair, server_time_waits};
 use crate::support::tree::Tree;
 use crate::support::wait::wait_until;
 
-fn pairs(words: &[&str]) -> Value {
+pub fn pairs(words: &[&str]) -> Value {
     json(&[&["sockets", "--pairs"], words].concat())
 }
 
-fn rows(report: &Value) -> &Vec<Value> {
+pub fn rows(report: &Value) -> &Vec<Value> {
     report["sockets"].as_array().expect("rows")
 }
 
 /// The inodes of both ends of each pair, the first end first.
-fn inodes(report: &Value) -> BTreeSet<(u64, u64)> {
+pub fn inodes(report: &Value) -> BTreeSet<(u64, u64)> {
     let inode = |row: &Value| row["inode"].as_u64().expect("an inode");
     let rows = rows(report).iter();
     rows.map(|row| (inode(row), inode(&row["other_end"])))
         .collect()
 }
 
-fn of(one: impl AsFd, other: impl AsFd) -> (u64, u64) {
+pub fn of(one: impl AsFd, other: impl AsFd) -> (u64, u64) {
     (inode(one), inode(other))
-}
-
-/// Gives a namespace a name, by which --netns all finds it; `/run` must be of the test.
-fn name(host: &Host, name: &str) {
-    let _ = fs::create_dir("/run/netns");
-    let path = format!("/run/netns/{name}");
-    File::create(&path).expect("/run is ours");
-    run("mount", &["--bind", &host.path(), &path]);
 }
 
 #[test]
@@ -164,148 +153,6 @@ fn a_socket_that_is_connected_to_itself_is_marked() {
             "--columns=self_connected,peer_state",
         ]);
         assert_eq!(csv.matches(",true,\n").count(), 2, "{csv}");
-    });
-}
-
-#[test]
-fn ends_in_two_namespaces_are_joined_when_both_are_read() {
-    in_sealed_netns(|| {
-        let link = Link::new();
-        name(&link.there, "there");
-        let listeners = [THERE, &format!("[{THERE6}]")].map(|at| {
-            let at = format!("{at}:8080");
-            link.there.run(|| listen(&at, 5))
-        });
-        let ends = [&listeners[0], &listeners[1]].map(|one| connected_pair(one, |_| Ok(())));
-        let report = pairs(&[]);
-        assert_eq!(
-            rows(&report).len(),
-            0,
-            "one end of each is here: {report:#}"
-        );
-        assert_eq!(report["unpaired"], 2);
-        let table = text(&["sockets", "--pairs"]);
-        assert!(
-            table.contains("no connection that matches has both ends here"),
-            "{table}"
-        );
-        assert!(
-            table.contains("of 2 more connections no other end was found"),
-            "{table}"
-        );
-
-        let report = pairs(&["--netns", "all"]);
-        let expected = ends.each_ref().map(|(client, server)| of(client, server));
-        assert_eq!(inodes(&report), BTreeSet::from(expected), "{report:#}");
-        assert_eq!(report["unpaired"], 0);
-        let row = &report["sockets"][0];
-        let here = netns_inode("/proc/self/ns/net");
-        assert_eq!(row["netns"]["inode"], here);
-        assert_eq!(row["other_end"]["netns"]["name"], "there");
-        assert_eq!(row["other_end"]["owners"][0]["pid"], std::process::id());
-        let table = text(&["sockets", "--pairs", "--netns", "all"]);
-        let header = table.lines().next().expect("a header");
-        assert!(header.contains("P-NETNS"), "{table}");
-    });
-}
-
-#[test]
-fn a_simultaneous_open_is_one_connection() {
-    in_sealed_netns(|| {
-        let link = Link::new();
-        name(&link.there, "there");
-        let (here, there) = simultaneous_open(&link);
-        // The higher port looks like the client's.
-        let report = pairs(&["--netns", "all"]);
-        assert_eq!(inodes(&report), BTreeSet::from([of(&there, &here)]));
-    });
-}
-
-/// Two hosts with a connection between them.
-struct Network {
-    hosts: [Host; 2],
-    client: Socket,
-    server: Socket,
-}
-
-impl Network {
-    /// Each has the same addresses and ports, as test rigs and containers do.
-    fn new() -> Network {
-        let hosts = [Host::new(), Host::new()];
-        let end = |device, hardware, addresses| VethEnd {
-            device,
-            hardware,
-            addresses,
-        };
-        let near = end("near", 1, &["10.7.0.1/24"]);
-        let far = end("far", 2, &["10.7.0.2/24"]);
-        hosts[0].run(|| connect_by_veth(&near, &hosts[1], &far));
-        let listener = hosts[1].run(|| listen("10.7.0.2:8080", 5));
-        let from = bound_first("10.7.0.1:50000");
-        let (client, server) = hosts[0].run(|| connected_pair(&listener, from));
-        Network {
-            hosts,
-            client,
-            server,
-        }
-    }
-
-    fn ends(&self) -> (u64, u64) {
-        of(&self.client, &self.server)
-    }
-}
-
-#[test]
-fn the_same_addresses_in_several_namespaces_are_not_joined_at_random() {
-    in_sealed_netns(|| {
-        lo_up();
-        let networks = ["red", "blue"].map(|color| {
-            let network = Network::new();
-            name(&network.hosts[0], &format!("{color}-client"));
-            name(&network.hosts[1], &format!("{color}-server"));
-            network
-        });
-        // Each namespace has its own loopback device.
-        let local = networks.each_ref().map(|network| {
-            network.hosts[0].run(|| {
-                let listener = listen("127.0.0.1:8080", 5);
-                connected_pair(&listener, bound_first("127.0.0.1:50000"))
-            })
-        });
-        let local = local.each_ref().map(|(client, server)| of(client, server));
-        let report = pairs(&["--netns", "all"]);
-        assert_eq!(inodes(&report), BTreeSet::from(local));
-        let missing = report["incomplete"].as_array().expect("a list");
-        let missing = missing.iter().find(|missing| missing["what"] == "pairs");
-        assert_eq!(missing.expect("it is said")["count"], 4);
-        assert_eq!(report["unpaired"], 0);
-
-        // What they carry tells them apart.
-        let [red, blue] = &networks;
-        (&red.client).write_all(&[1; 700]).expect("there is room");
-        (&blue.server).write_all(&[1; 300]).expect("there is room");
-        wait_until("both pairs are known", || {
-            let report = pairs(&["--netns", "all", "not", "src", "127.0.0.1"]);
-            inodes(&report) == BTreeSet::from([red.ends(), blue.ends()])
-        });
-    });
-}
-
-#[test]
-fn one_end_of_each_of_two_networks_is_no_pair() {
-    in_sealed_netns(|| {
-        lo_up();
-        let [red, blue] = [(); 2].map(|()| Network::new());
-        name(&red.hosts[0], "red-client");
-        name(&blue.hosts[1], "blue-server");
-        let joined = || inodes(&pairs(&["--netns", "all"]));
-        (&red.client).write_all(&[1; 700]).expect("there is room");
-        wait_until("it is acknowledged", || joined().is_empty());
-        assert_eq!(pairs(&["--netns", "all"])["unpaired"], 1, "their tuple");
-        name(&red.hosts[1], "red-server");
-        assert_eq!(joined(), BTreeSet::from([red.ends()]));
-        let row = pairs(&["--netns", "all"])["sockets"][0].clone();
-        assert_eq!(row["tcp_info"], Value::Null, "not asked for");
     });
 }
 
@@ -432,4 +279,17 @@ fn protocols_without_connections_have_no_pairs() {
         let output = sockdiag(&[&["sockets", "--pairs"], words].concat());
         assert_failed(&output, 2, &[reason]);
     }
+}
+
+#[test]
+fn a_watch_reads_pairs_anew() {
+    in_netns(|| {
+        lo_up();
+        let listener = listen("127.0.0.1:8080", 5);
+        let mut watch = Watch::new(&["sockets", "--pairs", "--watch=0.02"]);
+        assert_eq!(rows(&watch.report()).len(), 0);
+        let (client, server) = connected_pair(&listener, |_| Ok(()));
+        let expected = BTreeSet::from([of(&client, &server)]);
+        wait_until("they are reported", || inodes(&watch.report()) == expected);
+    });
 }
