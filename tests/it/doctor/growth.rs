@@ -60,10 +60,11 @@ fn proc_with_many_sockets() -> Tree {
             }
         }
     };
-    link("", "net");
-    link("net/", "sockstat");
+    link("", "thread-self");
+    link("thread-self/", "net");
+    link("thread-self/net/", "sockstat");
     let many = "TCP: inuse 5 orphan 0 tw 0 alloc 1000000 mem 1\n";
-    tree.write("net/sockstat", many);
+    tree.write("thread-self/net/sockstat", many);
     tree
 }
 
