@@ -158,7 +158,8 @@ fn is_stuck_writer(socket: &SocketRow, earlier: &Progress) -> Option<bool> {
     let (info, timer) = (socket.info.as_ref()?, socket.timer?);
     let is_unmoved = earlier.acked? == info.bytes_acked()? && socket.send_queue > 0;
     let is_refused = match timer.kind {
-        TimerKind::Persist => true,
+        // An answer sets the count of probes to 0.
+        TimerKind::Persist => timer.retransmits <= 1,
         // With a closed window what was in flight is retransmitted as a probe, and the peer answers.
         TimerKind::Retransmit => {
             let is_repeated = info.backoff()? > 0 || timer.retransmits > 0;
@@ -169,8 +170,8 @@ fn is_stuck_writer(socket: &SocketRow, earlier: &Progress) -> Option<bool> {
     Some(is_unmoved && is_refused)
 }
 
-/// The kernel counts retransmissions from the last ACK of new data, and probes of keepalive from the
-/// last answer, so that one reading shows it.
+/// The kernel counts retransmissions from the last ACK of new data, and probes of keepalive and of a
+/// closed window from the last answer, so that one reading shows it.
 fn is_dead(socket: &SocketRow, earlier: Option<&Progress>) -> Option<bool> {
     let (info, timer) = (socket.info.as_ref()?, socket.timer?);
     let is_silent = match timer.kind {
@@ -179,8 +180,8 @@ fn is_dead(socket: &SocketRow, earlier: Option<&Progress>) -> Option<bool> {
             let is_unmoved = then.is_none_or(|then| Some(then) == info.bytes_acked());
             is_unmoved && !age::is_answered(info, timer)
         }
-        TimerKind::Keepalive => true,
-        TimerKind::Persist | TimerKind::TimeWait => false,
+        TimerKind::Keepalive | TimerKind::Persist => true,
+        TimerKind::TimeWait => false,
     };
     Some(is_silent && timer.retransmits >= UNANSWERED)
 }

@@ -13,8 +13,7 @@ pub fn meaning(key: &Key, group: &Group) -> &'static str {
         }
         LeakKind::CloseWait => close_wait(key, group),
         LeakKind::DeadPeer => {
-            "retransmissions or keepalive probes get no answer: the peer is gone, or the path to it \
-             is cut"
+            "retransmissions or probes get no answer: the peer is gone, or the path to it is cut"
         }
         LeakKind::StuckWrite => {
             "the peer answers but takes no data: its process does not read, or reads too slowly"

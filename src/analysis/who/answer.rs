@@ -200,12 +200,20 @@ fn what_to_do(report: &WhoReport, here: &[&HolderReport]) -> Vec<String> {
 
 fn stop(row: &HolderReport) -> Option<String> {
     let owner = row.owners.first()?;
+    let pids: BTreeSet<u32> = row.owners.iter().map(|owner| owner.pid).collect();
     let is_managed = |unit: &&String| unit.ends_with(".service") || unit.ends_with(".socket");
     let command = match row.unit.as_ref().filter(is_managed) {
         Some(unit) => format!("systemctl stop {}", in_shell(unit)),
-        None => format!("kill {}", owner.pid),
+        None => {
+            let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+            format!("kill {}", pids.join(" "))
+        }
     };
-    Some(format!("end {} ({}): {command}", owner.name, owner.pid))
+    Some(match pids.len() {
+        1 => format!("end {} ({}): {command}", owner.name, owner.pid),
+        // The socket is open until the last has closed it.
+        shared => format!("end all {shared} processes that have it open: {command}"),
+    })
 }
 
 /// Options that make every refused bind succeed, of TCP and of UDP.

@@ -74,7 +74,11 @@ impl ServiceEnd {
             let at = listener.endpoint();
             return ServiceEnd::Local(address(at.address, at.port));
         }
-        match ephemeral.is_some_and(|range| range.contains(&local.port)) {
+        // Without a listener, a port outside the range is that of a server whose listener is closed,
+        // or of a client that bound it, whose peer has no ephemeral port either.
+        let is_client = ephemeral
+            .is_some_and(|range| range.contains(&local.port) || !range.contains(&peer.port));
+        match is_client {
             true => ServiceEnd::Peer(address(peer.address, peer.port)),
             false => ServiceEnd::Local(address(local.address, local.port)),
         }
@@ -348,5 +352,26 @@ mod tests {
         let found = tallied(&all);
         assert_eq!(found.groups.len(), MOST_GROUPS);
         assert_eq!(found.ungrouped, 10);
+    }
+
+    #[test]
+    fn the_service_is_where_somebody_listens_else_where_no_port_is_ephemeral() {
+        let listening = listening();
+        let ports = |port, peer| {
+            let at = endpoint([10, 0, 0, 1], port);
+            let peer = Address {
+                address: [10, 0, 0, 2].into(),
+                port: peer,
+            };
+            let range = 40_000..=50_000;
+            match ServiceEnd::of(&at, peer, &listening, Some(&range)) {
+                ServiceEnd::Local(service) => (true, service.port),
+                ServiceEnd::Peer(service) => (false, service.port),
+            }
+        };
+        assert_eq!(ports(41_000, 5432), (false, 5432));
+        assert_eq!(ports(80, 2049), (true, 80), "it listens");
+        assert_eq!(ports(8080, 41_000), (true, 8080), "its listener is closed");
+        assert_eq!(ports(871, 2049), (false, 2049), "a client bound the port");
     }
 }

@@ -58,6 +58,22 @@ fn probes_that_nobody_answers_show_a_dead_peer_and_those_that_are_answered_do_no
     });
 }
 
+/// The window stays closed in both, but only one end is there to say so.
+#[test]
+fn a_writer_whose_peer_has_gone_is_no_longer_stuck() {
+    in_netns(|| {
+        let link = Link::new();
+        let listener = listen_there(&link, &format!("{THERE}:8080"));
+        let (writer, _reader) = pair(&listener);
+        fill(&writer);
+        let report = wait_for_kind("stuck_write");
+        none_but(&report, &["stuck_write"]);
+        link.cut();
+        let report = wait_for_kind("dead_peer");
+        none_but(&report, &["dead_peer"]);
+    });
+}
+
 /// The peer's probes keep the connection in use, but tell this end nothing once they cease.
 #[test]
 fn keepalive_of_the_peer_is_not_that_of_this_end() {

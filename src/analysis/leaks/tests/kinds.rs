@@ -145,6 +145,12 @@ fn a_sender_whose_queue_is_always_full_is_not_stuck_while_data_is_acknowledged()
     let before = at(5000, Persist);
     assert_eq!(after(&before, &before), Some(LeakKind::StuckWrite));
     assert_eq!(after(&before, &at(5001, Persist)), None);
+    // A peer that was there may have gone since.
+    let probed = |tries| timed(Persist, 100, tries, before.clone());
+    assert_eq!(after(&before, &probed(1)), Some(LeakKind::StuckWrite));
+    assert_eq!(after(&before, &probed(2)), None, "it may be lost");
+    assert_eq!(after(&before, &probed(3)), Some(LeakKind::DeadPeer));
+    assert_eq!(alone(&probed(7)), Some(LeakKind::DeadPeer));
     assert_eq!(after(&before, &at(5000, Retransmit)), None, "sent just now");
     assert_eq!(alone(&before), None, "one reading does not show it");
     let empty = queued(0, 0, socket(Established, NONE));

@@ -106,6 +106,26 @@ fn a_listener_of_a_unit_is_stopped_by_systemd() {
     assert_eq!(report.holders[0].unit.as_deref(), Some("api.service"));
 }
 
+/// A listener is open until the last of those who share it has closed it.
+#[test]
+fn a_socket_that_several_processes_share_is_ended_by_all_of_them() {
+    let owner = |pid| Owner {
+        pid,
+        name: "api".to_owned(),
+        fd: 3,
+    };
+    let owners = Owners {
+        by_inode: [(7, vec![owner(812), owner(813)])].into(),
+        complete: true,
+        ..Owners::default()
+    };
+    let report = told(&[socket(SocketState::Listen, 7)], None, &owners);
+    assert_eq!(
+        report.advice[0],
+        "end all 2 processes that have it open: kill 812 813"
+    );
+}
+
 #[test]
 fn an_owner_that_is_not_known_is_not_left_out() {
     let report = told(&[socket(SocketState::Listen, 9)], None, &api());
