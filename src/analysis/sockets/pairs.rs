@@ -12,6 +12,9 @@ use crate::model::{
 /// With more sockets than this at one 4-tuple of a namespace (UDP, SO_REUSEPORT) none is joined.
 const MOST: usize = 32;
 
+/// The readings of two namespaces are not further apart.
+const BETWEEN_MS: u32 = 1000;
+
 /// What a socket tells of its connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct End {
@@ -37,14 +40,23 @@ struct Carried {
     received: u64,
     /// With what was retransmitted; since Linux 4.19.
     sent: Option<u64>,
+    /// Since something was sent or received.
+    silent_ms: u32,
 }
 
 impl Carried {
-    /// Whether the other end, which was read later, can have received what this one has
-    /// acknowledged, and sent what this one has received.
+    /// Whether the other end, which was read later, can be that of the same connection. What it
+    /// carried since is more than this end knows of.
     fn agrees(&self, later: &Carried) -> bool {
+        let is_between = later.silent_ms < BETWEEN_MS;
+        self.is_known_to(later) && (is_between || later.is_known_to(self))
+    }
+
+    /// Whether the other end can have received what this one has acknowledged, and sent what this
+    /// one has received.
+    fn is_known_to(&self, other: &Carried) -> bool {
         let is_sent = |sent: u64| self.received <= sent.saturating_add(1);
-        self.acked <= later.received.saturating_add(1) && later.sent.is_none_or(is_sent)
+        self.acked <= other.received.saturating_add(1) && other.sent.is_none_or(is_sent)
     }
 }
 
@@ -180,6 +192,10 @@ fn carried(info: &TcpInfo) -> Option<Carried> {
         acked: info.bytes_acked()?,
         received: info.bytes_received()?,
         sent: info.bytes_sent(),
+        silent_ms: info
+            .last_data_sent_ms()?
+            .min(info.last_data_received_ms()?)
+            .min(info.last_ack_received_ms()?),
     })
 }
 

@@ -148,30 +148,34 @@ fn interfaces_separate_sockets_of_one_namespace_alone() {
 #[test]
 fn ends_in_two_namespaces_that_carried_other_bytes_are_not_joined() {
     let [client, server] = both();
-    let with = |place, end: &End, acked, received, sent| End {
+    let with = |place, end: &End, (acked, received, sent), silent_ms| End {
         place,
         carried: Some(Carried {
             acked,
             received,
             sent,
+            silent_ms,
         }),
         ..end.clone()
     };
-    // The acknowledgement of a SYN counts; more may come before the server is read.
-    for (of_client, of_server, is_joined) in [
-        ((1, 0, Some(0)), (0, 0, Some(0)), true),
-        ((701, 0, Some(700)), (0, 700, Some(0)), true),
-        ((701, 0, Some(700)), (9, 900, Some(9)), true),
-        ((701, 1, Some(700)), (0, 700, Some(0)), true),
-        ((701, 0, Some(700)), (0, 0, Some(0)), false),
-        ((1, 50, Some(0)), (0, 0, Some(20)), false),
-        ((1, 50, Some(0)), (0, 0, None), true),
-        ((u64::MAX, 0, None), (0, u64::MAX, None), true),
+    // The acknowledgement of a SYN counts; more may come before the server is read, if it is not
+    // silent for longer.
+    const BUSY: u32 = 0;
+    const IDLE: u32 = 60_000;
+    for (of_client, of_server, silent_ms, is_joined) in [
+        ((1, 0, Some(0)), (0, 0, Some(0)), IDLE, true),
+        ((701, 0, Some(700)), (0, 700, Some(0)), IDLE, true),
+        ((701, 0, Some(700)), (9, 900, Some(9)), BUSY, true),
+        ((701, 0, Some(700)), (9, 900, Some(9)), IDLE, false),
+        ((701, 1, Some(700)), (0, 700, Some(0)), IDLE, true),
+        ((701, 0, Some(700)), (0, 0, Some(0)), BUSY, false),
+        ((1, 0, Some(0)), (0, 700, Some(0)), IDLE, false),
+        ((1, 50, Some(0)), (0, 0, Some(20)), BUSY, false),
+        ((1, 50, Some(0)), (0, 0, None), IDLE, true),
+        ((u64::MAX, 0, None), (0, u64::MAX, None), IDLE, true),
     ] {
-        let (acked, received, sent) = of_client;
-        let client = with(0, &client, acked, received, sent);
-        let (acked, received, sent) = of_server;
-        let server = with(1, &server, acked, received, sent);
+        let client = with(0, &client, of_client, IDLE);
+        let server = with(1, &server, of_server, silent_ms);
         let found = pairs(&[client.clone(), server.clone()]);
         assert_eq!(!found.is_empty(), is_joined, "{of_client:?} {of_server:?}");
         assert_eq!(
