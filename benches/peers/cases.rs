@@ -78,7 +78,7 @@ pub const DESCRIPTORS: [Case; 2] = [
 pub const SOCKETS_JSON: &str = "sockdiag sockets tcp --no-owners -o json";
 pub const SOCKETS_CSV: &str = "sockdiag sockets tcp --no-owners -o csv";
 pub const SOCKETS_TABLE: &str = "sockdiag sockets tcp --no-owners";
-pub const SOCKETS_OF_PORT: &str = "sockdiag sockets tcp --no-owners sport = :443";
+pub const SOCKETS_OF_PORT: &str = "sockdiag sockets tcp --no-owners sport = :7000";
 pub const SOCKETS_OWNERS: &str = "sockdiag sockets tcp --owners all -o json";
 pub const STATES: &str = "sockdiag states";
 pub const STATES_OF_PROCESSES: &str = "sockdiag states --by process --owners all";
@@ -90,7 +90,7 @@ pub const SS_SOCKETS: &str = "ss -tanH";
 /// Slow: measured once.
 pub const SS_SOCKET_OWNERS: &str = "ss -tanpH";
 pub const LSOF_TCP: &str = "lsof -nP -iTCP";
-pub const SS_OF_PORT: &str = "ss -tanH sport = :443";
+pub const SS_OF_PORT: &str = "ss -tanH sport = :7000";
 
 /// What is written is thrown away.
 pub const SOCKETS: [Case; 11] = [
