@@ -1,4 +1,4 @@
-//! The sockets that hold a port, or those of some processes, with what decides whether another
+//! The sockets that hold a port, or the sockets of some processes, with what decides whether another
 //! socket gets the same port.
 
 mod finder;

@@ -63,7 +63,7 @@ impl Limits {
         }
     }
 
-    /// The same with those of a namespace.
+    /// Adds the limits that a namespace sets.
     pub fn within(self, sysctls: &Sysctls) -> Self {
         let one = |key| numbers(sysctls, key)?.first().copied();
         Limits {
@@ -75,7 +75,7 @@ impl Limits {
         }
     }
 
-    /// What is equal in both.
+    /// The namespace limits on which both agree; the others become `None`.
     pub fn common(self, other: &Limits) -> Self {
         fn equal<T: PartialEq>(one: Option<T>, other: Option<T>) -> Option<T> {
             one.filter(|one| other.as_ref() == Some(one))

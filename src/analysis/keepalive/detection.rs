@@ -15,8 +15,8 @@ const CONNTRACK: &str = "net.netfilter.nf_conntrack_tcp_timeout_established";
 /// The settings that the report is made of.
 pub static SETTINGS: [&str; 4] = [IDLE, INTERVAL, PROBES, CONNTRACK];
 
-/// What the timer's time and those of the last segments may be apart, milliseconds: they are
-/// counted in ticks, and an acknowledgement of data comes later than the data.
+/// Tolerance in comparing the timer with the times since the last segments, milliseconds: both are
+/// counted in ticks, and an acknowledgement comes later than the data.
 const SLACK_MS: u64 = 1000;
 
 /// Keepalive of sockets that do not set their own; `null` where a setting could not be read.

@@ -32,7 +32,7 @@ pub struct Group {
     pub unread_bytes: u64,
     /// In CLOSE_WAIT, those whose process has not read the end of the stream.
     pub end_unread: u64,
-    /// In CLOSE_WAIT, those of whose data the process read some between the readings.
+    /// Sockets in CLOSE_WAIT from which the process read data between the readings.
     pub draining: u64,
     /// Those whose peer is another host.
     pub remote: u64,

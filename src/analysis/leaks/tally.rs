@@ -17,7 +17,7 @@ use crate::model::{Local, Netns, SocketRow};
 
 /// Sockets with something queued that are followed from the first reading to the second.
 const MOST_FOLLOWED: usize = 100_000;
-/// More groups than this are not told apart.
+/// Up to this many groups are kept; sockets of further groups are counted together.
 const MOST_GROUPS: usize = 4096;
 
 /// A socket, by its namespace and its cookie, which is one of the host only since Linux 5.4.

@@ -15,7 +15,7 @@ const MOST: usize = 32;
 /// The readings of two namespaces are not further apart.
 const BETWEEN_MS: u32 = 1000;
 
-/// What a socket tells of its connection.
+/// One end of a connection: its addresses, its state, and the bytes that it counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct End {
     connection: Connection,
@@ -241,7 +241,7 @@ pub fn join(ends: &[End]) -> Joined {
 }
 
 impl Joined {
-    /// Joins those of which each fits one other alone. Returns those that nothing fits.
+    /// Joins two ends where each fits the other and no third. Returns the ends that fit none.
     fn add(&mut self, ends: &[End], alike: &[usize], fits: fn(&End, &End) -> bool) -> Vec<usize> {
         if alike.len() > MOST {
             self.several.extend(alike);

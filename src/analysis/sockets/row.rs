@@ -106,7 +106,7 @@ impl SocketReport {
         std::iter::once(self).chain(self.other_end.as_deref())
     }
 
-    /// Names this socket among those of the host.
+    /// The cookie, or the inode where there is none: the same at every reading.
     pub fn identity(&self) -> String {
         let cookie = self.cookie.as_ref();
         cookie.map_or_else(|| self.inode.to_string(), |cookie| cookie.0.to_string())

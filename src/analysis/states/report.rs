@@ -114,7 +114,7 @@ impl StatesReport {
         }
     }
 
-    /// The same with what changed since an earlier report.
+    /// Fills in how each group changed since an earlier report.
     pub fn since(mut self, earlier: &StatesReport, elapsed: Duration) -> Self {
         let before = earlier.groups.iter();
         let before: HashMap<_, _> = before.map(|group| (&group.name, group.total)).collect();

@@ -11,7 +11,7 @@ use crate::{
     model::{Incomplete, Netns, Owner, SocketProtocol, SocketState},
 };
 
-/// The sockets that hold a port, or those of a process or unit.
+/// The sockets that hold a port, or the sockets of a process or unit.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct WhoReport {
     /// What could not be seen.

@@ -19,7 +19,7 @@ const BATCH: u32 = 1024;
 /// So many sockets of a batch are remembered, and of so many batches of a group.
 const SAMPLES: usize = 3;
 const BATCHES: usize = 8;
-/// More groups than this are not told apart.
+/// Up to this many groups are kept; sockets of further groups are counted together.
 const MOST_GROUPS: usize = 4096;
 
 /// Sockets in CLOSE_WAIT, FIN_WAIT1, FIN_WAIT2 and LAST_ACK, by state and service.
