@@ -33,7 +33,7 @@ impl<R> Csv<R> {
     ) -> Self {
         let named = named.map(|keys| columns(T::COLUMNS, &keys));
         Csv {
-            columns: named.unwrap_or_else(T::for_programs),
+            columns: named.unwrap_or_else(|| T::for_programs(&view)),
             view,
             owes_header: header,
             time: None,

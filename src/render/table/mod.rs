@@ -82,7 +82,7 @@ pub trait Tabular: Report + 'static {
     const NARROWER: &'static [Narrower];
 
     /// The columns of CSV, unless others are asked for.
-    fn for_programs() -> Vec<&'static Column<Self::Row>> {
+    fn for_programs(_: &View) -> Vec<&'static Column<Self::Row>> {
         Self::COLUMNS.iter().collect()
     }
 

@@ -171,12 +171,15 @@ impl Tabular for SocketsReport {
         ),
     ];
 
-    /// Without those that join others on a narrow terminal.
-    fn for_programs() -> Vec<&'static Column<SocketReport>> {
+    /// Without the columns that join others on a narrow terminal and, unless they are read, those of
+    /// the other end.
+    fn for_programs(view: &View) -> Vec<&'static Column<SocketReport>> {
         let joined = ["states", "receive_queues", "send_queues"];
+        let is_of_pairs = |key: &str| key == "self_connected" || key.starts_with("peer_");
         let columns = COLUMNS.iter();
         columns
             .filter(|column| !joined.contains(&column.key))
+            .filter(|column| view.pairs || !is_of_pairs(column.key))
             .collect()
     }
 

@@ -79,6 +79,12 @@ fn both_queues_and_states_share_a_column_on_a_narrow_terminal_alone() {
             header.contains(",peer_state,") && !header.contains(",states,"),
             "{header}"
         );
+        let csv = text(&["sockets", "-o", "csv"]);
+        let header = csv.lines().next().expect("a header");
+        assert!(
+            header.contains(",peer,") && !header.contains("peer_state"),
+            "{header}"
+        );
     });
 }
 

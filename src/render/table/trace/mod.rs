@@ -24,7 +24,7 @@ impl Tabular for TraceReport {
 
     const NARROWER: &'static [Narrower] = NARROWER;
 
-    fn for_programs() -> Vec<&'static Column<Event>> {
+    fn for_programs(_: &View) -> Vec<&'static Column<Event>> {
         let is_single = |column: &&Column<Event>| !TWO_IN_ONE.contains(&column.key);
         COLUMNS.iter().filter(is_single).collect()
     }
