@@ -28,7 +28,7 @@ pub use held::{BindLimits, Held, HeldSocket, Wants, bind_limits, held};
 pub use namespaces::Namespaces;
 pub use needs::{Closer, ListenerNeeds, Needs, OwnerNeeds, PortDepth};
 pub use processes::Closely;
-pub use sockets::{Place, SocketNeeds, SocketSink, read_sockets};
+pub use sockets::{Place, SocketNeeds, SocketSink, read_sockets, unseen_bound};
 pub use throttle::Throttle;
 
 use crate::{

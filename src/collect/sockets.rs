@@ -11,10 +11,11 @@ use crate::{
     Error, Result,
     model::{
         Families, Filter, Incomplete, ListenAddresses, Netns, OtherSocket, SocketProtocol,
-        SocketRow, Sysctls,
+        SocketRow, SocketState, StateSet, Sysctls,
     },
     source::{
         Kernel, Namespace, OtherRequest, SockDiag, SocketFile, SocketRequest, Walk, interfaces,
+        reports_bound,
     },
 };
 
@@ -30,7 +31,7 @@ pub struct SocketNeeds {
     pub memory: bool,
     /// The addresses of TCP listeners.
     pub listening: bool,
-    /// Settings of the namespaces.
+    /// Settings to read in each namespace.
     pub sysctls: &'static [&'static str],
 }
 
@@ -50,7 +51,7 @@ pub struct Place {
 
 /// Receives sockets as they come.
 pub trait SocketSink {
-    /// Those that follow are in this namespace.
+    /// Sockets that follow are in this namespace.
     fn enter(&mut self, place: Place);
 
     /// `Break` ends the reading.
@@ -127,6 +128,15 @@ pub fn read_sockets(
     })?;
     missing.extend(unread);
     Ok(missing)
+}
+
+/// What a reading of these sockets lacks where the kernel does not report those that are only bound.
+pub fn unseen_bound(needs: &SocketNeeds) -> Option<Incomplete> {
+    let bound = StateSet::of(&[SocketState::Bound]);
+    let is_asked =
+        needs.protocols.contains(&SocketProtocol::Tcp) && !needs.filter.by_state(bound).is_empty();
+    let why = "TCP sockets that are only bound are reported from Linux 6.8 on";
+    (is_asked && !reports_bound()).then(|| Incomplete::new("bound", why))
 }
 
 const UNKNOWN: &str = "this kernel lacks the diag module of this protocol";

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use clap::{Args, ValueHint};
 use sockdiag::{
     analysis::sockets::{By, Describer, Held, SocketReport},
-    collect::{Namespaces, OwnerNeeds, Place, SocketNeeds, SocketSink, read_sockets},
+    collect::{Namespaces, OwnerNeeds, Place, SocketNeeds, SocketSink, read_sockets, unseen_bound},
     model::{
         Filter, Incomplete, Owners, SocketProtocol, SocketRow, StateSet,
         filter::{Subject, Test},
@@ -23,10 +23,10 @@ use super::{
 // Which connections.
 #[derive(Debug, Args)]
 pub struct ConnectionArgs {
-    /// Count only connections that match
+    /// Only sockets that match
     #[arg(value_name = "FILTER", value_hint = ValueHint::Other)]
     filter: Vec<String>,
-    /// Count only connections whose numbers match: `idle>10m`, `recvq>0`, `rtt>50ms`
+    /// Only sockets whose numbers match: `idle>10m`, `recvq>0`, `rtt>50ms`
     #[arg(long = "where", value_name = "CONDITION", value_parser = measures, value_hint = ValueHint::Other)]
     condition: Option<Filter>,
     #[command(flatten)]
@@ -41,7 +41,7 @@ pub struct ConnectionArgs {
 pub const PROCESS: (&str, By, &str) = (
     "process",
     By::Process,
-    "First process that has the connection open",
+    "First process that has the socket open",
 );
 pub const LISTENER: (&str, By, &str) = (
     "listener",
@@ -132,7 +132,8 @@ impl Connections {
             searched: 0,
             ownerless: 0,
         };
-        let missing = self.read_into(&self.needs, &mut stream)?;
+        let mut missing = self.read_into(&self.needs, &mut stream)?;
+        missing.extend(unseen_bound(&self.needs));
         let (searched, ownerless) = (stream.searched, stream.ownerless);
         if let Some(owners) = &owners {
             groups.note_owners(owners, searched, ownerless);
@@ -177,9 +178,10 @@ impl ConnectionArgs {
         let are_shown = wanted.by == By::Socket || wanted.shows_owners;
         match self.owners.needs() {
             _ if is_compared => Ok(OwnerNeeds::All),
-            OwnerNeeds::None if wanted.by == By::Process || wanted.shows_owners => Err(usage(
-                "--by process and --options need owners; --by peer does without",
-            )),
+            OwnerNeeds::None if wanted.by == By::Process => {
+                Err(usage("--by process needs owners; --by peer does without"))
+            }
+            OwnerNeeds::None if wanted.shows_owners => Err(usage("--options needs owners")),
             OwnerNeeds::Auto if makes_groups => Ok(OwnerNeeds::All),
             OwnerNeeds::Auto if !are_shown => Ok(OwnerNeeds::None),
             needs => Ok(needs),

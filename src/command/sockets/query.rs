@@ -2,7 +2,7 @@
 
 use sockdiag::{
     analysis::sockets::{Describer, SocketsReport},
-    collect::{Namespaces, OwnerNeeds, SocketNeeds, SocketSink, read_sockets},
+    collect::{Namespaces, OwnerNeeds, SocketNeeds, SocketSink, read_sockets, unseen_bound},
     model::{Filter, Incomplete},
     source::{CgroupNames, Kernel, OwnerSearch},
 };
@@ -61,6 +61,7 @@ impl<'a> Query<'a> {
     /// Reads all sockets, and reports what is not written meanwhile.
     pub fn read(&self, output: Output<'_>) -> anyhow::Result<SocketsReport> {
         let mut stream = self.stream(output);
+        stream.report.incomplete.extend(unseen_bound(&self.needs));
         if self.args.pairs {
             return self.read_pairs(stream);
         }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json as object};
+use sockdiag::source::reports_bound;
 
-use crate::support::clients::{clients, connect};
+use crate::support::clients::{bind, clients, connect};
 use crate::support::netns::{in_netns, in_netns_of_root, in_sealed_netns, lo_up};
 use crate::support::population::Population;
 use crate::support::program::{Watch, assert_failed, count, json, number, reports, sockdiag};
@@ -66,6 +67,28 @@ fn each_state_has_as_many_sockets_as_in_ss() {
                 let key = group["key"].as_str().expect("a state");
                 assert_eq!(count(&group["total"]), expected[key], "{filter:?}");
             }
+        }
+    });
+}
+
+#[test]
+fn a_socket_that_is_only_bound_is_counted_or_said_to_be_unseen() {
+    in_netns(|| {
+        lo_up();
+        let _bound = bind("127.0.0.1:0");
+        let is_said = |report: &Value| {
+            let incomplete = report["incomplete"].as_array().expect("incomplete[]");
+            incomplete.iter().any(|missing| missing["what"] == "bound")
+        };
+        for (command, sockets) in [("states", "total"), ("sockets", "count")] {
+            let report = json(&[command, "sport", "gt", "0"]);
+            let expected = match reports_bound() {
+                true => (1, false),
+                false => (0, true),
+            };
+            assert_eq!((count(&report[sockets]), is_said(&report)), expected);
+            let connected = json(&[command, "state", "connected"]);
+            assert!(!is_said(&connected), "{connected:#}");
         }
     });
 }
