@@ -6,6 +6,7 @@ mod finder;
 use std::{
     collections::{BTreeMap, HashSet},
     net::IpAddr,
+    ops::RangeInclusive,
     time::Duration,
 };
 
@@ -13,8 +14,8 @@ use super::{Namespaces, OwnerNeeds, Place, SocketNeeds, read_sockets};
 use crate::{
     Result,
     model::{
-        AddressTrial, Filter, Incomplete, OtherSocket, Owner, Owners, PortOptions, SocketProtocol,
-        SocketRow, filter::End,
+        AddressTrial, Filter, Incomplete, Netns, OtherSocket, Owner, Owners, PortOptions,
+        SocketProtocol, SocketRow, filter::End,
     },
     source::{
         Kernel, Namespace, OwnerSearch, Wanted, may_bind_privileged, port_options, reports_bound,
@@ -46,7 +47,7 @@ pub struct HeldSocket {
     pub options: Option<PortOptions>,
 }
 
-/// What was found.
+/// The sockets that were found.
 #[derive(Debug, Default)]
 pub struct Held {
     pub places: Vec<Place>,
@@ -57,13 +58,22 @@ pub struct Held {
     pub omitted: Vec<HeldSocket>,
     /// How many there were; `omitted` has one of each local address.
     pub omitted_count: u64,
-    /// What is known of them.
+    /// `None` if they were not searched for.
     pub owners: Option<Owners>,
-    /// They were searched for.
+    /// Owners were searched for.
     pub searched: bool,
     pub missing: Vec<Incomplete>,
     /// TCP sockets that are only bound are among the sockets.
     pub sees_bound: bool,
+}
+
+impl Held {
+    /// The ports that connect(2) chooses from in this namespace, if they were read.
+    pub fn ephemeral_in(&self, netns: &Netns) -> Option<RangeInclusive<u16>> {
+        let mut places = self.places.iter();
+        let place = places.find(|place| place.netns.inode == netns.inode)?;
+        place.ephemeral.clone()
+    }
 }
 
 /// What a namespace says of bind(2).

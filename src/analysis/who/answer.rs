@@ -1,6 +1,6 @@
 //! Who holds it and what to do, in words.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use super::{BindReport, HolderKind, HolderReport, Verdict, WhoReport, build::counts};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     model::{Netns, Owner},
 };
 
-pub struct Scene {
+pub struct Scene<'a> {
     /// The port, and the first one that needs no privilege.
     pub is_privileged: Option<(u16, u16)>,
     /// Sockets that are not listed.
@@ -17,6 +17,8 @@ pub struct Scene {
     pub sees_bound: bool,
     /// Of a process or unit.
     pub subject: String,
+    /// The ports that connect() chooses from.
+    pub ephemeral: Option<&'a RangeInclusive<u16>>,
 }
 
 /// The sentence, and what to do.
@@ -60,7 +62,7 @@ fn of_port(report: &WhoReport, scene: &Scene, port: u16) -> (String, Vec<String>
         None if scene.sees_bound => format!("nothing holds port {port}{place}"),
         None => format!("nothing that this kernel reports holds port {port}{place}"),
         Some(first) => {
-            advice = what_to_do(report, &here);
+            advice = what_to_do(report, scene, &here);
             let kind = first.kind;
             let same = here.iter().filter(|row| row.kind == kind).copied();
             let who = holders_of(kind, same.clone(), port);
@@ -70,7 +72,11 @@ fn of_port(report: &WhoReport, scene: &Scene, port: u16) -> (String, Vec<String>
                 true => String::new(),
                 false => format!("; also {rest}"),
             };
-            format!("port {port} is held{place} by {who}{rest}")
+            let omitted = match scene.omitted {
+                0 => String::new(),
+                omitted => format!("; {omitted} more sockets are not listed"),
+            };
+            format!("port {port} is held{place} by {who}{rest}{omitted}")
         }
     };
     let is_denied = |row: &BindReport| row.plain == Some(Verdict::Denied);
@@ -165,34 +171,35 @@ fn names(owners: &[&Owner]) -> String {
 }
 
 /// The port can be had: by an option, by waiting, or by ending who holds it.
-fn what_to_do(report: &WhoReport, here: &[&HolderReport]) -> Vec<String> {
+fn what_to_do(report: &WhoReport, scene: &Scene, here: &[&HolderReport]) -> Vec<String> {
     let mut advice: Vec<String> = here.iter().filter_map(|row| stop(row)).collect();
     let mut seen = BTreeSet::new();
     advice.retain(|line| seen.insert(line.clone()));
     advice.truncate(3);
     let waits: Vec<u32> = here.iter().filter_map(|row| row.expires_ms).collect();
-    let is_all = waits.len() == here.len();
+    let is_all = scene.omitted == 0 && waits.len() == here.len();
     if let Some(longest) = waits.iter().max().filter(|_| is_all) {
         let seconds = longest.div_ceil(1000);
         advice.push(format!(
-            "wait {seconds} s: then the kernel has given all of them up"
+            "wait {seconds} s: by then the kernel has freed the port"
         ));
     }
-    advice.extend(options(report));
     if here.iter().all(|row| row.kind == HolderKind::TimeWait) {
         advice.push(
             "set SO_REUSEADDR before bind(): it suffices if the sockets in TIME_WAIT had it too"
                 .to_owned(),
         );
     }
-    let is_outgoing = |row: &&&HolderReport| row.kind == HolderKind::Connection;
-    let has_listener = here.iter().any(|row| row.kind == HolderKind::Listener);
+    advice.extend(options(report));
+    let has = |kind| here.iter().any(|row| row.kind == kind);
     if let Some(port) = report.port
-        && !has_listener
-        && here.iter().filter(is_outgoing).count() > 0
+        && scene.ephemeral.is_some_and(|range| range.contains(&port))
+        && has(HolderKind::Connection)
+        && !has(HolderKind::Listener)
     {
         advice.push(format!(
-            "keep connect() from using it: add {port} to net.ipv4.ip_local_reserved_ports"
+            "if connect() chose the port: add {port} to net.ipv4.ip_local_reserved_ports, so that it \
+             is not chosen again"
         ));
     }
     advice
@@ -232,7 +239,7 @@ fn options(report: &WhoReport) -> Option<String> {
     } else {
         return (!refused.is_empty()).then(|| "bind another port or address".to_owned());
     };
-    Some(format!("or set {option} before bind(): then it succeeds"))
+    Some(format!("set {option} before bind(): bind() then succeeds"))
 }
 
 /// Holders in other namespaces, one line for each.

@@ -11,22 +11,25 @@ pub fn because(holder: &Holder, claim: &Claim, row: &BindReport, uid: u32) -> St
         SocketState::Bound | SocketState::Close => "a bound socket".to_owned(),
         SocketState::Connection(state) => format!("a connection in {}", state.name()),
     };
-    let mut parts = vec![format!("{local} has {state}")];
+    let mut parts = vec![format!("{local} is held by {state}")];
     if row.reuseaddr == Some(Verdict::InUse) {
         let why = match (claim.listens, claim.reuseaddr) {
-            (true, _) if !holder.is_udp() => "SO_REUSEADDR does not help against a listener",
-            (_, Some(false)) => "it lacks SO_REUSEADDR",
-            _ => "another socket excludes SO_REUSEADDR",
+            (true, _) if !holder.is_udp() => "SO_REUSEADDR has no effect beside a listener",
+            (_, Some(false)) => "that socket has not set SO_REUSEADDR",
+            _ => "another socket rules out SO_REUSEADDR",
         };
         parts.push(why.to_owned());
     }
     if row.reuseport == Some(Verdict::InUse) {
         let why = match (claim.reuseport, claim.uid) {
-            (Some(false), _) => "it lacks SO_REUSEPORT".to_owned(),
+            (Some(false), _) => "that socket has not set SO_REUSEPORT".to_owned(),
             (_, Some(theirs)) if theirs != uid => {
-                format!("SO_REUSEPORT is shared within one user: it is of uid {theirs}, not {uid}")
+                format!(
+                    "SO_REUSEPORT works only between sockets of one user: that socket belongs to uid \
+                     {theirs}, not {uid}"
+                )
             }
-            _ => "another socket excludes SO_REUSEPORT".to_owned(),
+            _ => "another socket rules out SO_REUSEPORT".to_owned(),
         };
         parts.push(why);
     }

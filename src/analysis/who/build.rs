@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    ops::RangeInclusive,
 };
 
 use super::{
@@ -45,6 +46,8 @@ pub struct Limits {
     pub addresses: Vec<AddressTrial>,
     /// TCP sockets that are only bound are among the holders.
     pub sees_bound: bool,
+    /// The ports that connect() chooses from; `None` where they could not be read.
+    pub ephemeral: Option<RangeInclusive<u16>>,
 }
 
 /// The sockets that were found.
@@ -77,6 +80,7 @@ pub fn report(asked: &Asked, limits: &Limits, found: &Holders) -> WhoReport {
         netns: asked.netns.clone(),
         uid: asked.uid,
         holders: rows.into_iter().map(|(_, row)| row).collect(),
+        omitted: found.omitted_count,
         ..WhoReport::default()
     };
     if let Some(port) = asked.port {
@@ -102,6 +106,7 @@ pub fn report(asked: &Asked, limits: &Limits, found: &Holders) -> WhoReport {
             Some(name) => format!("{name} ({})", asked.target),
             None => asked.target.clone(),
         },
+        ephemeral: limits.ephemeral.as_ref(),
     };
     (report.answer, report.advice) = answer::of(&report, &scene);
     report

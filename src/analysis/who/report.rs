@@ -34,8 +34,10 @@ pub struct WhoReport {
     pub advice: Vec<String>,
     /// What bind() would return. Empty for a process or unit.
     pub bind: Vec<BindReport>,
-    /// One element per socket.
+    /// One element per socket; of connections and TIME_WAITs at most about 10,000.
     pub holders: Vec<HolderReport>,
+    /// Connections and TIME_WAITs beyond these.
+    pub omitted: u64,
 }
 
 is_report!(WhoReport, "who/v1");

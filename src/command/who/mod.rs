@@ -34,13 +34,13 @@ that are only bound, connections that use it, TIME_WAITs), and what bind() retur
 this user without options, with SO_REUSEADDR, with SO_REUSEPORT and with both: `ok`, `in use` \
 (EADDRINUSE, \"Address already in use\"), `denied` (EACCES: a port below \
 net.ipv4.ip_unprivileged_port_start without CAP_NET_BIND_SERVICE), `no address` (EADDRNOTAVAIL: the \
-address is not local), or `-` where an option of a holder that decides is not known. With a process \
-or unit: all its sockets.
+address is not local), or `–` where it depends on an option of a socket that could not be read. With \
+a process or unit: all its sockets.
 
 The verdict follows the rules of the kernel. An option has an effect only if the socket that binds \
-sets it before bind() and each holder whose address overlaps has it too: SO_REUSEADDR admits beside \
-TCP sockets that do not listen, and beside any UDP socket; SO_REUSEPORT beside sockets created under \
-the same effective user id, and TIME_WAITs. It is about this namespace, or that of --netns; sockets \
+sets it before bind() and each holder whose address overlaps has it too: with SO_REUSEADDR the port is \
+shared with TCP sockets that do not listen and with any UDP socket, with SO_REUSEPORT with sockets \
+created under the same effective user id and with TIME_WAITs. The verdict is about this namespace, or that of --netns; sockets \
 in other namespaces exclude nothing. Options of sockets are read from a duplicate of the descriptor, \
 which takes the same user or CAP_SYS_PTRACE. --try calls bind() on each address and closes the \
 socket at once; a program that binds in that moment fails.")]
@@ -120,6 +120,7 @@ impl WhoArgs {
             v6only,
             addresses,
             sees_bound: found.sees_bound,
+            ephemeral: found.ephemeral_in(&here.id),
         };
         let mut report = report(&asked, &limits, &as_holders(&found, &here.id));
         report

@@ -11,7 +11,7 @@ use super::{
     Align, Cell, Column, Listed, Narrower, Tabular, Value, View, ends, keys, several, who::owners,
 };
 use crate::render::{
-    prom::{self, Series},
+    prom::{self, Labels, Series},
     text,
 };
 
@@ -41,8 +41,13 @@ fn switch(is_on: Option<bool>) -> Cell {
 }
 
 #[rustfmt::skip]
-static HOLDERS: [Series<(HolderKind, u64)>; 1] = [
-    Series::gauge("sockdiag_port_holders", "Sockets that hold the port, or that the process has, by kind.", |(kind, _)| vec![("kind", kind.word().to_owned())], |(_, count)| Some(*count as f64)),
+static OMITTED: [Series<WhoReport>; 1] = [
+    Series::gauge("sockdiag_port_holders_omitted", "Connections and TIME_WAITs beyond the 10,000 that are counted by kind.", |who| vec![("target", who.target.clone())], |who| Some(who.omitted as f64)),
+];
+
+#[rustfmt::skip]
+static HOLDERS: [Series<(Labels, u64)>; 1] = [
+    Series::gauge("sockdiag_port_holders", "Sockets that hold the port, or that the process or unit has, by kind.", |(labels, _)| labels.clone(), |(_, count)| Some(*count as f64)),
 ];
 
 impl Tabular for WhoReport {
@@ -59,9 +64,14 @@ impl Tabular for WhoReport {
     fn write_metrics(&self, out: &mut dyn io::Write) -> io::Result<()> {
         use HolderKind::{Bound, Connection, Listener, Orphan, TimeWait};
         let kinds = [Listener, Bound, Connection, TimeWait, Orphan];
-        let count = |kind| self.holders.iter().filter(|row| row.kind == kind).count() as u64;
-        let counts = kinds.map(|kind| (kind, count(kind)));
-        prom::write(out, &HOLDERS, &counts)
+        let counts = kinds.map(|kind| {
+            let count = self.holders.iter().filter(|row| row.kind == kind).count();
+            let labels = [("target", self.target.as_str()), ("kind", kind.word())];
+            let labels = labels.map(|(name, value)| (name, value.to_owned()));
+            (labels.to_vec(), count as u64)
+        });
+        prom::write(out, &HOLDERS, &counts)?;
+        prom::write(out, &OMITTED, std::slice::from_ref(self))
     }
 }
 
@@ -190,6 +200,6 @@ fn verdict(verdict: Option<Verdict>) -> &'static str {
         Some(Verdict::InUse) => "in use",
         Some(Verdict::Denied) => "denied",
         Some(Verdict::NoAddress) => "no address",
-        None => "-",
+        None => text::MISSING,
     }
 }
