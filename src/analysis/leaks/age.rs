@@ -43,6 +43,8 @@ fn waiting_ms(info: &TcpInfo, timer: SocketTimer) -> Option<u64> {
     let timeout = u64::from(info.timeout_us()?) / 1000;
     let backoff = u32::from(info.backoff()?).min(63);
     let first = match timer.kind {
+        // The timer may be that of a tail loss probe, which is set sooner.
+        TimerKind::Retransmit if backoff == 0 && timer.retransmits == 0 => return None,
         TimerKind::Retransmit => timeout >> backoff,
         TimerKind::Persist => timeout.max(SHORTEST_WAIT_MS),
         Keepalive | TimerKind::TimeWait => return None,
@@ -64,6 +66,17 @@ fn waiting_ms(info: &TcpInfo, timer: SocketTimer) -> Option<u64> {
 /// Probes of keepalive are all as far apart, and at least as far as the next one is away.
 fn probed_ms(timer: SocketTimer) -> u64 {
     u64::from(timer.retransmits.saturating_sub(1)) * u64::from(timer.expires_ms)
+}
+
+/// Whether the answer to the last probe of a closed window may be on its way.
+pub fn is_just_probed(info: &TcpInfo, timer: SocketTimer) -> bool {
+    let (Some(timeout), Some(backoff)) = (info.timeout_us(), info.backoff()) else {
+        return false;
+    };
+    let timeout = (u64::from(timeout) / 1000).max(SHORTEST_WAIT_MS);
+    let wait = u128::from(timeout) << u32::from(backoff).min(63);
+    let wait = wait.min(LONGEST_WAIT_MS.into()) as u64;
+    wait.saturating_sub(timer.expires_ms.into()) <= timeout
 }
 
 /// Whether an ACK answered this retransmission or the one before it.

@@ -1,6 +1,10 @@
 //! Sockets of one service with the same problem.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    net::IpAddr,
+    time::Duration,
+};
 
 use super::{LeakKind, place::Place};
 use crate::model::{Address, Endpoint, SocketRow, SocketState, snapshot::ServiceEnd};
@@ -9,6 +13,10 @@ use crate::model::{Address, Endpoint, SocketRow, SocketState, snapshot::ServiceE
 const SAMPLES: usize = 5;
 /// The sockets of a group whose owners are searched for, beside the oldest.
 const OWNED: usize = 256;
+/// The oldest connections that are remembered while they wait for accept(2).
+const WAITING: usize = 4096;
+/// The longest tick of a kernel (CONFIG_HZ=100).
+const TICK_MS: u64 = 10;
 /// So many are old before a group counts as old: one alone may be an exception.
 const OLD: usize = 3;
 
@@ -30,18 +38,22 @@ pub struct Group {
     pub count: u64,
     pub states: BTreeMap<SocketState, u64>,
     pub unread_bytes: u64,
-    /// In CLOSE_WAIT, those whose process has not read the end of the stream.
+    /// Sockets in CLOSE_WAIT whose process has not read the end of the stream.
     pub end_unread: u64,
     /// Sockets in CLOSE_WAIT from which the process read data between the readings.
     pub draining: u64,
-    /// Those whose peer is another host.
+    /// Sockets with a peer at another address.
     pub remote: u64,
+    /// The age of the oldest of these.
+    pub oldest_remote_ms: Option<u64>,
     /// Where they wait for accept(2).
     pub listeners: Vec<Endpoint>,
     /// With their age, the oldest first.
     pub samples: Vec<(Option<u64>, Sample)>,
     /// Some that a process has open, in no order.
     inodes: Vec<u32>,
+    /// The oldest connections that wait for accept(2), by age and cookie.
+    waiting: BTreeSet<(u64, u64)>,
 }
 
 /// A socket of a group.
@@ -57,11 +69,20 @@ pub struct Sample {
 }
 
 impl Group {
-    pub fn add(&mut self, socket: &SocketRow, unread: u32, (local, peer): (&Endpoint, Address)) {
+    pub fn add(
+        &mut self,
+        socket: &SocketRow,
+        unread: u32,
+        (local, peer): (&Endpoint, Address),
+        age_ms: Option<u64>,
+    ) {
         self.count += 1;
         *self.states.entry(socket.state).or_default() += 1;
         self.unread_bytes += u64::from(unread);
-        self.remote += u64::from(is_remote(local, &peer));
+        if is_remote(local, &peer) {
+            self.remote += 1;
+            self.oldest_remote_ms = self.oldest_remote_ms.max(age_ms);
+        }
         if socket.inode != 0 && self.inodes.len() < OWNED {
             self.inodes.push(socket.inode);
         }
@@ -73,6 +94,31 @@ impl Group {
             self.samples.truncate(SAMPLES - 1);
             self.samples.insert(at, (age_ms, sample));
         }
+    }
+
+    /// A connection waits for accept(2).
+    pub fn wait(&mut self, age_ms: Option<u64>, cookie: u64) {
+        self.waiting.extend(age_ms.map(|age| (age, cookie)));
+        if self.waiting.len() > WAITING {
+            self.waiting.pop_first();
+        }
+    }
+
+    /// The connections of which one has waited longest: ages are of whole ticks, and of the moments
+    /// at which the sockets were read, in a reading that `took` so long. `None` where there may be
+    /// more than are remembered.
+    pub fn first_in_line(&self, took: Duration) -> Option<HashSet<u64>> {
+        let slack = took.as_millis() as u64 + TICK_MS;
+        let (oldest, _) = *self.waiting.last()?;
+        let (youngest, _) = *self.waiting.first()?;
+        let is_all = self.waiting.len() as u64 == self.count || youngest + slack < oldest;
+        let first = self.waiting.iter().filter(|(age, _)| age + slack >= oldest);
+        is_all.then(|| first.map(|(_, cookie)| *cookie).collect())
+    }
+
+    /// The connections that wait for accept(2), as far as they are remembered.
+    pub fn cookies(&self) -> HashSet<u64> {
+        self.waiting.iter().map(|(_, cookie)| *cookie).collect()
     }
 
     /// The age of the oldest, in milliseconds.
@@ -114,7 +160,7 @@ impl Group {
     }
 }
 
-/// The kernel tells a peer on the same host of every end, so that none is lost.
+/// A peer at the same address is in the same network stack, and cannot vanish without FIN or RST.
 fn is_remote(local: &Endpoint, peer: &Address) -> bool {
     let canonical = |address: IpAddr| address.to_canonical();
     let (local, peer) = (canonical(local.address), canonical(peer.address));

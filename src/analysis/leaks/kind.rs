@@ -24,7 +24,7 @@ pub enum LeakKind {
     StuckWrite,
     /// Data waits to be read, and the process reads none.
     StuckRead,
-    /// The process has closed or shut down its side, and the peer has not.
+    /// The process has shut down or closed its side; the peer has not closed, or has not acknowledged.
     FinWait,
     /// Closed by the process; the kernel still has to send the rest or the end of the stream.
     Orphan,
@@ -47,7 +47,7 @@ impl LeakKind {
         }
     }
 
-    /// A single reading shows it, so that two show how it grows.
+    /// Whether one reading suffices to see it; only then do two show how it grows.
     pub(super) fn is_seen_at_once(self) -> bool {
         !matches!(self, LeakKind::StuckRead | LeakKind::StuckWrite)
     }
@@ -98,10 +98,11 @@ impl Progress {
 }
 
 /// What arrived in order less what still waits: two readings with the same number show that the
-/// process read nothing between them, however much arrived.
+/// process read nothing between them, however much arrived. Both count the end of the stream
+/// (`tcp_rcv_nxt_update`, net/ipv4/tcp_input.c).
 fn read_bytes(socket: &SocketRow, info: &TcpInfo) -> Option<u64> {
     let received = info.bytes_received()?;
-    Some(received.wrapping_sub(unread(socket).into()))
+    Some(received.wrapping_sub(socket.receive_queue.into()))
 }
 
 /// What a reading shows of this socket; `earlier` is how far it had got at the reading before, and
@@ -158,8 +159,10 @@ fn is_stuck_writer(socket: &SocketRow, earlier: &Progress) -> Option<bool> {
     let (info, timer) = (socket.info.as_ref()?, socket.timer?);
     let is_unmoved = earlier.acked? == info.bytes_acked()? && socket.send_queue > 0;
     let is_refused = match timer.kind {
-        // An answer sets the count of probes to 0.
-        TimerKind::Persist => timer.retransmits <= 1,
+        // An answer sets the count of probes to 0; that to the last one may be on its way.
+        TimerKind::Persist => {
+            timer.retransmits == 0 || (timer.retransmits == 1 && age::is_just_probed(info, timer))
+        }
         // With a closed window what was in flight is retransmitted as a probe, and the peer answers.
         TimerKind::Retransmit => {
             let is_repeated = info.backoff()? > 0 || timer.retransmits > 0;

@@ -56,8 +56,7 @@ fn close_wait(key: &Key, group: &Group) -> &'static str {
         }
         (true, ..) => "the peer has closed; of some the process still reads the last data",
         (false, _, 0) => {
-            "the peer has closed, the process has read the end of the stream and does not call \
-             close()"
+            "the peer has closed, and the process has read all that came and does not call close()"
         }
         (false, _, unread) if unread == count => {
             "the peer has closed and the process does not read the end of the stream: it is stuck \

@@ -1,6 +1,10 @@
 //! Groups of sockets that are left over, with their owners.
 
-use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,7 +16,9 @@ use super::{
     place::Place,
 };
 use crate::{
-    analysis::{Cookie, Finding, LocalReport, finding::worst_first, incomplete::unfound},
+    analysis::{
+        Cookie, Finding, LocalReport, finding::worst_first, incomplete::unfound, per_second,
+    },
     model::{
         Address, Incomplete, Netns, Owner, Owners, SocketState,
         snapshot::{ServiceEnd, Side},
@@ -30,7 +36,8 @@ pub struct LeaksReport {
     pub findings: Vec<Finding>,
     /// Connections that are idle for as long and have no keepalive are listed.
     pub idle_seconds: f64,
-    /// Connections of the host that no process holds any more, in every state; `null` where unknown.
+    /// Connections of the host that no process holds, in FIN_WAIT1, CLOSING or LAST_ACK, or in
+    /// FIN_WAIT2 with a socket of full size (`orphan` of /proc/net/sockstat); `null` where unknown.
     pub orphans: Option<u64>,
     /// `net.ipv4.tcp_max_orphans`: the kernel resets those beyond it.
     pub max_orphans: Option<u64>,
@@ -51,9 +58,9 @@ pub struct LeakReport {
     pub side: Side,
     /// The service: a listener here, or one elsewhere.
     pub service: Address,
-    /// How many there are.
+    /// Sockets of this group.
     pub count: u64,
-    /// How many are in each state.
+    /// Sockets in each state; states without one are absent.
     pub states: BTreeMap<SocketState, u64>,
     /// How long the oldest has been so, at least; `null` where the kernel does not tell.
     pub oldest_seconds: Option<f64>,
@@ -63,9 +70,9 @@ pub struct LeakReport {
     pub growth_per_minute: Option<f64>,
     /// Bytes that wait to be read.
     pub unread_bytes: u64,
-    /// In CLOSE_WAIT, how many there are whose process has not read the end of the stream.
+    /// Sockets in CLOSE_WAIT whose process has not read the end of the stream.
     pub end_unread: u64,
-    /// In CLOSE_WAIT, how many there are of whose data the process read some between the readings.
+    /// Sockets in CLOSE_WAIT from which the process read data between the readings.
     pub draining: u64,
     /// The process that has the oldest of them open; of connections that wait for accept(2), the
     /// process that listens. `null` where none has, or none was found.
@@ -75,19 +82,26 @@ pub struct LeakReport {
     pub owners: Vec<Owner>,
     /// A process has them open.
     pub held: bool,
-    /// What it usually means.
+    /// What the kind usually means, in one line.
     pub meaning: &'static str,
     /// Some of them, the oldest first.
     pub samples: Vec<LeakSample>,
-    /// Connections with a peer on another host.
+    /// Connections with a peer at another address.
     #[serde(skip)]
     pub remote: u64,
-    /// Change since the first reading.
+    /// How long the oldest of these has been so.
     #[serde(skip)]
-    pub delta: Option<i64>,
-    /// The oldest is the same as at the first reading.
+    pub oldest_remote_seconds: Option<f64>,
+    /// Since the first reading.
     #[serde(skip)]
-    pub same_oldest: bool,
+    pub change: Option<Change>,
+    /// In CLOSE_WAIT, of the sockets with unread data and of those without: reading the data makes
+    /// the one of the other.
+    #[serde(skip)]
+    pub change_of_both: Option<Change>,
+    /// The time between the readings, if all the oldest connections waited for accept(2) throughout.
+    #[serde(skip)]
+    pub none_accepted_seconds: Option<f64>,
     /// Owners were searched for some only.
     #[serde(skip)]
     pub sampled: bool,
@@ -99,7 +113,26 @@ pub struct LeakReport {
     pub queues: usize,
 }
 
-/// One of these sockets.
+/// By how many sockets a group grew.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Change {
+    pub delta: i64,
+    pub within: Duration,
+}
+
+impl Change {
+    pub fn per_minute(self) -> Option<f64> {
+        per_second(self.delta as f64 * 60.0, self.within)
+    }
+}
+
+impl LeakReport {
+    pub fn delta(&self) -> Option<i64> {
+        Some(self.change?.delta)
+    }
+}
+
+/// A socket of the group.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct LeakSample {
     pub state: SocketState,
@@ -111,7 +144,7 @@ pub struct LeakSample {
     pub receive_queue_bytes: u32,
     /// Bytes that are not acknowledged.
     pub send_queue_bytes: u32,
-    /// How long it has been so, at least.
+    /// How long it has been so, at least; `null` where the kernel does not tell.
     pub age_seconds: Option<f64>,
     /// Socket inode, 0 when nobody holds it.
     pub inode: u32,
@@ -164,13 +197,8 @@ impl LeakTally {
             ServiceEnd::Local(service) => (Side::Server, service),
             ServiceEnd::Peer(service) => (Side::Client, service),
         };
-        let before = self.earlier.as_ref();
-        let then = before.and_then(|earlier| earlier.groups.get(key));
-        let is_compared = key.kind.is_seen_at_once() && !self.is_partial;
-        let before = before.filter(|before| is_compared && !before.is_partial);
-        let delta = before.map(|_| group.count as i64 - then.map_or(0, |then| then.count as i64));
-        let minutes = before.map(|earlier| earlier.elapsed.as_secs_f64() / 60.0);
-        let cookie = |group: &Group| group.samples.first().map(|(_, sample)| sample.cookie);
+        let change = self.change([*key]);
+        let either = [true, false].map(|unread| Key { unread, ..*key });
         let sample = |(age_ms, sample): &(Option<u64>, Sample)| LeakSample {
             state: sample.state,
             local: LocalReport::new(&crate::model::Local::Inet(sample.local), &place.interfaces),
@@ -190,9 +218,7 @@ impl LeakTally {
             count: group.count,
             states: group.states.clone(),
             oldest_seconds: group.oldest().map(seconds),
-            growth_per_minute: delta
-                .zip(minutes.filter(|minutes| *minutes > 0.0))
-                .map(|(delta, minutes)| delta as f64 / minutes),
+            growth_per_minute: change.and_then(Change::per_minute),
             unread_bytes: group.unread_bytes,
             end_unread: group.end_unread,
             draining: group.draining,
@@ -202,12 +228,46 @@ impl LeakTally {
             meaning: meaning(key, group),
             samples: group.samples.iter().map(sample).collect(),
             remote: group.remote,
-            delta,
-            same_oldest: then.and_then(cookie).is_some() && then.and_then(cookie) == cookie(group),
+            oldest_remote_seconds: group.oldest_remote_ms.map(seconds),
+            change,
+            change_of_both: self.change(either),
+            none_accepted_seconds: self
+                .none_accepted(key, group)
+                .map(|time| time.as_secs_f64()),
             sampled: group.is_sampled(),
             several_seconds: group.several().map(seconds),
             queues: group.queues(place),
         }
+    }
+
+    /// Of sockets with one of these keys, since the first reading; `None` where not all were counted
+    /// both times.
+    fn change<const N: usize>(&self, keys: [Key; N]) -> Option<Change> {
+        let earlier = self.earlier.as_ref()?;
+        let is_comparable = keys
+            .iter()
+            .all(|key| key.kind.is_seen_at_once() && earlier.has_counted(key));
+        if self.is_partial || !is_comparable {
+            return None;
+        }
+        let count = |groups: &HashMap<Key, Group>| {
+            let counts = keys.iter().filter_map(|key| groups.get(key));
+            counts.map(|group| group.count.cast_signed()).sum::<i64>()
+        };
+        Some(Change {
+            delta: count(&self.groups) - count(&earlier.groups),
+            within: earlier.elapsed,
+        })
+    }
+
+    /// The time between the readings, if none of these connections that might have been the first in
+    /// its accept queue was accepted.
+    fn none_accepted(&self, key: &Key, group: &Group) -> Option<Duration> {
+        let earlier = self.earlier.as_ref()?;
+        let then = earlier.groups.get(key)?;
+        let waits = then.first_in_line(earlier.took())?;
+        let now = group.cookies();
+        waits.is_subset(&now).then_some(earlier.between)
     }
 
     fn incomplete(&self, owners: Option<&Owners>, leaks: &[LeakReport]) -> Vec<Incomplete> {
@@ -243,7 +303,7 @@ fn seconds(ms: u64) -> f64 {
     Duration::from_millis(ms).as_secs_f64()
 }
 
-/// Those of the oldest first.
+/// The owners of the sockets, those of the oldest socket first.
 fn holders(group: &Group, place: &Place, owners: Option<&Owners>) -> Vec<Owner> {
     let mut found: Vec<Owner> = Vec::new();
     for inode in group.owned(place) {

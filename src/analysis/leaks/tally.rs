@@ -27,13 +27,29 @@ type Name = (usize, u64);
 #[derive(Debug)]
 pub(super) struct Earlier {
     /// From its end to the beginning of the second.
-    between: Duration,
+    pub between: Duration,
     /// From its beginning to that of the second.
     pub elapsed: Duration,
     pub groups: HashMap<Key, Group>,
+    /// It left out sockets of groups beyond those that are kept.
+    has_ungrouped: bool,
+    /// The namespaces that it read are the first so many.
+    places: usize,
     /// It ended before it had all sockets.
     pub is_partial: bool,
     followed: HashMap<Name, Progress>,
+}
+
+impl Earlier {
+    /// Whether it has the number of sockets with this key, 0 or more.
+    pub fn has_counted(&self, key: &Key) -> bool {
+        let is_known = self.groups.contains_key(key) || !self.has_ungrouped;
+        is_known && key.place < self.places && !self.is_partial
+    }
+
+    pub fn took(&self) -> Duration {
+        self.elapsed.saturating_sub(self.between)
+    }
 }
 
 /// Counts the sockets of a reading as they stream by.
@@ -80,6 +96,8 @@ impl LeakTally {
                 between,
                 elapsed,
                 groups: self.groups,
+                has_ungrouped: self.ungrouped > 0,
+                places: self.places.len(),
                 is_partial: self.is_partial,
                 followed: self.followed,
             }),
@@ -193,13 +211,14 @@ impl LeakTally {
             Entry::Vacant(vacant) => vacant.insert(Group::default()),
             Entry::Occupied(group) => group.into_mut(),
         };
-        group.add(socket, unread, (local, peer));
+        group.add(socket, unread, (local, peer), age_ms);
         group.end_unread += u64::from(is_closed && socket.receive_queue > 0);
         group.draining += u64::from(is_closed && draining);
         if kind == LeakKind::Unaccepted {
             let listener = place.listener(local);
             let is_new = |at: &_| !group.listeners.contains(at);
             group.listeners.extend(listener.filter(is_new));
+            group.wait(age_ms, socket.cookie);
         }
         group.remember(
             age_ms,

@@ -46,18 +46,19 @@ not read have a row of their own
   dead_peer          retransmits or sends keepalive probes, and no answer comes
   stuck_write        the peer answers but takes no data
   stuck_read         data waits, and the process read none between the readings
-  fin_wait           closed or shut down here and not by the peer
+  fin_wait           closed or shut down here; the peer has not closed, or has not acknowledged
   orphan             closed here, the rest or the FIN not acknowledged
   idle_no_keepalive  no data for --idle, and no keepalive timer
 
-OLDEST is how long the oldest socket has been so, at least; GROWTH is per minute, and unknown for \
-stuck_write and stuck_read, which only the comparison shows. A retransmission or a probe of a closed \
+OLDEST is how long the oldest socket has been in this condition, at least. Δ/MIN is the change \
+between the two readings, per minute: one more socket within 2 s makes 30, so a longer --for tells \
+more. It is unknown for stuck_write and stuck_read, which only the comparison shows. A retransmission or a probe of a closed \
 window hides whether a socket has keepalive; such a socket is never idle_no_keepalive. A process that \
 reads or takes data less often than the time between the readings is not told from one that is stuck: \
 a longer --for does.
 
 FILTER is that of `sockdiag sockets`; a bare `:8080` is the local port. With --process and --unit, \
-sockets that no process holds (fin_wait, orphan) are left out.")]
+sockets that no process holds are left out: every orphan, and fin_wait after close().")]
 pub struct LeaksArgs {
     /// Show only sockets that match
     #[arg(value_name = "FILTER", value_hint = ValueHint::Other)]

@@ -23,7 +23,7 @@ static COLUMNS: [Column<LeakReport>; 12] = [
     Column::new("service", "SERVICE", Left, |l, view| ends::address(Some(l.service), view), "the listener here, or the service elsewhere"),
     Column::new("count", "COUNT", Right, |l, _| Cell::count(Some(l.count)), "sockets of this kind and service"),
     Column::new("oldest", "OLDEST", Right, |l, _| Cell::known(l.oldest_seconds, |age| Value::Milliseconds((age * 1000.0) as u64)), "how long the oldest has been so, at least"),
-    Column::new("growth", "Δ/MIN", Right, |l, _| Cell::known(l.growth_per_minute, Value::Decimal), "by how many more they become in a minute, at the pace of the interval"),
+    Column::new("growth", "Δ/MIN", Right, |l, _| Cell::known(l.growth_per_minute, Value::Decimal), "change between the two readings, per minute"),
     Column::new("unread", "UNREAD", Right, |l, _| Cell::known(Some(l.unread_bytes), Value::Bytes), "bytes that wait to be read"),
     Column::new("peer", "OLDEST PEER", Left, |l, view| ends::address(l.samples.first().map(|sample| sample.peer), view), "the peer of the oldest"),
     Column::new("owner", "OWNER", Left, |l, _| owners(&l.owners), "processes that have them open, or some where there are more than 256; of connections that wait for accept(), those that listen"),
@@ -54,7 +54,7 @@ static SERIES: [Series<LeakReport>; 2] = [
 
 #[rustfmt::skip]
 static ORPHANS: [Series<LeaksReport>; 2] = [
-    Series::gauge("sockdiag_orphans", "Connections of the host that no process holds.", |_| Vec::new(), |report| report.orphans.map(|count| count as f64)),
+    Series::gauge("sockdiag_orphans", "Connections of the host that no process holds, without those in TIME_WAIT (orphan of /proc/net/sockstat).", |_| Vec::new(), |report| report.orphans.map(|count| count as f64)),
     Series::gauge("sockdiag_orphans_limit", "net.ipv4.tcp_max_orphans.", |_| Vec::new(), |report| report.max_orphans.map(|limit| limit as f64)),
 ];
 
@@ -146,6 +146,6 @@ impl Listed for LeaksReport {
     }
 
     fn nothing(&self) -> String {
-        "no connections are left over".to_owned()
+        "no connection that matches is left over".to_owned()
     }
 }

@@ -153,7 +153,7 @@ fn where_nothing_is_left_over_it_says_so() {
         let report = json(SHORT);
         assert_eq!(report["leaks"], object!([]));
         assert_eq!(report["findings"], object!([]));
-        assert!(text(SHORT).contains("no connections are left over"));
+        assert!(text(SHORT).contains("no connection that matches is left over"));
         let csv = text(&[SHORT, &["-o", "csv"]].concat());
         assert_eq!(csv.lines().count(), 1, "the header alone: {csv}");
         let metrics = text(&[SHORT, &["-o", "prom"]].concat());

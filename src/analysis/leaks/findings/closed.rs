@@ -16,13 +16,16 @@ use crate::{
 
 const FIN_WAIT2: SocketState = SocketState::Connection(State::FinWait2);
 
-/// Whether they stay, as in [`network`](crate::analysis::network): the thresholds are the same. `age` is what several have
-/// reached, as a burst of young ones beside an old one is no growth of what is left.
+/// Whether so many connections stay, with the thresholds of [`network`](crate::analysis::network).
+/// `age` is the age that several have reached: one old connection beside a burst of new ones is no
+/// leak.
 fn is_left(count: u64, delta: Option<i64>, age: Option<f64>) -> bool {
     let Some(age) = age else {
         return false;
     };
-    let grows = delta >= Some(HALF_CLOSED_GROWTH) && age >= HALF_CLOSED_GROWN_SECONDS;
+    let grows = count >= HALF_CLOSED_GROWTH.unsigned_abs()
+        && delta >= Some(HALF_CLOSED_GROWTH)
+        && age >= HALF_CLOSED_GROWN_SECONDS;
     let stays = count >= HALF_CLOSED_MANY && age >= HALF_CLOSED_OLD_SECONDS;
     grows || (stays && delta.is_none_or(|delta| delta >= 0))
 }
@@ -41,19 +44,17 @@ pub fn close_wait(leak: &LeakReport, all: &[LeakReport]) -> Option<Finding> {
     let count = sum(|part| part.count);
     // The process is at work on these.
     let left = count - sum(|part| part.draining);
-    let delta = parts.iter().map(|part| part.delta).sum::<Option<i64>>();
     let age = |of: fn(&LeakReport) -> Option<f64>| {
         let ages = parts.iter().filter_map(|part| of(part));
         ages.reduce(f64::max)
     };
     let oldest = age(|part| part.oldest_seconds);
+    let change = leak.change_of_both;
+    let delta = change.map(|change| change.delta);
     if !is_first || !is_left(left, delta, age(|part| part.several_seconds)) {
         return None;
     }
-    let growth = parts
-        .iter()
-        .map(|part| part.growth_per_minute)
-        .sum::<Option<f64>>();
+    let growth = change.and_then(|change| change.per_minute());
     let owners = all_owners(&parts);
     let end_unread = sum(|part| part.end_unread);
     let message = format!(
@@ -73,7 +74,10 @@ pub fn close_wait(leak: &LeakReport, all: &[LeakReport]) -> Option<Finding> {
         .count("end_unread", end_unread, "connections")
         .owned_by(&owners)
         .likely(cause(end_unread, count))
-        .remedy("close the socket where read() returns 0; no sysctl ends a CLOSE_WAIT");
+        .remedy(
+            "close the socket where read() returns 0, and prune connections that a pool keeps; no \
+             sysctl ends a CLOSE_WAIT",
+        );
     Some(next(finding, leak))
 }
 
@@ -81,8 +85,9 @@ pub fn close_wait(leak: &LeakReport, all: &[LeakReport]) -> Option<Finding> {
 fn cause(end_unread: u64, count: u64) -> &'static str {
     match end_unread {
         0 => {
-            "the process has read the end of the stream, as read() returned 0, and does not call \
-             close()"
+            "the process has read all that came and does not call close(): read() returned 0, or the \
+             last read took the end of the stream together with the data, as in a pool of connections \
+             that nobody prunes"
         }
         unread if unread == count => {
             "the process does not read the end of the stream: it is stuck, or has forgotten the \
@@ -96,14 +101,19 @@ fn cause(end_unread: u64, count: u64) -> &'static str {
 }
 
 pub fn fin_wait(leak: &LeakReport) -> Option<Finding> {
-    if !leak.held || !is_left(leak.count, leak.delta, leak.several_seconds) {
+    if !leak.held || !is_left(leak.count, leak.delta(), leak.several_seconds) {
         return None;
     }
+    let by_peer = match leak.states.get(&FIN_WAIT2) {
+        Some(count) if *count == leak.count => "not closed by the peer",
+        Some(_) => "not closed or not acknowledged by the peer",
+        None => "not acknowledged by the peer",
+    };
     let message = format!(
-        "{} shut down here{} and not closed by the peer{}; the oldest for at least {}",
+        "{} shut down here{} and {by_peer}{}; the oldest for at least {}",
         connections(leak.count),
         held_by(leak),
-        more(leak.delta),
+        more(leak.delta()),
         age(leak),
     );
     let finding = about(
@@ -120,7 +130,7 @@ pub fn fin_wait(leak: &LeakReport) -> Option<Finding> {
 
 /// Peers vanish also from a host on which all is well, and the kernel gives these up in time.
 pub fn orphan(leak: &LeakReport) -> Option<Finding> {
-    let stays = leak.count >= HALF_CLOSED_MANY && leak.delta? >= 0;
+    let stays = leak.count >= HALF_CLOSED_MANY && leak.delta()? >= 0;
     if !stays || leak.several_seconds? < HALF_CLOSED_OLD_SECONDS {
         return None;
     }

@@ -32,11 +32,12 @@ pub fn findings(report: &LeaksReport) -> Vec<Finding> {
     rows.chain(orphans).collect()
 }
 
-/// A socket's connections are accepted in the order in which they came, so that none was where the
-/// oldest is still the same. Which socket of a SO_REUSEPORT group it waits for is not known.
+/// A socket's connections are accepted in the order in which they came: while the oldest waits, none
+/// was. Which socket of a SO_REUSEPORT group it waits for is not known.
 fn stalled(leak: &LeakReport) -> Option<Finding> {
     let ms = leak.oldest_seconds? * 1000.0;
-    if !leak.same_oldest || ms < LONG_WAIT_MS as f64 {
+    let seconds = leak.none_accepted_seconds?;
+    if ms < LONG_WAIT_MS as f64 {
         return None;
     }
     let severity = match ms >= STALLED_CRITICAL_MS as f64 {
@@ -44,8 +45,11 @@ fn stalled(leak: &LeakReport) -> Option<Finding> {
         false => Warning,
     };
     let by = match leak.queues {
-        0 | 1 => "none was accepted meanwhile".to_owned(),
-        queues => format!("1 of the {queues} sockets that listen there accepted none meanwhile"),
+        0 | 1 => format!("none was accepted in the {seconds:.1} s between the readings"),
+        queues => format!(
+            "1 of the {queues} sockets that listen there accepted none in the {seconds:.1} s between \
+             the readings"
+        ),
     };
     let message = format!(
         "{} wait for accept(), the oldest for {}; {by}",
@@ -63,11 +67,14 @@ fn idle(leak: &LeakReport) -> Option<Finding> {
     if leak.remote == 0 {
         return None;
     }
+    let by = match leak.remote == leak.count {
+        true => held_by(leak),
+        false => String::new(),
+    };
     let message = format!(
-        "{} with other hosts{} without keepalive, and without data for up to {}",
+        "{} with other addresses{by} without keepalive, and without data for up to {}",
         connections(leak.remote),
-        held_by(leak),
-        age(leak),
+        seconds(leak.oldest_remote_seconds),
     );
     let finding = about(
         leak,
@@ -175,8 +182,11 @@ fn more(delta: Option<i64>) -> String {
 }
 
 fn age(leak: &LeakReport) -> String {
-    let age = leak.oldest_seconds.unwrap_or(0.0);
-    format!("{age:.0} s")
+    seconds(leak.oldest_seconds)
+}
+
+fn seconds(age: Option<f64>) -> String {
+    format!("{:.0} s", age.unwrap_or(0.0))
 }
 
 fn or_more(leak: &LeakReport) -> String {
