@@ -24,7 +24,7 @@ const FLAGS: [(&[&str], &str); 25] = [
     ),
     (
         &["-E", "--events"],
-        "--watch shows them again and again, `sockdiag trace` connections as they are opened",
+        "`sockdiag sockets --watch` refreshes, `sockdiag trace` shows connections as they are opened",
     ),
     (
         &["-F", "--filter"],
@@ -38,7 +38,7 @@ const FLAGS: [(&[&str], &str); 25] = [
     (&["-K", "--kill"], "no command closes sockets; ss -K does"),
     (
         &["-l", "--listening"],
-        "`sockdiag queues` shows listeners, `sockdiag sockets -l` those of UDP, too",
+        "`sockdiag queues` shows TCP listeners, `sockdiag sockets -l` UDP and unix sockets, too",
     ),
     (
         &["-m", "--memory"],
@@ -56,22 +56,28 @@ const FLAGS: [(&[&str], &str); 25] = [
     (&["--options"], "`sockdiag sockets --timers` shows timers"),
     (
         &["-p", "--processes"],
-        "queues, ports and sockets show owners, sockdiag fds --pid PID a process",
+        "`sockdiag sockets` shows owners, `sockdiag who PID` all sockets of a process",
     ),
     (&["--raw"], "`sockdiag sockets raw` shows raw sockets"),
     (
         &["-s", "--summary"],
-        "sockdiag counters sockets counts all sockets",
+        "`sockdiag states` counts TCP sockets by state, `sockdiag counters sockets` all sockets",
     ),
     (
         &["-S", "--sctp", "-d", "--dccp"],
         "SCTP and DCCP sockets are not shown; ss shows them",
     ),
-    (&["-t"], "queues, ports and timewait show TCP sockets"),
-    (&["-u"], "sockdiag queues -u shows UDP sockets"),
+    (
+        &["-t"],
+        "`sockdiag sockets -t` shows TCP sockets; most other reports show no other",
+    ),
+    (
+        &["-u"],
+        "`sockdiag sockets -u` shows UDP sockets, `sockdiag queues -u` their queues",
+    ),
     (&["-V"], "--version without a command shows the version"),
     (&["--vsock"], "`sockdiag sockets vsock` shows vsock sockets"),
-    (&["-x"], "sockdiag sockets -x shows unix sockets"),
+    (&["-x"], "`sockdiag sockets -x` shows unix sockets"),
     (
         &["-Z", "--context"],
         "security contexts of sockets are not shown; ss -Z shows them",

@@ -55,7 +55,10 @@ BY PEER and BY SNDBUF are the shares of the time with data to send in which the 
 peer announced, or the send buffer, stopped it, since the connection was made. Only these say that \
 a buffer limited a connection. A closed window is a peer that does not read, or one with a small \
 buffer. BDP is the largest delivery rate × shortest round-trip time seen: where a buffer is the \
-limit, the path may carry more.")]
+limit, the path may carry more.
+
+Rows are in the order of received, unsent and reserved memory together (MEMORY). With --for, MIN, \
+MEAN, P95 and MAX are of this sum.")]
 pub struct BuffersArgs {
     #[command(flatten)]
     connections: ConnectionArgs,
@@ -75,7 +78,7 @@ const BY: Choices<By> = &[PROCESS, UNIT, PEER, LISTENER, SOCKET];
 impl Subcommand for BuffersArgs {
     const NAME: &'static str = "buffers";
     const ABOUT: &'static str =
-        "Show the memory of TCP connections, and what their buffers hold up";
+        "Show the memory of TCP connections, and whether buffers limit them";
     const REPORT: Option<Described> = Described::of::<BuffersReport>();
 
     fn run(self) -> anyhow::Result<Outcome> {

@@ -16,7 +16,8 @@ use sockdiag::{
 use super::{
     Described, NameArgs, Outcome, Reading, ReportArgs, RowArgs, Session, Subcommand,
     connections::{ConnectionArgs, Connections, Groups, PEER, PROCESS, SOCKET, UNIT, Wanted},
-    options::{Choices, one_of},
+    options::{Choices, Timing, one_of},
+    usage,
 };
 use crate::render::View;
 
@@ -37,20 +38,24 @@ Examples:
   sockdiag keepalive --by socket --where 'idle>10m'
   sudo sockdiag keepalive --by socket --options --unit api
 
+Connections in ESTABLISHED and CLOSE_WAIT are counted.
+
 Without keepalive, an idle connection whose peer lost power or whose path was cut is never noticed. \
 With it, the connection is dropped after idle + interval × probes seconds. ON counts connections \
 whose keepalive timer runs, OFF those without any timer, HIDDEN those where a retransmission or a \
-probe of a closed window hides it: the kernel reports one timer per socket.
+probe of a closed window hides its timer: the kernel reports one timer per socket.
 
 The times of a socket (TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT) are in no netlink attribute. \
 DETECTED IN is therefore inferred from net.ipv4.tcp_keepalive_*, marked with `~`, where the timer \
-agrees with these settings, and missing elsewhere. --options reads them, and TCP_USER_TIMEOUT, from a duplicate \
-of each descriptor (pidfd_getfd, Linux 5.6): the duplicate keeps the connection open for that moment \
-if its owner closes it, and needs the right to trace the owner.
+agrees with these settings, and missing elsewhere. --options reads them, and TCP_USER_TIMEOUT, from \
+a duplicate of each descriptor (pidfd_getfd, Linux 5.6): the duplicate keeps the connection open for \
+that moment if its owner closes it, and needs the right to trace the owner.
+
+With --for, OFF MIN, MEAN, P95 and MAX are of connections without keepalive.
 
 OFF says nothing of the peer's keepalive, nor of pings that the program sends. Firewalls and NATs \
 forget idle connections: conntrack of this host after nf_conntrack_tcp_timeout_established, which \
-the heading shows; other devices commonly after 5 minutes to an hour, which no host can see.")]
+the heading shows; other devices commonly after 5 minutes to an hour, which this host cannot see.")]
 pub struct KeepaliveArgs {
     #[command(flatten)]
     connections: ConnectionArgs,
@@ -73,7 +78,7 @@ const BY: Choices<By> = &[PROCESS, UNIT, PEER, SOCKET];
 impl Subcommand for KeepaliveArgs {
     const NAME: &'static str = "keepalive";
     const ABOUT: &'static str =
-        "Show which connections have TCP keepalive, and how late a dead peer is noticed";
+        "Show which connections have TCP keepalive, and how long a dead peer goes unnoticed";
     const REPORT: Option<Described> = Described::of::<KeepaliveReport>();
 
     fn run(self) -> anyhow::Result<Outcome> {
@@ -83,6 +88,11 @@ impl Subcommand for KeepaliveArgs {
             ..View::default()
         };
         let mut session = Session::new(&self.report, SAMPLE_EVERY, view)?;
+        if self.by == By::Socket && matches!(session.timing(), Timing::Sample { .. }) {
+            return Err(usage(
+                "--for samples groups of connections: use --by process, unit or peer",
+            ));
+        }
         let wanted = Wanted {
             by: self.by,
             shows_owners: self.options,
@@ -143,16 +153,16 @@ impl Groups for Keepalive {
 
 impl Keepalive {
     fn options_of(&mut self, owners: &[Owner], cookie: u64) -> Option<KeepaliveOptions> {
-        let Some(owner) = owners.first() else {
-            let why = "the process that has it open is not known".to_owned();
-            *self.unread.entry(why).or_default() += 1;
-            return None;
-        };
-        let read = keepalive_options(owner, cookie);
-        read.unwrap_or_else(|error| {
-            *self.unread.entry(why(&error)).or_default() += 1;
-            None
-        })
+        let mut reason = "the process that has it open is not known".to_owned();
+        for owner in owners {
+            reason = match keepalive_options(owner, cookie) {
+                Ok(Some(options)) => return Some(options),
+                Ok(None) => "the descriptor was closed meanwhile".to_owned(),
+                Err(error) => why(&error),
+            };
+        }
+        *self.unread.entry(reason).or_default() += 1;
+        None
     }
 
     fn finish(mut self) -> KeepaliveReport {

@@ -31,9 +31,10 @@ Examples:
   sockdiag states --by netns --netns all
   sockdiag states -o json | jq '.states.close_wait // 0'
 
-Counts TCP sockets as the kernel tells them, and keeps none. Connections in TIME_WAIT and SYN_RECV, \
-those that wait for accept(), and those whose process has closed them have no process, unit or user: \
-they are the group `(none known)`. Nor has a listener a peer, or an outgoing connection a listener.
+Sockets are counted while they are read; memory does not grow with their number. Sockets in TIME_WAIT \
+and SYN_RECV, connections that wait for accept() and connections that their process has closed have no \
+process, unit or user: they are the group `(none known)`. With --by peer, listeners are `(no peer)`; \
+with --by listener, outgoing connections are `(no listener)`.
 
 Δ/MIN is the change of a group's size per minute: with --watch since the previous reading, with --for \
 the slope of the line that fits all samples best. MIN and MAX tell a burst from steady growth. A FILTER \
@@ -65,7 +66,8 @@ const BY: Choices<By> = &[
 
 impl Subcommand for StatesArgs {
     const NAME: &'static str = "states";
-    const ABOUT: &'static str = "Count TCP sockets by state, process, unit, listener, peer or user";
+    const ABOUT: &'static str =
+        "Count TCP sockets by state, process, unit, listener, peer, user or network namespace";
     const REPORT: Option<Described> = Described::of::<StatesReport>();
 
     fn run(self) -> anyhow::Result<Outcome> {

@@ -97,17 +97,17 @@ pub struct SocketMemory {
     pub receive_bytes: u32,
     /// SO_RCVBUF as the kernel keeps it.
     pub receive_limit_bytes: u32,
-    /// Memory that data to send takes (`wmem_alloc`), handed to the device.
+    /// Memory of packets handed to the interface and not yet sent (`wmem_alloc`).
     pub send_bytes: u32,
     /// SO_SNDBUF as the kernel keeps it.
     pub send_limit_bytes: u32,
     /// Memory reserved for more (`fwd_alloc`).
     pub forward_bytes: u32,
-    /// Data queued to send, acknowledged or not (`wmem_queued`).
+    /// Memory of data in the send queue: not yet sent, or sent and not acknowledged (`wmem_queued`).
     pub queued_bytes: u32,
     /// Memory of socket options (`optmem`).
     pub option_bytes: u32,
-    /// Packets that came while the owner held the socket (`backlog`).
+    /// Memory of packets that came while a process held the lock of the socket (`backlog`).
     pub backlog_bytes: u32,
     /// Packets dropped since the socket was made, 32 bits; `null` before 4.7.
     pub drops: Option<u32>,

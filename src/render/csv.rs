@@ -1,5 +1,5 @@
-//! Comma-separated values (RFC 4180): every column, unrounded, unknown as an empty field. The time
-//! of the reading comes first.
+//! Comma-separated values (RFC 4180): every column that was read or named, unrounded, unknown as an
+//! empty field. The time of the reading comes first.
 
 use std::{
     borrow::Cow,

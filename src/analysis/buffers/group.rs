@@ -21,7 +21,7 @@ pub struct GroupReport {
     pub receive_bytes: u64,
     /// The receive buffers together, as SO_RCVBUF reads them.
     pub receive_limit_bytes: u64,
-    /// Memory of data in the send queues, acknowledged data excepted (`wmem_queued`).
+    /// Memory of data in the send queues: not yet sent, or sent and not acknowledged (`wmem_queued`).
     pub send_bytes: u64,
     /// The send buffers together, as SO_SNDBUF reads them.
     pub send_limit_bytes: u64,
@@ -29,15 +29,17 @@ pub struct GroupReport {
     pub forward_bytes: u64,
     /// All three ÷ the highest of `tcp_mem`; `null` where that cannot be read.
     pub tcp_mem_ratio: Option<f64>,
-    /// Share of the time with data to send in which the window of the peer stopped it; `null` where
-    /// nothing was sent, or the kernel does not say (before 4.10).
+    /// Share of the time with data to send in which the window of the peer stopped it, since the
+    /// connections were made; `null` where nothing was sent, or the kernel does not say (before
+    /// 4.10).
     pub limited_by_receive_window_ratio: Option<f64>,
-    /// Share of the time with data to send in which the send buffer stopped it.
+    /// Share of the time with data to send in which the send buffer stopped it; as above.
     pub limited_by_send_buffer_ratio: Option<f64>,
-    /// Time with data to send, of all connections together.
+    /// Time with data to send, of all connections together; `null` where the kernel does not say
+    /// (before 4.10).
     pub busy_ms: Option<f64>,
     /// Largest delivery rate × shortest round-trip time of a connection: what was in flight when
-    /// data was acknowledged last. The path may carry more.
+    /// data was acknowledged last. The path may carry more. `null` where nothing was delivered.
     pub bandwidth_delay_bytes: Option<u64>,
     /// `receive_bytes`, `send_bytes` and `forward_bytes` together over many samples (`--for`).
     #[serde(skip_serializing_if = "Option::is_none")]

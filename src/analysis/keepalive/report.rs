@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Established connections by whether they have keepalive.
+/// Connections in ESTABLISHED and CLOSE_WAIT by whether they have keepalive.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct KeepaliveReport {
     /// What could not be seen.
@@ -35,13 +35,13 @@ pub struct KeepaliveReport {
     pub defaults: Defaults,
     /// One element per network namespace that was read.
     pub namespaces: Vec<NamespaceReport>,
-    /// Connections.
+    /// Connections in ESTABLISHED and CLOSE_WAIT that match.
     pub count: u64,
-    /// Those with keepalive.
+    /// Connections with keepalive.
     pub enabled: u64,
-    /// Those without.
+    /// Connections without keepalive.
     pub not_enabled: u64,
-    /// Those of which another timer hides it.
+    /// Connections of which another timer hides the timer of keepalive.
     pub unknown: u64,
     /// One element per group, most connections without keepalive first; none with `--by socket`.
     #[schemars(with = "Vec<GroupReport>")]

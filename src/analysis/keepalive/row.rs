@@ -49,24 +49,24 @@ pub struct GroupReport {
     pub name: GroupName,
     /// Connections.
     pub sockets: u64,
-    /// Those with keepalive.
+    /// Connections with keepalive.
     pub enabled: u64,
-    /// Those without.
+    /// Connections without keepalive.
     pub not_enabled: u64,
-    /// Those of which another timer hides it.
+    /// Connections of which another timer hides the timer of keepalive.
     pub unknown: u64,
-    /// Longest time without data either way, of all.
+    /// Longest time without data either way.
     pub oldest_idle_ms: Option<u32>,
-    /// The same of those without keepalive.
+    /// Longest time without data of a connection without keepalive; `null` without one.
     pub oldest_idle_without_ms: Option<u32>,
-    /// Until the first of them sends a keepalive probe.
+    /// Time until the first keepalive probe of the group; `null` where no keepalive timer runs.
     pub expires_ms: Option<u32>,
-    /// Longest time until a dead peer is noticed, of those with keepalive; `null` where that of one
-    /// is not known.
+    /// Longest time until a dead peer is noticed by keepalive; `null` where the time of one
+    /// connection with keepalive is not known.
     pub detection_seconds: Option<u64>,
     #[serde(skip)]
     pub(super) has_unknown_detection: bool,
-    /// That is inferred from the settings of the namespace.
+    /// `detection_seconds` is inferred from net.ipv4.tcp_keepalive_*.
     pub detection_inferred: bool,
     /// `not_enabled` over many samples (`--for`).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,17 +87,18 @@ pub struct ConnectionReport {
 pub struct Keepalive {
     /// Keepalive; `null` where another timer hides it.
     pub enabled: Option<bool>,
-    /// Until the next keepalive probe.
+    /// Time until the next keepalive probe; `null` where no keepalive timer runs.
     pub expires_ms: Option<u32>,
-    /// Since data was last sent or received.
+    /// Time since data was last sent or received.
     pub idle_ms: Option<u32>,
-    /// Since a segment came or data was sent, as far as the kernel remembers: keepalive probes of
+    /// Time since a segment came or data was sent, as far as the kernel remembers: keepalive probes of
     /// the peer do not count.
     pub silent_ms: Option<u32>,
     /// Until a dead peer is noticed, counted from the last segment; `null` without keepalive, and
     /// where the timer does not agree with the settings of the namespace.
     pub detection_seconds: Option<u64>,
-    /// That is inferred from the settings: the socket's own are in no attribute.
+    /// `detection_seconds` is inferred from net.ipv4.tcp_keepalive_*: no attribute has the socket's
+    /// own settings.
     pub detection_inferred: bool,
     /// The socket's own settings (`--options`).
     pub options: Option<KeepaliveOptions>,

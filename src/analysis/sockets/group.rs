@@ -161,7 +161,7 @@ impl<T: Default> Groups<T> {
         format!("{local} {}", peer.unwrap_or_default())
     }
 
-    /// Leaves none behind.
+    /// Takes every group out.
     pub fn take(&mut self) -> impl Iterator<Item = (GroupName, T)> {
         let groups = take(&mut self.groups).into_iter();
         groups.map(|(key, group)| (self.name(key), group))

@@ -25,7 +25,8 @@ pub struct SocketsReport {
     /// What the report concludes, the worst first.
     #[serde(skip)]
     pub findings: Vec<Finding>,
-    /// How many match.
+    /// Rows that match: sockets, or pairs with `--pairs`. With `--top N` and without `--sort` the
+    /// reading ends after N.
     pub count: u64,
     /// How many sockets of them are in each state.
     pub states: BTreeMap<SocketState, u64>,

@@ -32,7 +32,7 @@ pub struct SocketReport {
     /// Whether it is for IPv6 alone (IPV6_V6ONLY); `null` where the kernel does not tell: of
     /// connections and IPv4 sockets.
     pub v6only: Option<bool>,
-    /// Of a listener.
+    /// `null` unless the socket listens.
     pub accept_queue: Option<AcceptQueue>,
     /// Bytes that wait to be read; `null` for a listener.
     pub receive_queue_bytes: Option<u32>,

@@ -42,14 +42,14 @@ Examples:
 FILTER is the language of ss: `state`, `exclude`, `sport`, `dport`, `src`, `dst`, `dev`, `fwmark`, \
 `cgroup`, `autobound`, `@FILE`, joined by `and`, `or`, `not` and parentheses; a bare `:8080` is the \
 local port. `and` binds closer than `or`. The kernel evaluates it, so that only sockets that match are \
-read. A path, as `/run/*` or `@name`, is of unix sockets.
+read. A path (`/run/*`, `@name`) matches unix sockets.
 
 Words before it choose protocols: `tcp`, `udp`, `raw`, `unix`, `packet`, `netlink`, `vsock`, or `all`. \
 Without one, TCP and UDP sockets are shown; `ss -a` shows all protocols, as `sockdiag sockets all` does. \
 Sockets in every state are shown, as by ss -a, and TCP sockets that are only bound, which ss leaves out.
 
-Letters are those of ss, with three exceptions: -o is --output, timers are --timers; -w is --watch, raw \
-sockets are `raw`; -f and -A are the words before FILTER.
+Flags are those of ss, except that -o is --output (--timers shows timers), -w is --watch (`raw` shows \
+raw sockets), and words before FILTER replace -f and -A.
 
 --where compares numbers: `fill` of an accept queue or receive buffer (80%), `drops`, `recvq` and \
 `sendq` (bytes, 64K), `idle` since data was last sent or received (10m), `rtt` (50ms), `retrans`, and \
@@ -58,8 +58,8 @@ unknown.
 
 --pairs joins the sockets of a connection whose ends are both here: the same addresses and ports the \
 other way round in one namespace or, with --netns all, in two, and unix sockets that are each other's \
-peer. A pair is shown when one end matches; the first end is the client's, as far as its higher port or \
-the path of the other tells. A socket that is connected to itself is marked. Columns of --info, --mem, \
+peer. A pair is shown when one end matches. LOCAL is the end with the higher port, which is mostly the \
+client's, or of a unix pair the end without a path. A socket that is connected to itself is marked. Columns of --info, --mem, \
 --timers and --command are the first end's; JSON has both.
 
 Not joined are connections whose addresses are translated (DNAT, REDIRECT), UDP sockets of which only one \
@@ -67,8 +67,9 @@ is connected, sockets to which several others fit, and those in two namespaces t
 bytes: networks of namespaces may have the same addresses. Sockets are read two or three times, and those \
 of local connections kept: some 1 KB for each, 8 bytes for any other.
 
-Rows are written as the kernel tells them, in any number and without being kept, in every format but \
-the table and without --sort. By default owners are searched for where up to 10,000 sockets match.")]
+Rows are written while they are read, and memory does not grow with their number, except for --sort, \
+--pairs and the table, which has at most 10,000 rows. By default, owners are looked up where at most \
+10,000 sockets match.")]
 pub struct SocketsArgs {
     /// Show only sockets that match, and of these protocols
     #[arg(value_name = "[PROTOCOL] FILTER", value_hint = ValueHint::Other)]

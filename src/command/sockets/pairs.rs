@@ -15,7 +15,7 @@ use super::{
 
 const SEVERAL: &str = "more than one socket has the addresses and ports of the other end";
 
-/// Those that have pairs.
+/// The protocols whose sockets can be joined.
 pub fn protocols(mut named: Vec<SocketProtocol>) -> anyhow::Result<Vec<SocketProtocol>> {
     use SocketProtocol::{Tcp, Udp, Unix};
     named.retain(|protocol| matches!(protocol, Tcp | Udp | Unix));
@@ -86,7 +86,7 @@ impl Digests {
         ControlFlow::Continue(())
     }
 
-    /// Those of two ends or more.
+    /// Digests that occur at least twice.
     fn repeated(&self) -> Vec<u64> {
         let alike = self.0.chunk_by(|one, other| one == other);
         let alike = alike.filter(|alike| alike.len() > 1);

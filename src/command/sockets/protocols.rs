@@ -61,7 +61,7 @@ pub struct Named {
 }
 
 impl ProtocolArgs {
-    /// Of words that stand before the filter, and the filter.
+    /// Splits the words into protocols and the filter.
     pub fn named(&self, words: &[String], place: &PlaceArgs) -> anyhow::Result<Named> {
         let count = words.iter().map_while(|word| protocols(word)).count();
         let (before, rest) = words.split_at(count);

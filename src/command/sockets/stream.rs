@@ -35,7 +35,7 @@ pub struct Stream<'a> {
     /// The reading ends after so many.
     pub most: u64,
     pub output: Output<'a>,
-    /// Those that were entered.
+    /// The namespaces read so far, by index.
     pub places: Vec<Place>,
     /// Sockets that wait for a search for their owners; `None` when no search is to come.
     pub pending: Option<Vec<Found>>,
@@ -49,7 +49,7 @@ pub struct Stream<'a> {
     pub failed: Option<io::Error>,
 }
 
-/// What becomes of rows.
+/// Where rows go.
 pub enum Output<'a> {
     /// The report contains up to so many.
     Kept(usize),
@@ -90,7 +90,7 @@ impl Stream<'_> {
         })
     }
 
-    /// Of two ends, one has to be wanted.
+    /// Takes a pair if one of its ends is wanted.
     pub fn take(&mut self, found: Found) -> ControlFlow<()> {
         if !found.each().any(|row| self.is_wanted(row)) {
             return ControlFlow::Continue(());
@@ -237,7 +237,7 @@ impl Tally {
         match owners {
             Some(owners) => report.note_owners(owners, self.searched, self.ownerless),
             None if self.gave_up => {
-                let why = "not searched for so many sockets; --owners all does, a FILTER makes them fewer";
+                let why = "not searched for more than 10,000 sockets: --owners all does, or a narrower FILTER";
                 let missing = Incomplete::counted("owners", why, self.unsearched);
                 report.incomplete.push(missing);
             }

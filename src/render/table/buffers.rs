@@ -32,8 +32,8 @@ static COLUMNS: [Column<GroupReport>; 19] = [
     Column::new("send_limit", "SNDBUF", Right, |g, _| bytes(g.send_limit_bytes), "send buffers together, as SO_SNDBUF reads them"),
     Column::new("forward", "RESERVED", Right, |g, _| bytes(g.forward_bytes), "memory reserved for more data"),
     Column::new("tcp_mem", "TCP_MEM", Right, |g, _| Cell::known(g.tcp_mem_ratio, Value::Ratio), "memory ÷ the highest value of net.ipv4.tcp_mem"),
-    Column::new("limited_by_receive_window", "BY PEER", Right, |g, _| Cell::known(g.limited_by_receive_window_ratio, Value::Ratio), "share of the time with data to send in which the peer's receive window stopped it"),
-    Column::new("limited_by_send_buffer", "BY SNDBUF", Right, |g, _| Cell::known(g.limited_by_send_buffer_ratio, Value::Ratio), "share of the time with data to send in which the send buffer stopped it"),
+    Column::new("limited_by_receive_window", "BY PEER", Right, |g, _| Cell::known(g.limited_by_receive_window_ratio, Value::Ratio), "share of the time with data to send in which the peer's receive window stopped it, since the connections were made"),
+    Column::new("limited_by_send_buffer", "BY SNDBUF", Right, |g, _| Cell::known(g.limited_by_send_buffer_ratio, Value::Ratio), "share of the time with data to send in which the send buffer stopped it, since the connections were made"),
     Column::new("busy", "BUSY", Right, |g, _| Cell::known(g.busy_ms, |ms| Value::Milliseconds(ms as u64)), "time with data to send since the connections were made, of all together"),
     Column::new("bandwidth_delay", "BDP", Right, |g, _| Cell::known(g.bandwidth_delay_bytes, Value::Bytes), "largest delivery rate × shortest round-trip time of a connection"),
     Column::new("total", "MEMORY", Right, |g, _| bytes(g.total_bytes()), "received, unsent and reserved memory together"),
@@ -50,8 +50,8 @@ static GROUPS: [Series<GroupReport>; 6] = [
     Series::gauge("sockdiag_buffers_receive_bytes", "Memory of received data that was not read.", labels, |g| Some(g.receive_bytes as f64)),
     Series::gauge("sockdiag_buffers_send_bytes", "Memory of data that is queued to send or not acknowledged.", labels, |g| Some(g.send_bytes as f64)),
     Series::gauge("sockdiag_buffers_forward_bytes", "Memory reserved for more data.", labels, |g| Some(g.forward_bytes as f64)),
-    Series::gauge("sockdiag_buffers_limited_by_receive_window_ratio", "Share of the time with data to send in which the peer's receive window stopped it.", labels, |g| g.limited_by_receive_window_ratio).largest(),
-    Series::gauge("sockdiag_buffers_limited_by_send_buffer_ratio", "Share of the time with data to send in which the send buffer stopped it.", labels, |g| g.limited_by_send_buffer_ratio).largest(),
+    Series::gauge("sockdiag_buffers_limited_by_receive_window_ratio", "Share of the time with data to send in which the peer's receive window stopped it, since the connections were made.", labels, |g| g.limited_by_receive_window_ratio).largest(),
+    Series::gauge("sockdiag_buffers_limited_by_send_buffer_ratio", "Share of the time with data to send in which the send buffer stopped it, since the connections were made.", labels, |g| g.limited_by_send_buffer_ratio).largest(),
 ];
 
 fn labels(group: &GroupReport) -> Labels {

@@ -49,6 +49,10 @@ impl Value {
         Value::Change(number.into())
     }
 
+    pub fn truth(is: bool) -> Self {
+        Value::Word(if is { "true" } else { "false" })
+    }
+
     pub fn ranked(shown: impl Into<String>, raw: impl Into<String>, rank: f64) -> Self {
         Value::Both {
             shown: shown.into(),

@@ -19,7 +19,7 @@ pub fn local(local: &LocalReport, view: &View) -> Cell {
     }
 }
 
-/// Of a socket of any family.
+/// An end of a socket of any family.
 pub fn end(end: Option<&EndReport>, view: &View) -> Cell {
     match end {
         None => Value::Missing.into(),

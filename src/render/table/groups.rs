@@ -22,7 +22,14 @@ pub fn cell(group: &GroupName, view: &View) -> Cell {
             Some(name) => Cell::name(name, key.clone()),
             None => Cell::text(key),
         },
-        (None, _) => Cell::name("(none known)", ""),
+        (None, _) => Cell::name(
+            match group.by {
+                By::Peer => "(no peer)",
+                By::Listener => "(no listener)",
+                _ => "(none known)",
+            },
+            "",
+        ),
     }
 }
 

@@ -22,10 +22,10 @@ use crate::render::{
 use Align::{Left, Right};
 
 #[rustfmt::skip]
-static COLUMNS: [Column<Row>; 19] = [
+static COLUMNS: [Column<Row>; 20] = [
     Column::new("netns", "NETNS", Left, |r, _| Cell::text(r.netns().label()), "network namespace: its name, or its inode number"),
     Column::new("group", "GROUP", Left, |r, view| r.group().map_or(Value::Missing.into(), |g| groups::cell(&g.name, view)), "what the connections have in common, by --by"),
-    Column::new("sockets", "SOCKETS", Right, |r, _| Cell::count(r.group().map(|g| g.sockets)), "established connections"),
+    Column::new("sockets", "SOCKETS", Right, |r, _| Cell::count(r.group().map(|g| g.sockets)), "connections in ESTABLISHED and CLOSE_WAIT"),
     Column::new("enabled", "ON", Right, |r, _| Cell::count(r.group().map(|g| g.enabled)), "connections with keepalive"),
     Column::new("not_enabled", "OFF", Right, |r, _| Cell::count(r.group().map(|g| g.not_enabled)), "connections without keepalive"),
     Column::new("unknown", "HIDDEN", Right, |r, _| Cell::count(r.group().map(|g| g.unknown)), "connections of which another timer hides whether they have keepalive"),
@@ -40,7 +40,8 @@ static COLUMNS: [Column<Row>; 19] = [
     Column::new("keepalive", "KEEPALIVE", Left, |r, _| r.connection().map_or(Value::Missing.into(), enabled), "whether keepalive is on; hidden where another timer runs"),
     Column::new("idle", "IDLE", Right, |r, _| milliseconds(idle(r)), "time since data was last sent or received; of a group, the longest"),
     Column::new("expires", "NEXT PROBE", Right, |r, _| milliseconds(expires(r)), "time until the next keepalive probe; of a group, the first"),
-    Column::new("detection", "DETECTED IN", Right, |r, _| detection(r), "time after which a dead peer is noticed, the longest of a group, if each is known; ~ where it is inferred from net.ipv4.tcp_keepalive_*"),
+    Column::new("detection", "DETECTED IN", Right, |r, _| detection(r), "time after which a dead peer is noticed, the longest of a group, if each is known; ~ where it is inferred from net.ipv4.tcp_keepalive_*; in CSV in milliseconds"),
+    Column::new("detection_inferred", "INFERRED", Left, |r, _| Cell::known(detected(r), |(_, inferred)| Value::truth(inferred)), "whether the time of detection is inferred"),
     Column::new("owner", "OWNER", Left, |r, _| owners(holders(r)), "processes that have it open"),
 ];
 
@@ -88,7 +89,8 @@ fn enabled(connection: &ConnectionReport) -> Cell {
     .into()
 }
 
-fn detection(row: &Row) -> Cell {
+/// Seconds until a dead peer is noticed, and whether they are inferred.
+fn detected(row: &Row) -> Option<(u64, bool)> {
     let (seconds, inferred) = match row {
         Row::Group(group) => (group.detection_seconds, group.detection_inferred),
         Row::Connection(one) => (
@@ -96,7 +98,11 @@ fn detection(row: &Row) -> Cell {
             one.keepalive.detection_inferred,
         ),
     };
-    Cell::known(seconds, |seconds| {
+    Some((seconds?, inferred))
+}
+
+fn detection(row: &Row) -> Cell {
+    Cell::known(detected(row), |(seconds, inferred)| {
         let mark = if inferred { "~" } else { "" };
         let shown = format!("{mark}{seconds}s");
         // As the other times of CSV.
@@ -111,7 +117,7 @@ fn holders(row: &Row) -> &[Owner] {
 
 #[rustfmt::skip]
 static GROUPS: [Series<(Labels, u64)>; 1] = [
-    Series::gauge("sockdiag_keepalive_sockets", "Established connections by whether TCP keepalive is enabled.", |(labels, _)| labels.clone(), |(_, count)| Some(*count as f64)),
+    Series::gauge("sockdiag_keepalive_sockets", "Connections in ESTABLISHED and CLOSE_WAIT by whether TCP keepalive is enabled.", |(labels, _)| labels.clone(), |(_, count)| Some(*count as f64)),
 ];
 
 #[rustfmt::skip]
@@ -211,9 +217,14 @@ impl Listed for KeepaliveReport {
         let times = defaults.idle_seconds.zip(defaults.interval_seconds);
         let known = times.zip(defaults.probes).zip(defaults.detection_seconds);
         let known = known.map(|(((idle, interval), probes), all)| {
-            format!("by default {idle} + {interval} × {probes} = {all} seconds")
+            format!("net.ipv4.tcp_keepalive_*: {idle} + {interval} × {probes} = {all} seconds")
         });
-        let default = known.unwrap_or_else(|| "defaults not known".to_owned());
+        let default = known.unwrap_or_else(|| match self.namespaces.len() {
+            0 | 1 => "net.ipv4.tcp_keepalive_* could not be read".to_owned(),
+            _ => {
+                "net.ipv4.tcp_keepalive_* differ between namespaces (-o json lists them)".to_owned()
+            }
+        });
         let (on, off) = (text::grouped(self.enabled), text::grouped(self.not_enabled));
         let hidden = match self.unknown {
             0 => String::new(),
@@ -224,6 +235,6 @@ impl Listed for KeepaliveReport {
     }
 
     fn nothing(&self) -> String {
-        "no established connection matches".to_owned()
+        "no connection in ESTABLISHED or CLOSE_WAIT matches".to_owned()
     }
 }

@@ -27,27 +27,27 @@ static COLUMNS: [Column<SocketReport>; 47] = [
     Column::new("send_queue", "SEND-Q", Right, |s, _| queue(s, s.send_queue_bytes, |q| q.limit), "bytes that are not acknowledged; of a listener, the limit of its accept queue"),
     Column::new("local", "LOCAL", Left, |s, view| ends::end(Some(&s.local), view), "address it is bound to; path and inode of a unix socket, protocol and interface of a packet socket, family and port id of a netlink socket"),
     Column::new("peer", "PEER", Left, |s, view| ends::end(s.peer.as_ref(), view), "the peer's address; of a unix socket its path and inode"),
-    Column::new("v6only", "V6ONLY", Left, |s, _| Cell::known(s.v6only, truth), "true for an IPv6 socket that takes no IPv4 (IPV6_V6ONLY), false for a dual-stack one; missing for connections"),
+    Column::new("v6only", "V6ONLY", Left, |s, _| Cell::known(s.v6only, Value::truth), "true for an IPv6 socket that takes no IPv4 (IPV6_V6ONLY), false for a dual-stack one; missing for connections"),
     Column::new("timer", "TIMER", Left, |s, _| Cell::known(s.timer, |t| Value::Word(timer(t))), "the timer that runs: retransmit, keepalive, time_wait or persist (probes of a closed window)"),
     Column::new("expires", "EXPIRES", Right, |s, _| Cell::known(s.timer, |t| Value::Milliseconds(t.expires_ms.into())), "time until the timer fires"),
     Column::new("retransmits", "TRIES", Right, |s, _| Cell::count(s.timer.map(|t| t.retransmits)), "retransmissions or probes without an answer so far"),
     Column::new("backoff", "BACKOFF", Right, |s, _| Cell::count(s.timer.and_then(|t| t.backoff)), "how often the time of the timer was doubled; with --timers"),
-    Column::new("rtt", "RTT", Right, |s, _| time(s, TcpInfo::rtt_us), "smoothed round-trip time"),
-    Column::new("cwnd", "CWND", Right, |s, _| number(s, TcpInfo::congestion_window), "congestion window, segments"),
-    Column::new("retrans", "RETRANS", Right, |s, _| number(s, TcpInfo::total_retransmits), "segments retransmitted since the connection was made"),
-    Column::new("sent", "ACKED", Right, |s, _| bytes(s, TcpInfo::bytes_acked), "bytes that the peer acknowledged"),
-    Column::new("received", "RECEIVED", Right, |s, _| bytes(s, TcpInfo::bytes_received), "bytes received in order"),
-    Column::new("delivery_rate", "RATE", Right, |s, _| bytes(s, TcpInfo::delivery_rate), "bytes per second at which data was acknowledged last"),
-    Column::new("idle", "IDLE", Right, |s, _| Cell::known(s.idle_ms(), |ms| Value::Milliseconds(ms.into())), "time since data was last sent or received"),
-    Column::new("receive_memory", "RMEM", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.receive_bytes.into())), "memory of received data"),
-    Column::new("receive_limit", "RCVBUF", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.receive_limit_bytes.into())), "receive buffer, SO_RCVBUF"),
-    Column::new("send_memory", "WMEM", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.send_bytes.into())), "memory of data handed to the device"),
-    Column::new("send_limit", "SNDBUF", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.send_limit_bytes.into())), "send buffer, SO_SNDBUF"),
-    Column::new("queued", "QUEUED", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.queued_bytes.into())), "memory of data in the send queue"),
-    Column::new("forward", "FORWARD", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.forward_bytes.into())), "memory reserved for more data"),
-    Column::new("backlog", "BACKLOG", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.backlog_bytes.into())), "memory of packets that came while the owner held the socket"),
-    Column::new("options", "OPTMEM", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.option_bytes.into())), "memory of socket options"),
-    Column::new("drops", "DROPS", Right, |s, _| Cell::count(s.memory.and_then(|m| m.drops)), "packets that this socket dropped since it was created"),
+    Column::new("rtt", "RTT", Right, |s, _| time(s, TcpInfo::rtt_us), "smoothed round-trip time; with --info"),
+    Column::new("cwnd", "CWND", Right, |s, _| number(s, TcpInfo::congestion_window), "congestion window, segments; with --info"),
+    Column::new("retrans", "RETRANS", Right, |s, _| number(s, TcpInfo::total_retransmits), "segments retransmitted since the connection was made; with --info"),
+    Column::new("sent", "ACKED", Right, |s, _| bytes(s, TcpInfo::bytes_acked), "bytes that the peer acknowledged; with --info"),
+    Column::new("received", "RECEIVED", Right, |s, _| bytes(s, TcpInfo::bytes_received), "bytes received in order; with --info"),
+    Column::new("delivery_rate", "RATE", Right, |s, _| rate(s, TcpInfo::delivery_rate), "bytes per second at which data was acknowledged last; with --info"),
+    Column::new("idle", "IDLE", Right, |s, _| Cell::known(s.idle_ms(), |ms| Value::Milliseconds(ms.into())), "time since data was last sent or received; with --info"),
+    Column::new("receive_memory", "RMEM", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.receive_bytes.into())), "memory of received data; with --mem"),
+    Column::new("receive_limit", "RCVBUF", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.receive_limit_bytes.into())), "receive buffer, SO_RCVBUF; with --mem"),
+    Column::new("send_memory", "WMEM", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.send_bytes.into())), "memory of packets handed to the interface and not yet sent; with --mem"),
+    Column::new("send_limit", "SNDBUF", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.send_limit_bytes.into())), "send buffer, SO_SNDBUF; with --mem"),
+    Column::new("queued", "QUEUED", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.queued_bytes.into())), "memory of data in the send queue; with --mem"),
+    Column::new("forward", "FORWARD", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.forward_bytes.into())), "memory reserved for more data; with --mem"),
+    Column::new("backlog", "BACKLOG", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.backlog_bytes.into())), "memory of packets that came while a process held the lock of the socket; with --mem"),
+    Column::new("options", "OPTMEM", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.option_bytes.into())), "memory of socket options; with --mem"),
+    Column::new("drops", "DROPS", Right, |s, _| Cell::count(s.memory.and_then(|m| m.drops)), "packets that this socket dropped since it was created; with --mem"),
     Column::new("user", "USER", Left, |s, view| ends::user(s.uid, view), "user id of the creator; 0 also where the kernel keeps none, and missing where it tells none"),
     Column::new("inode", "INODE", Right, |s, _| Cell::id(s.inode), "socket inode; 0 when nobody holds it"),
     Column::new("cookie", "COOKIE", Right, |s, _| Cell::known(s.cookie, |cookie| Value::Text(cookie.0.to_string())), "socket cookie, unique until the next boot"),
@@ -60,7 +60,7 @@ static COLUMNS: [Column<SocketReport>; 47] = [
     Column::new("peer_receive_queue", "P-RECV-Q", Right, |s, _| other(s, |o| queue(o, o.receive_queue_bytes, |q| q.length).value), "bytes that wait to be read at the other end; with --pairs"),
     Column::new("peer_send_queue", "P-SEND-Q", Right, |s, _| other(s, |o| queue(o, o.send_queue_bytes, |q| q.limit).value), "bytes that are not acknowledged at the other end; with --pairs"),
     Column::new("peer_inode", "P-INODE", Right, |s, _| other(s, |o| Value::Id(o.inode.into())), "inode of the socket at the other end; with --pairs"),
-    Column::new("self_connected", "SELF", Left, |s, _| Cell::known(s.self_connected, truth), "true for a socket that is connected to itself; with --pairs"),
+    Column::new("self_connected", "SELF", Left, |s, _| Cell::known(s.self_connected, Value::truth), "true for a socket that is connected to itself; with --pairs"),
     Column::new("peer_owner", "P-OWNER", Left, |s, _| other(s, |o| owners(&o.owners).value), "processes that have the other end open; with --pairs"),
     Column::new("states", "STATES", Left, |s, _| states(s), "states of both ends, on a narrow terminal"),
     Column::new("receive_queues", "RECV-QS", Right, |s, _| both(s, |s| queue(s, s.receive_queue_bytes, |q| q.length)), "bytes that wait to be read at this end / at the other, on a narrow terminal"),
@@ -74,9 +74,9 @@ pub const INFO: &str = "rtt cwnd retrans sent received delivery_rate idle";
 pub const MEMORY: &str =
     "receive_memory receive_limit send_memory send_limit queued forward backlog options drops";
 
-fn truth(is: bool) -> Value {
-    Value::Word(if is { "true" } else { "false" })
-}
+/// Where the end of a connection is that `--pairs` does not find.
+const WHERE_ELSE: &str = "is on another host, in a namespace that was not read (--netns all reads \
+                          every one), or behind NAT";
 
 fn other(socket: &SocketReport, value: fn(&SocketReport) -> Value) -> Cell {
     Cell::known(socket.other_end.as_deref(), value)
@@ -135,7 +135,7 @@ fn time(socket: &SocketReport, of: fn(&TcpInfo) -> Option<u32>) -> Cell {
     let microseconds = socket.tcp_info.as_ref().and_then(of);
     Cell::known(microseconds, |us| {
         let ms = f64::from(us) / 1000.0;
-        Value::ranked(format!("{ms:.1} ms"), ms.to_string(), ms)
+        Value::ranked(text::latency(ms), ms.to_string(), ms)
     })
 }
 
@@ -145,6 +145,14 @@ fn number(socket: &SocketReport, of: fn(&TcpInfo) -> Option<u32>) -> Cell {
 
 fn bytes(socket: &SocketReport, of: fn(&TcpInfo) -> Option<u64>) -> Cell {
     Cell::known(socket.tcp_info.as_ref().and_then(of), Value::Bytes)
+}
+
+fn rate(socket: &SocketReport, of: fn(&TcpInfo) -> Option<u64>) -> Cell {
+    let rate = socket.tcp_info.as_ref().and_then(of);
+    Cell::known(rate, |bytes| {
+        let shown = format!("{}/s", text::bytes(bytes));
+        Value::ranked(shown, bytes.to_string(), bytes as f64)
+    })
 }
 
 #[rustfmt::skip]
@@ -186,15 +194,22 @@ impl Tabular for SocketsReport {
     fn notes(&self, _: &View) -> Vec<String> {
         let unpaired = self.unpaired.filter(|unpaired| *unpaired > 0);
         let unpaired = unpaired.map(|unpaired| match unpaired {
-            1 => "of 1 more connection no other end was found (NAT is not followed)".to_owned(),
+            1 => {
+                format!("1 more connection matches whose other end was not found: it {WHERE_ELSE}")
+            }
             more => format!(
-                "of {} more connections no other end was found (NAT is not followed)",
+                "{} more connections match whose other ends were not found: each {WHERE_ELSE}",
                 text::grouped(more)
             ),
         });
         let cut = self.count.saturating_sub(self.sockets.len() as u64);
+        let noun = if self.unpaired.is_some() {
+            "pairs"
+        } else {
+            "sockets"
+        };
         let told = format!(
-            "{} more sockets match; -o csv and -o json write all, a FILTER fewer",
+            "{} more {noun} match; -o csv and -o json write all, a FILTER fewer",
             text::grouped(cut)
         );
         let told = (cut > 0).then_some(told);

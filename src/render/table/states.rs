@@ -42,7 +42,7 @@ static COLUMNS: [Column<GroupReport>; 20] = [
     Column::new("last_ack", "LAST_ACK", Right, |g, _| count(g, Connection(State::LastAck)), "closed by the peer, then here; the last ACK is missing"),
     Column::new("closing", "CLOSING", Right, |g, _| count(g, Connection(State::Closing)), "closed by both at once"),
     Column::new("listen", "LISTEN", Right, |g, _| count(g, Listen), "wait for connections"),
-    Column::new("bound", "BOUND", Right, |g, _| count(g, Bound), "bound and no more; told since Linux 6.8"),
+    Column::new("bound", "BOUND", Right, |g, _| count(g, Bound), "bound and no more; 0 before Linux 6.8, which does not report them"),
 ];
 
 fn count(group: &GroupReport, state: SocketState) -> Cell {
