@@ -209,7 +209,7 @@ impl SocketSink for Stream<'_> {
     fn socket(&mut self, row: SocketRow) -> ControlFlow<()> {
         let condition = self.of.args.condition.as_ref();
         let is_wanted = condition.is_none_or(|condition| condition.accepts(&row))
-            && self.of.uid.is_none_or(|uid| row.uid == uid);
+            && self.of.uid.is_none_or(|uid| row.user() == Some(uid));
         if !is_wanted {
             return ControlFlow::Continue(());
         }

@@ -157,6 +157,12 @@ impl SocketRow {
         self.inode == 0 && queued.contains(&self.state) && self.info.is_some()
     }
 
+    /// The user id, if the kernel keeps one: it gives 0 for TIME_WAIT, SYN_RECV and, before 6.16, for
+    /// every socket that nobody holds.
+    pub fn user(&self) -> Option<u32> {
+        (self.inode != 0 || self.uid != 0).then_some(self.uid)
+    }
+
     /// Whether read(2), recv(2) or accept(2) would return at once: data, a connection that waits, or
     /// the end of the peer's data.
     pub fn is_readable(&self) -> bool {

@@ -130,7 +130,7 @@ impl<T: Default> Groups<T> {
                 Some(Common::Process(owner.pid))
             }
             By::Unit => held.unit.clone().map(Common::Unit),
-            By::User => user(row).map(Common::User),
+            By::User => row.user().map(Common::User),
             By::Peer => {
                 let peer = row.peer?.address;
                 (!peer.is_unspecified()).then_some(Common::Peer(peer))
@@ -189,9 +189,4 @@ impl<T: Default> Groups<T> {
             netns,
         }
     }
-}
-
-/// The kernel gives 0 where no user can be told: a socket that nobody holds, TIME_WAIT and SYN_RECV.
-fn user(row: &SocketRow) -> Option<u32> {
-    (row.inode != 0 || row.uid != 0).then_some(row.uid)
 }

@@ -113,7 +113,7 @@ impl Describer {
             receive_queue_bytes: (!is_listener).then_some(socket.receive_queue),
             send_queue_bytes: (!is_listener).then_some(socket.send_queue),
             timer: socket.timer,
-            uid: Some(socket.uid),
+            uid: socket.user(),
             inode: socket.inode,
             cookie: (socket.cookie != 0).then_some(Cookie(socket.cookie)),
             mark: socket.mark,

@@ -40,8 +40,8 @@ pub struct SocketReport {
     pub send_queue_bytes: Option<u32>,
     /// The timer that runs.
     pub timer: Option<SocketTimer>,
-    /// User id of the creator; 0 also where the kernel keeps none (TIME_WAIT, SYN_RECV), `null`
-    /// where it tells none (netlink, vsock).
+    /// User id of the creator; `null` where the kernel keeps or sends none (TIME_WAIT, SYN_RECV,
+    /// netlink, vsock).
     pub uid: Option<u32>,
     /// Socket inode, 0 when nobody holds it.
     pub inode: u32,

@@ -46,7 +46,8 @@ read. A path (`/run/*`, `@name`) matches unix sockets.
 
 Words before it choose protocols: `tcp`, `udp`, `raw`, `unix`, `packet`, `netlink`, `vsock`, or `all`. \
 Without one, TCP and UDP sockets are shown; `ss -a` shows all protocols, as `sockdiag sockets all` does. \
-Sockets in every state are shown, as by ss -a, and TCP sockets that are only bound, which ss leaves out.
+Sockets in every state are shown, as by ss -a, and TCP sockets that are only bound, which ss leaves out. \
+--user leaves out TIME_WAIT and SYN_RECV, of which the kernel keeps no user.
 
 Flags are those of ss, except that -o is --output (--timers shows timers), -w is --watch (`raw` shows \
 raw sockets), and words before FILTER replace -f and -A.

@@ -16,7 +16,7 @@ impl Row {
     /// Where the kernel tells its user.
     pub fn uid(&self) -> Option<u32> {
         match self {
-            Row::Inet(socket) => Some(socket.uid),
+            Row::Inet(socket) => socket.user(),
             Row::Other(socket) => socket.uid,
         }
     }

@@ -48,7 +48,7 @@ static COLUMNS: [Column<SocketReport>; 47] = [
     Column::new("backlog", "BACKLOG", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.backlog_bytes.into())), "memory of packets that came while a process held the lock of the socket; with --mem"),
     Column::new("options", "OPTMEM", Right, |s, _| Cell::known(s.memory, |m| Value::Bytes(m.option_bytes.into())), "memory of socket options; with --mem"),
     Column::new("drops", "DROPS", Right, |s, _| Cell::count(s.memory.and_then(|m| m.drops)), "packets that this socket dropped since it was created; with --mem"),
-    Column::new("user", "USER", Left, |s, view| ends::user(s.uid, view), "user id of the creator; 0 also where the kernel keeps none, and missing where it tells none"),
+    Column::new("user", "USER", Left, |s, view| ends::user(s.uid, view), "user id of the creator; missing where the kernel keeps or sends none"),
     Column::new("inode", "INODE", Right, |s, _| Cell::id(s.inode), "socket inode; 0 when nobody holds it"),
     Column::new("cookie", "COOKIE", Right, |s, _| Cell::known(s.cookie, |cookie| Value::Text(cookie.0.to_string())), "socket cookie, unique until the next boot"),
     Column::new("mark", "MARK", Right, |s, _| Cell::known(s.mark, |mark| Value::Id(mark.into())), "SO_MARK; needs CAP_NET_ADMIN"),

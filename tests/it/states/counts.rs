@@ -139,6 +139,8 @@ fn sockets_are_grouped_by_what_they_have_in_common() {
         let by_user = by("user");
         assert_eq!(group(&by_user, &object!("0"))["states"], mine[0]["states"]);
         assert_eq!(group(&by_user, &Value::Null)["states"], left);
+        let of_root = json(&["states", "--user", "0"]);
+        assert_eq!(of_root["states"], mine[0]["states"]);
 
         let by_listener = by("listener");
         let accepted = object!({"close_wait": 1, "listen": 1});
