@@ -91,6 +91,8 @@ pub struct Connection {
     /// IP_BIND_ADDRESS_NO_PORT is set: its port was chosen at connect(2), even if it was bound to
     /// an address before. `None` for a timewait socket and before 5.10.
     pub port_at_connect: Option<bool>,
+    /// A segment was retransmitted and not acknowledged yet, or the window of the peer is closed.
+    pub is_held_up: bool,
 }
 
 /// A socket with a local port that is no listener.

@@ -23,7 +23,9 @@ const TIMER: usize = 2;
 const RETRANSMITS: usize = 3;
 const EXPIRES: usize = 52;
 /// `idiag_timer` of a timewait socket.
+const RETRANSMIT_TIMER: u8 = 1;
 const TIMEWAIT_TIMER: u8 = 3;
+const PERSIST_TIMER: u8 = 4;
 
 const INFO: u16 = 2;
 const SKMEMINFO: u16 = 7;
@@ -179,6 +181,10 @@ impl<'a> Row<'a> {
             port_at_connect: self
                 .byte(SOCKOPT, 1)
                 .map(|bits| bits & BIND_ADDRESS_NO_PORT != 0),
+            is_held_up: match self.fixed[TIMER] {
+                RETRANSMIT_TIMER => self.fixed[RETRANSMITS] > 0,
+                timer => timer == PERSIST_TIMER,
+            },
         }))
     }
 

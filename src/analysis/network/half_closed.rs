@@ -27,6 +27,8 @@ pub struct HalfClosedReport {
     /// Sockets that no process holds: in CLOSE_WAIT they wait for accept(2), else the kernel ends
     /// them in time.
     pub unheld: u64,
+    /// Sockets of either kind that retransmit, or whose peer's window is closed.
+    pub held_up: u64,
     /// Change of `held` since the previous table scan; `null` without one.
     pub held_delta: Option<i64>,
     /// Change of `unheld` likewise.
@@ -65,6 +67,7 @@ pub fn half_closed(
             service,
             held: group.held,
             unheld: group.unheld,
+            held_up: group.held_up,
             held_delta: then.map(|(held, _)| group.held as i64 - held as i64),
             unheld_delta: then.map(|(_, unheld)| group.unheld as i64 - unheld as i64),
             oldest_seconds: oldest(group),

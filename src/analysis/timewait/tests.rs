@@ -39,6 +39,7 @@ fn kept(local: &str, peer: &str, left_seconds: u32) -> Connection {
         left_ms: Some(left_seconds * 1000),
         inode: 0,
         port_at_connect: None,
+        is_held_up: false,
     }
 }
 

@@ -58,8 +58,12 @@ pub enum ServiceEnd {
     Peer(Address),
 }
 
+/// `net.ipv4.ip_local_port_range` of a new namespace (`inet_init_net`, net/ipv4/af_inet.c).
+const DEFAULT_EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
+
 impl ServiceEnd {
-    /// Of a connection. `ephemeral` is `ip_local_port_range`.
+    /// Of a connection. `ephemeral` is `ip_local_port_range`; the default of the kernel stands for
+    /// one that is unknown.
     pub fn of(
         local: &Endpoint,
         peer: Address,
@@ -76,8 +80,8 @@ impl ServiceEnd {
         }
         // Without a listener, a port outside the range is that of a server whose listener is closed,
         // or of a client that bound it, whose peer has no ephemeral port either.
-        let is_client = ephemeral
-            .is_some_and(|range| range.contains(&local.port) || !range.contains(&peer.port));
+        let range = ephemeral.unwrap_or(&DEFAULT_EPHEMERAL);
+        let is_client = range.contains(&local.port) || !range.contains(&peer.port);
         match is_client {
             true => ServiceEnd::Peer(address(peer.address, peer.port)),
             false => ServiceEnd::Local(address(local.address, local.port)),
@@ -92,6 +96,9 @@ pub struct HalfClosedGroup {
     /// Sockets that no process holds: in CLOSE_WAIT they wait in an accept queue, in the other
     /// states they were closed and the kernel ends them in time.
     pub unheld: u64,
+    /// Sockets of either kind that retransmit, or whose peer's window is closed.
+    #[serde(default)]
+    pub held_up: u64,
     /// Some of the sockets that a process holds, in the order of their inodes: those that are the
     /// oldest of their CPU, likely.
     pub samples: Vec<HalfClosedSocket>,
@@ -139,6 +146,7 @@ impl<'a> HalfClosedTally<'a> {
             self.ungrouped += 1;
             return;
         };
+        group.held_up += u64::from(connection.is_held_up);
         match connection.inode {
             0 => group.unheld += 1,
             inode => {
@@ -224,6 +232,7 @@ impl HalfClosedGroup {
     fn merge(&mut self, other: Self) {
         self.held += other.held;
         self.unheld += other.unheld;
+        self.held_up += other.held_up;
         for socket in other.samples {
             self.remember(socket);
         }
@@ -271,6 +280,7 @@ mod tests {
             left_ms: None,
             inode,
             port_at_connect: None,
+            is_held_up: false,
         }
     }
 

@@ -72,6 +72,7 @@ fn connection() -> impl Strategy<Value = Connection> {
             left_ms,
             inode,
             port_at_connect,
+            is_held_up: inode % 3 == 0,
         },
     )
 }

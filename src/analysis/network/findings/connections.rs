@@ -65,8 +65,9 @@ fn fin_wait2(namespace: &NamespaceReport, group: &HalfClosedReport) -> Option<Fi
 }
 
 /// In FIN_WAIT1 and LAST_ACK a connection waits for the peer's ACK alone, about a round trip. By
-/// Little's law more of them than handshakes in the interval wait longer than the interval. How long
-/// a socket has been silent does not tell: it may have been idle before it was closed.
+/// Little's law more of them than handshakes in the interval wait longer than the interval, unless
+/// old connections are being closed in a mass: these are not held up. How long a socket has been
+/// silent does not tell: it may have been idle before it was closed.
 fn unacknowledged(
     namespace: &NamespaceReport,
     group: &HalfClosedReport,
@@ -79,18 +80,20 @@ fn unacknowledged(
         held + unheld >= 0 && before >= HALF_CLOSED_MANY as i64
     });
     let is_slow = handshakes.is_some_and(|handshakes| count > handshakes.saturating_mul(2));
-    if !stays || !is_slow {
+    if !stays || !is_slow || group.held_up < HALF_CLOSED_MANY {
         return None;
     }
     let state = group.state.name().to_uppercase();
     let message = format!(
-        "{count} closed connections in {state}: their peers do not acknowledge the rest of the data"
+        "{count} closed connections in {state}, {} of which retransmit or meet a closed window",
+        group.held_up
     );
     let finding = FIN_WAIT_PILEUP
         .finding(Warning, subject(group), message)
         .in_netns(&namespace.netns)
         .count("held", group.held, "connections")
         .count("unheld", group.unheld, "connections")
+        .count("held_up", group.held_up, "connections")
         .count_known("unheld_delta", group.unheld_delta, "connections")
         .likely("the peers are gone, do not read, or a firewall drops the segments")
         .remedy_in_netns(

@@ -12,6 +12,7 @@ fn group(state: State, change: impl FnOnce(&mut HalfClosedReport)) -> NamespaceR
         },
         held: 0,
         unheld: 0,
+        held_up: 0,
         held_delta: Some(0),
         unheld_delta: Some(0),
         oldest_seconds: None,
@@ -34,7 +35,7 @@ fn group(state: State, change: impl FnOnce(&mut HalfClosedReport)) -> NamespaceR
 
 fn held(state: State, held: u64, delta: Option<i64>, oldest: f64) -> Vec<Rule> {
     of_namespace(group(state, |group| {
-        (group.held, group.held_delta) = (held, delta);
+        (group.held, group.held_delta, group.held_up) = (held, delta, held);
         group.oldest_seconds = Some(oldest);
     }))
 }
@@ -95,6 +96,7 @@ fn fin_waits_pile_up_where_they_wait_longer_than_the_interval() {
     let unheld = |state, unheld, delta| {
         of_namespace(group(state, |group| {
             (group.unheld, group.unheld_delta) = (unheld, Some(delta));
+            group.held_up = unheld;
         }))
     };
     assert_eq!(unheld(State::FinWait1, 201, 101), pileup);
@@ -111,6 +113,11 @@ fn fin_waits_pile_up_where_they_wait_longer_than_the_interval() {
         "handshakes explain them"
     );
     assert_eq!(unheld(State::FinWait1, 500, -1), [], "being worked off");
+    let closed_in_a_mass = group(State::FinWait1, |group| {
+        (group.unheld, group.unheld_delta) = (500, Some(0));
+        group.held_up = 99;
+    });
+    assert_eq!(of_namespace(closed_in_a_mass), [], "acknowledged in time");
     assert_eq!(
         unheld(State::FinWait2, 5000, 0),
         [],

@@ -38,6 +38,7 @@ fn connection(port: u16, to: &str, state: State) -> Connection {
         left_ms: left,
         inode: if left.is_some() { 0 } else { u32::from(port) },
         port_at_connect: Some(false),
+        is_held_up: false,
     }
 }
 

@@ -116,6 +116,7 @@ impl Scene {
                 left_ms: is_closed.then_some(50_000),
                 inode: if is_closed { 0 } else { port.into() },
                 port_at_connect: Some(true),
+                is_held_up: false,
             });
         }
         let holders = tally.finish(Duration::ZERO, true);
