@@ -1,7 +1,7 @@
 //! The spread of a number over many samples (`--for`).
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     hash::Hash,
     time::Duration,
 };
@@ -47,6 +47,18 @@ impl<K: Eq + Hash> Spreads<K> {
         for (key, number) in numbers {
             self.seen.entry(key).or_default().add(number);
         }
+    }
+
+    /// The keys that samples had and these are not, in order.
+    pub fn beside<'a>(&self, keys: impl Iterator<Item = &'a K>) -> Vec<K>
+    where
+        K: Ord + Clone + 'a,
+    {
+        let keys: HashSet<&K> = keys.collect();
+        let others = self.seen.keys().filter(|key| !keys.contains(key));
+        let mut others: Vec<K> = others.cloned().collect();
+        others.sort();
+        others
     }
 
     /// `None` before the first sample.

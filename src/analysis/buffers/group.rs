@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     analysis::{Spread, sockets::GroupName},
-    model::{Owner, SocketRow, TcpInfo},
+    model::{Owner, SocketMemory, SocketRow, TcpInfo},
 };
 
 /// Connections that have something in common.
@@ -73,16 +73,14 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub fn add(&mut self, socket: &SocketRow) {
+    pub fn add(&mut self, socket: &SocketRow, memory: &SocketMemory) {
         let row = &mut self.row;
         row.sockets += 1;
-        if let Some(memory) = socket.memory {
-            row.receive_bytes += u64::from(memory.receive_bytes);
-            row.receive_limit_bytes += u64::from(memory.receive_limit_bytes);
-            row.send_bytes += u64::from(memory.queued_bytes);
-            row.send_limit_bytes += u64::from(memory.send_limit_bytes);
-            row.forward_bytes += u64::from(memory.forward_bytes);
-        }
+        row.receive_bytes += u64::from(memory.receive_bytes);
+        row.receive_limit_bytes += u64::from(memory.receive_limit_bytes);
+        row.send_bytes += u64::from(memory.queued_bytes);
+        row.send_limit_bytes += u64::from(memory.send_limit_bytes);
+        row.forward_bytes += u64::from(memory.forward_bytes);
         let Some(info) = &socket.info else { return };
         row.bandwidth_delay_bytes = row.bandwidth_delay_bytes.max(bandwidth_delay(info));
         if let Some(busy) = Busy::of(info) {

@@ -82,12 +82,16 @@ impl BuffersReport {
     }
 
     pub fn add(&mut self, row: &SocketRow, held: &Held) {
+        // FIN_WAIT2 that no process holds may be a timewait socket, which has no buffers.
+        let Some(memory) = &row.memory else {
+            return;
+        };
         let tally = self.tallies.of(row, held);
-        tally.add(row);
+        tally.add(row, memory);
         if self.by == By::Socket {
             tally.row.owners = held.owners.to_vec();
         }
-        self.all.add(row);
+        self.all.add(row, memory);
     }
 
     /// After the last connection: fills in what follows from the rest.

@@ -22,6 +22,12 @@ impl Sampling<BuffersReport> for Samples {
     fn fill(&mut self, report: &mut BuffersReport) {
         self.add(report);
         report.totals.sampled = self.all.spread();
+        let present = report.groups.iter().map(|group| &group.name);
+        let gone = self.groups.beside(present).into_iter();
+        report.groups.extend(gone.map(|name| GroupReport {
+            name,
+            ..GroupReport::default()
+        }));
         for group in &mut report.groups {
             group.sampled = self.groups.of(group.name.clone());
         }

@@ -9,7 +9,7 @@ use crate::{
         incomplete::out_of_time,
         sockets::{
             By, Held,
-            samples::{api, connection},
+            samples::{self, api},
         },
     },
     model::{
@@ -24,6 +24,10 @@ const DELIVERY_RATE: usize = 160;
 const BUSY: usize = 168;
 const BY_WINDOW: usize = 176;
 const BY_BUFFER: usize = 184;
+
+fn connection(peer: &str, times: &[(usize, u64)]) -> SocketRow {
+    with_memory(samples::connection(peer, times), 0, 0, 0)
+}
 
 fn with_memory(row: SocketRow, receive: u32, send: u32, forward: u32) -> SocketRow {
     SocketRow {
@@ -234,6 +238,20 @@ fn a_namespace_that_hides_tcp_mem_says_so() {
     assert_eq!(missing, ["tcp_mem"]);
 }
 
+/// A FIN_WAIT2 that the kernel keeps without a socket of full size.
+#[test]
+fn what_has_no_buffers_does_not_count() {
+    let bare = SocketRow {
+        memory: None,
+        info: None,
+        inode: 0,
+        ..sent(0, 0, 0)
+    };
+    let report = report(By::Process, &[bare]);
+    assert!(report.groups.is_empty(), "{report:#?}");
+    assert_eq!(report.totals.sockets, 0);
+}
+
 #[test]
 fn memory_is_sampled() {
     let mut samples = Samples::default();
@@ -250,6 +268,10 @@ fn memory_is_sampled() {
             (100, 700.0 / 3.0, 300)
         );
     }
+    let mut gone = report(By::Process, &[]);
+    samples.fill(&mut gone);
+    let sampled = gone.groups[0].sampled.as_ref().unwrap();
+    assert_eq!((sampled.samples, sampled.minimum), (4, 0));
 }
 
 #[test]

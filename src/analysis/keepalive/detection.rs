@@ -59,7 +59,12 @@ impl Defaults {
         let without_data = u64::from(socket.idle_ms()?);
         let expires = u64::from(timer.expires_ms);
         if timer.retransmits > 0 {
-            return Some(heard + SLACK_MS >= idle && expires <= interval + SLACK_MS);
+            // Timers may fire late by an eighth (kernel/time/timer.c).
+            let due = idle + interval * u64::from(timer.retransmits);
+            let is_due = (due.saturating_sub(SLACK_MS)..=due + due / 8 + SLACK_MS)
+                .contains(&(heard + expires));
+            let is_left = u64::from(timer.retransmits) <= self.probes?;
+            return Some(is_left && is_due && expires <= interval + interval / 8 + SLACK_MS);
         }
         let was_probed = without_data + SLACK_MS >= idle;
         // Silence so far and to come, where the timer was set by what was heard last: it is the idle

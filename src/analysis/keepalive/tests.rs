@@ -139,6 +139,8 @@ fn the_settings_count_only_where_the_timer_agrees_with_them() {
         ("probes long before", probing([80; 3], 10, 2), false),
         ("probes in time", probing([7300; 3], 40, 1), true),
         ("the next probe is late", probing([7300; 3], 90, 1), false),
+        ("more probes than due", probing([10_800; 3], 40, 58), false),
+        ("it has outlived these", probing([10_800; 3], 40, 3), false),
         ("answered early", probing([600, 600, 20], 7000, 0), false),
         ("answered in time", probing([7210, 7210, 10], 65, 0), true),
         ("data was acked", probing([20, 600, 20], 7000, 0), false),
@@ -274,6 +276,10 @@ fn connections_without_keepalive_are_sampled() {
     samples.fill(&mut last);
     let sampled = last.groups[0].group().unwrap().sampled.clone().unwrap();
     assert_eq!((sampled.minimum, sampled.maximum), (1, 3));
+    let mut gone = report(By::Process, &[]);
+    samples.fill(&mut gone);
+    let sampled = gone.groups[0].group().unwrap().sampled.clone().unwrap();
+    assert_eq!((sampled.samples, sampled.minimum), (4, 0));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     time::Duration,
 };
 
@@ -114,8 +114,18 @@ impl StatesReport {
         }
     }
 
-    /// Fills in how each group changed since an earlier report.
+    /// Fills in how each group changed since an earlier report; one without a socket now has a row,
+    /// too.
     pub fn since(mut self, earlier: &StatesReport, elapsed: Duration) -> Self {
+        let present: HashSet<_> = self.groups.iter().map(|group| &group.name).collect();
+        let gone = earlier.groups.iter();
+        let gone = gone.filter(|group| group.total > 0 && !present.contains(&group.name));
+        let gone = gone.map(|group| GroupReport {
+            name: group.name.clone(),
+            ..GroupReport::default()
+        });
+        let gone: Vec<_> = gone.collect();
+        self.groups.extend(gone);
         let before = earlier.groups.iter();
         let before: HashMap<_, _> = before.map(|group| (&group.name, group.total)).collect();
         for group in &mut self.groups {

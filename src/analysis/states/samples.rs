@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::StatesReport;
+use super::{GroupReport, StatesReport};
 use crate::analysis::{Slopes, Spreads, sockets::GroupName};
 
 /// The size of each group at each sample.
@@ -28,6 +28,15 @@ impl Samples {
         let groups = report.groups.iter();
         self.sizes
             .add(groups.map(|group| (group.name.clone(), group.total)));
+        let present = report.groups.iter().map(|group| &group.name);
+        let gone = self.sizes.beside(present).into_iter();
+        // What the first reading had is there: it changed since.
+        let gone = gone.map(|name| GroupReport {
+            name,
+            delta: Some(0),
+            ..GroupReport::default()
+        });
+        report.groups.extend(gone);
         for group in &mut report.groups {
             if let Some(slope) = self.slopes.per_second(&group.name) {
                 group.growth_per_minute = Some(slope * 60.0);

@@ -173,6 +173,28 @@ fn a_group_grows_from_nothing() {
     );
 }
 
+#[test]
+fn a_group_that_is_gone_has_a_row() {
+    let two = report(By::State, &[time_wait(), in_state(State::CloseWait)]);
+    let none = report(By::State, &[]).since(&two, Duration::from_secs(1));
+    let gone = none.groups.iter().map(|group| (group.total, group.delta));
+    assert_eq!(gone.collect::<Vec<_>>(), [(0, Some(-1)), (0, Some(-1))]);
+    // A burst between the first sample and the last.
+    let mut samples = Samples::default();
+    for sockets in [0, 5, 0] {
+        let sample = report(By::State, &vec![time_wait(); sockets]);
+        samples.add(&sample, Duration::from_secs(1));
+    }
+    let mut last = report(By::State, &[]);
+    samples.fill(&mut last);
+    let [burst] = &last.groups[..] else {
+        panic!("{last:#?}");
+    };
+    let sampled = burst.sampled.as_ref().expect("samples");
+    assert_eq!((burst.total, burst.delta), (0, Some(0)));
+    assert_eq!((sampled.minimum, sampled.maximum), (0, 5));
+}
+
 /// The ends of the window alone would say that it does not grow.
 #[test]
 fn the_slope_is_that_of_all_samples() {
