@@ -7,7 +7,6 @@ use std::{
     collections::{BTreeMap, HashSet},
     net::IpAddr,
     ops::RangeInclusive,
-    time::Duration,
 };
 
 use super::{Namespaces, OwnerNeeds, Place, SocketNeeds, read_sockets};
@@ -18,14 +17,11 @@ use crate::{
         SocketProtocol, SocketRow, filter::End,
     },
     source::{
-        Kernel, Namespace, OwnerSearch, Wanted, may_bind_privileged, port_options, reports_bound,
-        try_address,
+        Kernel, Namespace, Wanted, may_bind_privileged, port_options, reports_bound, try_address,
     },
 };
 use finder::Finder;
 
-/// How long to search for owners, beyond the low descriptors of every process.
-const BUDGET: Duration = Duration::from_millis(250);
 /// Connections beyond so many are counted.
 const KEPT: usize = 10_000;
 
@@ -167,11 +163,7 @@ fn unlisted<'a>(
 }
 
 fn search(kernel: &Kernel, held: &Held, needs: OwnerNeeds) -> Option<Owners> {
-    let search = match needs {
-        OwnerNeeds::None => return None,
-        OwnerNeeds::All => OwnerSearch::All,
-        OwnerNeeds::Auto => OwnerSearch::Within(BUDGET),
-    };
+    let search = needs.search()?;
     let inodes = held.sockets.iter().map(|one| one.socket.inode);
     let others = held.others.iter().map(|(_, other)| other.inode);
     let wanted = Wanted {

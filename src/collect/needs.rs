@@ -1,11 +1,14 @@
 //! What a snapshot holds, and how deep each part goes.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     model::{Families, Listener},
-    source::FdQuestion,
+    source::{FdQuestion, OwnerSearch},
 };
+
+/// How long to search for owners, beyond the low descriptors of every process.
+pub const OWNERS_BUDGET: Duration = Duration::from_millis(250);
 
 /// Which parts of a [`crate::model::Snapshot`] are wanted. The default is none; nothing that is
 /// not named here is asked of the kernel.
@@ -98,6 +101,17 @@ pub enum OwnerNeeds {
     Auto,
     /// Every descriptor of every process.
     All,
+}
+
+impl OwnerNeeds {
+    /// `None` where no owner is wanted.
+    pub fn search(self) -> Option<OwnerSearch> {
+        match self {
+            OwnerNeeds::None => None,
+            OwnerNeeds::Auto => Some(OwnerSearch::Within(OWNERS_BUDGET)),
+            OwnerNeeds::All => Some(OwnerSearch::All),
+        }
+    }
 }
 
 impl Needs {

@@ -10,13 +10,11 @@ use crate::{
 
 use super::{
     ALLOWANCE, half_closed,
-    needs::{Closer, Needs, OwnerNeeds},
+    needs::{Closer, Needs},
     throttle::Throttle,
 };
 
-/// How long a reading with the search for owners may take, beyond the low descriptors…
-const BUDGET: Duration = Duration::from_millis(250);
-/// … and how much of it is for the search at least.
+/// How much of the time of a reading is for the search at least.
 const BUDGET_LEAST: Duration = Duration::from_millis(50);
 
 pub struct Search {
@@ -51,10 +49,11 @@ impl Search {
         spent: Duration,
         low: Option<LowRound>,
     ) -> Option<Arc<Owners>> {
-        let search = match needs.owners {
-            OwnerNeeds::None => return None,
-            OwnerNeeds::All => OwnerSearch::All,
-            OwnerNeeds::Auto => OwnerSearch::Within(BUDGET.saturating_sub(spent).max(BUDGET_LEAST)),
+        let search = match needs.owners.search()? {
+            OwnerSearch::Within(budget) => {
+                OwnerSearch::Within(budget.saturating_sub(spent).max(BUDGET_LEAST))
+            }
+            OwnerSearch::All => OwnerSearch::All,
         };
         let few = few(needs, snapshot);
         let is_new = |inode: &u32| !self.inodes.contains(inode);

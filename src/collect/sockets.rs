@@ -43,6 +43,8 @@ pub struct Place {
     pub interfaces: BTreeMap<u32, String>,
     /// `ip_local_port_range`, where it can be read.
     pub ephemeral: Option<RangeInclusive<u16>>,
+    /// Why it could not be read.
+    pub why_no_range: Option<String>,
     /// The addresses of TCP listeners, if asked for.
     pub listening: ListenAddresses,
     /// The settings that were asked for.
@@ -93,6 +95,14 @@ pub fn read_sockets(
             )
         })?;
         let mut diag = diag?;
+        let (ephemeral, why_no_range) = match limits.map(|limits| limits.range) {
+            Ok(Some(range)) => (Some(range), None),
+            Ok(None) => (
+                None,
+                Some("net.ipv4.ip_local_port_range is not there".to_owned()),
+            ),
+            Err(error) => (None, Some(error.to_string())),
+        };
         let mut listeners = Vec::new();
         if needs.listening {
             let end = diag.listeners(Families::BOTH, &mut listeners)?;
@@ -101,7 +111,8 @@ pub fn read_sockets(
         sink.enter(Place {
             netns: namespace.id.clone(),
             interfaces: interfaces.into_iter().collect(),
-            ephemeral: limits.ok().and_then(|limits| limits.range),
+            ephemeral,
+            why_no_range,
             listening: ListenAddresses::of(&listeners),
             sysctls,
         });

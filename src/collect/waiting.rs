@@ -30,6 +30,11 @@ pub fn read(
     is_slow: bool,
     missing: &mut Vec<Incomplete>,
 ) -> Result<Option<WaitingConnections>> {
+    if is_slow {
+        let why = "not read: a scan of the sockets of this host takes longer than 250 ms";
+        missing.push(Incomplete::new("waiting", why));
+        return Ok(None);
+    }
     let mut reader = Reader {
         diag: SockDiag::open()?,
         families,
@@ -40,7 +45,7 @@ pub fn read(
     };
     let opens = passive_opens(kernel)?;
     let begun = lengths(&reader.again()?);
-    if is_slow || !reader.walk(queued)? {
+    if !reader.walk(queued)? {
         let why = "reading the connections in accept queues took longer than 250 ms";
         reader.missing.push(Incomplete::new("waiting", why));
         return Ok(None);

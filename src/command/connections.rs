@@ -10,13 +10,13 @@ use sockdiag::{
         Filter, Incomplete, Owners, SocketProtocol, SocketRow, StateSet,
         filter::{Subject, Test},
     },
-    source::{CgroupNames, Kernel, OwnerSearch},
+    source::{CgroupNames, Kernel},
 };
 
 use super::{
     FamilyArgs, OwnerArgs, PlaceArgs,
     options::{OwnedByArgs, filter, measures},
-    sockets::{BUDGET, Inodes},
+    sockets::Inodes,
     usage, with_way_in,
 };
 
@@ -121,7 +121,7 @@ impl Connections {
     pub fn read(&self, groups: &mut dyn Groups) -> anyhow::Result<()> {
         let owners = match self.owners {
             OwnerNeeds::None => None,
-            needs => Some(self.find_owners(needs == OwnerNeeds::All)?),
+            needs => self.find_owners(needs)?,
         };
         let mut stream = Stream {
             of: self,
@@ -142,7 +142,7 @@ impl Connections {
         Ok(())
     }
 
-    fn find_owners(&self, all: bool) -> anyhow::Result<Owners> {
+    fn find_owners(&self, owners: OwnerNeeds) -> anyhow::Result<Option<Owners>> {
         let mut inodes = Inodes::default();
         let bare = SocketNeeds {
             info: false,
@@ -152,11 +152,7 @@ impl Connections {
             ..self.needs.clone()
         };
         self.read_into(&bare, &mut inodes)?;
-        let search = match all {
-            true => OwnerSearch::All,
-            false => OwnerSearch::Within(BUDGET),
-        };
-        Ok(inodes.owners(&self.kernel, search))
+        Ok(inodes.owners(&self.kernel, owners))
     }
 
     fn read_into(

@@ -11,17 +11,15 @@ use sockdiag::{
     analysis::leaks::{LeakTally, LeaksReport, Orphans},
     collect::{Namespaces, OwnerNeeds, Place, SocketNeeds, SocketSink, read_sockets},
     model::{
-        Families, Filter, Incomplete, Owners, SocketProtocol, SocketRow, SocketState, State,
-        StateSet, filter::Test,
+        Families, Filter, Incomplete, SocketProtocol, SocketRow, SocketState, State, StateSet,
+        filter::Test,
     },
-    source::{Kernel, OwnerSearch, Wanted, cpu_time},
+    source::{Kernel, cpu_time},
 };
 
 use super::chosen::Chosen;
-use crate::command::with_way_in;
+use crate::command::{sockets::Inodes, with_way_in};
 
-/// How long to search for owners, beyond the low descriptors of every process.
-const BUDGET: Duration = Duration::from_millis(250);
 /// The time is looked at once for so many sockets.
 const CHECKED_EVERY: u64 = 256;
 const MAX_ORPHANS: &str = "net.ipv4.tcp_max_orphans";
@@ -118,6 +116,7 @@ impl Reading {
         let (between, elapsed) = (self.ended.elapsed(), self.began.elapsed());
         let reading = Reading {
             tally: self.tally.again(between, elapsed),
+            missing: self.missing,
             ..Reading::new(self.question, Duration::ZERO)
         };
         (reading, elapsed)
@@ -146,8 +145,10 @@ impl Reading {
     /// What this reading shows beside the one before.
     pub fn report(self, kernel: &Kernel, owners: OwnerNeeds) -> anyhow::Result<LeaksReport> {
         let inodes: HashSet<u32> = self.tally.inodes().collect();
-        let search = search(owners).filter(|_| !inodes.is_empty());
-        let owners = search.map(|search| find(kernel, inodes, search));
+        let owners = match inodes.is_empty() {
+            true => None,
+            false => Inodes(inodes).owners(kernel, owners),
+        };
         let counts = kernel.socket_counts().context("counting sockets")?;
         let orphans = counts.value("sockstat.TCP", "orphan");
         let limit = kernel.sysctls([MAX_ORPHANS]);
@@ -157,7 +158,12 @@ impl Reading {
             limit: limit.and_then(|limit| limit.parse().ok()),
         };
         let mut report = self.tally.report(owners.as_ref(), orphans);
-        report.incomplete.extend(self.missing);
+        for missing in self.missing {
+            // Of two readings alike.
+            if !report.incomplete.contains(&missing) {
+                report.incomplete.push(missing);
+            }
+        }
         Ok(report)
     }
 }
@@ -168,8 +174,12 @@ impl SocketSink for Reading {
             netns,
             interfaces,
             ephemeral,
+            why_no_range,
             ..
         } = place;
+        let assumed = |why| format!("{why}: 32768 to 60999 is assumed");
+        let unread = why_no_range.map(|why| Incomplete::new("port range", assumed(why)));
+        self.missing.extend(unread);
         self.tally.enter(netns, interfaces, ephemeral);
     }
 
@@ -178,8 +188,11 @@ impl SocketSink for Reading {
         if self.read.is_multiple_of(CHECKED_EVERY) && self.is_over() {
             return ControlFlow::Break(());
         }
-        let is_wanted =
-            socket.is_listener() || self.question.uid.is_none_or(|uid| uid == socket.uid);
+        let is_wanted = socket.is_listener()
+            || self
+                .question
+                .uid
+                .is_none_or(|uid| socket.user() == Some(uid));
         if is_wanted {
             self.tally.add(&socket);
         }
@@ -189,20 +202,4 @@ impl SocketSink for Reading {
     fn is_over(&self) -> bool {
         self.limit.is_some_and(|limit| cpu_time() > limit)
     }
-}
-
-fn search(needs: OwnerNeeds) -> Option<OwnerSearch> {
-    match needs {
-        OwnerNeeds::None => None,
-        OwnerNeeds::Auto => Some(OwnerSearch::Within(BUDGET)),
-        OwnerNeeds::All => Some(OwnerSearch::All),
-    }
-}
-
-fn find(kernel: &Kernel, inodes: HashSet<u32>, search: OwnerSearch) -> Owners {
-    let wanted = Wanted {
-        inodes,
-        cgroups: HashSet::new(),
-    };
-    kernel.owners(&wanted, search)
 }

@@ -14,7 +14,6 @@ use sockdiag::{analysis::sockets::SocketsReport, model::Filter};
 pub use owners::Inodes;
 use protocols::ProtocolArgs;
 use query::Query;
-pub use stream::BUDGET;
 use stream::Output;
 
 use super::{
@@ -131,7 +130,7 @@ impl Subcommand for SocketsArgs {
             names: self.names.resolve,
             timers: self.timers,
             pairs: self.pairs,
-            ..View::default()
+            ..query.view()
         };
         if self.output.is_table() || settings.sort.is_some() {
             let most = match settings.sort {

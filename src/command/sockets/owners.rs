@@ -8,9 +8,9 @@ use std::{
 
 use sockdiag::{
     analysis::sockets::CommandLine,
-    collect::{Place, SocketSink},
+    collect::{OwnerNeeds, Place, SocketSink},
     model::{OtherSocket, Owner, Owners, SocketRow},
-    source::{Kernel, OwnerSearch, Wanted},
+    source::{Kernel, Wanted},
 };
 
 use super::row::Row;
@@ -36,15 +36,16 @@ impl Commands {
 
 /// The inodes of sockets that somebody holds.
 #[derive(Default)]
-pub struct Inodes(HashSet<u32>);
+pub struct Inodes(pub HashSet<u32>);
 
 impl Inodes {
-    pub fn owners(self, kernel: &Kernel, search: OwnerSearch) -> Owners {
+    /// Who has these sockets open; `None` where that is not wanted.
+    pub fn owners(self, kernel: &Kernel, needs: OwnerNeeds) -> Option<Owners> {
         let wanted = Wanted {
             inodes: self.0,
             cgroups: HashSet::new(),
         };
-        kernel.owners(&wanted, search)
+        Some(kernel.owners(&wanted, needs.search()?))
     }
 
     pub fn add(&mut self, row: &Row) {

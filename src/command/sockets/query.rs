@@ -4,7 +4,7 @@ use sockdiag::{
     analysis::sockets::{Describer, SocketsReport},
     collect::{Namespaces, OwnerNeeds, SocketNeeds, SocketSink, read_sockets, unseen_bound},
     model::{Filter, Incomplete},
-    source::{CgroupNames, Kernel, OwnerSearch},
+    source::{CgroupNames, Kernel},
 };
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
     stream::{Output, Stream, Tally},
 };
 use crate::render::{
-    Settings,
+    Settings, View,
     table::sockets::{INFO, MEMORY},
 };
 
@@ -58,6 +58,16 @@ impl<'a> Query<'a> {
         })
     }
 
+    /// What is read of each socket.
+    pub fn view(&self) -> View {
+        View {
+            info: self.shows_info,
+            memory: self.needs.memory,
+            commands: self.commands,
+            ..View::default()
+        }
+    }
+
     /// Reads all sockets, and reports what is not written meanwhile.
     pub fn read(&self, output: Output<'_>) -> anyhow::Result<SocketsReport> {
         let mut stream = self.stream(output);
@@ -68,7 +78,7 @@ impl<'a> Query<'a> {
         if self.owner_needs() == OwnerNeeds::All {
             let mut inodes = Inodes::default();
             self.dump(&self.needs, &mut inodes)?;
-            stream.owners = Some(inodes.owners(&self.kernel, OwnerSearch::All));
+            stream.owners = inodes.owners(&self.kernel, OwnerNeeds::All);
         }
         let missing = self.dump(&self.needs, &mut stream)?;
         stream.end(missing)
@@ -82,7 +92,7 @@ impl<'a> Query<'a> {
             let mut inodes = Inodes::default();
             let rows = pairs.found.iter().flat_map(Found::each);
             rows.for_each(|row| inodes.add(row));
-            stream.owners = Some(inodes.owners(&self.kernel, OwnerSearch::All));
+            stream.owners = inodes.owners(&self.kernel, OwnerNeeds::All);
         }
         let mut found = pairs.found.into_iter();
         // `Break` says that no more are wanted.

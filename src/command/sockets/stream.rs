@@ -1,13 +1,13 @@
 //! Sockets on their way from the kernel to the output.
 
-use std::{io, mem::take, ops::ControlFlow, time::Duration};
+use std::{io, mem::take, ops::ControlFlow};
 
 use anyhow::Context;
 use sockdiag::{
     analysis::sockets::{Describer, EndReport, SocketReport, SocketsReport},
-    collect::{Place, SocketSink},
+    collect::{OwnerNeeds, Place, SocketSink},
     model::{Filter, Incomplete, OtherSocket, Owners, SocketRow},
-    source::{CgroupNames, Kernel, OwnerSearch},
+    source::{CgroupNames, Kernel},
 };
 
 use super::{
@@ -16,9 +16,6 @@ use super::{
     row::{Found, FoundEnd, Row},
 };
 use crate::render::{Moment, Sink};
-
-/// How long to search for owners, beyond the low descriptors of every process.
-pub const BUDGET: Duration = Duration::from_millis(250);
 
 /// Writes the sockets that are wanted as they come, or keeps those that fit.
 pub struct Stream<'a> {
@@ -123,7 +120,7 @@ impl Stream<'_> {
             let mut inodes = Inodes::default();
             let rows = pending.iter().flat_map(Found::each);
             rows.for_each(|row| inodes.add(row));
-            self.owners = Some(inodes.owners(self.kernel, OwnerSearch::Within(BUDGET)));
+            self.owners = inodes.owners(self.kernel, OwnerNeeds::Auto);
             let _ = self.emit_all(pending);
         }
         if let Some(error) = self.failed {

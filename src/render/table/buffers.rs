@@ -8,7 +8,8 @@ use sockdiag::{
 };
 
 use super::{
-    Align, Cell, Column, Listed, Narrower, Tabular, Value, View, groups, keys, several, who::owners,
+    Align, Cell, Column, Listed, Narrower, Tabular, Value, View, groups, keys, owners::owners,
+    several,
 };
 use crate::render::{
     prom::{self, Labels, Series},

@@ -11,8 +11,8 @@ use sockdiag::{
 };
 
 use super::{
-    Align, Cell, Column, Listed, Narrower, Tabular, Value, View, ends, groups, keys, several,
-    who::owners,
+    Align, Cell, Column, Listed, Narrower, Tabular, Value, View, ends, groups, keys,
+    owners::owners, several,
 };
 use crate::render::{
     prom::{self, Labels, Series},

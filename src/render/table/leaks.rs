@@ -5,7 +5,8 @@ use std::{io, slice};
 use sockdiag::analysis::leaks::{LeakKind, LeakReport, LeaksReport};
 
 use super::{
-    Align, Cell, Column, Listed, Narrower, Tabular, Value, View, ends, keys, several, who::owners,
+    Align, Cell, Column, Listed, Narrower, Tabular, Value, View, ends, keys, owners::owners,
+    several,
 };
 use crate::render::{
     prom::{self, Labels, Series},

@@ -13,9 +13,9 @@ mod groups;
 mod growing;
 pub mod keepalive;
 pub mod leaks;
+mod owners;
 mod page;
 mod plain;
-mod port_holders;
 pub mod ports;
 pub mod queues;
 pub mod sockets;
@@ -56,6 +56,12 @@ pub struct View {
     pub timers: bool,
     /// Each row has both ends of a connection.
     pub pairs: bool,
+    /// What TCP knows of each socket was read.
+    pub info: bool,
+    /// The memory of each socket was read.
+    pub memory: bool,
+    /// The command lines of owners were read.
+    pub commands: bool,
     /// Columns of the terminal, if there is one.
     pub width: Option<usize>,
 }

@@ -8,7 +8,8 @@ use sockdiag::{
 };
 
 use super::{
-    Align, Cell, Column, Listed, Narrower, Tabular, Value, View, ends, keys, several, who::owners,
+    Align, Cell, Column, Listed, Narrower, Tabular, Value, View, ends, keys, owners::owners,
+    several,
 };
 use crate::render::{
     prom::{self, Series},
@@ -179,16 +180,20 @@ impl Tabular for SocketsReport {
         ),
     ];
 
-    /// Without the columns that join others on a narrow terminal and, unless they are read, those of
-    /// the other end.
+    /// Without the columns that join others on a narrow terminal, and those that were not read.
     fn for_programs(view: &View) -> Vec<&'static Column<SocketReport>> {
-        let joined = ["states", "receive_queues", "send_queues"];
-        let is_of_pairs = |key: &str| key == "self_connected" || key.starts_with("peer_");
+        let is_read = |key: &str| match key {
+            "states" | "receive_queues" | "send_queues" => false,
+            "command" => view.commands,
+            "backoff" => view.timers || view.info,
+            "self_connected" => view.pairs,
+            key if key.starts_with("peer_") => view.pairs,
+            key if INFO.split(' ').any(|of_info| of_info == key) => view.info,
+            key if MEMORY.split(' ').any(|of_memory| of_memory == key) => view.memory,
+            _ => true,
+        };
         let columns = COLUMNS.iter();
-        columns
-            .filter(|column| !joined.contains(&column.key))
-            .filter(|column| view.pairs || !is_of_pairs(column.key))
-            .collect()
+        columns.filter(|column| is_read(column.key)).collect()
     }
 
     fn notes(&self, _: &View) -> Vec<String> {

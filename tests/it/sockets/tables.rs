@@ -85,6 +85,17 @@ fn both_queues_and_states_share_a_column_on_a_narrow_terminal_alone() {
             header.contains(",peer,") && !header.contains("peer_state"),
             "{header}"
         );
+        for (flag, column) in [
+            ("--info", ",rtt,"),
+            ("--mem", ",receive_limit,"),
+            ("--timers", ",backoff,"),
+            ("--command", ",command"),
+        ] {
+            let csv = text(&["sockets", flag, "-o", "csv"]);
+            let with = csv.lines().next().expect("a header");
+            assert!(with.contains(column), "{flag}: {with}");
+            assert!(!header.contains(column), "without {flag}: {header}");
+        }
     });
 }
 

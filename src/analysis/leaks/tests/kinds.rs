@@ -67,11 +67,11 @@ fn a_server_that_drains_what_a_closed_peer_sent_reads_on() {
         let progress = Progress::of(before).expect("it is followed");
         progress.reads_on(now)
     };
-    // 500 bytes and the end of the stream wait, then 400.
-    let before = at(CloseWait, 501, 1000);
-    assert_eq!(reads_on(&before, &at(CloseWait, 401, 1000)), Some(true));
+    // 500 bytes and the end of the stream wait, then 400. The end counts as received, too.
+    let before = at(CloseWait, 501, 1001);
+    assert_eq!(reads_on(&before, &at(CloseWait, 401, 1001)), Some(true));
     assert_eq!(reads_on(&before, &before), Some(false));
-    assert_eq!(reads_on(&before, &at(CloseWait, 0, 1000)), Some(true));
+    assert_eq!(reads_on(&before, &at(CloseWait, 0, 1001)), Some(true));
     // The end came between the readings, and the process read nothing.
     let open = at(Established, 500, 1000);
     assert_eq!(reads_on(&open, &before), Some(false));
@@ -86,8 +86,8 @@ fn a_server_that_drains_what_a_closed_peer_sent_reads_on() {
             },
         ),
     );
-    assert_eq!(reads_on(&half, &at(Closing, 501, 1000)), Some(false));
-    let end_alone = at(CloseWait, 1, 1000);
+    assert_eq!(reads_on(&half, &at(Closing, 501, 1001)), Some(false));
+    let end_alone = at(CloseWait, 1, 1001);
     assert_eq!(Progress::of(&end_alone), None, "no data waits");
 }
 
@@ -148,6 +148,21 @@ fn a_sender_whose_queue_is_always_full_is_not_stuck_while_data_is_acknowledged()
     // A peer that was there may have gone since.
     let probed = |tries| timed(Persist, 100, tries, before.clone());
     assert_eq!(after(&before, &probed(1)), Some(LeakKind::StuckWrite));
+    let facts = |backoff| Facts {
+        acked: 5000,
+        backoff,
+        ..NONE
+    };
+    let unanswered = |expires_ms| {
+        let socket = queued(0, 9000, socket(Established, facts(6)));
+        timed(Persist, expires_ms, 1, socket)
+    };
+    // Of a wait of 12.8 s so much is left.
+    assert_eq!(
+        after(&before, &unanswered(12_600)),
+        Some(LeakKind::StuckWrite)
+    );
+    assert_eq!(after(&before, &unanswered(12_500)), None, "no answer came");
     assert_eq!(after(&before, &probed(2)), None, "it may be lost");
     assert_eq!(after(&before, &probed(3)), Some(LeakKind::DeadPeer));
     assert_eq!(alone(&probed(7)), Some(LeakKind::DeadPeer));

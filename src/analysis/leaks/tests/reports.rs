@@ -20,6 +20,11 @@ const INTERVAL: Duration = Duration::from_secs(2);
 
 /// Two readings, each with a listener at 0.0.0.0:80 (inode 5).
 fn tally(before: &[SocketRow], now: &[SocketRow]) -> LeakTally {
+    tally_after(INTERVAL, before, now)
+}
+
+/// `between`: from the end of the first to the second, which begins 2 s after the first began.
+fn tally_after(between: Duration, before: &[SocketRow], now: &[SocketRow]) -> LeakTally {
     let fill = |mut tally: LeakTally, sockets: &[SocketRow]| {
         tally.enter(Netns::default(), Default::default(), Some(40_000..=50_000));
         tally.add(&SocketRow {
@@ -38,7 +43,7 @@ fn tally(before: &[SocketRow], now: &[SocketRow]) -> LeakTally {
         tally
     };
     let first = fill(LeakTally::new(Duration::from_secs(600)), before);
-    fill(first.again(INTERVAL, INTERVAL), now)
+    fill(first.again(between, INTERVAL), now)
 }
 
 fn report(before: &[SocketRow], now: &[SocketRow]) -> LeaksReport {
@@ -143,6 +148,9 @@ fn connections_whose_data_is_still_read_are_no_leak() {
     let stuck = report(&at(200), &at(200));
     assert_eq!(only(&stuck).draining, 0);
     assert_eq!(ids(&stuck), ["close_wait_leak"]);
+    let read = report(&at(200), &at(0));
+    assert_eq!(only(&read).change.map(|change| change.delta), Some(120));
+    assert!(ids(&read).is_empty(), "none is new: {read:#?}");
 }
 
 #[test]
@@ -158,7 +166,7 @@ fn whether_the_end_of_the_stream_was_read_tells_the_cause() {
         assert!(report.findings[0].inferred);
         report.findings[0].cause.clone().expect("a likely cause")
     };
-    assert!(cause(0).contains("has read the end"), "{}", cause(0));
+    assert!(cause(0).contains("has read all that came"), "{}", cause(0));
     assert!(cause(120).contains("does not read"), "{}", cause(120));
     assert!(cause(5).contains("never calls close()"), "{}", cause(5));
 }
@@ -172,6 +180,30 @@ fn a_peer_that_does_not_acknowledge_is_told_from_one_that_does_not_close() {
     assert_eq!(only(&silent).kind, LeakKind::FinWait, "a process holds it");
     let states = [(SocketState::Connection(LastAck), 1)];
     assert_eq!(only(&silent).states, states.into());
+    let said = |sockets: &[SocketRow]| report(&[], sockets).findings[0].message.clone();
+    let old = |state| {
+        let facts = Facts {
+            ack_ms: 10_000,
+            backoff: 6,
+            timeout_ms: 12_800,
+            ..Facts::default()
+        };
+        let socket = timed(Retransmit, 2_800, 6, socket(state, facts));
+        many(10, &socket)
+    };
+    let (not_closed, not_acked) = (old(FinWait2), old(LastAck));
+    let message = said(&not_closed);
+    assert!(message.contains("not closed by the peer"), "{message}");
+    let message = said(&not_acked);
+    assert!(
+        message.contains("not acknowledged by the peer"),
+        "{message}"
+    );
+    let message = said(&[not_closed, not_acked].concat());
+    assert!(
+        message.contains("not closed or not acknowledged"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -230,7 +262,7 @@ fn what_is_stuck_is_a_finding_once_it_lasts() {
 }
 
 #[test]
-fn a_peer_on_the_same_host_cannot_be_lost() {
+fn a_peer_at_the_same_address_cannot_be_lost() {
     let facts = Facts {
         data_sent_ms: 700_000,
         data_received_ms: 800_000,
@@ -244,9 +276,21 @@ fn a_peer_on_the_same_host_cannot_be_lost() {
         address: [10, 0, 0, 1].into(),
         ..peer
     });
+    let remote_one = idle.clone();
     let local = report(&[], &[SocketRow { peer, ..idle }]);
     assert_eq!(only(&local).kind, LeakKind::IdleNoKeepalive);
     assert!(ids(&local).is_empty());
+    let older = socket(
+        Established,
+        Facts {
+            data_sent_ms: 900_000,
+            data_received_ms: 900_000,
+            ..Facts::default()
+        },
+    );
+    let mixed = report(&[], &[remote_one, SocketRow { peer, ..older }]);
+    let message = &mixed.findings[0].message;
+    assert!(message.ends_with("for up to 700 s"), "{message}");
 }
 
 #[test]
@@ -270,6 +314,40 @@ fn an_acceptor_is_stalled_where_the_oldest_connection_stays() {
     assert!(ids(&find(waiting(1, 1), waiting(1, 999))).is_empty());
     let accepts = find(waiting(1, 5000), waiting(2, 5000));
     assert!(ids(&accepts).is_empty(), "the oldest was accepted");
+    // Of two that came in the same tick, the one that waits was perhaps the later.
+    let alike = [waiting(1, 5000), waiting(2, 5000)];
+    assert!(ids(&report(&alike, &[waiting(1, 7000)])).is_empty());
+    assert!(ids(&report(&alike, &[waiting(2, 7000)])).is_empty());
+    let both = [waiting(1, 7000), waiting(2, 7000)];
+    assert_eq!(ids(&report(&alike, &both)), ["acceptor_stalled"]);
+    // What a long reading comes to last looks older.
+    let before = [waiting(1, 5000), waiting(2, 4200)];
+    let now = [waiting(1, 7000)];
+    assert_eq!(ids(&report(&before, &now)), ["acceptor_stalled"]);
+    let after_a_second = tally_after(Duration::from_secs(1), &before, &now);
+    assert!(ids(&after_a_second.report(None, Orphans::default())).is_empty());
+}
+
+#[test]
+fn what_the_first_reading_did_not_count_has_not_grown() {
+    let all = many(120, &closed(60, 0));
+    let mut tally = LeakTally::new(Duration::from_secs(600)).again(INTERVAL, INTERVAL);
+    tally.enter(Netns::default(), Default::default(), None);
+    all.iter().for_each(|socket| tally.add(socket));
+    let first_seen = tally.report(None, Orphans::default());
+    assert_eq!(only(&first_seen).growth_per_minute, None);
+    let growth = only(&report(&[], &all)).growth_per_minute;
+    assert_eq!(growth, Some(3600.0), "it had none");
+}
+
+#[test]
+fn the_age_of_a_segment_that_was_sent_once_is_not_known() {
+    let facts = Facts {
+        timeout_ms: 200,
+        ..Facts::default()
+    };
+    let once = timed(Retransmit, 50, 0, unheld(socket(LastAck, facts)));
+    assert_eq!(only(&report(&[], &[once])).oldest_seconds, None);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use sockdiag::analysis::ports::{Pressure, TupleReport};
 
 use crate::render::{
     Tone, names,
-    table::{Align, Cell, Column, Value, View, who::owners},
+    table::{Align, Cell, Column, Value, View, owners::owners},
 };
 
 use Align::{Left, Right};

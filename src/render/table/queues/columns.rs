@@ -7,7 +7,7 @@ use sockdiag::{
 
 use crate::render::{
     Tone,
-    table::{Align, Cell, Column, Value, View, ends, who::owners_in_order},
+    table::{Align, Cell, Column, Value, View, ends, owners::owners_in_order},
     text,
 };
 

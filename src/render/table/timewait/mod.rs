@@ -10,7 +10,7 @@ use std::io;
 use sockdiag::analysis::timewait::{By, GroupReport, InferredFrom, Side, TimewaitReport};
 
 use super::{
-    Align, Cell, Column, Listed, Narrower, Tabular, Value, View, keys, several, who::owners,
+    Align, Cell, Column, Listed, Narrower, Tabular, Value, View, keys, owners::owners, several,
 };
 
 use Align::{Left, Right};
