@@ -56,7 +56,7 @@ const FLAGS: [(&[&str], &str); 25] = [
     (&["--options"], "`sockdiag sockets --timers` shows timers"),
     (
         &["-p", "--processes"],
-        "`sockdiag sockets` shows owners, `sockdiag who PID` all sockets of a process",
+        "`sockdiag sockets` shows owners, `sockdiag who PID` the sockets of a process, `sockdiag fds --pid PID` its descriptors",
     ),
     (&["--raw"], "`sockdiag sockets raw` shows raw sockets"),
     (

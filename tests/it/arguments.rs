@@ -125,7 +125,7 @@ fn flags_of_ss_do_what_is_meant_or_are_answered() {
             (&["queues", "-m"], "counters sockets"),
             (&["timewait", "-s"], "counters sockets"),
             (&["fds", "-p"], "fds --pid"),
-            (&["counters", "-t"], "queues, ports and timewait"),
+            (&["counters", "-t"], "`sockdiag sockets -t`"),
             (&["trace", "-a"], "all rows are shown"),
             (&["ports", "-l"], "sockdiag queues"),
             (&["-lntp"], "sockdiag queues -lntp"),

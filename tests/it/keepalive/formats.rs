@@ -73,7 +73,9 @@ fn every_form_has_the_same_numbers() {
         }
         let table = text(&args);
         assert!(
-            table.starts_with("keepalive: 2 on, 1 off; by default 7200 + 75 × 9 = 7875 seconds"),
+            table.starts_with(
+                "keepalive: 2 on, 1 off; net.ipv4.tcp_keepalive_*: 7200 + 75 × 9 = 7875 seconds"
+            ),
             "{table}"
         );
         let row = table

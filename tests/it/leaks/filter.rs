@@ -194,6 +194,9 @@ fn wrong_words_are_wrong_usage() {
             assert_failed(&sockdiag(&args), 1, &[reason]);
         }
         // As fingers type it.
-        assert!(text(&["leaks", "-tnp", "--for", "100ms"]).contains("no connections"));
+        assert!(
+            text(&["leaks", "-tnp", "--for", "100ms"])
+                .contains("no connection that matches is left over")
+        );
     });
 }

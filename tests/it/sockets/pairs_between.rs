@@ -50,7 +50,7 @@ fn ends_in_two_namespaces_are_joined_when_both_are_read() {
             "{table}"
         );
         assert!(
-            table.contains("of 2 more connections no other end was found"),
+            table.contains("2 more connections match whose other ends were not found"),
             "{table}"
         );
 

@@ -52,7 +52,7 @@ fn the_table_is_a_row_for_each_socket_in_csv_and_a_count_in_metrics() {
         );
         let metrics = text(&["who", ":8080", "-o", "prom"]);
         assert!(
-            metrics.contains("sockdiag_port_holders{kind=\"connection\"} 1\n"),
+            metrics.contains("sockdiag_port_holders{target=\":8080\",kind=\"connection\"} 1\n"),
             "{metrics}"
         );
         assert_promtool_accepts(&metrics);
@@ -79,7 +79,8 @@ fn a_page_says_why_bind_is_refused() {
             5,
             "{page}"
         );
-        let why = "  tcp 0.0.0.0:8080: 127.0.0.1:8080 has a listener; SO_REUSEADDR does not help";
+        let why =
+            "  tcp 0.0.0.0:8080: 127.0.0.1:8080 is held by a listener; SO_REUSEADDR has no effect";
         assert!(lines[row + 4].starts_with(why), "{page}");
         assert_eq!(
             text(&["who", "192.0.2.1:8080"])
