@@ -140,6 +140,7 @@ mod sockets {
     mod places;
     mod tables;
     mod timers;
+    mod unix_as_ss;
     mod usage;
     mod watch;
 }

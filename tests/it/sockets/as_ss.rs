@@ -1,16 +1,15 @@
 //! The rows of `ss`, for every filter.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use crate::support::netns::in_netns;
 use crate::support::population::Population;
-use crate::support::program::text;
 use crate::support::skipped::report_skipped;
-use crate::support::tree::Tree;
+use crate::support::ss::{self, Row};
+use crate::support::wait::wait_for;
 
-/// Protocol, state, both queues, local and peer.
-type Row = [String; 6];
+/// TCP and UDP sockets in every state.
+const ALL: &str = "-tuanH";
 
 /// A filter, as `ss` and as `sockdiag sockets` take it: ss wants its states first, and takes `and`
 /// and `or` from left to right.
@@ -88,164 +87,75 @@ const FILTERS: [&str; 71] = [
     "dport = :5353 and src [::1]",
 ];
 
-/// The sockets of `ss`; `None`, loudly, where it is not installed.
-fn of_ss(flags: &str, filter: &str) -> Option<BTreeSet<Row>> {
-    let words: Vec<&str> = filter.split_whitespace().collect();
-    let output = match Command::new("ss").arg(flags).args(&words).output() {
-        Ok(output) => output,
-        Err(error) => {
-            report_skipped(&format!("comparison with ss: {error}"));
-            return None;
-        }
-    };
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && said.is_empty(),
-        "ss {flags} {filter}: {said}"
-    );
-    let text = String::from_utf8(output.stdout).expect("ASCII");
-    let rows: Vec<Row> = text.lines().map(row_of_ss).collect();
-    let count = rows.len();
-    let rows: BTreeSet<Row> = rows.into_iter().collect();
-    assert_eq!(rows.len(), count, "no two sockets are equal");
-    Some(rows)
-}
-
-/// `tcp ESTAB 0 0 127.0.0.1:8080 127.0.0.1:40000`, `u_str ESTAB 0 0 /run/x 7 * 8`. The state is left
-/// out where the filter names one, and empty here.
-fn row_of_ss(line: &str) -> Row {
-    let mut word: Vec<&str> = line.split_whitespace().collect();
-    if word[1].parse::<u32>().is_ok() {
-        word.insert(1, "");
-    }
-    let state = match word[1] {
-        "ESTAB" => "established".to_owned(),
-        "UNCONN" => "close".to_owned(),
-        "FIN-WAIT-1" => "fin_wait1".to_owned(),
-        "FIN-WAIT-2" => "fin_wait2".to_owned(),
-        other => other.to_lowercase().replace('-', "_"),
-    };
-    let (protocol, local, peer) = match word[0].strip_prefix("u_") {
-        Some(kind) => {
-            let peer = if word[7] == "0" { "" } else { word[7] };
-            (kind, format!("{} {}", word[4], word[5]), peer.to_owned())
-        }
-        None => (word[0], local_of_ss(word[4]), peer_of_ss(word[5])),
-    };
-    [
-        protocol.to_owned(),
-        state,
-        word[2].to_owned(),
-        word[3].to_owned(),
-        local,
-        peer,
-    ]
-}
-
-/// A dual-stack wildcard is `*:80` there.
-fn local_of_ss(address: &str) -> String {
-    match address.strip_prefix('*') {
-        Some(rest) => format!("[::]{rest}"),
-        None => address.to_owned(),
-    }
-}
-
-/// Nobody has port `*` there.
-fn peer_of_ss(address: &str) -> String {
-    match address.ends_with(":*") {
-        true => String::new(),
-        false => address.to_owned(),
-    }
-}
-
-fn records(words: &[&str], columns: &str) -> Vec<csv::StringRecord> {
-    let columns = format!("--columns={columns}");
-    let args = [
-        "sockets",
-        "--no-owners",
-        "-o",
-        "csv",
-        "--no-header",
-        &columns,
-        "--",
-    ];
-    let text = text(&[&args, words].concat());
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .from_reader(text.as_bytes());
-    reader
-        .records()
-        .map(|record| record.expect("CSV"))
-        .collect()
-}
-
-/// The rows without their state, where those of ss have none. All have the same one then.
-fn as_much_as(expected: &BTreeSet<Row>, rows: BTreeSet<Row>) -> BTreeSet<Row> {
-    if expected.iter().all(|row| !row[1].is_empty()) {
-        return rows;
-    }
-    let states: BTreeSet<String> = rows.iter().map(|row| row[1].clone()).collect();
-    assert!(states.len() <= 1, "{states:?}");
-    let rows = rows.into_iter();
-    rows.map(|[protocol, _, receive, send, local, peer]| {
-        [protocol, String::new(), receive, send, local, peer]
-    })
-    .collect()
-}
-
-/// Without sockets that are only bound, which ss 6.1 does not show.
-fn of_sockdiag(filter: &str) -> BTreeSet<Row> {
-    let words = [
-        &["tcp", "udp"],
-        &filter.split_whitespace().collect::<Vec<_>>()[..],
-    ]
-    .concat();
-    let records = records(&words, "protocol,state,receive_queue,send_queue,local,peer");
-    let rows = records.iter().map(|record| {
-        // The time comes first.
-        std::array::from_fn(|at| record[at + 1].to_owned())
-    });
-    rows.filter(|row: &Row| row[1] != "bound").collect()
-}
-
 /// The rows of `ss` and ours, read while nothing changed.
-fn both(filter: &str) -> Option<(BTreeSet<Row>, BTreeSet<Row>)> {
-    loop {
-        let before = of_ss("-tuanH", filter)?;
-        let found = of_sockdiag(filter);
-        if of_ss("-tuanH", filter)? == before {
-            let found = as_much_as(&before, found);
-            return Some((before, found));
-        }
-    }
+fn both(flags: &str, filter: &str, ours: &[&str], words: &str) -> (BTreeSet<Row>, BTreeSet<Row>) {
+    let read = || ss::sockets(flags, filter).expect("ss is there");
+    wait_for("nothing changed between two readings", || {
+        let before = read();
+        let found = ss::of_sockdiag(ours, words, "protocol");
+        (read() == before).then(|| {
+            let found = ss::as_much_as(&before, found);
+            (before, found)
+        })
+    })
+}
+
+/// Of a filter that both understand.
+fn of_filter(filter: &str) -> (BTreeSet<Row>, BTreeSet<Row>) {
+    both(ALL, filter, &["-tu"], filter)
+}
+
+#[track_caller]
+fn assert_same((expected, found): &(BTreeSet<Row>, BTreeSet<Row>), what: &str) {
+    let missing: Vec<_> = expected.difference(found).collect();
+    let wrong: Vec<_> = found.difference(expected).collect();
+    assert!(
+        missing.is_empty() && wrong.is_empty(),
+        "{what:?}: missing {missing:#?}, not in ss {wrong:#?}"
+    );
 }
 
 #[test]
 fn rows_are_those_of_ss_for_every_filter() {
     in_netns(|| {
         let _population = Population::of_internet();
-        if of_ss("-tuanH", "").is_none() {
+        let Some(all) = ss::sockets(ALL, "") else {
             return;
-        }
-        let all = of_ss("-tuanH", "").expect("ss is there");
+        };
         assert!(all.len() > 300, "{} sockets", all.len());
-        let mut selective = 0;
+        let mut unselective = Vec::new();
         for filter in FILTERS {
-            let (expected, found) = both(filter).expect("ss is there");
-            let missing: Vec<_> = expected.difference(&found).collect();
-            let wrong: Vec<_> = found.difference(&expected).collect();
-            assert!(
-                missing.is_empty() && wrong.is_empty(),
-                "{filter:?}: missing {missing:#?}, not in ss {wrong:#?}"
-            );
-            selective += usize::from(!expected.is_empty() && expected.len() < all.len());
+            let rows = of_filter(filter);
+            assert_same(&rows, filter);
+            if rows.0.is_empty() || rows.0.len() >= all.len() {
+                unselective.push(filter);
+            }
         }
-        assert!(
-            selective >= 60,
-            "{selective} filters select something and not all"
-        );
+        assert_eq!(unselective, ["", "state all"]);
         let states: BTreeSet<&str> = all.iter().map(|row| &row[1][..]).collect();
         assert_eq!(states.len(), 11, "every state but bound: {states:?}");
+    });
+}
+
+#[test]
+fn flags_select_what_they_select_in_ss() {
+    in_netns(|| {
+        let _population = Population::of_internet();
+        let Some(all) = ss::sockets(ALL, "") else {
+            return;
+        };
+        for (flags, ours, words) in [
+            ("-ltunH", &["-l"][..], ""),
+            ("-ltunH", &["-ltun"], ""),
+            ("-4tanH", &["-4"], "tcp"),
+            ("-6tanH", &["-6"], "tcp"),
+            ("-4tuanH", &["-4"], ""),
+            ("-6tuanH", &["-6"], ""),
+        ] {
+            let rows = both(flags, "", ours, words);
+            assert_same(&rows, flags);
+            assert!(!rows.0.is_empty() && rows.0.len() < all.len(), "{flags}");
+        }
     });
 }
 
@@ -256,6 +166,9 @@ fn rows_are_those_of_ss_for_every_filter() {
 fn autobound_is_that_of_ss_within_the_range_of_ports() {
     in_netns(|| {
         let _population = Population::of_internet();
+        if ss::rows(ALL, "").is_none() {
+            return;
+        }
         let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
         let range = range.expect("/proc/sys");
         let range: Vec<u16> = range.split_whitespace().flat_map(str::parse).collect();
@@ -269,9 +182,7 @@ fn autobound_is_that_of_ss_within_the_range_of_ports() {
             ("state connected autobound", true),
             ("state all ( autobound and dport = :8080 )", true),
         ] {
-            let Some((expected, found)) = both(filter) else {
-                return;
-            };
+            let (expected, found) = of_filter(filter);
             assert!(!expected.is_empty(), "{filter:?}");
             let found = found.into_iter().filter(|row| is_in_range(row) == within);
             assert_eq!(found.collect::<BTreeSet<_>>(), expected, "{filter:?}");
@@ -283,6 +194,9 @@ fn autobound_is_that_of_ss_within_the_range_of_ports() {
 fn the_cgroup_of_this_process_selects_what_it_selects_in_ss() {
     in_netns(|| {
         let _population = Population::of_internet();
+        if ss::rows(ALL, "").is_none() {
+            return;
+        }
         let own = std::fs::read_to_string("/proc/self/cgroup").expect("/proc");
         let path = own.lines().find_map(|line| line.strip_prefix("0::"));
         let mounts = std::fs::read_to_string("/proc/self/mounts").expect("/proc");
@@ -294,53 +208,8 @@ fn the_cgroup_of_this_process_selects_what_it_selects_in_ss() {
             return report_skipped("cgroup2 is not there");
         };
         let filter = format!("cgroup {}{path}", mount[1]);
-        let Some((expected, found)) = both(&filter) else {
-            return;
-        };
-        assert!(!expected.is_empty());
-        assert_eq!(found, expected);
-    });
-}
-
-#[test]
-fn unix_sockets_are_those_of_ss() {
-    in_netns(|| {
-        let folder = Tree::new();
-        let _population = Population::of_unix(&folder);
-        let paths = format!("src {}/*", folder.path());
-        let mut selective = 0;
-        for filter in [
-            "",
-            "state listening",
-            "state established",
-            "state closed",
-            "state connected",
-            "exclude listening",
-            &paths,
-            "src @sockdiag-test",
-            "src unix:*test",
-        ] {
-            let Some(expected) = of_ss("-xanH", filter) else {
-                return;
-            };
-            let words: Vec<&str> = filter.split_whitespace().collect();
-            let words = [&["unix"], &words[..]].concat();
-            let columns = "type,state,receive_queue,send_queue,local,peer";
-            let rows = records(&words, columns).into_iter().map(|record| {
-                let mut row: Row = std::array::from_fn(|at| record[at + 1].to_owned());
-                row[0] = match &*row[0] {
-                    "stream" => "str".to_owned(),
-                    "dgram" => "dgr".to_owned(),
-                    _ => "seq".to_owned(),
-                };
-                // ss knows the peer's inode only.
-                row[5] = row[5].rsplit(' ').next().unwrap_or_default().to_owned();
-                row
-            });
-            let rows = as_much_as(&expected, rows.collect());
-            assert_eq!(rows, expected, "{filter:?}");
-            selective += usize::from(!expected.is_empty());
-        }
-        assert!(selective >= 8, "{selective} filters select something");
+        let rows = of_filter(&filter);
+        assert!(!rows.0.is_empty());
+        assert_same(&rows, &filter);
     });
 }

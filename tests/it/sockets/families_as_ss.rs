@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::net::UdpSocket;
-use std::process::Command;
 
 use serde_json::Value;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -12,33 +11,26 @@ use crate::support::netns::{in_sealed_netns, lo_up};
 use crate::support::program::{assert_failed, json, sockdiag};
 use crate::support::skipped::report_skipped;
 use crate::support::sockets::{listen, listen_with, socket_address};
+use crate::support::ss::{self, Row};
 use crate::support::wait::wait_for;
 
-/// Netid or type, state, both queues, local and peer.
-type Row = [String; 6];
-
-/// The rows of ss, with the same fields; `None`, loudly, where it is not installed.
-fn of_ss(args: &[&str]) -> Option<BTreeSet<Row>> {
-    let output = match Command::new("ss").args(args).output() {
-        Ok(output) => output,
-        Err(error) => {
-            report_skipped(&format!("comparison with ss: {error}"));
-            return None;
-        }
-    };
-    assert!(output.status.success(), "ss {args:?}");
-    let text = String::from_utf8(output.stdout).expect("ASCII");
-    let row = |line: &str| {
+/// The rows of ss, with the same fields; `None`, loudly, where it is not installed. It shows some
+/// netlink sockets twice.
+fn of_ss(flags: &str) -> Option<BTreeSet<Row>> {
+    let row = |line: String| {
         let mut word: Vec<&str> = line.split_whitespace().collect();
         if !word[0].starts_with("p_") {
             word.insert(0, "");
         }
-        std::array::from_fn(|at| word[at].to_owned())
+        let state = ss::state_name(word[1]);
+        let row: Row = std::array::from_fn(|at| word[at].to_owned());
+        let [kind, _, receive, send, local, peer] = row;
+        [kind, state, receive, send, local, peer]
     };
-    Some(text.lines().map(row).collect())
+    Some(ss::rows(flags, "")?.into_iter().map(row).collect())
 }
 
-/// Ours in the words of ss. `ends` writes the local end and the peer as it does.
+/// Ours, with the type of ss. `ends` writes the local end and the peer as it does.
 fn of_sockdiag(protocol: &str, ends: impl Fn(&Value) -> [String; 2]) -> BTreeSet<Row> {
     let report = json(&["sockets", protocol, "--no-owners"]);
     let rows = report["sockets"].as_array().expect("rows").iter();
@@ -48,11 +40,7 @@ fn of_sockdiag(protocol: &str, ends: impl Fn(&Value) -> [String; 2]) -> BTreeSet
             ("packet", _) => "p_dgr",
             _ => "",
         };
-        let state = match row["state"].as_str() {
-            Some("close") => "UNCONN",
-            Some("established") => "ESTAB",
-            _ => "LISTEN",
-        };
+        let state = row["state"].as_str().expect("a state");
         let [local, peer] = ends(row);
         let receive = row["receive_queue_bytes"].to_string();
         let send = row["send_queue_bytes"].to_string();
@@ -65,28 +53,21 @@ fn of_sockdiag(protocol: &str, ends: impl Fn(&Value) -> [String; 2]) -> BTreeSet
             peer,
         ]
     };
-    let found: Vec<Row> = rows.map(row).collect();
-    let distinct: BTreeSet<Row> = found.iter().cloned().collect();
-    assert_eq!(
-        found.len(),
-        distinct.len(),
-        "each is there once: {found:#?}"
-    );
-    distinct
+    ss::distinct(rows.map(row))
 }
 
 /// Read while nothing changed.
-fn assert_same(args: &[&str], mut ours: impl FnMut() -> BTreeSet<Row>) {
-    if of_ss(args).is_none() {
+fn assert_same(flags: &str, mut ours: impl FnMut() -> BTreeSet<Row>) {
+    if of_ss(flags).is_none() {
         return;
     }
-    let read = || of_ss(args).expect("ss is there");
+    let read = || of_ss(flags).expect("ss is there");
     let (expected, found) = wait_for("nothing changed between two readings", || {
         let (before, found) = (read(), ours());
         (read() == before).then_some((before, found))
     });
-    assert!(!expected.is_empty(), "ss {args:?}");
-    assert_eq!(found, expected, "ss {args:?}");
+    assert!(!expected.is_empty(), "ss {flags}");
+    assert_eq!(found, expected, "ss {flags}");
 }
 
 #[test]
@@ -103,7 +84,7 @@ fn raw_sockets_are_those_of_ss() {
         connected.connect(&at.into()).expect("an address");
         let six = raw(Domain::IPV6, 58);
         let any = raw(Domain::IPV4, 89);
-        assert_same(&["-wanH"], || {
+        assert_same("-wanH", || {
             of_sockdiag("raw", |row| {
                 let end = |end: &Value| {
                     let address = end["address"].as_str().expect("an address");
@@ -141,7 +122,7 @@ fn packet_sockets_are_those_of_ss() {
             packet(Type::RAW, 0x88cc),
             packet(Type::DGRAM, 0x0800),
         ];
-        assert_same(&["-0anH"], || {
+        assert_same("-0anH", || {
             of_sockdiag("packet", |row| {
                 let local = &row["local"];
                 let ethertype = match local["ethertype"].as_u64() {
@@ -209,7 +190,7 @@ fn netlink_sockets_are_those_of_ss() {
             rows.retain(|row| !are_others(row));
             rows
         };
-        let Some(mut expected) = of_ss(&["-f", "netlink", "-anH"]) else {
+        let Some(mut expected) = of_ss("-f netlink -anH") else {
             return;
         };
         expected.retain(|row| !are_others(row));
@@ -237,7 +218,7 @@ fn vsock_sockets_are_those_of_ss_where_the_kernel_shows_them() {
             assert_failed(&output, 1, &["lacks the diag module"]);
             return report_skipped("comparison with ss --vsock: no vsock_diag");
         }
-        let Some(expected) = of_ss(&["--vsock", "-anH"]) else {
+        let Some(expected) = of_ss("--vsock -anH") else {
             return;
         };
         let any = |number: &Value| match number.as_u64() {
@@ -270,7 +251,7 @@ fn dual_stack_sockets_are_those_of_ss() {
         v6only(&udp);
         let at = socket_address("[::]:6000");
         udp.bind(&at.into()).expect("a free port");
-        let Some(rows) = of_ss(&["-tuanH"]) else {
+        let Some(rows) = of_ss("-tuanH") else {
             return;
         };
         // The first word is the protocol, so that all are one further than without.

@@ -31,6 +31,7 @@ pub mod screen;
 pub mod service;
 pub mod skipped;
 pub mod sockets;
+pub mod ss;
 pub mod tcpdump;
 pub mod terminal;
 pub mod time_waits;

@@ -85,6 +85,7 @@ impl Population {
             connect_with("127.0.0.1:8080", |socket| socket.bind_device(Some(b"lo"))).expect("one"),
         );
         self.add([
+            listen("127.0.0.1:80", 5),
             listen_with("127.0.0.1:9001", 5, marked),
             listen_with("0.0.0.0:9002", 5, of_lo),
             listen_with("[::]:9003", 5, v6only),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -12,6 +12,12 @@ use super::skipped::report_skipped;
 
 /// What a tool prints, or `None`, loudly, where it is not installed.
 pub fn tool_output(name: &str, args: &[&str]) -> Option<String> {
+    let output = tool(name, args)?;
+    Some(String::from_utf8(output.stdout).expect("ASCII from a system tool"))
+}
+
+/// As [`tool_output`], with what it says on stderr.
+pub fn tool(name: &str, args: &[&str]) -> Option<Output> {
     let output = match Command::new(name).args(args).output() {
         Ok(output) => output,
         Err(error) => {
@@ -24,7 +30,7 @@ pub fn tool_output(name: &str, args: &[&str]) -> Option<String> {
         "{name} {args:?}: {}",
         output.status
     );
-    Some(String::from_utf8(output.stdout).expect("ASCII from a system tool"))
+    Some(output)
 }
 
 /// (port, Recv-Q, Send-Q) of every TCP listener as `ss` sees it, in ascending order.
