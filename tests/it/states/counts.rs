@@ -10,24 +10,17 @@ use crate::support::netns::{in_netns, in_netns_of_root, in_sealed_netns, lo_up};
 use crate::support::population::Population;
 use crate::support::program::{Watch, assert_failed, count, json, number, reports, sockdiag};
 use crate::support::sockets::listen;
+use crate::support::ss;
 use crate::support::time_waits::{client_fin_wait_2s, client_time_waits};
-use crate::support::tools::tool_output;
 use crate::support::users::as_nobody;
-use crate::support::wait::wait_until;
+use crate::support::wait::{wait_for, wait_until};
 
-/// By the name that JSON has for each state of ss.
-fn counted_by_ss(filter: &[&str]) -> Option<BTreeMap<String, u64>> {
-    let rows = tool_output("ss", &[&["-tanH"], filter].concat())?;
+/// By the name that JSON has for each state.
+fn counted_by_ss(filter: &str) -> Option<BTreeMap<String, u64>> {
     let mut counts = BTreeMap::new();
-    for row in rows.lines() {
+    for row in ss::rows("-tanH", filter)? {
         let state = row.split_whitespace().next().expect("a state");
-        let name = match state {
-            "ESTAB" => "established".to_owned(),
-            "FIN-WAIT-1" => "fin_wait1".to_owned(),
-            "FIN-WAIT-2" => "fin_wait2".to_owned(),
-            other => other.to_lowercase().replace('-', "_"),
-        };
-        *counts.entry(name).or_default() += 1;
+        *counts.entry(ss::state_name(state)).or_default() += 1;
     }
     Some(counts)
 }
@@ -51,22 +44,25 @@ fn group<'a>(report: &'a Value, key: &Value) -> &'a Value {
 fn each_state_has_as_many_sockets_as_in_ss() {
     in_netns(|| {
         let _population = Population::of_internet();
-        for filter in [
-            &[][..],
-            &["sport", "=", ":8080"],
-            &["dst", "127.0.0.0/8"],
-            &["dport", "=", ":8443"],
-        ] {
-            let report = json(&[&["states", "--no-owners"], filter].concat());
-            let Some(expected) = counted_by_ss(filter) else {
-                return;
-            };
+        if ss::rows("-tanH", "").is_none() {
+            return;
+        }
+        for filter in ["", "sport = :8080", "dst 127.0.0.0/8", "dport = :8443"] {
+            let read = || counted_by_ss(filter).expect("ss is there");
+            let (expected, report) = wait_for("nothing changed between two readings", || {
+                let before = read();
+                let report = json(&["states", "--no-owners", filter]);
+                (read() == before).then_some((before, report))
+            });
             assert_eq!(counts(&report["states"]), expected, "{filter:?}");
             let groups = report["groups"].as_array().expect("groups[]").iter();
-            for group in groups.filter(|group| group["key"] != "bound") {
+            let total = |group: &Value| {
                 let key = group["key"].as_str().expect("a state");
-                assert_eq!(count(&group["total"]), expected[key], "{filter:?}");
-            }
+                (key.to_owned(), count(&group["total"]))
+            };
+            let mut totals: BTreeMap<String, u64> = groups.map(total).collect();
+            totals.remove("bound");
+            assert_eq!(totals, expected, "{filter:?}");
         }
     });
 }
