@@ -10,6 +10,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use crate::support::netns::in_netns;
 use crate::support::population::{MARK, Population};
+use crate::support::wait::wait_for;
 use sockdiag::model::filter::{Comparison, End, Network, Test};
 use sockdiag::model::{Families, Filter, SocketProtocol, SocketRow, SocketState, StateSet};
 use sockdiag::source::{SockDiag, SocketRequest};
@@ -32,28 +33,29 @@ fn dump(protocol: SocketProtocol, filter: &Filter) -> Vec<SocketRow> {
     found
 }
 
-/// Of each socket; request sockets have none but their peer.
+/// Of each socket, no two of which have the same.
+#[track_caller]
 fn names<'a>(rows: impl IntoIterator<Item = &'a SocketRow>) -> BTreeSet<String> {
-    let name = |row: &SocketRow| {
-        format!(
-            "{:?} {:?} {:?} {}",
-            row.state, row.local, row.peer, row.cookie
-        )
-    };
-    rows.into_iter().map(name).collect()
+    let mut names = BTreeSet::new();
+    for row in rows {
+        let (state, local, peer) = (&row.state, &row.local, &row.peer);
+        let name = format!("{state:?} {local:?} {peer:?} {}", row.cookie);
+        assert!(names.insert(name), "{row:?} is there twice");
+    }
+    names
 }
 
 /// What the library accepts of all sockets, and the kernel, read while nothing changed.
 fn both(protocol: SocketProtocol, filter: &Filter) -> (BTreeSet<String>, BTreeSet<String>) {
-    loop {
+    wait_for("nothing changed between two readings", || {
         let before = dump(protocol, &Filter::ALL);
-        let found = names(&dump(protocol, filter));
+        let found = dump(protocol, filter);
         let after = dump(protocol, &Filter::ALL);
-        if names(&before) == names(&after) {
+        (names(&before) == names(&after)).then(|| {
             let accepted = before.iter().filter(|row| filter.accepts(*row));
-            return (names(accepted), found);
-        }
-    }
+            (names(accepted), names(&found))
+        })
+    })
 }
 
 /// What occurs among the sockets.
