@@ -9,11 +9,12 @@ use rustix::io::fcntl_dupfd_cloexec;
 use serde_json::Value;
 use sockdiag::analysis::queues::{ListenerReport, QueueReport, Selection, report};
 use sockdiag::collect::{Collector, Needs, OwnerNeeds};
-use sockdiag::model::{OwnerSource, Owners, Snapshot, is_at_least};
-use sockdiag::source::{BpfUse, Kernel, OwnerSearch, QueueReader, Wanted};
+use sockdiag::model::{OwnerSource, Snapshot, is_at_least};
+use sockdiag::source::{BpfUse, Kernel, QueueReader};
 use socket2::{Protocol, Socket};
 
 use crate::support::netns::{in_netns_of_root, lo_up, run};
+use crate::support::processes::owners;
 use crate::support::skipped::report_skipped;
 use crate::support::sockets::{
     accept_queue_len, close_wait_count, fill_accept_queue, half_open_count, inode, listen,
@@ -23,6 +24,7 @@ use crate::support::unanswered::{syn_flood, unanswered_syns};
 use crate::support::wait::wait_until;
 
 const GROUP: &str = "10.9.0.1:8090";
+const BACKLOG: usize = 64;
 /// More than two ticks of the slowest clock that Linux has.
 const SLACK_MS: u64 = 25;
 
@@ -66,13 +68,14 @@ fn assert_agrees<T: PartialEq + std::fmt::Debug>(by_bpf: Option<T>, otherwise: O
 /// Two sockets that share an address, and connections in the queues of both.
 fn shared_queue() -> ([Socket; 2], Vec<TcpStream>) {
     let member = || {
-        listen_with(GROUP, 64, |socket| {
+        listen_with(GROUP, BACKLOG as i32, |socket| {
             socket.set_reuse_port(true).expect("SO_REUSEPORT");
         })
     };
     let group = [member(), member()];
     let mut clients = Vec::new();
     while group.iter().any(|member| accept_queue_len(member) < 2) {
+        assert!(clients.len() < BACKLOG, "one member gets all");
         let queued = || group.iter().map(accept_queue_len).sum::<usize>();
         let before = queued();
         clients.push(TcpStream::connect(GROUP).expect("room for it"));
@@ -201,15 +204,6 @@ fn a_long_syn_queue_is_counted_with_its_addresses() {
         let queue = of(&report, &server).syn_queue.clone().expect("of TCP");
         assert_eq!((queue.length, queue.peers), (Some(40), Some(40)));
     });
-}
-
-fn owners(bpf: BpfUse, inodes: &[u32]) -> Owners {
-    let wanted = Wanted {
-        inodes: inodes.iter().copied().collect(),
-        ..Wanted::default()
-    };
-    let kernel = Kernel::new().with_bpf(bpf);
-    kernel.owners(&wanted, OwnerSearch::All)
 }
 
 #[test]

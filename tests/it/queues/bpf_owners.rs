@@ -8,23 +8,15 @@ use std::sync::mpsc;
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::thread::UnshareFlags;
 use serde_json::Value;
-use sockdiag::model::{OwnerSource, Owners};
-use sockdiag::source::{BpfUse, Kernel, OwnerSearch, Wanted};
+use sockdiag::model::OwnerSource;
+use sockdiag::source::BpfUse;
 
 use crate::support::netns::{in_netns_of_root, lo_up};
+use crate::support::processes::owners;
 use crate::support::program::{json, listener, stderr};
 use crate::support::skipped::report_skipped;
 use crate::support::sockets::{inode, listen};
 use crate::support::users::{as_nobody, as_nobody_with};
-
-fn owners(bpf: BpfUse, inodes: &[u32]) -> Owners {
-    let wanted = Wanted {
-        inodes: inodes.iter().copied().collect(),
-        ..Wanted::default()
-    };
-    let kernel = Kernel::new().with_bpf(bpf);
-    kernel.owners(&wanted, OwnerSearch::All)
-}
 
 /// Gives the calling thread descriptors of its own.
 #[expect(

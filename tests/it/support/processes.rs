@@ -1,6 +1,19 @@
-//! A process and its packet sockets, from /proc.
+//! A process and its packet sockets, from /proc; who has a socket open, as the library finds it.
 
 use std::fs;
+
+use sockdiag::model::Owners;
+use sockdiag::source::{BpfUse, Kernel, OwnerSearch, Wanted};
+
+/// Every process that has one of these sockets open.
+pub fn owners(bpf: BpfUse, inodes: &[u32]) -> Owners {
+    let wanted = Wanted {
+        inodes: inodes.iter().copied().collect(),
+        ..Wanted::default()
+    };
+    let kernel = Kernel::new().with_bpf(bpf);
+    kernel.owners(&wanted, OwnerSearch::All)
+}
 
 /// A line of /proc/PID/status, empty when the process is gone.
 pub fn process_status(pid: u32, name: &str) -> String {
