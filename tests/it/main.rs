@@ -10,6 +10,7 @@ mod filter;
 mod fixtures;
 mod formats;
 mod hostile_names;
+mod owned_by;
 mod privilege;
 mod vanishing;
 
