@@ -6,10 +6,11 @@ use serde_json::{Value, json as object};
 use socket2::Socket;
 
 use crate::support::helper_process::process_name;
-use crate::support::netns::{in_sealed_netns, lo_up};
-use crate::support::program::{json, number};
+use crate::support::netns::{in_sealed_netns, in_sealed_netns_of_root, lo_up};
+use crate::support::program::{count, json, number, stderr};
 use crate::support::sockets::listen;
 use crate::support::time_waits::connected_pair;
+use crate::support::users::{EACH_PROC, as_nobody};
 use crate::support::wait::wait_for;
 
 const SERVER: &str = "127.0.0.1:8080";
@@ -103,17 +104,20 @@ fn processes_listeners_and_limits_are_named() {
             (&own["pid"], &own["sockets"]),
             (&object!(std::process::id()), &object!(2))
         );
-        let rmem = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_rmem").expect("a sysctl");
-        let rmem: Vec<u64> = rmem
-            .split_whitespace()
-            .filter_map(|n| n.parse().ok())
-            .collect();
-        let limits = &report["limits"]["rmem"];
-        let names = ["minimum", "default", "maximum"];
-        assert_eq!(
-            names.map(|name| limits[name].as_u64()),
-            [Some(rmem[0]), Some(rmem[1]), Some(rmem[2])]
-        );
+        for name in ["rmem", "wmem"] {
+            let path = format!("/proc/sys/net/ipv4/tcp_{name}");
+            let text = std::fs::read_to_string(path).expect("a sysctl");
+            let sizes = text.split_whitespace().map(|size| size.parse().ok());
+            let limits = &report["limits"][name];
+            let found = ["minimum", "default", "maximum"].map(|size| limits[size].as_u64());
+            assert_eq!(found.to_vec(), sizes.collect::<Vec<_>>(), "{name}");
+        }
+        // The kernel shows it in the initial namespace only.
+        assert_eq!(report["limits"]["tcp_mem_pages"], Value::Null);
+        assert_eq!(report["totals"]["tcp_mem_ratio"], Value::Null);
+        let why = "net.ipv4.tcp_mem is visible in the initial network namespace only";
+        let missing = object!([{"what": "tcp_mem", "why": why, "count": null}]);
+        assert_eq!(report["incomplete"], missing);
         let of_listener = json(&["buffers", "--by", "listener"]);
         let keys = of_listener["groups"].as_array().expect("groups[]").iter();
         let mut keys: Vec<_> = keys.map(|group| group["key"].as_str()).collect();
@@ -121,5 +125,29 @@ fn processes_listeners_and_limits_are_named() {
         assert_eq!(keys, [None, Some(SERVER)]);
         let size = client.send_buffer_size().expect("an option");
         assert_eq!(group(&[])["send_limit_bytes"], size);
+    });
+}
+
+#[test]
+fn others_see_the_memory_and_not_the_processes() {
+    in_sealed_netns_of_root(|| {
+        lo_up();
+        let server = listen(SERVER, 5);
+        let _pair = connected_pair(&server, |_| Ok(()));
+        for first in EACH_PROC {
+            let output = as_nobody(first, &["buffers", "--json"]);
+            assert!(output.status.success(), "{first}: {}", stderr(&output));
+            let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+            let [nobodys] = &report["groups"].as_array().expect("groups[]")[..] else {
+                panic!("{first}: {report:#}");
+            };
+            let key = (&nobodys["key"], &nobodys["pid"], &nobodys["sockets"]);
+            assert_eq!(key, (&Value::Null, &Value::Null, &object!(2)), "{first}");
+            assert!(number(&nobodys["receive_limit_bytes"]) > 0.0, "{first}");
+            let missing = report["incomplete"].as_array().expect("a list").iter();
+            let mut owners = missing.filter(|missing| missing["what"] == "owners");
+            let owners = owners.next().map(|missing| count(&missing["count"]));
+            assert_eq!(owners, Some(2), "{first}: {report:#}");
+        }
     });
 }

@@ -14,7 +14,7 @@ use crate::support::netns::{in_sealed_netns, in_sealed_netns_of_root, lo_up, sys
 use crate::support::program::{json, sockdiag, stderr};
 use crate::support::sockets::listen;
 use crate::support::time_waits::connected_pair;
-use crate::support::users::as_nobody;
+use crate::support::users::{EACH_PROC, as_nobody};
 use crate::support::wait::wait_for;
 
 const SERVER: &str = "127.0.0.1:8080";
@@ -218,14 +218,16 @@ fn who_may_not_duplicate_descriptors_still_sees_the_timers() {
         lo_up();
         let server = listen(SERVER, 5);
         let _on = connected_pair(&server, |socket| socket.set_keepalive(true));
-        let args = ["keepalive", "--options", "--by", "peer", "--json"];
-        let output = as_nobody("", &args);
-        assert!(output.status.success(), "{}", stderr(&output));
-        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-        assert_eq!(report["enabled"], 1);
-        assert_eq!(report["groups"][0]["detection_inferred"], true);
-        assert_eq!(report["incomplete"][0]["what"], "owners", "{report:#}");
-        assert_eq!(report["incomplete"][0]["count"], 2);
+        for first in EACH_PROC {
+            let args = ["keepalive", "--options", "--by", "peer", "--json"];
+            let output = as_nobody(first, &args);
+            assert!(output.status.success(), "{first}: {}", stderr(&output));
+            let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+            assert_eq!(report["enabled"], 1, "{first}");
+            assert_eq!(report["groups"][0]["detection_inferred"], true, "{first}");
+            assert_eq!(report["incomplete"][0]["what"], "owners", "{report:#}");
+            assert_eq!(report["incomplete"][0]["count"], 2, "{first}");
+        }
     });
 }
 

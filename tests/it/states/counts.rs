@@ -12,7 +12,7 @@ use crate::support::program::{Watch, assert_failed, count, json, number, reports
 use crate::support::sockets::listen;
 use crate::support::ss;
 use crate::support::time_waits::{client_fin_wait_2s, client_time_waits};
-use crate::support::users::as_nobody;
+use crate::support::users::{EACH_PROC, as_nobody};
 use crate::support::wait::{wait_for, wait_until};
 
 /// By the name that JSON has for each state.
@@ -242,9 +242,8 @@ fn others_see_the_counts_and_not_the_processes() {
     in_netns_of_root(|| {
         lo_up();
         let _server = listen("127.0.0.1:8080", 5);
-        let mount = |hidepid| format!("mount -t proc -o hidepid={hidepid} proc /proc && exec");
-        for first in ["exec".to_owned(), mount(1), mount(2)] {
-            let output = as_nobody(&first, &["states", "--by", "process", "--json"]);
+        for first in EACH_PROC {
+            let output = as_nobody(first, &["states", "--by", "process", "--json"]);
             let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
             assert_eq!(
                 group(&report, &Value::Null)["states"],

@@ -9,6 +9,13 @@ use super::tree::Tree;
 /// The user who owns nothing.
 const NOBODY: u32 = 65534;
 
+/// What the shell does before, for /proc as it is and with each kind of `hidepid`.
+pub const EACH_PROC: [&str; 3] = [
+    "exec",
+    "mount -t proc -o hidepid=1 proc /proc && exec",
+    "mount -t proc -o hidepid=2 proc /proc && exec",
+];
+
 /// As [`as_user`], as a user who owns nothing.
 pub fn as_nobody(first: &str, args: &[&str]) -> Output {
     as_user(NOBODY, first, args)
