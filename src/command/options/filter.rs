@@ -76,11 +76,15 @@ impl Names for NamesOfHost {
     }
 
     fn cgroup(&self, path: &str) -> Result<u64, String> {
-        let id = self.kernel.cgroup_id(Path::new(path));
-        id.map_err(|error| error.to_string())
+        self.kernel.cgroup_id(Path::new(path)).map_err(reason)
     }
 
     fn file(&self, path: &str) -> Result<String, String> {
-        read_named_file(Path::new(path)).map_err(|error| error.to_string())
+        read_named_file(Path::new(path)).map_err(reason)
     }
+}
+
+/// What could not be read, and why.
+fn reason(error: sockdiag::Error) -> String {
+    format!("{error}: {}", error.io())
 }

@@ -8,51 +8,110 @@ use serde_json::Value;
 
 use crate::support::clients::connect;
 use crate::support::netns::{in_netns, in_netns_of_root, lo_up};
-use crate::support::program::{assert_failed, finish, json, sockdiag, text, with_capabilities};
+use crate::support::program::{
+    assert_failed, finish, json, sockdiag, stderr, text, with_capabilities,
+};
 use crate::support::sockets::{inode, listen};
 use crate::support::time_waits::{connected_pair, wait_for_eof};
 use crate::support::tree::Tree;
-use crate::support::users::as_nobody;
+use crate::support::users::{EACH_PROC, as_nobody};
 use crate::support::wait::wait_until;
+
+/// All that is said of a wrong filter.
+#[track_caller]
+fn assert_refused(filter: &str, why: &str, column: usize) {
+    let output = sockdiag(&["sockets", filter]);
+    let said = format!(
+        "sockdiag: in the filter: {why}\n  {filter}\n  {:column$}^\n",
+        ""
+    );
+    assert_eq!(stderr(&output), said);
+    assert_failed(&output, 2, &[]);
+}
 
 #[test]
 fn a_wrong_filter_has_a_caret_below_the_place() {
-    for (filter, reasons) in [
-        ("sport = :nosuchservice", &["not a port", "          ^"][..]),
-        (
-            "state established and sport",
-            &["                             ^"],
-        ),
-        ("( sport = :80", &["a closing parenthesis is missing"]),
+    let port = "not a port: a number from 0 to 65535, or the name of a service";
+    let state = "not a state: established, syn-sent, syn-recv, fin-wait-1, fin-wait-2, time-wait, \
+                 close-wait, last-ack, closing, listening, closed, bound, or all, connected, \
+                 synchronized, bucket, big";
+    for (filter, why, column) in [
+        ("sport = :nosuchservice", port, 8),
+        ("state established and sport", port, 27),
+        ("( sport = :80", "a closing parenthesis is missing", 13),
         (
             "sport = :80 )",
-            &["a closing parenthesis without an opening one"],
+            "a closing parenthesis without an opening one",
+            12,
         ),
-        ("state open", &["not a state", "        ^"]),
-        ("dev nosuchdev", &["not an interface", "      ^"]),
-        ("fwmark 0xzz", &["not a mark"]),
-        ("src 10.0.0.0/99", &["^"]),
-        ("sport = :80 and sport = :81", &["no socket has two ports"]),
-        ("dst /run/x.sock", &["use src"]),
-        ("@/nonexistent", &["/nonexistent"]),
-        ("cgroup /no/such/slice", &["cgroup", "^"]),
+        ("state open", state, 6),
+        ("dev nosuchdev", "not an interface: a name or an index", 4),
+        (
+            "fwmark 0xzz",
+            "not a mark: a number, or MARK/MASK as 0x1/0xff",
+            7,
+        ),
+        (
+            "src 10.0.0.0/99",
+            "not a prefix length: a number from 0 to 32",
+            12,
+        ),
+        (
+            "sport = :80 and sport = :81",
+            "no socket has two ports: write `or` between them",
+            16,
+        ),
+        (
+            "dst /run/x.sock",
+            "a unix socket's path is its local end: use src",
+            4,
+        ),
+        (
+            "not @/nonexistent",
+            "reading /nonexistent: No such file or directory (os error 2)",
+            4,
+        ),
     ] {
-        let output = sockdiag(&["sockets", filter]);
-        assert_failed(&output, 2, &[&["in the filter: "], reasons].concat());
+        assert_refused(filter, why, column);
     }
 }
 
 #[test]
+fn a_cgroup_that_is_not_there_is_named_with_its_place() {
+    let mounts = fs::read_to_string("/proc/self/mounts").expect("/proc");
+    let mounts = mounts.lines().map(|line| line.split(' ').collect());
+    let mount = mounts
+        .into_iter()
+        .find(|mount: &Vec<&str>| mount[2] == "cgroup2");
+    let why = match mount {
+        Some(mount) => format!(
+            "reading {}/no/such/slice: No such file or directory (os error 2)",
+            mount[1]
+        ),
+        None => "reading /no/such/slice: cgroup2 is not mounted".to_owned(),
+    };
+    assert_refused("cgroup /no/such/slice", &why, 7);
+}
+
+#[test]
 fn a_wrong_condition_on_numbers_says_what_is_expected() {
-    for (condition, reason) in [
-        ("rtt", "a comparison is missing"),
-        ("rtt>", "is missing"),
-        ("speed>5", "a number to compare is missing: fill"),
-        ("fill>x", "is missing"),
-        ("rtt>50ms and", "a number to compare is missing"),
+    let number =
+        "a number to compare is missing: fill, drops, recvq, sendq, idle, rtt, retrans, age";
+    for (condition, why, column) in [
+        ("rtt", "a comparison is missing: <, <=, =, !=, >= or >", 3),
+        ("rtt>", "a time, as 50ms, 10s or 5m is missing", 4),
+        ("speed>5", number, 0),
+        ("fill>x", "a percentage, as 80% is missing", 5),
+        ("rtt>50ms and", number, 12),
     ] {
         let output = sockdiag(&["sockets", "--where", condition]);
-        assert_failed(&output, 2, &[reason, "^"]);
+        let said = format!(
+            "sockdiag: invalid value '{condition}' for '--where <CONDITION>': {why}\n  \
+             {condition}\n  {:column$}^\n\nFor more information, try '--help'.\n",
+            ""
+        );
+        assert_eq!(stderr(&output), said);
+        assert_failed(&output, 2, &[]);
     }
 }
 
@@ -138,14 +197,13 @@ fn others_see_the_sockets_and_not_their_owners() {
     in_netns_of_root(|| {
         lo_up();
         let _listener = listen("127.0.0.1:8080", 5);
-        let mount = |hidepid| format!("mount -t proc -o hidepid={hidepid} proc /proc && exec");
         let of_root = json(&["sockets", "tcp"]);
         assert_eq!(
             of_root["sockets"][0]["owners"].as_array().map(Vec::len),
             Some(1)
         );
-        for first in ["exec".to_owned(), mount(1), mount(2)] {
-            let output = as_nobody(&first, &["sockets", "tcp", "--mem", "--json"]);
+        for first in EACH_PROC {
+            let output = as_nobody(first, &["sockets", "tcp", "--mem", "--json"]);
             let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
             let [row] = &report["sockets"].as_array().expect("rows")[..] else {
                 panic!("{first}: {report}")
@@ -162,7 +220,7 @@ fn others_see_the_sockets_and_not_their_owners() {
             let hides = first.contains("hidepid=2");
             for command in ["sockets", "states"] {
                 let args = [command, "--json", "--process", &mine];
-                let output = as_nobody(&first, &args);
+                let output = as_nobody(first, &args);
                 if hides {
                     assert_failed(&output, 1, &["no such process"]);
                     continue;
