@@ -1,5 +1,7 @@
 //! Command lines of owners: read where asked for, from whatever a process made of them.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
@@ -16,7 +18,7 @@ use crate::support::wait::wait_until;
 struct Holder(Child);
 
 impl Holder {
-    fn new(argument: &str) -> Holder {
+    fn new(argument: impl AsRef<OsStr>) -> Holder {
         let socket = listen("127.0.0.1:8080", 5);
         socket.set_cloexec(false).expect("a flag");
         let mut command = Command::new("cat");
@@ -91,15 +93,30 @@ fn the_command_line_of_the_owner_is_in_every_format() {
     });
 }
 
+/// The command line of the one owner of the one socket.
+fn command_line() -> String {
+    let report = json(&["sockets", "tcp", "--command"]);
+    let line = &report["sockets"][0]["command_lines"][0]["command_line"];
+    line.as_str().expect("a command line").to_owned()
+}
+
 #[test]
-fn a_long_command_line_is_cut_and_one_that_is_not_text_replaced() {
+fn a_long_command_line_is_cut_between_characters() {
     in_sealed_netns(|| {
         lo_up();
-        let _holder = Holder::new(&"é".repeat(20_000));
-        let report = json(&["sockets", "tcp", "--command"]);
-        let line = &report["sockets"][0]["command_lines"][0]["command_line"];
-        let line = line.as_str().expect("a command line");
-        assert_eq!(line, "é".repeat(8 * 1024));
+        for (first, kept) in [("", 8192), ("x", 8191)] {
+            let _holder = Holder::new(format!("{first}{}", "é".repeat(20_000)));
+            assert_eq!(command_line(), format!("{first}{}", "é".repeat(kept)));
+        }
+    });
+}
+
+#[test]
+fn bytes_of_a_command_line_that_are_not_text_are_replaced() {
+    in_sealed_netns(|| {
+        lo_up();
+        let _holder = Holder::new(OsStr::from_bytes(b"a\xff\xc3b\xe2\x82"));
+        assert_eq!(command_line(), "a\u{fffd}\u{fffd}b\u{fffd} -");
     });
 }
 
