@@ -23,6 +23,8 @@ enum Kind {
     Long,
     /// A word in milliseconds, as it stands.
     Milliseconds,
+    /// The same, counted from an event of the connection.
+    Since,
     /// A word or a long in microseconds, printed as milliseconds.
     Microseconds,
     LongMicroseconds,
@@ -34,7 +36,10 @@ impl Kind {
     }
 }
 
-use Kind::{Byte, Long, LongMicroseconds, Microseconds, Milliseconds, Short, Word};
+use Kind::{Byte, Long, LongMicroseconds, Microseconds, Milliseconds, Short, Since, Word};
+
+/// `TCP_SYN_SENT`, as the first byte.
+const SYN_SENT: u8 = 2;
 
 /// The kernel's names without `tcpi_`, with their units, at their offsets.
 const FIELDS: [(&str, usize, Kind); 56] = [
@@ -51,9 +56,9 @@ const FIELDS: [(&str, usize, Kind); 56] = [
     ("sacked", 28, Word),
     ("lost", 32, Word),
     ("retrans", 36, Word),
-    ("last_data_sent_ms", 44, Milliseconds),
-    ("last_data_recv_ms", 52, Milliseconds),
-    ("last_ack_recv_ms", 56, Milliseconds),
+    ("last_data_sent_ms", 44, Since),
+    ("last_data_recv_ms", 52, Since),
+    ("last_ack_recv_ms", 56, Since),
     ("pmtu", 60, Word),
     ("rcv_ssthresh", 64, Word),
     ("rtt_ms", 68, Microseconds),
@@ -105,9 +110,9 @@ impl TcpInfo {
         TcpInfo { bytes, length }
     }
 
-    /// Smoothed round-trip time, microseconds.
+    /// Smoothed round-trip time, microseconds; `None` before the first is measured.
     pub fn rtt_us(&self) -> Option<u32> {
-        self.word(68)
+        self.word(68).filter(|rtt| *rtt != 0)
     }
 
     /// Congestion window, segments.
@@ -121,17 +126,17 @@ impl TcpInfo {
     }
 
     pub fn last_data_sent_ms(&self) -> Option<u32> {
-        self.word(44)
+        self.since(44)
     }
 
     pub fn last_data_received_ms(&self) -> Option<u32> {
-        self.word(52)
+        self.since(52)
     }
 
     /// Milliseconds since an acknowledgement came. One that answers a keepalive probe counts, a
     /// probe of the peer does not.
     pub fn last_ack_received_ms(&self) -> Option<u32> {
-        self.word(56)
+        self.since(56)
     }
 
     /// The retransmission timeout, microseconds. A retransmission doubles it, a probe of a closed
@@ -188,6 +193,11 @@ impl TcpInfo {
         Some(u32::from_ne_bytes(*bytes.first_chunk()?))
     }
 
+    /// Before the connection is made there was no event, and the kernel counts from its own start.
+    fn since(&self, at: usize) -> Option<u32> {
+        self.word(at).filter(|_| self.bytes[0] != SYN_SENT)
+    }
+
     fn long(&self, at: usize) -> Option<u64> {
         let bytes = self.sent().get(at..)?;
         Some(u64::from_ne_bytes(*bytes.first_chunk()?))
@@ -205,6 +215,7 @@ impl TcpInfo {
                 Some(u16::from_ne_bytes(*bytes.first_chunk()?).into())
             }
             Word | Milliseconds | Microseconds => self.word(at).map(u64::from),
+            Since => self.since(at).map(u64::from),
             Long | LongMicroseconds => self.long(at),
         }
     }
@@ -263,7 +274,7 @@ mod tests {
         match kind {
             Byte => 1,
             Short => 2,
-            Word | Milliseconds | Microseconds => 4,
+            Word | Milliseconds | Microseconds | Since => 4,
             Long | LongMicroseconds => 8,
         }
     }
@@ -307,6 +318,25 @@ mod tests {
             sent(72).rtt_us(),
             Some(u32::from_ne_bytes([68, 69, 70, 71]))
         );
+    }
+
+    #[test]
+    fn what_did_not_happen_yet_is_unknown() {
+        let mut bytes = [7; LONGEST];
+        let idle = |bytes: &[u8]| {
+            let info = TcpInfo::new(bytes);
+            [
+                info.last_data_sent_ms(),
+                info.last_data_received_ms(),
+                info.last_ack_received_ms(),
+            ]
+        };
+        assert!(idle(&bytes).iter().all(Option::is_some));
+        bytes[0] = SYN_SENT;
+        assert_eq!(idle(&bytes), [None; 3]);
+        let json = serde_json::to_value(TcpInfo::new(&bytes)).unwrap();
+        assert!(json["last_data_sent_ms"].is_null() && json["total_rto_time_ms"].is_u64());
+        assert_eq!(TcpInfo::new(&[0; LONGEST]).rtt_us(), None);
     }
 
     #[test]
