@@ -104,6 +104,7 @@ mod ports {
     mod bind;
     mod capacity;
     mod families;
+    mod filter;
     mod formats;
     mod groups;
     mod in_use;
@@ -160,6 +161,7 @@ mod terminal {
 
 mod timewait {
     mod counts;
+    mod filter;
     mod formats;
     mod groups;
     mod watch;

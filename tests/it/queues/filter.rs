@@ -7,10 +7,11 @@ use crate::support::program::{
 };
 use crate::support::service::Service;
 use crate::support::skipped::report_skipped;
-use crate::support::sockets::{fill_accept_queue, listen};
+use crate::support::sockets::{fill_accept_queue, listen, listen_with};
 use crate::support::unanswered::unanswered_syns;
 use crate::support::wait::wait_until;
 use rustix::fs::{Gid, Uid};
+use socket2::Socket;
 
 #[test]
 fn a_bare_port_and_an_address_with_port_select_listeners() {
@@ -45,6 +46,55 @@ fn a_bare_port_and_an_address_with_port_select_listeners() {
         assert_eq!(addresses("[::]:8082"), [":: 8082"]);
         assert_eq!(addresses(":9999"), [] as [&str; 0]);
         assert_eq!(addresses("10.9.0.2:8080"), [] as [&str; 0]);
+    });
+}
+
+#[test]
+fn conditions_are_those_of_ss_on_what_a_listener_has() {
+    in_netns(|| {
+        unanswered_syns();
+        let of_lo = |socket: &Socket| socket.bind_device(Some(b"lo")).expect("a device");
+        let _listeners = [
+            listen("127.0.0.1:80", 5),
+            listen("127.0.0.1:8080", 5),
+            listen("127.0.0.1:8081", 5),
+            listen("10.9.0.1:8082", 5),
+            listen_with("127.0.0.1:9001", 5, of_lo),
+            listen_with("[::1]:9002", 5, of_lo),
+        ];
+        for (filter, expected) in [
+            (
+                "not sport = :8080 and src 127.0.0.0/8",
+                &[80, 8081, 9001][..],
+            ),
+            ("dev lo", &[9001, 9002]),
+            ("not dev lo", &[80, 8080, 8081, 8082]),
+            ("dev lo and src [::1]", &[9002]),
+            ("sport = :http or sport = :8081", &[80, 8081]),
+            (":http", &[80]),
+            ("src 10.9.0.0/24", &[8082]),
+            ("sport > :8081 and ! dev lo", &[8082]),
+        ] {
+            assert_eq!(ports(&json(&["queues", filter])), expected, "{filter}");
+        }
+        for (filter, why, column) in [
+            (
+                "sport = :8080 and dport = :80",
+                "a listener has no peer: use sport or src",
+                18,
+            ),
+            (
+                "not fwmark 1",
+                "listeners are chosen by address, port and dev; sockdiag sockets takes this condition",
+                4,
+            ),
+        ] {
+            let said = format!(
+                "sockdiag: in the filter: {why}\n  {filter}\n  {:column$}^\n",
+                ""
+            );
+            assert_failed(&sockdiag(&["queues", filter]), 2, &[&said]);
+        }
     });
 }
 
