@@ -137,6 +137,7 @@ mod sockets {
     mod command_lines;
     mod families;
     mod families_as_ss;
+    mod info_as_ss;
     mod measures;
     mod pairs;
     mod pairs_between;
