@@ -138,6 +138,7 @@ mod sockets {
     mod families;
     mod families_as_ss;
     mod info_as_ss;
+    mod many;
     mod measures;
     mod pairs;
     mod pairs_between;
