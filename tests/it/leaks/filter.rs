@@ -5,12 +5,11 @@ use std::net::{TcpListener, TcpStream};
 use rustix::io::{FdFlags, fcntl_setfd};
 use serde_json::Value;
 
+use crate::support::cgroup::Unit;
 use crate::support::helper_process::{HelperProcess, spawn_cat};
 use crate::support::leaks::{SERVER, leaks, of_kind, only, server};
 use crate::support::netns::{in_netns, in_netns_of_root, in_sealed_netns, lo_up};
 use crate::support::program::{assert_failed, count, sockdiag, text};
-use crate::support::service::Service;
-use crate::support::skipped::report_skipped;
 use crate::support::sockets::{close_wait_count, fill_accept_queue, listen};
 use crate::support::traffic::left_open;
 use crate::support::wait::wait_until;
@@ -133,18 +132,18 @@ fn connections_that_wait_for_accept_are_those_of_the_process_that_listens() {
 fn a_unit_is_that_of_the_process() {
     in_netns_of_root(|| {
         let listener = server();
-        let name = format!("sockdiag-test-{}.service", std::process::id());
         let mut open = left_open(&listener, 3);
         let _outside = give_away(open.pop().expect("one of three"));
         wait_until("the clients have closed", || close_wait_count(8080) == 3);
-        let Some(service) = Service::start(&name) else {
-            return report_skipped("--unit: no cgroup of version 2 can be made here");
-        };
-        assert_eq!(close_waits(&["--unit", &name]), [(SERVER.to_owned(), 2)]);
+        let Some(unit) = Unit::new() else { return };
+        unit.add(std::process::id());
+        assert_eq!(
+            close_waits(&["--unit", unit.name()]),
+            [(SERVER.to_owned(), 2)]
+        );
         assert_eq!(close_waits(&[]), [(SERVER.to_owned(), 3)]);
         let output = sockdiag(&["leaks", "--unit", "no-such.service"]);
         assert_failed(&output, 1, &["no such unit"]);
-        drop(service);
     });
 }
 

@@ -1,12 +1,11 @@
 //! `sockdiag queues [FILTER]`: which listeners are shown, and in which order.
 
+use crate::support::cgroup::Unit;
 use crate::support::helper_process::{process_name, spawn_cat};
 use crate::support::netns::{in_netns, in_netns_of_root, in_sealed_netns, lo_up};
 use crate::support::program::{
     assert_failed, count, json, listener, listeners, ports, sockdiag, text,
 };
-use crate::support::service::Service;
-use crate::support::skipped::report_skipped;
 use crate::support::sockets::{fill_accept_queue, listen, listen_with};
 use crate::support::unanswered::unanswered_syns;
 use crate::support::wait::wait_until;
@@ -140,32 +139,30 @@ fn user_selects_by_name_or_number() {
 fn unit_selects_by_the_cgroup_that_the_listener_was_made_in() {
     in_netns_of_root(|| {
         lo_up();
-        let name = format!("sockdiag-test-{}.service", std::process::id());
         let _outside = listen("127.0.0.1:8080", 5);
-        let Some(service) = Service::start(&name) else {
-            return report_skipped("--unit: no cgroup of version 2 can be made here");
-        };
+        let Some(unit) = Unit::new() else { return };
+        unit.add(std::process::id());
+        let name = unit.name();
         let _inside = listen("127.0.0.1:8081", 5);
 
         let report = json(&["queues"]);
         let found = listener(&report, "127.0.0.1:8081");
-        assert_eq!(found["unit"], *name, "{found:#}");
+        assert_eq!(found["unit"], name, "{found:#}");
         let cgroup = found["cgroup"].as_str().expect("a path");
-        assert!(cgroup.ends_with(&name), "{cgroup}");
+        assert!(cgroup.ends_with(name), "{cgroup}");
         // Without its owner, a socket is of the group it was made in; with it, of the one that
         // the owner is in now.
         let made = json(&["queues", "--no-owners"]);
-        assert_eq!(listener(&made, "127.0.0.1:8081")["unit"], *name);
-        assert_ne!(listener(&made, "127.0.0.1:8080")["unit"], *name);
-        assert_eq!(listener(&report, "127.0.0.1:8080")["unit"], *name);
+        assert_eq!(listener(&made, "127.0.0.1:8081")["unit"], name);
+        assert_ne!(listener(&made, "127.0.0.1:8080")["unit"], name);
+        assert_eq!(listener(&report, "127.0.0.1:8080")["unit"], name);
 
         let of = |unit: &str| ports(&json(&["queues", "--no-owners", "--unit", unit]));
-        assert_eq!(of(&name), [8081]);
+        assert_eq!(of(name), [8081]);
         // As systemctl does, without the ending.
         assert_eq!(of(name.trim_end_matches(".service")), [8081]);
         let output = sockdiag(&["queues", "--no-owners", "--unit", "no-such.service"]);
         assert_failed(&output, 1, &["no such unit"]);
-        drop(service);
     });
 }
 

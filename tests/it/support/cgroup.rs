@@ -9,6 +9,9 @@ use super::netns::netns_inode;
 use super::skipped::report_skipped;
 use super::wait::wait_until;
 
+/// The file that lists the processes of a cgroup, and moves one there.
+const PROCS: &str = "cgroup.procs";
+
 /// A cgroup of this test, which is removed with it.
 struct Cgroup(PathBuf);
 
@@ -21,7 +24,7 @@ impl Cgroup {
 
     fn named(name: &str, hierarchy: &str, file: &str) -> Option<Cgroup> {
         let folder = Path::new(hierarchy).join(name);
-        let made = match Path::new(hierarchy).join("cgroup.procs").exists() {
+        let made = match Path::new(hierarchy).join(PROCS).exists() {
             true => fs::create_dir(&folder),
             false => Err(std::io::ErrorKind::NotFound.into()),
         };
@@ -38,12 +41,11 @@ impl Cgroup {
     }
 
     fn write(&self, file: &str, text: impl ToString) {
-        let path = self.0.join(file);
-        fs::write(&path, text.to_string()).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        write(&self.0.join(file), text);
     }
 
     fn add(&self, owner: &Owner) {
-        self.write("cgroup.procs", owner.pid());
+        self.write(PROCS, owner.pid());
     }
 }
 
@@ -55,6 +57,10 @@ impl Drop for Cgroup {
     }
 }
 
+fn write(path: &Path, text: impl ToString) {
+    fs::write(path, text.to_string()).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+}
+
 /// Where the unified hierarchy is, alone or beside those of v1.
 fn unified() -> &'static str {
     match Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
@@ -63,18 +69,23 @@ fn unified() -> &'static str {
     }
 }
 
-/// A cgroup with the name of a systemd unit.
+/// A cgroup with the name of a systemd unit. This process may be added to it.
 pub struct Unit {
     cgroup: Cgroup,
     name: String,
+    /// The cgroup that this process came from.
+    home: PathBuf,
 }
 
 impl Unit {
     pub fn new() -> Option<Unit> {
         let netns = netns_inode("/proc/self/ns/net");
         let name = format!("sockdiag-test-{netns}.service");
-        let cgroup = Cgroup::named(&name, unified(), "cgroup.procs")?;
-        Some(Unit { cgroup, name })
+        let cgroup = Cgroup::named(&name, unified(), PROCS)?;
+        let own = fs::read_to_string("/proc/self/cgroup").expect("/proc/self/cgroup");
+        let home = own.lines().find_map(|line| line.strip_prefix("0::/"));
+        let home = Path::new(unified()).join(home.expect("the hierarchy is mounted"));
+        Some(Unit { cgroup, name, home })
     }
 
     pub fn name(&self) -> &str {
@@ -82,7 +93,17 @@ impl Unit {
     }
 
     pub fn add(&self, pid: u32) {
-        self.cgroup.write("cgroup.procs", pid);
+        self.cgroup.write(PROCS, pid);
+    }
+}
+
+impl Drop for Unit {
+    fn drop(&mut self) {
+        let own = std::process::id().to_string();
+        let members = fs::read_to_string(self.cgroup.0.join(PROCS)).expect("it is there");
+        if members.lines().any(|pid| pid == own) {
+            write(&self.home.join(PROCS), own);
+        }
     }
 }
 

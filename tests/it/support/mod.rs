@@ -28,7 +28,6 @@ pub mod queue_readings;
 pub mod scenes;
 pub mod schema;
 pub mod screen;
-pub mod service;
 pub mod skipped;
 pub mod sockets;
 pub mod ss;
