@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 
 use crate::support::check::check;
+use crate::support::leaks::pair;
 use crate::support::link::{Link, THERE};
 use crate::support::netns::in_sealed_netns;
 use crate::support::program::{finding, finding_ids, json};
-use crate::support::wait::{wait_for, wait_until};
+use crate::support::traffic::fill;
+use crate::support::wait::wait_for;
 
 #[test]
 fn what_is_stuck_for_long_is_found_by_doctor_too() {
@@ -18,18 +20,10 @@ fn what_is_stuck_for_long_is_found_by_doctor_too() {
         let listener = link
             .there
             .run(|| TcpListener::bind(&address).expect("it is free"));
-        let pair = |listener: &TcpListener| {
-            let address = listener.local_addr().expect("it is bound");
-            let client = TcpStream::connect(address).expect("it listens");
-            (client, listener.accept().expect("a client is there").0)
-        };
         let (mut cut_off, _gone) = pair(&listener);
         let near = TcpListener::bind("127.0.0.1:9090").expect("it is free");
-        let (mut writer, _reader) = pair(&near);
-        writer.set_nonblocking(true).expect("a socket");
-        wait_until("the send queue is full", || {
-            writer.write(&[7; 4096]).is_err()
-        });
+        let (writer, _reader) = pair(&near);
+        fill(&writer);
         link.cut();
         cut_off.write_all(b"hello").expect("it is queued");
 

@@ -5,13 +5,13 @@ use std::net::TcpListener;
 use serde_json::{Value, json as object};
 
 use crate::support::helper_process::{ListenerSetup, spawn_listener};
-use crate::support::leaks::{SERVER, fill, leaks, none_but, of_kind, only, pair, server};
+use crate::support::leaks::{SERVER, leaks, none_but, of_kind, only, pair, server};
 use crate::support::netns::{in_netns, in_netns_of_root, in_sealed_netns, lo_up, netns_inode};
 use crate::support::program::{count, json, stderr, text};
 use crate::support::schema::{assert_refused, assert_valid};
 use crate::support::sockets::{close_wait_count, fill_accept_queue, listen};
 use crate::support::tools::assert_promtool_accepts;
-use crate::support::traffic::left_open;
+use crate::support::traffic::{fill, left_open};
 use crate::support::users::as_nobody;
 use crate::support::wait::wait_until;
 

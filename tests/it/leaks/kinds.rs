@@ -8,13 +8,12 @@ use std::thread;
 use serde_json::Value;
 use socket2::SockRef;
 
-use crate::support::leaks::{
-    SERVER, fill, leaks, none_but, of_kind, only, pair, server, wait_for_kind,
-};
+use crate::support::leaks::{SERVER, leaks, none_but, of_kind, only, pair, server, wait_for_kind};
 use crate::support::link::{Link, THERE};
 use crate::support::netns::{in_netns, in_sealed_netns, lo_up};
 use crate::support::program::{count, finding, finding_ids, number};
 use crate::support::sockets::{close_wait_count, fill_accept_queue, listen, unread_bytes};
+use crate::support::traffic::fill;
 use crate::support::wait::{wait_for, wait_until};
 
 #[test]

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 
-use crate::support::leaks::{fill, leaks, none_but, of_kind, only, pair, server, wait_for_kind};
+use crate::support::leaks::{leaks, none_but, of_kind, only, pair, server, wait_for_kind};
 use crate::support::link::{Link, THERE, THERE6};
 use crate::support::netns::{in_netns, in_sealed_netns};
 use crate::support::program::{count, number};
 use crate::support::sockets::{close_wait_count, listen_with, unread_bytes};
+use crate::support::traffic::fill;
 use crate::support::wait::{wait_for, wait_until};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,13 +1,12 @@
 //! Connections that are left over, and the rows of `leaks` on them.
 
-use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 
 use serde_json::Value;
 
 use super::netns::lo_up;
 use super::program::json;
-use super::wait::{wait_for, wait_until};
+use super::wait::wait_for;
 
 pub const SERVER: &str = "127.0.0.1:8080";
 
@@ -56,13 +55,4 @@ pub fn wait_for_kind(kind: &str) -> Value {
         let report = leaks(&[]);
         (!of_kind(&report, kind).is_empty()).then_some(report)
     })
-}
-
-/// Sends until the peer takes no more.
-pub fn fill(stream: &TcpStream) {
-    stream.set_nonblocking(true).expect("a socket");
-    let mut stream = stream;
-    wait_until("the send queue is full", || {
-        stream.write(&[7; 4096]).is_err()
-    });
 }

@@ -1,6 +1,6 @@
 //! Sockets of every family, state and kind, all of which stay as they are while the value lives.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::Write as _;
 use std::net::{Shutdown, UdpSocket};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram, UnixListener, UnixStream};
@@ -13,6 +13,7 @@ use super::sockets::{fill_accept_queue, listen, listen_with, socket_address};
 use super::time_waits::{
     client_fin_wait_2s, client_time_waits, connected_pair, server_time_waits, wait_for_eof,
 };
+use super::traffic::fill;
 use super::tree::Tree;
 use super::unanswered::{syn_flood, unanswered_syns};
 use super::wait::wait_until;
@@ -204,21 +205,8 @@ fn rows() -> impl Iterator<Item = Vec<String>> {
     rows.collect::<Vec<_>>().into_iter()
 }
 
-/// Sends until neither the peer nor the kernel takes more.
-fn stuff(mut socket: &Socket) {
+/// Fills a small send queue.
+fn stuff(socket: &Socket) {
     socket.set_send_buffer_size(4096).expect("an option");
-    socket.set_nonblocking(true).expect("a flag");
-    let mut left = 100_000;
-    loop {
-        match socket.write(&[1; 4096]) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock && left == 0 => break,
-            // The peer may be about to take more.
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                left -= 1;
-                std::thread::yield_now();
-            }
-            other => drop(other.expect("it is connected")),
-        }
-    }
-    socket.set_nonblocking(false).expect("a flag");
+    fill(socket);
 }

@@ -1,10 +1,14 @@
-//! What a network carries: segments, some of which are lost, frames that nobody handles, and
-//! connections that one end leaves open.
+//! What a network carries: segments, some of which are lost, queues of them, frames that nobody
+//! handles, and connections that one end leaves open.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use socket2::SockRef;
 
 use super::firewall::add_chain;
 use super::tools::kernel_counter;
@@ -36,6 +40,29 @@ pub fn send_until(listener: &TcpListener, is_done: impl FnMut() -> bool) {
         wait_until("enough was sent", is_done);
         stop.store(true, Ordering::Relaxed);
     });
+}
+
+/// Sends until neither the peer nor the kernel takes more.
+#[track_caller]
+pub fn fill(sender: &impl AsFd) {
+    /// The peer may be about to take more.
+    const A_WHILE: Timespec = Timespec {
+        tv_sec: 0,
+        tv_nsec: 100_000_000,
+    };
+    let socket = SockRef::from(sender);
+    loop {
+        match socket.send_with_flags(&[7; 4096], libc::MSG_DONTWAIT) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                let room = &mut [PollFd::new(sender, PollFlags::OUT)];
+                if poll(room, Some(&A_WHILE)).expect("a socket can be polled") == 0 {
+                    return;
+                }
+            }
+            Err(error) => panic!("filling the send queue: {error}"),
+        }
+    }
 }
 
 /// Loses one in four segments to port 8080 that open or abort nothing; `false`, loudly, where that
