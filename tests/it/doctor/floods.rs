@@ -1,12 +1,12 @@
 //! `sockdiag doctor`: SYN floods, and what looks like one.
 
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::support::meanwhile::while_repeating;
 use crate::support::netns::{in_sealed_netns, sysctl};
 use crate::support::program::{finding, json, problems};
 use crate::support::sockets::listen;
@@ -22,19 +22,12 @@ fn doctor() -> Value {
 
 /// What `doctor` finds while this is repeated.
 fn doctor_during(mut step: impl FnMut() + Send) -> Value {
-    let is_over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !is_over.load(Ordering::Relaxed) {
-                step();
-                // The pace of the scene; nothing waits for it.
-                thread::sleep(Duration::from_millis(2));
-            }
-        });
-        let report = doctor();
-        is_over.store(true, Ordering::Relaxed);
-        report
-    })
+    let paced = || {
+        step();
+        // The pace of the scene; nothing waits for it.
+        thread::sleep(Duration::from_millis(2));
+    };
+    while_repeating(paced, doctor)
 }
 
 fn flooded(tcp_syncookies: u8) -> Value {

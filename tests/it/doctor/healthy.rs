@@ -1,13 +1,13 @@
 //! `sockdiag doctor`: hosts on which nothing is wrong get no finding above `info`.
 
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
 use socket2::Socket;
 
+use crate::support::meanwhile::while_repeating;
 use crate::support::netns::{in_sealed_netns, lo_up};
 use crate::support::program::json;
 use crate::support::sockets::{accept_queue_len, listen_with};
@@ -85,27 +85,24 @@ impl Host {
         }
         self.listeners.push(listener);
     }
+}
 
-    /// Bursts that fit, each accepted in the end, and a service that restarts.
-    fn work(&self, dice: &mut Dice, is_over: &AtomicBool) {
-        let bursts = TcpListener::bind("127.0.0.1:7000").expect("it is free");
-        while !is_over.load(Ordering::Relaxed) {
-            let burst: Vec<TcpStream> = (0..=dice.below(30))
-                .map(|_| TcpStream::connect("127.0.0.1:7000").expect("room"))
-                .collect();
-            for _ in &burst {
-                bursts.accept().expect("one is queued");
-            }
-            // A program that starts meanwhile has a copy of the old one until its exec.
-            let restarted = listen_with("127.0.0.1:7001", 16, |socket| {
-                socket.set_reuse_port(true).expect("SO_REUSEPORT");
-            });
-            assert_eq!(accept_queue_len(&restarted), 0);
-            drop(restarted);
-            // The pace of the scene; nothing waits for it.
-            thread::sleep(Duration::from_millis(dice.below(20)));
-        }
+/// A burst that fits, all of it accepted in the end, and a service that restarts.
+fn work(bursts: &TcpListener, dice: &mut Dice) {
+    let burst: Vec<TcpStream> = (0..=dice.below(30))
+        .map(|_| TcpStream::connect("127.0.0.1:7000").expect("room"))
+        .collect();
+    for _ in &burst {
+        bursts.accept().expect("one is queued");
     }
+    // A program that starts meanwhile has a copy of the old one until its exec.
+    let restarted = listen_with("127.0.0.1:7001", 16, |socket| {
+        socket.set_reuse_port(true).expect("SO_REUSEPORT");
+    });
+    assert_eq!(accept_queue_len(&restarted), 0);
+    drop(restarted);
+    // The pace of the scene; nothing waits for it.
+    thread::sleep(Duration::from_millis(dice.below(20)));
 }
 
 #[test]
@@ -132,16 +129,12 @@ fn give_no_alarm(part: u64) {
     lo_up();
     for mix in part * MIXES + 1..=(part + 1) * MIXES {
         let mut dice = Dice(mix.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let host = Host::new(&mut dice);
-        let is_over = AtomicBool::new(false);
-        let report = thread::scope(|scope| {
-            scope.spawn(|| host.work(&mut dice, &is_over));
-            let report = match mix % 4 {
-                0 => json(&["doctor", "--quick"]),
-                _ => json(&["doctor", "--for=100ms"]),
-            };
-            is_over.store(true, Ordering::Relaxed);
-            report
+        let _host = Host::new(&mut dice);
+        let bursts = TcpListener::bind("127.0.0.1:7000").expect("it is free");
+        let work = || work(&bursts, &mut dice);
+        let report = while_repeating(work, || match mix % 4 {
+            0 => json(&["doctor", "--quick"]),
+            _ => json(&["doctor", "--for=100ms"]),
         });
         let findings = report["findings"].as_array().expect("an array").iter();
         let alarms: Vec<&Value> = findings

@@ -2,16 +2,21 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use serde_json::Value;
 use socket2::SockRef;
 
-use crate::support::leaks::{SERVER, leaks, none_but, of_kind, only, pair, server, wait_for_kind};
+use crate::support::leaks::{
+    SERVER, assert_aged, leaks, none_but, of_kind, only, pair, server, wait_for_kind,
+    while_read_slowly,
+};
 use crate::support::link::{Link, THERE};
+use crate::support::meanwhile::AtEnd;
 use crate::support::netns::{in_netns, in_sealed_netns, lo_up};
-use crate::support::program::{count, finding, finding_ids, number};
+use crate::support::program::{count, finding, finding_ids};
 use crate::support::sockets::{close_wait_count, fill_accept_queue, listen, unread_bytes};
 use crate::support::traffic::fill;
 use crate::support::wait::{wait_for, wait_until};
@@ -19,6 +24,7 @@ use crate::support::wait::{wait_for, wait_until};
 #[test]
 fn a_server_that_never_closes_is_told_by_what_it_has_not_read() {
     in_sealed_netns(|| {
+        let begun = Instant::now();
         let listener = server();
         let (seen, mut held) = (3, Vec::new());
         for index in 0..5 {
@@ -45,7 +51,7 @@ fn a_server_that_never_closes_is_told_by_what_it_has_not_read() {
             assert_eq!(row["owner"]["pid"], std::process::id());
             assert_eq!(row["service"]["port"], 8080);
             assert_eq!(row["side"], "server");
-            assert!(number(&row["oldest_seconds"]) > 0.2, "{row:#}");
+            assert_aged(row, 0.2, begun);
             assert_eq!(row["growth_per_minute"], 0.0);
         }
         // The other ends, which nobody holds.
@@ -73,6 +79,7 @@ fn a_peer_that_vanished_is_dead_and_what_was_closed_meanwhile_an_orphan() {
         let (mut closed, _other_closed) = pair(&listener);
         let (idle, _other_idle) = pair(&listener);
         none_but(&leaks(&[]), &[]);
+        let begun = Instant::now();
         link.cut();
         waits.write_all(b"hello").expect("it is queued");
         closed.write_all(b"hello").expect("it is queued");
@@ -87,7 +94,7 @@ fn a_peer_that_vanished_is_dead_and_what_was_closed_meanwhile_an_orphan() {
         );
         assert_eq!(dead["service"]["address"], THERE);
         assert_eq!(dead["samples"][0]["send_queue_bytes"], 5);
-        assert!(number(&dead["oldest_seconds"]) > 1.0, "{dead:#}");
+        assert_aged(dead, 1.0, begun);
         let orphan = only(&report, "orphan");
         assert_eq!(orphan["owner"], Value::Null);
         assert_eq!(orphan["states"], serde_json::json!({"fin_wait1": 1}));
@@ -116,18 +123,10 @@ fn a_reader_that_stops_and_its_writer_are_stuck_and_a_slow_one_is_not() {
         assert_eq!(read["growth_per_minute"], Value::Null);
 
         // It reads a byte now and then: the queues are full all the time.
-        let is_over = AtomicBool::new(false);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                let mut stuck = &stuck;
-                while !is_over.load(Ordering::Relaxed) {
-                    stuck.read_exact(&mut [0; 1]).expect("there is more");
-                    thread::yield_now();
-                }
-            });
+        while_read_slowly(&stuck, || {
             let report = leaks(&[]);
-            is_over.store(true, Ordering::Relaxed);
-            assert!(of_kind(&report, "stuck_read").is_empty(), "{report:#}");
+            assert!(unread_bytes(8080) > 0);
+            none_but(&report, &["stuck_write"]);
         });
     });
 }
@@ -136,22 +135,23 @@ fn a_reader_that_stops_and_its_writer_are_stuck_and_a_slow_one_is_not() {
 fn a_bulk_transfer_is_not_stuck_though_its_queues_are_full() {
     in_netns(|| {
         let listener = server();
-        let (mut client, mut server) = pair(&listener);
-        let is_over = AtomicBool::new(false);
+        let (client, server) = pair(&listener);
+        let (mut writer, mut reader) = (&client, &server);
+        let read = AtomicUsize::new(0);
         thread::scope(|scope| {
-            scope.spawn(|| while client.write_all(&[7; 65_536]).is_ok() {});
+            let _over = AtEnd(|| server.shutdown(Shutdown::Both).expect("it is open"));
+            scope.spawn(|| while writer.write_all(&[7; 65_536]).is_ok() {});
             scope.spawn(|| {
-                let mut read = [0; 1024];
-                while !is_over.load(Ordering::Relaxed) {
-                    server.read_exact(&mut read).expect("there is more");
+                while reader.read_exact(&mut [0; 1024]).is_ok() {
+                    read.fetch_add(1024, Ordering::Relaxed);
                 }
-                server.shutdown(Shutdown::Both).expect("it is open");
-                drop(server);
             });
             wait_until("both queues have data", || unread_bytes(8080) > 0);
-            let reports = [leaks(&[]), leaks(&[])];
-            is_over.store(true, Ordering::Relaxed);
-            reports.iter().for_each(|report| none_but(report, &[]));
+            for _ in 0..2 {
+                let before = read.load(Ordering::Relaxed);
+                none_but(&leaks(&[]), &[]);
+                assert!(read.load(Ordering::Relaxed) > before);
+            }
         });
     });
 }
@@ -159,6 +159,7 @@ fn a_bulk_transfer_is_not_stuck_though_its_queues_are_full() {
 #[test]
 fn only_idle_connections_without_keepalive_are_listed() {
     in_netns(|| {
+        let begun = Instant::now();
         let listener = server();
         let (with, without) = pair(&listener);
         SockRef::from(&with).set_keepalive(true).expect("a socket");
@@ -171,7 +172,7 @@ fn only_idle_connections_without_keepalive_are_listed() {
             (count(&idle["count"]), &idle["side"]),
             (1, &"server".into())
         );
-        assert!(number(&idle["oldest_seconds"]) >= 1.0);
+        assert_aged(idle, 1.0, begun);
         assert!(finding_ids(&report).is_empty(), "the peer is on this host");
         none_but(&leaks(&["--idle", "1h"]), &[]);
         SockRef::from(&without)

@@ -1,14 +1,14 @@
 //! Peers that are gone, and those that only seem to be.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 
-use crate::support::leaks::{leaks, none_but, of_kind, only, pair, server, wait_for_kind};
+use crate::support::leaks::{
+    leaks, none_but, of_kind, only, pair, server, wait_for_kind, while_read_slowly,
+};
 use crate::support::link::{Link, THERE, THERE6};
 use crate::support::netns::{in_netns, in_sealed_netns};
 use crate::support::program::{count, number};
@@ -143,18 +143,8 @@ fn a_reader_that_is_slow_is_not_stuck_though_its_peer_cannot_write() {
         let listener = server();
         let (client, slow) = pair(&listener);
         fill(&client);
-        let is_over = AtomicBool::new(false);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                let mut slow = &slow;
-                while !is_over.load(Ordering::Relaxed) {
-                    slow.read_exact(&mut [0; 1]).expect("there is more");
-                    // The pace of the scene; nothing waits for it.
-                    thread::sleep(Duration::from_millis(20));
-                }
-            });
+        while_read_slowly(&slow, || {
             let report = wait_for_kind("stuck_write");
-            is_over.store(true, Ordering::Relaxed);
             none_but(&report, &["stuck_write"]);
             let meaning = only(&report, "stuck_write")["meaning"].to_string();
             assert!(meaning.contains("too slowly"), "{meaning}");
@@ -177,19 +167,9 @@ fn a_server_that_drains_what_a_closed_client_sent_is_seen_to_read() {
         drop(client);
         wait_until("the clients have closed", || close_wait_count(8080) == 2);
         let before = unread_bytes(8080);
-        let is_over = AtomicBool::new(false);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                let mut drains = &drains;
-                while !is_over.load(Ordering::Relaxed) {
-                    drains.read_exact(&mut [0; 1]).expect("there is more");
-                    // The pace of the scene; nothing waits for it.
-                    thread::sleep(Duration::from_millis(10));
-                }
-            });
+        while_read_slowly(&drains, || {
             wait_until("it reads", || unread_bytes(8080) < before);
             let report = leaks(&[]);
-            is_over.store(true, Ordering::Relaxed);
             let row = only(&report, "close_wait");
             assert_eq!((count(&row["count"]), count(&row["draining"])), (2, 1));
             let meaning = row["meaning"].to_string();

@@ -1,11 +1,9 @@
 //! What `sockdiag doctor` says of the one thing that is wrong.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-
 use serde_json::Value;
 
 use super::listener_owners::{InheritedListener, wait_for_cause};
+use super::meanwhile::while_repeating;
 use super::program::{finding, json, problems};
 use super::wait::wait_for;
 
@@ -29,24 +27,8 @@ pub fn unhurried_doctor(args: &[&str]) -> Value {
 /// What it says while something is done again and again, and has been done once.
 #[track_caller]
 pub fn doctor_while(mut act: impl FnMut() + Send, args: &[&str]) -> Value {
-    /// Also where the report is none.
-    struct Over<'a>(&'a AtomicBool);
-    impl Drop for Over<'_> {
-        fn drop(&mut self) {
-            self.0.store(true, Ordering::Relaxed);
-        }
-    }
     act();
-    let is_over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let _over = Over(&is_over);
-        scope.spawn(|| {
-            while !is_over.load(Ordering::Relaxed) {
-                act();
-            }
-        });
-        doctor(args)
-    })
+    while_repeating(act, || doctor(args))
 }
 
 /// The only finding above `info`.

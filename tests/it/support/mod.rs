@@ -19,6 +19,7 @@ pub mod kernel_parts;
 pub mod leaks;
 pub mod link;
 pub mod listener_owners;
+pub mod meanwhile;
 pub mod netns;
 pub mod network_reports;
 pub mod population;

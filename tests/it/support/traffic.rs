@@ -2,17 +2,17 @@
 //! handles, and connections that one end leaves open.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::SockRef;
 
 use super::firewall::add_chain;
+use super::meanwhile::{AtEnd, while_repeating};
 use super::tools::kernel_counter;
-use super::wait::wait_until;
+use super::wait::{PATIENCE, wait_until};
 
 /// A counter of TCP in this namespace.
 pub fn tcp(name: &str) -> u64 {
@@ -22,23 +22,18 @@ pub fn tcp(name: &str) -> u64 {
 /// Sends small segments to a reader at this listener until `is_done`.
 pub fn send_until(listener: &TcpListener, is_done: impl FnMut() -> bool) {
     let address = listener.local_addr().expect("it is bound");
-    let mut client = TcpStream::connect(address).expect("it listens");
+    let client = TcpStream::connect(address).expect("it listens");
     client.set_nodelay(true).expect("TCP_NODELAY");
+    let timeout = client.set_write_timeout(Some(PATIENCE));
+    timeout.expect("SO_SNDTIMEO");
     let (mut server, _) = listener.accept().expect("a client is there");
-    let stop = AtomicBool::new(false);
+    let (mut sender, mut buffer) = (&client, [0; 4096]);
     thread::scope(|scope| {
-        scope.spawn(|| {
-            while !stop.load(Ordering::Relaxed) {
-                client.write_all(&[7; 100]).expect("the server reads");
-            }
-            drop(client);
-        });
-        scope.spawn(|| {
-            let mut buffer = [0; 4096];
-            while server.read(&mut buffer).expect("the client writes") > 0 {}
-        });
-        wait_until("enough was sent", is_done);
-        stop.store(true, Ordering::Relaxed);
+        // The reader ends with the stream.
+        let _over = AtEnd(|| client.shutdown(Shutdown::Write).expect("it is connected"));
+        scope.spawn(|| while server.read(&mut buffer).expect("the client writes") > 0 {});
+        let send = || sender.write_all(&[7; 100]).expect("the server reads");
+        while_repeating(send, || wait_until("enough was sent", is_done));
     });
 }
 
