@@ -1,6 +1,6 @@
 //! `sockdiag leaks`: its forms say the same; other namespaces; other users; nothing to say.
 
-use std::net::TcpListener;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 
 use serde_json::{Value, json as object};
 
@@ -13,9 +13,11 @@ use crate::support::sockets::{close_wait_count, fill_accept_queue, listen};
 use crate::support::tools::assert_promtool_accepts;
 use crate::support::traffic::{fill, left_open};
 use crate::support::users::as_nobody;
-use crate::support::wait::wait_until;
+use crate::support::wait::{wait_for, wait_until};
 
 const SHORT: &[&str] = &["leaks", "--for", "100ms"];
+/// What is shown of [`a_bit_of_everything`], beside the other ends.
+const KINDS: [&str; 4] = ["close_wait", "unaccepted", "stuck_read", "stuck_write"];
 
 /// Several kinds, in both families.
 fn a_bit_of_everything() -> impl Sized {
@@ -30,6 +32,35 @@ fn a_bit_of_everything() -> impl Sized {
         close_wait_count(8080) + close_wait_count(8081) == 7
     });
     (listener, six, open, client, stuck, full, waiting)
+}
+
+/// A report of that, once two readings have shown all of it.
+fn with_every_kind() -> Value {
+    wait_for("every kind is shown", || {
+        let report = json(SHORT);
+        let is_shown = |kind: &&str| !of_kind(&report, kind).is_empty();
+        KINDS.iter().all(is_shown).then_some(report)
+    })
+}
+
+/// `close_wait server 127.0.0.1:8080 4` of each row.
+fn in_words(report: &Value) -> Vec<String> {
+    let rows = report["leaks"].as_array().expect("leaks[]").iter();
+    let row = |row: &Value| {
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        let service = &row["service"];
+        let address: IpAddr = text(&service["address"]).parse().expect("an address");
+        let service = SocketAddr::new(address, count(&service["port"]) as u16);
+        let [kind, side] = ["kind", "side"].map(|name| text(&row[name]));
+        format!("{kind} {side} {service} {}", row["count"])
+    };
+    sorted(rows.map(row))
+}
+
+fn sorted(rows: impl Iterator<Item = String>) -> Vec<String> {
+    let mut rows: Vec<String> = rows.collect();
+    rows.sort();
+    rows
 }
 
 #[test]
@@ -62,35 +93,44 @@ fn real_output_is_valid_by_the_published_schema() {
 fn every_form_has_the_same_numbers() {
     in_sealed_netns(|| {
         let _scene = a_bit_of_everything();
-        let form = |format: &str| text(&[SHORT, &["-o", format]].concat());
-        let (csv, metrics, table) = (form("csv"), form("prom"), form("table"));
-        assert_promtool_accepts(&metrics);
-        for (kind, service, count) in [
-            ("close_wait", SERVER, "4"),
-            ("close_wait", "[::1]:8081", "3"),
-            ("unaccepted", "127.0.0.1:8082", "2"),
+        let expected = in_words(&with_every_kind());
+        for row in [
+            format!("close_wait server {SERVER} 4"),
+            "close_wait server [::1]:8081 3".to_owned(),
+            "unaccepted server 127.0.0.1:8082 2".to_owned(),
         ] {
-            for form in [&csv, &table] {
-                let mut rows = form.lines();
-                let row = rows.find(|row| row.contains(kind) && row.contains(service));
-                let row = row.unwrap_or_else(|| panic!("no {kind} of {service} in {form}"));
-                let mut words = row.split([' ', ',']);
-                assert!(words.any(|word| word == count), "{form}");
-            }
-            let (kind, service) = (format!("kind=\"{kind}\""), format!("service=\"{service}\""));
-            let is_it = |line: &str| {
-                line.starts_with("sockdiag_leaks{")
-                    && [&kind, &service].iter().all(|label| line.contains(*label))
-                    && line.ends_with(&format!(" {count}"))
-            };
-            assert!(metrics.lines().any(is_it), "{metrics}");
+            assert!(expected.contains(&row), "{row} in {expected:#?}");
         }
-        assert!(csv.starts_with("time"), "{csv}");
+        let form = |format: &str, more: &[&str]| text(&[SHORT, &["-o", format], more].concat());
+        let columns = ["--columns", "kind,side,service,count"];
+        let (csv, table) = (form("csv", &columns), form("table", &columns));
+        let mut lines = csv.lines();
+        assert_eq!(lines.next(), Some("time,kind,side,service,count"));
+        let cells = lines.map(|line| line.split(',').skip(1).collect::<Vec<_>>().join(" "));
+        assert_eq!(sorted(cells), expected, "{csv}");
+        let lines = table.lines().skip_while(|line| !line.starts_with("KIND"));
+        let rows = lines.skip(1).take(expected.len());
+        let cells = rows.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        assert_eq!(sorted(cells), expected, "{table}");
         // Below the table: what each kind means.
         assert!(
             table.contains("unaccepted: connections that the process"),
             "{table}"
         );
+        let metrics = form("prom", &[]);
+        assert_promtool_accepts(&metrics);
+        let lines = metrics.lines();
+        let series = lines.filter(|line| line.starts_with("sockdiag_leaks{"));
+        let words = series.map(|line| {
+            let (labels, count) = line.rsplit_once(' ').expect("a value");
+            let [kind, side, service] = ["kind", "side", "service"].map(|name| {
+                let label = labels.split_once(&format!(",{name}=\""));
+                let value = label.and_then(|(_, rest)| rest.split_once('"'));
+                value.expect("a label").0
+            });
+            format!("{kind} {side} {service} {count}")
+        });
+        assert_eq!(sorted(words), expected, "{metrics}");
     });
 }
 
@@ -166,13 +206,13 @@ fn others_see_what_is_left_over_and_not_whose_it_is() {
     in_netns_of_root(|| {
         let _scene = a_bit_of_everything();
         let mount = |hidepid| format!("mount -t proc -o hidepid={hidepid} proc /proc && exec");
-        let of_root = json(SHORT);
+        let of_root = with_every_kind();
         assert_eq!(of_kind(&of_root, "close_wait").len(), 2);
         for first in ["exec".to_owned(), mount(1), mount(2)] {
             let output = as_nobody(&first, &[SHORT, &["--json"]].concat());
             assert!(output.status.success(), "{first}: {}", stderr(&output));
             let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-            for kind in ["close_wait", "unaccepted", "stuck_read", "stuck_write"] {
+            for kind in KINDS {
                 let counts = |report| -> Vec<u64> {
                     let rows = of_kind(report, kind).into_iter();
                     rows.map(|row| count(&row["count"])).collect()
