@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 
+use crate::support::diagnosis::doctor;
 use crate::support::leaks::{
     leaks, none_but, of_kind, only, pair, server, wait_for_kind, while_read_slowly,
 };
 use crate::support::link::{Link, THERE, THERE6};
 use crate::support::netns::{in_netns, in_sealed_netns};
-use crate::support::program::{count, number};
+use crate::support::program::{count, finding, number};
 use crate::support::sockets::{close_wait_count, listen_with, unread_bytes};
 use crate::support::traffic::fill;
+use crate::support::tree::Tree;
 use crate::support::wait::{wait_for, wait_until};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -126,6 +128,34 @@ fn a_connection_that_is_closed_by_both_ends_and_cut_off_is_an_orphan_in_last_ack
             let orphan = only(&report, "orphan");
             (number(&orphan["oldest_seconds"]) > 0.5).then_some(())
         });
+    });
+}
+
+/// The kernel counts those of the host, and shows their limit in the first namespace alone.
+#[test]
+fn orphans_near_their_limit_are_found() {
+    in_netns(|| {
+        let proc = Tree::of_this_proc(&[("sys/net/ipv4/tcp_max_orphans", "2\n")]);
+        let link = Link::new();
+        let listener = listen_there(&link, &format!("{THERE}:8080"));
+        let (clients, _servers): (Vec<_>, Vec<_>) = (0..2).map(|_| pair(&listener)).unzip();
+        let proc_root = ["--proc-root", proc.path()];
+        let report = leaks(&proc_root);
+        assert_eq!(report["max_orphans"], 2);
+        link.cut();
+        drop(clients);
+        let report = leaks(&proc_root);
+        assert_eq!(count(&only(&report, "orphan")["count"]), 2);
+        assert!(count(&report["orphans"]) >= 2);
+        let missing = report["incomplete"].to_string();
+        assert!(!missing.contains("tcp_max_orphans"), "{missing}");
+        let of_doctor = doctor(&[&proc_root[..], &["--for=200ms"]].concat());
+        for report in [report, of_doctor] {
+            let found = finding(&report, "orphans_near_limit");
+            assert_eq!(found["severity"], "warning");
+            let message = found["message"].as_str().expect("text");
+            assert!(message.contains(" of 2 connections"), "{message}");
+        }
     });
 }
 

@@ -1,5 +1,6 @@
 //! Trees of files that stand for /proc: the captured ones, and copies that something was done to.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
@@ -40,6 +41,28 @@ impl Tree {
     pub fn copy_of(name: &str) -> Tree {
         let tree = Tree::new();
         copy(&fixture(name), &tree.0);
+        tree
+    }
+
+    /// Links to all of this `/proc`, but for files that have another text.
+    pub fn of_this_proc(files: &[(&str, &str)]) -> Tree {
+        let tree = Tree::new();
+        let paths = files.iter().map(|(path, _)| Path::new(path));
+        let folders: BTreeSet<&Path> = paths.flat_map(|path| path.ancestors().skip(1)).collect();
+        for folder in &folders {
+            let real = Path::new("/proc").join(folder);
+            for entry in fs::read_dir(real).expect("it is there").flatten() {
+                let path = folder.join(entry.file_name());
+                let path = path.to_str().expect("UTF-8");
+                let is_other = files.iter().any(|(other, _)| *other == path);
+                if !is_other && !folders.contains(Path::new(path)) {
+                    tree.link(path, &format!("/proc/{path}"));
+                }
+            }
+        }
+        for (path, text) in files {
+            tree.write(path, text);
+        }
         tree
     }
 
