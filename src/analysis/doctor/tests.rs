@@ -1,22 +1,24 @@
 //! Joining findings written by hand.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    Verdict,
+    DoctorReport, Reports, Verdict,
     join::{join, join_causes},
 };
 use crate::{
     analysis::{
         Finding,
         finding::{Area, Rule, SINCE},
+        leaks::LeaksReport,
         rules::{
             ACCEPT_QUEUE_FULL, ACCEPT_QUEUE_OVERFLOW, BACKLOG_TOO_SMALL, CLOSE_WAIT_LEAK, FD_LEAK,
-            FD_LIMIT_NEAR, FD_LIMIT_REACHED, LIMIT_STALE, PORT_RANGE_OVER_LISTENER,
-            REUSEPORT_MEMBER_STUCK, RP_FILTER_DROPS, SETTING_HARMFUL, SYN_COOKIES_ACTIVE,
+            FD_LIMIT_NEAR, FD_LIMIT_REACHED, FIN_WAIT_PILEUP, IDLE_WITHOUT_KEEPALIVE, LIMIT_STALE,
+            PEER_DEAD, PORT_RANGE_OVER_LISTENER, READER_STUCK, REUSEPORT_MEMBER_STUCK,
+            RP_FILTER_DROPS, SETTING_HARMFUL, SYN_COOKIES_ACTIVE, WRITER_STUCK,
         },
     },
-    model::Netns,
+    model::{Netns, Snapshot},
 };
 
 fn netns(inode: u64) -> Netns {
@@ -259,4 +261,27 @@ fn unclosed_connections_are_the_cause_of_a_limit_that_most_of_them_take() {
         areas,
         [Area::AcceptQueue, Area::Descriptors, Area::Connections]
     );
+}
+
+/// The network's report has the other connections, of all namespaces.
+#[test]
+fn what_leaks_finds_of_open_connections_is_found_here_too() {
+    let open = [
+        &IDLE_WITHOUT_KEEPALIVE,
+        &PEER_DEAD,
+        &READER_STUCK,
+        &WRITER_STUCK,
+    ];
+    let rules = open.into_iter().chain([&CLOSE_WAIT_LEAK, &FIN_WAIT_PILEUP]);
+    let reports = Reports {
+        leaks: LeaksReport {
+            findings: rules.map(|rule| of(rule, 7)).collect(),
+            ..LeaksReport::default()
+        },
+        ..Reports::default()
+    };
+    let areas = BTreeSet::from([Area::Connections]);
+    let report = DoctorReport::of(&Snapshot::default(), None, &reports, &areas);
+    let found: BTreeSet<_> = report.findings.iter().map(|finding| finding.id).collect();
+    assert_eq!(found, open.map(|rule| rule.id).into());
 }
