@@ -1,7 +1,6 @@
 //! `sockdiag sockets --pairs --netns all`: ends in two namespaces.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::{SocketAddrV6, TcpListener, TcpStream};
 
@@ -19,19 +18,11 @@ use crate::support::sockets::listen;
 use crate::support::time_waits::connected_pair;
 use crate::support::wait::{wait_for, wait_until};
 
-/// Gives a namespace a name, by which --netns all finds it; `/run` must be of the test.
-fn name(host: &Host, name: &str) {
-    let _ = fs::create_dir("/run/netns");
-    let path = format!("/run/netns/{name}");
-    File::create(&path).expect("/run is ours");
-    run("mount", &["--bind", &host.path(), &path]);
-}
-
 #[test]
 fn ends_in_two_namespaces_are_joined_when_both_are_read() {
     in_sealed_netns(|| {
         let link = Link::new();
-        name(&link.there, "there");
+        link.there.name("there");
         let listeners = [THERE, &format!("[{THERE6}]")].map(|at| {
             let at = format!("{at}:8080");
             link.there.run(|| listen(&at, 5))
@@ -73,7 +64,7 @@ fn ends_in_two_namespaces_are_joined_when_both_are_read() {
 fn a_simultaneous_open_is_one_connection() {
     in_sealed_netns(|| {
         let link = Link::new();
-        name(&link.there, "there");
+        link.there.name("there");
         let (here, there) = simultaneous_open(&link);
         // The higher port looks like the client's.
         let report = pairs(&["--netns", "all"]);
@@ -121,8 +112,8 @@ fn the_same_addresses_in_several_namespaces_are_not_joined_at_random() {
         lo_up();
         let networks = ["red", "blue"].map(|color| {
             let network = Network::new();
-            name(&network.hosts[0], &format!("{color}-client"));
-            name(&network.hosts[1], &format!("{color}-server"));
+            network.hosts[0].name(&format!("{color}-client"));
+            network.hosts[1].name(&format!("{color}-server"));
             network
         });
         // Each namespace has its own loopback device.
@@ -156,13 +147,13 @@ fn one_end_of_each_of_two_networks_is_no_pair() {
     in_sealed_netns(|| {
         lo_up();
         let [red, blue] = [(); 2].map(|()| Network::new());
-        name(&red.hosts[0], "red-client");
-        name(&blue.hosts[1], "blue-server");
+        red.hosts[0].name("red-client");
+        blue.hosts[1].name("blue-server");
         let joined = || inodes(&pairs(&["--netns", "all"]));
         (&red.client).write_all(&[1; 700]).expect("there is room");
         wait_until("it is acknowledged", || joined().is_empty());
         assert_eq!(pairs(&["--netns", "all"])["unpaired"], 1, "their tuple");
-        name(&red.hosts[1], "red-server");
+        red.hosts[1].name("red-server");
         assert_eq!(joined(), BTreeSet::from([red.ends()]));
         let row = pairs(&["--netns", "all"])["sockets"][0].clone();
         assert_eq!(row["tcp_info"], Value::Null, "not asked for");
@@ -174,7 +165,7 @@ fn one_end_of_each_of_two_networks_is_no_pair() {
 fn link_local_ends_in_two_namespaces_are_joined() {
     in_sealed_netns(|| {
         let link = Link::new();
-        name(&link.there, "there");
+        link.there.name("there");
         let scoped = |address: &str, device: &str| {
             let index = run("ip", &["-o", "link", "show", device]);
             let index = index.split(':').next().expect("an index").to_owned();

@@ -1,6 +1,6 @@
 //! A second host: another network namespace, and the veth pair that joins it to the test's.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::process::{Command, Stdio};
 use std::{panic, thread};
@@ -43,6 +43,14 @@ impl Host {
         };
         let result = thread::scope(|scope| scope.spawn(inside).join());
         result.unwrap_or_else(|reason| panic::resume_unwind(reason))
+    }
+
+    /// Gives it a name, by which `--netns all` finds it; `/run` must be of the test.
+    pub fn name(&self, name: &str) {
+        let _ = fs::create_dir("/run/netns");
+        let path = format!("/run/netns/{name}");
+        File::create(&path).expect("/run is ours");
+        run("mount", &["--bind", &self.path(), &path]);
     }
 
     /// Where other processes find it.
