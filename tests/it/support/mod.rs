@@ -1,6 +1,7 @@
 //! What tests share: network namespaces of their own, the built program, sockets in every kind of
 //! problem, and the tools whose answers the program's are compared with.
 
+pub mod bind_scenes;
 pub mod bind_verdicts;
 pub mod capture;
 pub mod capture_file;

@@ -1,145 +1,21 @@
 //! The verdict on bind() against bind() itself, over many combinations of sockets on one port.
 
-use std::io::Read as _;
+use std::io::{Error, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::time::Duration;
 
-use rustix::fs::{Uid, fchown};
 use sockdiag::analysis::who::{
     Asked, BindReport, Holder, Holders, Limits, Verdict, WhoReport, report,
 };
 use sockdiag::collect::{Held, Namespaces, OwnerNeeds, Wants, held};
 use sockdiag::model::SocketProtocol;
-use sockdiag::source::{BindTrial, Kernel};
-use socket2::{Domain, Protocol, Socket, Type};
+use sockdiag::source::{Kernel, reports_bound};
+use socket2::{Domain, Socket, Type};
 
+use crate::support::bind_scenes::{Random, SHAPES, Shape, Spec};
+use crate::support::bind_verdicts::{OPTIONS, bind_returns};
 use crate::support::netns::{in_sealed_netns, in_sealed_netns_of_root, lo_up};
-use crate::support::time_waits::wait_for_eof;
-
-/// A user who owns sockets and runs nothing.
-const OTHER: u32 = 1000;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    Bound,
-    Listening,
-    /// An accepted connection, its listener closed.
-    Accepted,
-    /// An accepted connection beside its listener.
-    AcceptedAndListening,
-    /// Bound first, then connected.
-    Outgoing,
-    FinWait2,
-    TimeWait,
-    Udp,
-    UdpConnected,
-}
-
-const SHAPES: [Shape; 9] = [
-    Shape::Bound,
-    Shape::Listening,
-    Shape::Accepted,
-    Shape::AcceptedAndListening,
-    Shape::Outgoing,
-    Shape::FinWait2,
-    Shape::TimeWait,
-    Shape::Udp,
-    Shape::UdpConnected,
-];
-
-const ADDRESSES: [&str; 6] = [
-    "0.0.0.0",
-    "127.0.0.1",
-    "127.0.0.2",
-    "::",
-    "::1",
-    "::ffff:127.0.0.1",
-];
-
-#[derive(Debug, Clone, Copy)]
-struct Spec {
-    shape: Shape,
-    address: IpAddr,
-    v6only: bool,
-    reuseaddr: bool,
-    reuseport: bool,
-    uid: u32,
-}
-
-/// Sockets that keep a scene up.
-type Scene = Vec<Socket>;
-
-fn made(spec: &Spec, port: u16) -> std::io::Result<Scene> {
-    let is_udp = matches!(spec.shape, Shape::Udp | Shape::UdpConnected);
-    let address = SocketAddr::new(spec.address, port);
-    let (kind, protocol) = match is_udp {
-        true => (Type::DGRAM, Protocol::UDP),
-        false => (Type::STREAM, Protocol::TCP),
-    };
-    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
-    if spec.uid != 0 {
-        fchown(&socket, Some(Uid::from_raw(spec.uid)), None)?;
-    }
-    if address.is_ipv6() {
-        socket.set_only_v6(spec.v6only)?;
-    }
-    socket.set_reuse_address(spec.reuseaddr)?;
-    socket.set_reuse_port(spec.reuseport)?;
-    socket.bind(&address.into())?;
-    Ok(match spec.shape {
-        Shape::Bound | Shape::Udp => vec![socket],
-        Shape::UdpConnected => {
-            socket.connect(&SocketAddr::new(peer_of(spec.address), 9).into())?;
-            vec![socket]
-        }
-        Shape::Listening => {
-            socket.listen(5)?;
-            vec![socket]
-        }
-        Shape::Accepted | Shape::AcceptedAndListening | Shape::TimeWait => {
-            socket.listen(5)?;
-            let client = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-            // Another listener of a SO_REUSEPORT group may get the connection.
-            for end in [&socket, &client] {
-                end.set_read_timeout(Some(Duration::from_millis(100)))?;
-            }
-            client.connect(&SocketAddr::new(peer_of(spec.address), port).into())?;
-            let (server, _) = socket.accept()?;
-            match spec.shape {
-                Shape::AcceptedAndListening => vec![socket, server, client],
-                Shape::Accepted => vec![server, client],
-                _ => {
-                    drop(server);
-                    assert_eq!((&client).read(&mut [0])?, 0, "the server has closed");
-                    Vec::new()
-                }
-            }
-        }
-        Shape::Outgoing | Shape::FinWait2 => {
-            let listener = TcpListener::bind((peer_of(spec.address), 0))?;
-            socket.connect(&listener.local_addr()?.into())?;
-            let (server, _) = listener.accept()?;
-            let server = Socket::from(server);
-            match spec.shape {
-                Shape::Outgoing => vec![socket, server],
-                _ => {
-                    drop(socket);
-                    wait_for_eof(&server);
-                    vec![server]
-                }
-            }
-        }
-    })
-}
-
-/// Where a socket with this address is reached.
-fn peer_of(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(v4) if v4.is_unspecified() => [127, 0, 0, 1].into(),
-        IpAddr::V6(v6) if v6.is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
-        address => address,
-    }
-}
+use crate::support::wait::PATIENCE;
 
 fn concluded(port: u16, v6only: bool) -> WhoReport {
     let kernel = Kernel::new();
@@ -184,89 +60,117 @@ fn concluded(port: u16, v6only: bool) -> WhoReport {
     report(&asked, &limits, &holders)
 }
 
-#[derive(Default)]
+/// How long to wait for a connection that another listener of a SO_REUSEPORT group may get.
+const A_MOMENT: Duration = Duration::from_millis(100);
+
+/// Verdicts by what bind() returned.
+#[derive(Debug, Default)]
 struct Tally {
     ok: usize,
     in_use: usize,
-    unknown: usize,
+    /// By option, as in [`OPTIONS`].
+    unknown: [usize; 4],
 }
 
 /// Calls bind() for each verdict of a row.
 fn compare(row: &BindReport, port: u16, scene: &str, tally: &mut Tally) {
-    let verdicts = [
-        (row.plain, false, false),
-        (row.reuseaddr, true, false),
-        (row.reuseport, false, true),
-        (row.both, true, true),
-    ];
-    for (verdict, reuseaddr, reuseport) in verdicts {
-        let trial = BindTrial {
-            is_udp: row.protocol == SocketProtocol::Udp,
-            address: SocketAddr::new(row.address, port),
-            v6only: row.v6only.unwrap_or_default(),
-            reuseaddr,
-            reuseport,
-        };
-        let tried = match trial.run() {
-            Ok(()) => Verdict::Ok,
-            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Verdict::InUse,
-            Err(error) => panic!("{trial:?}: {error}"),
-        };
+    let is_udp = row.protocol == SocketProtocol::Udp;
+    let at = SocketAddr::new(row.address, port);
+    let verdicts = [row.plain, row.reuseaddr, row.reuseport, row.both];
+    for (index, (verdict, options)) in verdicts.into_iter().zip(OPTIONS).enumerate() {
+        let returned = bind_returns(is_udp, at, row.v6only.unwrap_or_default(), options);
         match verdict {
-            None => tally.unknown += 1,
-            Some(verdict) => assert_eq!(verdict, tried, "{trial:?} beside {scene}: {row:?}"),
+            None => tally.unknown[index] += 1,
+            Some(verdict) => assert_eq!(verdict, returned, "{options:?} beside {scene}: {row:?}"),
         }
-        match tried {
+        match returned {
             Verdict::Ok => tally.ok += 1,
             Verdict::InUse => tally.in_use += 1,
-            Verdict::Denied | Verdict::NoAddress => unreachable!("{trial:?}"),
+            Verdict::Denied | Verdict::NoAddress => unreachable!("{at}"),
         }
     }
 }
 
-fn check(specs: &[Spec], port: u16, tally: &mut Tally) {
-    let mut kept = Vec::new();
-    let mut there = Vec::new();
-    for spec in specs {
-        // What excludes an earlier one is left out.
-        if let Ok(sockets) = made(spec, port) {
-            kept.extend(sockets);
-            there.push(spec);
+/// Compares all rows about a port. Returns what was compared.
+fn compare_all(port: u16, scene: &str) -> Tally {
+    let mut tally = Tally::default();
+    for v6only in [false, true] {
+        let report = concluded(port, v6only);
+        // TCP and UDP at six addresses.
+        assert_eq!(report.bind.len(), 12, "{scene}");
+        for row in &report.bind {
+            compare(row, port, scene, &mut tally);
         }
     }
-    let scene = format!("{there:#?}");
-    for v6only in [false, true] {
-        for row in &concluded(port, v6only).bind {
-            compare(row, port, &scene, tally);
+    tally
+}
+
+impl Tally {
+    fn add(&mut self, other: &Tally) {
+        self.ok += other.ok;
+        self.in_use += other.in_use;
+        for (sum, other) in self.unknown.iter_mut().zip(other.unknown) {
+            *sum += other;
         }
+    }
+
+    /// Neither is rare.
+    #[track_caller]
+    fn assert_varied(&self) {
+        let all = self.ok + self.in_use;
+        assert!(self.ok > all / 10, "{self:?}");
+        assert!(self.in_use > all / 10, "{self:?}");
     }
 }
+
+/// How many verdicts are unknown beside one socket of each shape, with every combination of options:
+/// plain, with SO_REUSEADDR, with SO_REUSEPORT, and with both.
+///
+/// With SO_REUSEPORT it depends on sockets that are gone, beside one that has SO_REUSEADDR alone and
+/// does not listen, and for the wildcard of both families. The kernel does not report the options of
+/// what it keeps in place of a socket: every verdict that these decide is unknown, and without
+/// options that on 0.0.0.0 beside an IPv6 address.
+const UNKNOWN: [(Shape, [usize; 4]); 9] = [
+    (Shape::Bound, [0, 0, 77, 10]),
+    (Shape::Listening, [0, 0, 20, 20]),
+    (Shape::Accepted, [0, 0, 64, 11]),
+    (Shape::AcceptedAndListening, [0, 0, 20, 20]),
+    (Shape::Outgoing, [0, 0, 64, 11]),
+    (Shape::FinWait2, [32, 236, 236, 236]),
+    (Shape::TimeWait, [32, 236, 236, 236]),
+    (Shape::Udp, [0; 4]),
+    (Shape::UdpConnected, [0; 4]),
+];
 
 /// Every combination of options, for each shape at each address, alone on its port.
 #[test]
 fn the_verdict_beside_one_socket_is_what_bind_returns() {
     in_sealed_netns(|| {
         lo_up();
-        let mut tally = Tally::default();
-        let mut port = 20_000;
-        for shape in SHAPES {
-            for address in ADDRESSES {
-                for options in 0..8 {
-                    let spec = Spec {
-                        shape,
-                        address: address.parse().expect("an address"),
-                        v6only: options & 1 != 0,
-                        reuseaddr: options & 2 != 0,
-                        reuseport: options & 4 != 0,
-                        uid: 0,
-                    };
-                    port += 1;
-                    check(&[spec], port, &mut tally);
+        let (mut all, mut port) = (Tally::default(), 20_000);
+        let unknown = SHAPES.map(|shape| {
+            let mut tally = Tally::default();
+            for spec in Spec::all(shape) {
+                port += 1;
+                match spec.make(port, PATIENCE) {
+                    Ok(_scene) => tally.add(&compare_all(port, &format!("{spec:#?}"))),
+                    Err(error) => assert!(is_contradiction(&spec, &error), "{spec:?}: {error}"),
                 }
             }
+            all.add(&tally);
+            (shape, tally.unknown)
+        });
+        all.assert_varied();
+        if reports_bound() {
+            assert_eq!(unknown, UNKNOWN);
         }
-        assert_varied(&tally);
     });
+}
+
+/// A socket of IPv6 alone cannot be bound to an IPv4 address.
+fn is_contradiction(spec: &Spec, error: &Error) -> bool {
+    let is_mapped = spec.address.is_ipv6() && spec.address.to_canonical().is_ipv4();
+    is_mapped && spec.v6only && error.kind() == ErrorKind::InvalidInput
 }
 
 /// Several sockets on a port, of two users.
@@ -275,56 +179,39 @@ fn the_verdict_beside_several_sockets_is_what_bind_returns() {
     in_sealed_netns_of_root(|| {
         lo_up();
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
-        let mut tally = Tally::default();
+        let (mut all, mut made) = (Tally::default(), SHAPES.map(|shape| (shape, 0)));
         for port in 20_001..20_301 {
             let count = 2 + random.below(3);
             let specs: Vec<Spec> = (0..count).map(|_| random.spec()).collect();
-            check(&specs, port, &mut tally);
+            let (mut kept, mut there) = (Vec::new(), Vec::new());
+            for spec in specs {
+                match spec.make(port, A_MOMENT) {
+                    Ok(sockets) => {
+                        kept.extend(sockets);
+                        there.push(spec);
+                    }
+                    // An earlier one excludes it, or is another listener and has got the connection.
+                    Err(error) => assert!(
+                        matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::WouldBlock)
+                            || is_contradiction(&spec, &error),
+                        "{spec:?}: {error}"
+                    ),
+                }
+            }
+            for (shape, count) in &mut made {
+                *count += there.iter().filter(|spec| spec.shape == *shape).count();
+            }
+            let scene = format!("{there:#?}");
+            let tally = compare_all(port, &scene);
+            if reports_bound() && there.iter().all(|spec| spec.shape.has_options()) {
+                let [plain, reuseaddr, ..] = tally.unknown;
+                assert_eq!([plain, reuseaddr], [0; 2], "{scene}");
+            }
+            all.add(&tally);
         }
-        assert_varied(&tally);
+        all.assert_varied();
+        assert!(made.iter().all(|(_, count)| *count >= 40), "{made:?}");
     });
-}
-
-/// Neither all alike nor mostly unknown.
-#[track_caller]
-fn assert_varied(tally: &Tally) {
-    let all = tally.ok + tally.in_use;
-    assert!(tally.ok > all / 10, "{} of {all} ok", tally.ok);
-    assert!(tally.in_use > all / 10, "{} of {all} in use", tally.in_use);
-    assert!(
-        tally.unknown < all / 4,
-        "{} of {all} unknown",
-        tally.unknown
-    );
-}
-
-/// xorshift64*: the same scenes at each run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % limit
-    }
-
-    fn is(&mut self) -> bool {
-        self.below(2) == 1
-    }
-
-    fn spec(&mut self) -> Spec {
-        Spec {
-            shape: SHAPES[self.below(SHAPES.len())],
-            address: ADDRESSES[self.below(ADDRESSES.len())]
-                .parse()
-                .expect("an address"),
-            v6only: self.is(),
-            reuseaddr: self.is(),
-            reuseport: self.is(),
-            uid: if self.below(4) == 0 { OTHER } else { 0 },
-        }
-    }
 }
 
 /// The local port of a connection is chosen by connect(), which asks nobody's options.
@@ -332,7 +219,7 @@ impl Random {
 fn the_verdict_beside_a_connection_on_an_ephemeral_port_is_what_bind_returns() {
     in_sealed_netns(|| {
         lo_up();
-        let mut tally = Tally::default();
+        let mut all = Tally::default();
         for address in ["127.0.0.1", "::1"] {
             for options in 0..4 {
                 let address: IpAddr = address.parse().expect("an address");
@@ -345,13 +232,13 @@ fn the_verdict_beside_a_connection_on_an_ephemeral_port_is_what_bind_returns() {
                 client.connect(&peer.into()).expect("it listens");
                 let local = client.local_addr().expect("it is connected");
                 let port = local.as_socket().expect("an address").port();
-                for v6only in [false, true] {
-                    for row in &concluded(port, v6only).bind {
-                        compare(row, port, &format!("{address} {options}"), &mut tally);
-                    }
-                }
+                all.add(&compare_all(port, &format!("{address} {options}")));
             }
         }
-        assert!(tally.ok > 0 && tally.in_use > 0);
+        assert!(all.ok > 0 && all.in_use > 0);
+        if reports_bound() {
+            // As beside any other socket (see UNKNOWN).
+            assert_eq!(all.unknown, [0, 0, 13, 2]);
+        }
     });
 }
