@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeSet, ops::RangeInclusive};
 
-use super::{BindReport, HolderKind, HolderReport, Verdict, WhoReport, build::counts};
+use super::{BindReport, HolderKind, HolderReport, Verdict, WhoReport, build::counts, ending::end};
 use crate::{
-    analysis::finding::in_shell,
-    model::{Netns, Owner},
+    analysis::{LocalReport, finding::in_shell, sockets::EndReport},
+    model::{Netns, Owner, Owners},
 };
 
 pub struct Scene<'a> {
@@ -19,6 +19,7 @@ pub struct Scene<'a> {
     pub subject: String,
     /// The ports that connect() chooses from.
     pub ephemeral: Option<&'a RangeInclusive<u16>>,
+    pub owners: Option<&'a Owners>,
 }
 
 /// The sentence, and what to do.
@@ -131,12 +132,11 @@ fn holders_of<'a>(
     let at = at.into_iter().collect::<Vec<_>>().join(", ");
     let peers = rows.filter_map(|row| row.peer.as_ref().map(|peer| (row, peer)));
     let to = match (kind, peers.clone().next()) {
-        (HolderKind::Connection | HolderKind::TimeWait | HolderKind::Orphan, Some((row, peer))) => {
-            let itself = peer.to_string() == row.local.to_string();
-            match (itself, peers.count()) {
-                (true, _) => " to itself (self-connect)".to_owned(),
-                (false, 1) => format!(" to {peer}"),
-                (false, _) => " to several peers".to_owned(),
+        (HolderKind::Connection | HolderKind::TimeWait | HolderKind::Orphan, Some((_, peer))) => {
+            match peers.clone().all(|(row, _)| is_to_itself(row)) {
+                true => " to itself (self-connect)".to_owned(),
+                false if peers.clone().all(|(_, other)| other == peer) => format!(" to {peer}"),
+                false => " to several peers".to_owned(),
             }
         }
         _ => String::new(),
@@ -151,6 +151,15 @@ fn holders_of<'a>(
     match at.len() > 60 {
         true => format!("{what}{by} at port {port}{to}{unknown}"),
         false => format!("{what}{by} at {at}{to}{unknown}"),
+    }
+}
+
+fn is_to_itself(row: &HolderReport) -> bool {
+    match (&row.local, &row.peer) {
+        (EndReport::Inet(LocalReport::Inet { address, port, .. }), Some(EndReport::Peer(peer))) => {
+            (*address, *port) == (peer.address, peer.port)
+        }
+        _ => false,
     }
 }
 
@@ -172,10 +181,7 @@ fn names(owners: &[&Owner]) -> String {
 
 /// The port can be had: by an option, by waiting, or by ending who holds it.
 fn what_to_do(report: &WhoReport, scene: &Scene, here: &[&HolderReport]) -> Vec<String> {
-    let mut advice: Vec<String> = here.iter().filter_map(|row| stop(row)).collect();
-    let mut seen = BTreeSet::new();
-    advice.retain(|line| seen.insert(line.clone()));
-    advice.truncate(3);
+    let mut advice = end(here, scene.owners);
     let waits: Vec<u32> = here.iter().filter_map(|row| row.expires_ms).collect();
     let is_all = scene.omitted == 0 && waits.len() == here.len();
     if let Some(longest) = waits.iter().max().filter(|_| is_all) {
@@ -203,24 +209,6 @@ fn what_to_do(report: &WhoReport, scene: &Scene, here: &[&HolderReport]) -> Vec<
         ));
     }
     advice
-}
-
-fn stop(row: &HolderReport) -> Option<String> {
-    let owner = row.owners.first()?;
-    let pids: BTreeSet<u32> = row.owners.iter().map(|owner| owner.pid).collect();
-    let is_managed = |unit: &&String| unit.ends_with(".service") || unit.ends_with(".socket");
-    let command = match row.unit.as_ref().filter(is_managed) {
-        Some(unit) => format!("systemctl stop {}", in_shell(unit)),
-        None => {
-            let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
-            format!("kill {}", pids.join(" "))
-        }
-    };
-    Some(match pids.len() {
-        1 => format!("end {} ({}): {command}", owner.name, owner.pid),
-        // The socket is open until the last has closed it.
-        shared => format!("end all {shared} processes that have it open: {command}"),
-    })
 }
 
 /// Options that make every refused bind succeed, of TCP and of UDP.

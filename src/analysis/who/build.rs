@@ -107,6 +107,7 @@ pub fn report(asked: &Asked, limits: &Limits, found: &Holders) -> WhoReport {
             None => asked.target.clone(),
         },
         ephemeral: limits.ephemeral.as_ref(),
+        owners: found.owners,
     };
     (report.answer, report.advice) = answer::of(&report, &scene);
     report

@@ -4,6 +4,7 @@ mod answer;
 mod because;
 mod bind;
 mod build;
+mod ending;
 mod holder;
 mod overlap;
 mod report;

@@ -1,6 +1,7 @@
 //! `who` from values: no kernel. `tests/it/who/verdicts.rs` compares the same rules with bind(2).
 
 mod before_holders;
+mod ending;
 mod rules;
 mod words;
 

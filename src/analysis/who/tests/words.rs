@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-fn socket(state: SocketState, inode: u32) -> SocketRow {
+pub(super) fn socket(state: SocketState, inode: u32) -> SocketRow {
     SocketRow {
         protocol: SocketProtocol::Tcp,
         state,
@@ -37,7 +37,7 @@ fn socket(state: SocketState, inode: u32) -> SocketRow {
     }
 }
 
-fn time_wait(expires_ms: u32) -> SocketRow {
+pub(super) fn time_wait(expires_ms: u32) -> SocketRow {
     SocketRow {
         timer: Some(SocketTimer {
             backoff: None,
@@ -49,7 +49,7 @@ fn time_wait(expires_ms: u32) -> SocketRow {
     }
 }
 
-fn asked() -> Asked {
+pub(super) fn asked() -> Asked {
     Asked {
         target: ":8080".to_owned(),
         port: Some(8080),
@@ -57,7 +57,11 @@ fn asked() -> Asked {
     }
 }
 
-fn told(sockets: &[SocketRow], options: Option<PortOptions>, owners: &Owners) -> WhoReport {
+pub(super) fn told(
+    sockets: &[SocketRow],
+    options: Option<PortOptions>,
+    owners: &Owners,
+) -> WhoReport {
     let limits = Limits {
         sees_bound: true,
         ..Limits::default()
@@ -80,7 +84,7 @@ fn told(sockets: &[SocketRow], options: Option<PortOptions>, owners: &Owners) ->
     report(&asked(), &limits, &found)
 }
 
-fn api() -> Owners {
+pub(super) fn api() -> Owners {
     let owner = Owner {
         pid: 812,
         name: "api".to_owned(),

@@ -1,0 +1,30 @@
+//! What `who` says and advises, of sockets that are there.
+
+use serde_json::Value;
+
+use crate::support::netns::{in_sealed_netns, lo_up};
+use crate::support::program::json as report;
+use crate::support::sockets::listen;
+
+fn advice(report: &Value) -> Vec<&str> {
+    let advice = report["advice"].as_array().expect("advice[]");
+    advice.iter().filter_map(Value::as_str).collect()
+}
+
+/// It would take all the others along.
+#[test]
+fn process_1_is_not_to_be_ended() {
+    in_sealed_netns(|| {
+        assert_eq!(std::process::id(), 1, "the first of its namespace");
+        lo_up();
+        let _listener = listen("127.0.0.1:2222", 5);
+        let report = report(&["who", ":2222"]);
+        assert_eq!(report["holders"][0]["owners"][0]["pid"], 1);
+        let advice = advice(&report);
+        assert!(advice[0].contains("(1) is process 1"), "{advice:#?}");
+        assert!(
+            !advice.iter().any(|line| line.contains("kill")),
+            "{advice:#?}"
+        );
+    });
+}
