@@ -50,10 +50,9 @@ pub struct Held {
     pub sockets: Vec<HeldSocket>,
     /// Of other families than the internet's, with the index of their place.
     pub others: Vec<(usize, OtherSocket)>,
-    /// Connections and TIME_WAITs that were not kept.
-    pub omitted: Vec<HeldSocket>,
-    /// How many there were; `omitted` has one of each local address.
-    pub omitted_count: u64,
+    /// Connections and TIME_WAITs that were not kept: one of each that bind(2) could tell apart, and
+    /// how many there are.
+    pub omitted: Vec<(HeldSocket, u64)>,
     /// `None` if they were not searched for.
     pub owners: Option<Owners>,
     /// Owners were searched for.

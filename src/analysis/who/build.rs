@@ -55,10 +55,8 @@ pub struct Limits {
 pub struct Holders<'a> {
     pub sockets: Vec<Holder<'a>>,
     pub others: Vec<OtherHolder<'a>>,
-    /// Sockets that are not listed, one for each that differs as a claim…
-    pub omitted: Vec<Holder<'a>>,
-    /// … and their total.
-    pub omitted_count: u64,
+    /// Sockets that are not listed: one for each that differs as a claim, and how many there are.
+    pub omitted: Vec<(Holder<'a>, u64)>,
     pub owners: Option<&'a Owners>,
     /// They were searched for.
     pub searched: bool,
@@ -74,17 +72,19 @@ pub fn report(asked: &Asked, limits: &Limits, found: &Holders) -> WhoReport {
         let other = (!row.protocol.is_inet()).then_some(row.protocol);
         (*elsewhere, row.netns.inode, other, row.kind)
     });
+    let omitted = found.omitted.iter().map(|(_, count)| count).sum();
     let mut report = WhoReport {
         target: asked.target.clone(),
         port: asked.port,
         netns: asked.netns.clone(),
         uid: asked.uid,
         holders: rows.into_iter().map(|(_, row)| row).collect(),
-        omitted: found.omitted_count,
+        omitted,
         ..WhoReport::default()
     };
     if let Some(port) = asked.port {
-        let all: Vec<&Holder> = found.sockets.iter().chain(&found.omitted).collect();
+        let omitted = found.omitted.iter().map(|(one, _)| one);
+        let all: Vec<&Holder> = found.sockets.iter().chain(omitted).collect();
         report.bind = verdicts(asked, port, limits, &all);
     }
     note_missing(
@@ -94,13 +94,13 @@ pub fn report(asked: &Asked, limits: &Limits, found: &Holders) -> WhoReport {
         found.owners.filter(|_| found.searched),
     );
     let many = "connections beyond 10,000 are counted, not listed";
-    let omitted = counted("holders", many, found.omitted_count as usize);
-    report.incomplete.extend(omitted);
+    let unlisted = counted("holders", many, omitted as usize);
+    report.incomplete.extend(unlisted);
     let start = limits.unprivileged_port_start;
     let process = asked.process.as_ref();
     let scene = Scene {
         is_privileged: asked.port.zip(start).filter(|(port, start)| port < start),
-        omitted: found.omitted_count,
+        omitted,
         sees_bound: limits.sees_bound,
         subject: match process {
             Some(name) => format!("{name} ({})", asked.target),

@@ -1,21 +1,52 @@
 //! Keeps the sockets that are wanted, of all that are read.
 
-use std::{collections::HashSet, net::IpAddr, ops::ControlFlow};
+use std::{
+    collections::{HashMap, HashSet, hash_map::Entry},
+    ops::ControlFlow,
+};
 
 use super::{Held, HeldSocket, KEPT, Wants};
 use crate::{
     collect::{Place, SocketSink},
     model::{
-        OtherSocket, Owner, SocketRow, SocketState, State,
+        Local, OtherSocket, Owner, SocketProtocol, SocketRow, SocketState, State, TimerKind,
         filter::{End, View},
     },
     source::BoundSocket,
 };
 
+/// What decides about bind(2) beside a socket, apart from its options.
+#[derive(PartialEq, Eq, Hash)]
+struct Kind {
+    place: usize,
+    protocol: SocketProtocol,
+    local: Local,
+    v6only: Option<bool>,
+    state: SocketState,
+    /// The kernel keeps it in place of a socket.
+    is_time_wait: bool,
+    uid: u32,
+}
+
+impl Kind {
+    fn of(place: usize, socket: &SocketRow) -> Self {
+        Kind {
+            place,
+            protocol: socket.protocol,
+            local: socket.local.clone(),
+            v6only: socket.v6only,
+            state: socket.state,
+            is_time_wait: socket.timer.map(|timer| timer.kind) == Some(TimerKind::TimeWait),
+            uid: socket.uid,
+        }
+    }
+}
+
 pub struct Finder {
     pub wants: Wants,
     pub held: Held,
-    omitted: HashSet<(usize, IpAddr, SocketState)>,
+    /// Where in `held.omitted` each of them is.
+    omitted: HashMap<Kind, usize>,
     /// Of the open ones, those that came.
     listed: HashSet<u32>,
 }
@@ -25,7 +56,7 @@ impl Finder {
         Finder {
             wants,
             held: Held::default(),
-            omitted: HashSet::new(),
+            omitted: HashMap::new(),
             listed: HashSet::new(),
         }
     }
@@ -92,20 +123,21 @@ impl SocketSink for Finder {
         self.listed.insert(socket.inode);
         let place = self.held.places.len() - 1;
         let is_one_of_many = matches!(socket.state, SocketState::Connection(_));
-        let local = socket.address(End::Local).map(|at| at.address);
+        let is_beyond = is_one_of_many && self.held.sockets.len() >= KEPT;
+        let kind = is_beyond.then(|| Kind::of(place, &socket));
         let one = HeldSocket {
             place,
             socket,
             options: None,
         };
-        match local {
-            Some(local) if is_one_of_many && self.held.sockets.len() >= KEPT => {
-                self.held.omitted_count += 1;
-                if self.omitted.insert((place, local, one.socket.state)) {
-                    self.held.omitted.push(one);
-                }
+        let omitted = &mut self.held.omitted;
+        match kind.map(|kind| self.omitted.entry(kind)) {
+            None => self.held.sockets.push(one),
+            Some(Entry::Occupied(at)) => omitted[*at.get()].1 += 1,
+            Some(Entry::Vacant(at)) => {
+                at.insert(omitted.len());
+                omitted.push((one, 1));
             }
-            _ => self.held.sockets.push(one),
         }
         ControlFlow::Continue(())
     }
@@ -124,7 +156,7 @@ impl SocketSink for Finder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Endpoint, Family, Local, SocketProtocol};
+    use crate::model::{Endpoint, Family, SocketTimer};
 
     fn connection(inode: u32) -> SocketRow {
         SocketRow {
@@ -151,6 +183,70 @@ mod tests {
         }
     }
 
+    fn counts(finder: &Finder) -> Vec<u64> {
+        let omitted = finder.held.omitted.iter();
+        omitted.map(|(_, count)| *count).collect()
+    }
+
+    /// What bind(2) returns beside them differs.
+    #[test]
+    fn connections_that_are_counted_only_are_told_apart_by_what_they_claim() {
+        let mut finder = Finder::new(Wants::Port(80));
+        finder.enter(Place::default());
+        for inode in 1..=KEPT as u32 {
+            assert!(finder.socket(connection(inode)).is_continue());
+        }
+        let beyond = connection(KEPT as u32 + 1);
+        let on = |interface| {
+            Local::Inet(Endpoint {
+                family: Family::V4,
+                address: [10, 0, 0, 1].into(),
+                port: 80,
+                interface,
+            })
+        };
+        let fin_wait2 = SocketState::Connection(State::FinWait2);
+        let others = [
+            beyond.clone(),
+            SocketRow {
+                protocol: SocketProtocol::Udp,
+                ..beyond.clone()
+            },
+            SocketRow {
+                uid: 1000,
+                ..beyond.clone()
+            },
+            SocketRow {
+                local: on(2),
+                ..beyond.clone()
+            },
+            SocketRow {
+                state: fin_wait2,
+                ..beyond.clone()
+            },
+            SocketRow {
+                state: fin_wait2,
+                timer: Some(SocketTimer {
+                    kind: TimerKind::TimeWait,
+                    expires_ms: 1,
+                    retransmits: 0,
+                    backoff: None,
+                }),
+                ..beyond.clone()
+            },
+            // The same as the first.
+            SocketRow {
+                inode: 0,
+                receive_queue: 1,
+                ..beyond
+            },
+        ];
+        for other in others {
+            assert!(finder.socket(other).is_continue());
+        }
+        assert_eq!(counts(&finder), [2, 1, 1, 1, 1, 1]);
+    }
+
     #[test]
     fn connections_that_are_counted_only_are_listed_all_the_same() {
         let all = KEPT as u32 + 2;
@@ -166,10 +262,7 @@ mod tests {
             assert!(finder.socket(connection(inode)).is_continue());
         }
         assert_eq!(finder.held.sockets.len(), KEPT);
-        assert_eq!(
-            (finder.held.omitted_count, finder.held.omitted.len()),
-            (1, 1)
-        );
+        assert_eq!(counts(&finder), [1]);
         let unlisted: Vec<u32> = finder.unlisted().map(|(inode, _)| inode).collect();
         assert_eq!(unlisted, [1]);
     }

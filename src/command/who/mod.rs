@@ -191,8 +191,11 @@ fn as_holders<'a>(held: &'a Held, here: &Netns) -> Holders<'a> {
     Holders {
         sockets: held.sockets.iter().map(holder).collect(),
         others: held.others.iter().map(other).collect(),
-        omitted: held.omitted.iter().map(holder).collect(),
-        omitted_count: held.omitted_count,
+        omitted: held
+            .omitted
+            .iter()
+            .map(|(one, count)| (holder(one), *count))
+            .collect(),
         owners: held.owners.as_ref(),
         searched: held.searched,
     }
