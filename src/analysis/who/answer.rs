@@ -11,7 +11,9 @@ use crate::{
 pub struct Scene<'a> {
     /// The port, and the first one that needs no privilege.
     pub is_privileged: Option<(u16, u16)>,
-    /// Sockets that are not listed.
+    /// One address is asked about, or several.
+    pub has_address: bool,
+    /// Sockets that are not listed; of a port those in this namespace.
     pub omitted: u64,
     /// TCP sockets that are only bound would be among the holders.
     pub sees_bound: bool,
@@ -59,9 +61,21 @@ fn of_port(report: &WhoReport, scene: &Scene, port: u16) -> (String, Vec<String>
         None if elsewhere.is_empty() => String::new(),
         None => " in this namespace".to_owned(),
     };
+    let what = match scene.has_address {
+        true => report.target.clone(),
+        false => format!("port {port}"),
+    };
     let answer = match here.first() {
-        None if scene.sees_bound => format!("nothing holds port {port}{place}"),
-        None => format!("nothing that this kernel reports holds port {port}{place}"),
+        None if scene.omitted > 0 => {
+            advice.extend(options(report));
+            let sockets = match scene.omitted {
+                1 => "1 socket that is not listed".to_owned(),
+                omitted => format!("{omitted} sockets that are not listed"),
+            };
+            format!("{what} is held{place} by {sockets}")
+        }
+        None if scene.sees_bound => format!("nothing holds {what}{place}"),
+        None => format!("nothing that this kernel reports holds {what}{place}"),
         Some(first) => {
             advice = what_to_do(report, scene, &here);
             let kind = first.kind;

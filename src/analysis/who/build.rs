@@ -72,7 +72,7 @@ pub fn report(asked: &Asked, limits: &Limits, found: &Holders) -> WhoReport {
         let other = (!row.protocol.is_inet()).then_some(row.protocol);
         (*elsewhere, row.netns.inode, other, row.kind)
     });
-    let omitted = found.omitted.iter().map(|(_, count)| count).sum();
+    let (omitted, omitted_here) = omitted(asked, found);
     let mut report = WhoReport {
         target: asked.target.clone(),
         port: asked.port,
@@ -100,7 +100,8 @@ pub fn report(asked: &Asked, limits: &Limits, found: &Holders) -> WhoReport {
     let process = asked.process.as_ref();
     let scene = Scene {
         is_privileged: asked.port.zip(start).filter(|(port, start)| port < start),
-        omitted,
+        has_address: !asked.addresses.is_empty(),
+        omitted: omitted_here,
         sees_bound: limits.sees_bound,
         subject: match process {
             Some(name) => format!("{name} ({})", asked.target),
@@ -111,6 +112,19 @@ pub fn report(asked: &Asked, limits: &Limits, found: &Holders) -> WhoReport {
     };
     (report.answer, report.advice) = answer::of(&report, &scene);
     report
+}
+
+/// How many sockets are not listed: in all, and of those that the answer is about.
+fn omitted(asked: &Asked, found: &Holders) -> (u64, u64) {
+    let wanted = found.omitted.iter();
+    let wanted = wanted.filter(|(one, _)| is_wanted(asked, one));
+    let here = wanted
+        .clone()
+        .filter(|(one, _)| asked.port.is_none() || one.is_here);
+    (
+        wanted.map(|(_, count)| count).sum(),
+        here.map(|(_, count)| count).sum(),
+    )
 }
 
 /// With an address only sockets count that could exclude it.

@@ -28,3 +28,18 @@ fn process_1_is_not_to_be_ended() {
         );
     });
 }
+
+#[test]
+fn nothing_holds_an_address_while_another_one_is_held() {
+    in_sealed_netns(|| {
+        lo_up();
+        let _listener = listen("127.0.0.2:8080", 5);
+        let answer = |target: &str| report(&["who", target])["answer"].clone();
+        let free = answer("127.0.0.1:8080");
+        let free = free.as_str().expect("a sentence");
+        assert!(free.ends_with("holds 127.0.0.1:8080"), "{free}");
+        let held = answer(":8080");
+        let held = held.as_str().expect("a sentence");
+        assert!(held.starts_with("port 8080 is held by"), "{held}");
+    });
+}

@@ -66,7 +66,7 @@ fn a_listener_excludes_its_port_even_with_reuseaddr() {
         assert!(
             page.lines()
                 .next()
-                .is_some_and(|line| line.ends_with("holds port 8080")),
+                .is_some_and(|line| line.ends_with("holds 127.0.0.2:8080")),
             "{page}"
         );
         assert_eq!(page.matches("nothing").count(), 1, "{page}");

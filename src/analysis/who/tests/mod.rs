@@ -3,6 +3,7 @@
 mod before_holders;
 mod ending;
 mod rules;
+mod unlisted;
 mod words;
 
 use std::net::IpAddr;
