@@ -65,16 +65,19 @@ fn of_port(report: &WhoReport, scene: &Scene, port: u16) -> (String, Vec<String>
         true => report.target.clone(),
         false => format!("port {port}"),
     };
+    let is_in_use = report.bind.iter().any(is_refused);
+    if here.is_empty() {
+        advice.extend(options(report));
+    }
     let answer = match here.first() {
         None if scene.omitted > 0 => {
-            advice.extend(options(report));
             let sockets = match scene.omitted {
                 1 => "1 socket that is not listed".to_owned(),
                 omitted => format!("{omitted} sockets that are not listed"),
             };
             format!("{what} is held{place} by {sockets}")
         }
-        None if scene.sees_bound => format!("nothing holds {what}{place}"),
+        None if scene.sees_bound && !is_in_use => format!("nothing holds {what}{place}"),
         None => format!("nothing that this kernel reports holds {what}{place}"),
         Some(first) => {
             advice = what_to_do(report, scene, &here);
@@ -204,7 +207,10 @@ fn what_to_do(report: &WhoReport, scene: &Scene, here: &[&HolderReport]) -> Vec<
             "wait {seconds} s: by then the kernel has freed the port"
         ));
     }
-    if here.iter().all(|row| row.kind == HolderKind::TimeWait) {
+    let may_suffice = |row: &BindReport| is_refused(row) && row.reuseaddr.is_none();
+    if here.iter().all(|row| row.kind == HolderKind::TimeWait)
+        && report.bind.iter().any(may_suffice)
+    {
         advice.push(
             "set SO_REUSEADDR before bind(): it suffices if the sockets in TIME_WAIT had it too"
                 .to_owned(),
@@ -225,10 +231,13 @@ fn what_to_do(report: &WhoReport, scene: &Scene, here: &[&HolderReport]) -> Vec<
     advice
 }
 
+fn is_refused(row: &BindReport) -> bool {
+    row.plain == Some(Verdict::InUse)
+}
+
 /// Options that make every refused bind succeed, of TCP and of UDP.
 fn options(report: &WhoReport) -> Option<String> {
-    let is_refused = |row: &&BindReport| row.plain == Some(Verdict::InUse);
-    let refused: Vec<_> = report.bind.iter().filter(is_refused).collect();
+    let refused: Vec<_> = report.bind.iter().filter(|row| is_refused(row)).collect();
     let all = |of: fn(&BindReport) -> Option<Verdict>| {
         !refused.is_empty() && refused.iter().all(|row| of(row) == Some(Verdict::Ok))
     };

@@ -16,6 +16,7 @@ pub fn because(holder: &Holder, claim: &Claim, row: &BindReport, uid: u32) -> St
         let why = match (claim.listens, claim.reuseaddr) {
             (true, _) if !holder.is_udp() => "SO_REUSEADDR has no effect beside a listener",
             (_, Some(false)) => "that socket has not set SO_REUSEADDR",
+            (_, None) if row.tried => "that socket or another rules out SO_REUSEADDR",
             _ => "another socket rules out SO_REUSEADDR",
         };
         parts.push(why.to_owned());
@@ -29,6 +30,7 @@ pub fn because(holder: &Holder, claim: &Claim, row: &BindReport, uid: u32) -> St
                      {theirs}, not {uid}"
                 )
             }
+            (None, _) if row.tried => "that socket or another rules out SO_REUSEPORT".to_owned(),
             _ => "another socket rules out SO_REUSEPORT".to_owned(),
         };
         parts.push(why);

@@ -48,6 +48,8 @@ pub struct Limits {
     pub sees_bound: bool,
     /// The ports that connect() chooses from; `None` where they could not be read.
     pub ephemeral: Option<RangeInclusive<u16>>,
+    /// What bind(2) returned, where it was called.
+    pub tried: Vec<BindReport>,
 }
 
 /// The sockets that were found.
@@ -155,6 +157,13 @@ fn note_missing(report: &mut WhoReport, asked: &Asked, limits: &Limits, owners: 
                    5.12 on (sudo, outside containers)";
         report.incomplete.push(Incomplete::new("bound", why));
     }
+    if limits.tried.is_empty() {
+        note_unknown(report, limits);
+    }
+}
+
+/// Verdicts that could not be concluded.
+fn note_unknown(report: &mut WhoReport, limits: &Limits) {
     let mut refused = BTreeSet::new();
     for AddressTrial {
         address, outcome, ..

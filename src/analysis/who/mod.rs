@@ -16,3 +16,4 @@ pub use bind::{Attempt, Claim, Verdict};
 pub use build::{Asked, Holders, Limits, report};
 pub use holder::{Holder, OtherHolder};
 pub use report::{BindReport, HolderKind, HolderReport, WhoReport};
+pub use verdicts::unjudged;

@@ -9,27 +9,47 @@ use super::{
 };
 use crate::model::{AddressOutcome, SocketProtocol};
 
-/// For TCP and UDP, at the addresses asked about or at the wildcards.
-pub fn verdicts(asked: &Asked, port: u16, limits: &Limits, holders: &[&Holder]) -> Vec<BindReport> {
+/// For TCP and UDP, at the addresses asked about or at the wildcards: what is to be judged.
+pub fn unjudged(asked: &Asked, limits: &Limits) -> Vec<BindReport> {
     let addresses = match asked.addresses.is_empty() {
         true => wildcards(limits.v6only.is_some()),
         false => asked.addresses.clone(),
     };
-    let protocols = [SocketProtocol::Tcp, SocketProtocol::Udp];
-    let pairs = protocols
-        .into_iter()
-        .flat_map(|protocol| addresses.iter().map(move |address| (protocol, *address)));
-    let row = |(protocol, address)| {
-        let is_udp = protocol == SocketProtocol::Udp;
+    let v6only = limits.v6only.unwrap_or_default();
+    let row = |protocol, address: IpAddr| BindReport {
+        address,
+        protocol,
+        v6only: address.is_ipv6().then_some(v6only),
+        plain: None,
+        reuseaddr: None,
+        reuseport: None,
+        both: None,
+        tried: false,
+        because: None,
+    };
+    let protocols = [SocketProtocol::Tcp, SocketProtocol::Udp].into_iter();
+    let rows = protocols.flat_map(|protocol| addresses.iter().map(move |at| row(protocol, *at)));
+    rows.collect()
+}
+
+/// What bind() returned where it was called, else what the holders lead to.
+pub fn verdicts(asked: &Asked, port: u16, limits: &Limits, holders: &[&Holder]) -> Vec<BindReport> {
+    let rows = match limits.tried.is_empty() {
+        true => unjudged(asked, limits),
+        false => limits.tried.clone(),
+    };
+    let row = |row: BindReport| {
+        let is_udp = row.protocol == SocketProtocol::Udp;
         let here = holders.iter().filter(|one| one.is_here);
         let of_protocol = here.filter(|one| one.is_udp() == is_udp);
         let claims: Vec<_> = of_protocol.map(|one| (*one, one.claim())).collect();
-        let row = bind_report(protocol, address, port, (asked, limits), &claims);
+        let row = match row.tried {
+            true => row,
+            false => concluded(row, port, (asked, limits), &claims),
+        };
         let because = match row.plain {
             Some(Verdict::InUse) => in_use(asked, &row, &claims),
-            Some(Verdict::Denied) => limits
-                .unprivileged_port_start
-                .map(|start| format!("EACCES: ports below {start} need CAP_NET_BIND_SERVICE")),
+            Some(Verdict::Denied) => Some(limits.denied(port)),
             Some(Verdict::NoAddress) => {
                 Some("EADDRNOTAVAIL: the address is not local; IP_FREEBIND admits it".to_owned())
             }
@@ -37,25 +57,24 @@ pub fn verdicts(asked: &Asked, port: u16, limits: &Limits, holders: &[&Holder]) 
         };
         BindReport { because, ..row }
     };
-    pairs.map(row).collect()
+    rows.into_iter().map(row).collect()
 }
 
-fn bind_report(
-    protocol: SocketProtocol,
-    address: IpAddr,
+fn concluded(
+    row: BindReport,
     port: u16,
     (asked, limits): (&Asked, &Limits),
     claims: &[(&Holder, Claim)],
 ) -> BindReport {
-    let is_udp = protocol == SocketProtocol::Udp;
+    let is_udp = row.protocol == SocketProtocol::Udp;
     let claims: Vec<Claim> = claims.iter().map(|(_, claim)| *claim).collect();
-    let v6only = limits.v6only.unwrap_or_default();
-    let itself = limits.before_holders(address, port, is_udp);
+    let itself = limits.before_holders(row.address, port, is_udp);
+    let v6only = row.v6only.unwrap_or_default();
     let verdict = |reuseaddr, reuseport| {
         let attempt = Attempt {
             reuseaddr,
             reuseport,
-            ..Attempt::plain(address, v6only, asked.uid)
+            ..Attempt::plain(row.address, v6only, asked.uid)
         };
         itself.unwrap_or_else(|| match is_udp {
             true => bind::udp(&attempt, &claims),
@@ -63,15 +82,11 @@ fn bind_report(
         })
     };
     BindReport {
-        address,
-        protocol,
-        v6only: address.is_ipv6().then_some(v6only),
         plain: verdict(false, false),
         reuseaddr: verdict(true, false),
         reuseport: verdict(false, true),
         both: verdict(true, true),
-        tried: false,
-        because: None,
+        ..row
     }
 }
 
@@ -95,6 +110,20 @@ impl Limits {
             Some(AddressOutcome::Refused(_)) => Some(None),
             _ if is_denied => Some(Some(Verdict::Denied)),
             Some(AddressOutcome::Taken) | None => None,
+        }
+    }
+
+    /// Why EACCES, or EPERM, is returned.
+    fn denied(&self, port: u16) -> String {
+        match self.unprivileged_port_start.filter(|start| port < *start) {
+            Some(start) if !self.may_bind_privileged => {
+                format!("EACCES: ports below {start} need CAP_NET_BIND_SERVICE")
+            }
+            _ => {
+                "no capability is missing: a security module (SELinux, AppArmor, Landlock), a BPF \
+                  program of the cgroup or seccomp refuses it"
+                    .to_owned()
+            }
         }
     }
 

@@ -6,7 +6,7 @@ mod trial;
 use anyhow::Context;
 use clap::{Args, ValueHint};
 use sockdiag::{
-    analysis::who::{Asked, Holder, Holders, Limits, OtherHolder, WhoReport, report},
+    analysis::who::{Asked, Holder, Holders, Limits, OtherHolder, WhoReport, report, unjudged},
     collect::{BindLimits, Held, HeldSocket, Place, Wants, bind_limits, held},
     model::{Netns, OtherSocket},
     source::{Kernel, Namespace},
@@ -111,7 +111,7 @@ impl WhoArgs {
             v6only,
             addresses,
         } = bind_limits(kernel, &here, &asked.addresses)?;
-        let limits = Limits {
+        let mut limits = Limits {
             unprivileged_port_start,
             may_bind_privileged: match asked.uid == own_uid() {
                 true => may_bind_privileged,
@@ -121,14 +121,17 @@ impl WhoArgs {
             addresses,
             sees_bound: found.sees_bound,
             ephemeral: found.ephemeral_in(&here.id),
+            tried: Vec::new(),
         };
+        let mut refused = Vec::new();
+        if let Some(port) = asked.port.filter(|_| self.trial) {
+            (limits.tried, refused) = trial::try_all(unjudged(&asked, &limits), port, &here)?;
+        }
         let mut report = report(&asked, &limits, &as_holders(&found, &here.id));
         report
             .incomplete
             .splice(0..0, found.missing.iter().cloned());
-        if let Some(port) = asked.port.filter(|_| self.trial) {
-            trial::try_all(&mut report, port, &here)?;
-        }
+        report.incomplete.extend(refused);
         Ok(report)
     }
 

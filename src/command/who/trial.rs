@@ -7,50 +7,45 @@ use std::{
 };
 
 use sockdiag::{
-    analysis::who::{BindReport, Verdict, WhoReport},
+    analysis::who::{BindReport, Verdict},
     model::{Incomplete, SocketProtocol},
     source::{BindTrial, Namespace},
 };
 
-/// Replaces each verdict by what bind() returned.
-pub fn try_all(report: &mut WhoReport, port: u16, here: &Namespace) -> anyhow::Result<()> {
+/// Calls bind() for each row. Returns the rows with what it returned, and errors that are no verdict.
+pub fn try_all(
+    rows: Vec<BindReport>,
+    port: u16,
+    here: &Namespace,
+) -> anyhow::Result<(Vec<BindReport>, Vec<Incomplete>)> {
     let mut refused = BTreeSet::new();
-    let bind = &mut report.bind;
-    here.enter(|| {
-        for row in bind.iter_mut() {
-            let mut verdict = |reuseaddr, reuseport| {
-                let tried = trial(row, port, reuseaddr, reuseport).run();
-                match tried.map_err(|error| (error.kind(), error)) {
-                    Ok(()) => Some(Verdict::Ok),
-                    Err((AddrInUse, _)) => Some(Verdict::InUse),
-                    Err((PermissionDenied, _)) => Some(Verdict::Denied),
-                    Err((AddrNotAvailable, _)) => Some(Verdict::NoAddress),
-                    Err((_, error)) => {
-                        refused.insert(format!("bind() to {}: {error}", row.address));
-                        None
-                    }
+    let row = |row: BindReport| {
+        let mut verdict = |reuseaddr, reuseport| {
+            let tried = trial(&row, port, reuseaddr, reuseport).run();
+            match tried.map_err(|error| (error.kind(), error)) {
+                Ok(()) => Some(Verdict::Ok),
+                Err((AddrInUse, _)) => Some(Verdict::InUse),
+                Err((PermissionDenied, _)) => Some(Verdict::Denied),
+                Err((AddrNotAvailable, _)) => Some(Verdict::NoAddress),
+                Err((_, error)) => {
+                    refused.insert(format!("bind() to {}: {error}", row.address));
+                    None
                 }
-            };
-            let plain = verdict(false, false);
-            let reuseaddr = verdict(true, false);
-            let reuseport = verdict(false, true);
-            let both = verdict(true, true);
-            *row = BindReport {
-                plain,
-                reuseaddr,
-                reuseport,
-                both,
-                tried: true,
-                ..row.clone()
-            };
+            }
+        };
+        BindReport {
+            plain: verdict(false, false),
+            reuseaddr: verdict(true, false),
+            reuseport: verdict(false, true),
+            both: verdict(true, true),
+            tried: true,
+            ..row
         }
-    })?;
-    report.incomplete.retain(|missing| missing.what != "bind");
-    let refused = refused
-        .iter()
-        .map(|why| Incomplete::new("bind", why.as_str()));
-    report.incomplete.extend(refused);
-    Ok(())
+    };
+    let tried = here.enter(|| rows.into_iter().map(row).collect())?;
+    let refused = refused.iter();
+    let refused = refused.map(|why| Incomplete::new("bind", why.as_str()));
+    Ok((tried, refused.collect()))
 }
 
 fn trial(row: &BindReport, port: u16, reuseaddr: bool, reuseport: bool) -> BindTrial {

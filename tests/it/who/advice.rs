@@ -1,10 +1,13 @@
 //! What `who` says and advises, of sockets that are there.
 
 use serde_json::Value;
+use socket2::Socket;
 
+use crate::support::bind_verdicts::verdicts;
 use crate::support::netns::{in_sealed_netns, lo_up};
 use crate::support::program::json as report;
-use crate::support::sockets::listen;
+use crate::support::sockets::{listen, listen_with};
+use crate::support::time_waits::server_time_waits;
 
 fn advice(report: &Value) -> Vec<&str> {
     let advice = report["advice"].as_array().expect("advice[]");
@@ -41,5 +44,30 @@ fn nothing_holds_an_address_while_another_one_is_held() {
         let held = answer(":8080");
         let held = held.as_str().expect("a sentence");
         assert!(held.starts_with("port 8080 is held by"), "{held}");
+    });
+}
+
+/// Whether the option suffices is known from bind() alone: a TIME_WAIT does not show its own.
+#[test]
+fn what_to_do_follows_from_bind_where_it_was_called() {
+    in_sealed_netns(|| {
+        lo_up();
+        let has_option = |socket: &Socket| socket.set_reuse_address(true).expect("an option");
+        for (address, options) in [
+            ("127.0.0.1:8080", &has_option as &dyn Fn(&Socket)),
+            ("127.0.0.1:8081", &|_| ()),
+        ] {
+            let listener = listen_with(address, 5, options);
+            server_time_waits(&listener, 1);
+        }
+        let admitted = report(&["who", ":8080", "--try"]);
+        assert_eq!(verdicts(&admitted, "tcp", "0.0.0.0")[1], "ok");
+        let set = "set SO_REUSEADDR before bind(): bind() then succeeds";
+        assert_eq!(advice(&admitted)[1..], [set]);
+        let refused = report(&["who", ":8081", "--try"]);
+        assert_eq!(verdicts(&refused, "tcp", "0.0.0.0")[1], "in_use");
+        assert_eq!(advice(&refused)[1..], ["bind another port or address"]);
+        let because = refused["bind"][0]["because"].to_string();
+        assert!(because.contains("rules out SO_REUSEADDR"), "{because}");
     });
 }

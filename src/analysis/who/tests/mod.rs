@@ -3,6 +3,7 @@
 mod before_holders;
 mod ending;
 mod rules;
+mod tried;
 mod unlisted;
 mod words;
 
