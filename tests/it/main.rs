@@ -203,6 +203,7 @@ mod tune {
 }
 
 mod who {
+    mod accepted;
     mod advice;
     mod bound;
     mod families;

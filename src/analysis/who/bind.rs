@@ -67,6 +67,8 @@ pub struct Claim {
     /// user does not count.
     pub uid: Option<u32>,
     pub listens: bool,
+    /// It has or had a peer, and is more than a `struct inet_timewait_sock`.
+    pub is_connection: bool,
     /// Index of the interface that it is bound to, 0 for none.
     pub interface: u32,
 }
@@ -162,7 +164,8 @@ fn same_table(claim: &Claim) -> Option<bool> {
 /// bound last (`sk_reuseport_match`), which may be gone. That one was bound beside the present
 /// holder, so it had to get along with it: by SO_REUSEADDR, or by another interface. The dual-stack
 /// wildcard is also taken to be similar to a socket of one family, which gets along with all but
-/// another dual-stack wildcard.
+/// another dual-stack wildcard. A connection belongs to the user who called accept(2), not to the one
+/// whose listener was bound.
 fn may_be_admitted(attempt: &Attempt, claim: &Claim) -> bool {
     let is_dual = |address: IpAddr, v6only| {
         address.is_ipv6() && address.is_unspecified() && v6only == Some(false)
@@ -170,7 +173,10 @@ fn may_be_admitted(attempt: &Attempt, claim: &Claim) -> bool {
     let by_reuseaddr = !claim.listens && claim.reuseaddr != Some(false);
     let by_family =
         is_dual(attempt.address, Some(attempt.v6only)) && !is_dual(claim.address, claim.v6only);
-    attempt.reuseport && (by_reuseaddr || claim.interface != 0 || by_family)
+    let by_user = claim.is_connection
+        && claim.reuseport != Some(false)
+        && claim.uid.is_some_and(|uid| uid != attempt.uid);
+    attempt.reuseport && (by_reuseaddr || by_user || claim.interface != 0 || by_family)
 }
 
 fn both(one: Option<bool>, other: Option<bool>) -> Option<bool> {

@@ -45,6 +45,7 @@ impl Holder<'_> {
 
     pub fn claim(&self) -> Claim {
         let local = self.socket.address(End::Local);
+        let is_connection = matches!(self.socket.state, SocketState::Connection(_));
         Claim {
             address: local.map_or(Ipv6Addr::UNSPECIFIED.into(), |local| local.address),
             v6only: self.v6only(),
@@ -52,6 +53,7 @@ impl Holder<'_> {
             reuseport: self.options.map(|options| options.reuseport),
             uid: (!self.is_time_wait()).then_some(self.socket.uid),
             listens: self.socket.is_listener(),
+            is_connection: is_connection && !self.is_time_wait(),
             interface: self.socket.interface().unwrap_or_default(),
         }
     }

@@ -29,6 +29,7 @@ fn claim(at: &str) -> Claim {
         reuseport: Some(false),
         uid: Some(1000),
         listens: false,
+        is_connection: false,
         interface: 0,
     }
 }

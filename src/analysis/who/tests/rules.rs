@@ -193,6 +193,29 @@ fn what_the_memory_of_a_port_may_admit_is_left_open() {
     };
     assert_tcp(asked, on_lo, None);
     assert_tcp(attempt("127.0.0.1"), on_lo, Some(InUse));
+    // A connection that another user accepted, at a port bound by this one.
+    let accepted = Claim {
+        uid: Some(1001),
+        is_connection: true,
+        ..reusing_port(claim("127.0.0.1"))
+    };
+    assert_tcp(asked, accepted, None);
+    let unknown = Claim {
+        reuseport: None,
+        ..accepted
+    };
+    assert_tcp(asked, unknown, None);
+    assert_tcp(attempt("127.0.0.1"), accepted, Some(InUse));
+    let without = Claim {
+        reuseport: Some(false),
+        ..accepted
+    };
+    assert_tcp(asked, without, Some(InUse));
+    let of_one_user = Claim {
+        uid: Some(1000),
+        ..accepted
+    };
+    assert_tcp(asked, of_one_user, Some(Ok));
     // A dual-stack wildcard is taken to be similar to a socket of one family.
     let dual = with_reuseport(attempt("::"));
     assert_tcp(dual, claim("0.0.0.0"), None);
