@@ -3,10 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{
-    Asked, Attempt, BindReport, Claim, Holder, Limits, Verdict, because::because, bind,
-    overlap::overlap,
-};
+use super::{Asked, Attempt, BindReport, Claim, Holder, Limits, Verdict, because::because, bind};
 use crate::model::{AddressOutcome, SocketProtocol};
 
 /// For TCP and UDP, at the addresses asked about or at the wildcards: what is to be judged.
@@ -90,10 +87,15 @@ fn concluded(
     }
 }
 
+/// Names a socket that excludes the plain bind by itself.
 fn in_use(asked: &Asked, row: &BindReport, claims: &[(&Holder, Claim)]) -> Option<String> {
     let plain = Attempt::plain(row.address, row.v6only.unwrap_or_default(), asked.uid);
+    let excludes = |claim: &Claim| match row.protocol {
+        SocketProtocol::Udp => bind::udp(&plain, &[*claim]),
+        _ => bind::tcp(&plain, &[*claim], true),
+    };
     let mut claims = claims.iter();
-    let (holder, claim) = claims.find(|(_, claim)| overlap(&plain, claim) == Some(true))?;
+    let (holder, claim) = claims.find(|(_, claim)| excludes(claim) == Some(Verdict::InUse))?;
     Some(because(holder, claim, row, asked.uid))
 }
 

@@ -180,6 +180,30 @@ fn an_option_is_advised_only_where_it_makes_every_refused_bind_succeed() {
     assert!(advice(options(false, false)).contains("bind another port"));
 }
 
+/// A socket on an interface of a VRF has a table of its own.
+#[test]
+fn the_reason_names_a_socket_that_excludes_the_bind() {
+    let on = |interface| {
+        let local = Endpoint {
+            family: Family::V4,
+            address: address("127.0.0.1"),
+            port: 8080,
+            interface,
+        };
+        SocketRow {
+            local: Local::Inet(local),
+            ..socket(SocketState::Listen, 7)
+        }
+    };
+    let connection = socket(SocketState::Connection(State::Established), 8);
+    let report = told(&[on(7), connection], None, &api());
+    let because = report.bind[0].because.as_deref().expect("it is refused");
+    assert!(
+        because.starts_with("127.0.0.1:8080 is held by a connection"),
+        "{because}"
+    );
+}
+
 #[test]
 fn a_search_that_ran_out_of_time_goes_on_by_this_command() {
     let report = told(
