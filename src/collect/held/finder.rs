@@ -73,8 +73,10 @@ impl Finder {
     }
 
     fn is_wanted(&self, socket: &SocketRow) -> bool {
-        // A request socket holds no port: its listener does.
-        let is_request = socket.state == SocketState::Connection(State::SynRecv);
+        // A request socket holds no port: its listener does. Both ends of a simultaneous open pass
+        // the same state as full sockets, which a process has open.
+        let is_syn_recv = socket.state == SocketState::Connection(State::SynRecv);
+        let is_request = is_syn_recv && socket.inode == 0;
         match &self.wants {
             Wants::Port(_) => !is_request,
             Wants::OpenIn(inodes) => inodes.contains_key(&socket.inode),
@@ -186,6 +188,23 @@ mod tests {
     fn counts(finder: &Finder) -> Vec<u64> {
         let omitted = finder.held.omitted.iter();
         omitted.map(|(_, count)| *count).collect()
+    }
+
+    /// It holds its port; a request socket leaves that to its listener.
+    #[test]
+    fn a_socket_of_a_process_that_received_a_syn_is_kept() {
+        let syn_recv = |inode| SocketRow {
+            state: SocketState::Connection(State::SynRecv),
+            ..connection(inode)
+        };
+        let mut finder = Finder::new(Wants::Port(80));
+        finder.enter(Place::default());
+        for inode in [0, 7] {
+            assert!(finder.socket(syn_recv(inode)).is_continue());
+        }
+        let kept = finder.held.sockets.iter();
+        let kept: Vec<u32> = kept.map(|one| one.socket.inode).collect();
+        assert_eq!(kept, [7]);
     }
 
     /// What bind(2) returns beside them differs.
