@@ -25,9 +25,12 @@ pub fn because(holder: &Holder, claim: &Claim, row: &BindReport, uid: u32) -> St
         let why = match (claim.reuseport, claim.uid) {
             (Some(false), _) => "that socket has not set SO_REUSEPORT".to_owned(),
             (_, Some(theirs)) if theirs != uid => {
+                let of = match holder.socket.user() {
+                    Some(_) => format!("belongs to uid {theirs}"),
+                    None => format!("is open in no process and counts as uid {theirs}"),
+                };
                 format!(
-                    "SO_REUSEPORT works only between sockets of one user: that socket belongs to uid \
-                     {theirs}, not {uid}"
+                    "SO_REUSEPORT works only between sockets of one user: that socket {of}, not {uid}"
                 )
             }
             (None, _) if row.tried => "that socket or another rules out SO_REUSEPORT".to_owned(),

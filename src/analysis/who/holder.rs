@@ -84,7 +84,7 @@ impl Holder<'_> {
             local: EndReport::local(&socket.local, self.interfaces),
             peer: socket.peer.filter(is_somebody).map(EndReport::Peer),
             expires_ms: ends.map(|timer| timer.expires_ms),
-            uid: self.claim().uid,
+            uid: socket.user().filter(|_| !self.is_time_wait()),
             reuseaddr: self.options.map(|options| options.reuseaddr),
             reuseport: self.options.map(|options| options.reuseport),
             v6only: self.v6only().filter(|_| is_v6),

@@ -3,11 +3,11 @@
 use super::words::{asked, socket, time_wait};
 use crate::{
     analysis::who::{
-        BindReport, Holder, Holders, Limits,
+        Asked, BindReport, Holder, Holders, Limits,
         Verdict::{self, Denied, InUse, Ok},
         WhoReport, report, unjudged,
     },
-    model::{Netns, SocketProtocol, SocketRow, SocketState},
+    model::{Netns, SocketProtocol, SocketRow, SocketState, State},
 };
 
 /// bind() over TCP returned these for no option, SO_REUSEADDR, SO_REUSEPORT and both; over UDP it
@@ -40,13 +40,17 @@ fn tried(sockets: &[SocketRow], limits: Limits, returned: [Verdict; 4]) -> WhoRe
             ..row
         }
     };
-    let rows = unjudged(&asked(), &limits).into_iter();
+    let asked = Asked {
+        uid: 1000,
+        ..asked()
+    };
+    let rows = unjudged(&asked, &limits).into_iter();
     let limits = Limits {
         tried: rows.map(row).collect(),
         sees_bound: true,
         ..limits
     };
-    report(&asked(), &limits, &found)
+    report(&asked, &limits, &found)
 }
 
 #[test]
@@ -71,6 +75,22 @@ fn what_to_do_follows_from_what_bind_returned() {
         because.contains("that socket or another rules out SO_REUSEADDR"),
         "{because}"
     );
+}
+
+#[test]
+fn a_socket_that_no_process_has_open_is_not_put_down_to_root() {
+    let closing = SocketState::Connection(State::FinWait1);
+    let because = |inode| {
+        let report = tried(&[socket(closing, inode)], Limits::default(), [InUse; 4]);
+        report.bind[0].because.clone().expect("it is refused")
+    };
+    let of_nobody = because(0);
+    assert!(
+        of_nobody.contains("is open in no process and counts as uid 0, not 1000"),
+        "{of_nobody}"
+    );
+    let of_root = because(7);
+    assert!(of_root.contains("belongs to uid 0, not 1000"), "{of_root}");
 }
 
 #[test]

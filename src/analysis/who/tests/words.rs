@@ -180,6 +180,25 @@ fn an_option_is_advised_only_where_it_makes_every_refused_bind_succeed() {
     assert!(advice(options(false, false)).contains("bind another port"));
 }
 
+/// Before Linux 6.17 the kernel gives 0 for what no process has open.
+#[test]
+fn an_orphan_has_no_user() {
+    let orphan = |uid| SocketRow {
+        uid,
+        ..socket(SocketState::Connection(State::FinWait1), 0)
+    };
+    let sockets = [
+        orphan(0),
+        orphan(33),
+        time_wait(1500),
+        socket(SocketState::Listen, 7),
+    ];
+    let report = told(&sockets, None, &api());
+    let mut users: Vec<_> = report.holders.iter().map(|row| row.uid).collect();
+    users.sort_unstable();
+    assert_eq!(users, [None, None, Some(0), Some(33)]);
+}
+
 /// A socket on an interface of a VRF has a table of its own.
 #[test]
 fn the_reason_names_a_socket_that_excludes_the_bind() {
