@@ -99,6 +99,8 @@ pub fn held(
     let needs = SocketNeeds {
         protocols: protocols.to_vec(),
         filter,
+        // It identifies subflows of MPTCP.
+        info: true,
         ..SocketNeeds::default()
     };
     // Before the others: what listens or connects meanwhile is found twice, not missed.

@@ -13,7 +13,9 @@ use super::{
 #[serde(rename_all = "snake_case")]
 pub enum SocketProtocol {
     Tcp,
-    /// Multipath TCP: the listener, or a subflow of a connection.
+    /// Multipath TCP: a listener, or a subflow of a connection. The kernel names subflows only with
+    /// `tcp_info`, so they are `tcp` in `sockets` without `--info`; it does not name sockets that are
+    /// only bound.
     Mptcp,
     Udp,
     /// A raw internet socket, whose port is the protocol's number.

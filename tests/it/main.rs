@@ -140,6 +140,7 @@ mod sockets {
     mod info_as_ss;
     mod many;
     mod measures;
+    mod mptcp;
     mod pairs;
     mod pairs_between;
     mod places;

@@ -21,7 +21,7 @@ use Align::{Left, Right};
 #[rustfmt::skip]
 static COLUMNS: [Column<SocketReport>; 47] = [
     Column::new("netns", "NETNS", Left, |s, _| Cell::text(s.netns.label()), "network namespace: its name, or its inode number"),
-    Column::new("protocol", "PROTO", Left, |s, _| Cell::word(s.protocol.name()), "tcp, mptcp, udp, raw, unix, packet, netlink or vsock"),
+    Column::new("protocol", "PROTO", Left, |s, _| Cell::word(s.protocol.name()), "tcp, mptcp, udp, raw, unix, packet, netlink or vsock; a connection of MPTCP is tcp without --info, and a bound socket of MPTCP is tcp"),
     Column::new("type", "TYPE", Left, |s, _| Cell::known(s.kind, |kind| Value::Word(kind.name())), "stream, dgram, seqpacket or raw, of unix, packet, netlink and vsock sockets"),
     Column::new("state", "STATE", Left, |s, _| Cell::word(s.state.name()), "state, as sockdiag explain STATE describes it"),
     Column::new("receive_queue", "RECV-Q", Right, |s, _| queue(s, s.receive_queue_bytes, |q| q.length), "bytes that wait to be read; of a listener, connections that wait for accept()"),

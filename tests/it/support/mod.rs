@@ -21,6 +21,7 @@ pub mod leaks;
 pub mod link;
 pub mod listener_owners;
 pub mod meanwhile;
+pub mod mptcp;
 pub mod netns;
 pub mod network_reports;
 pub mod population;
