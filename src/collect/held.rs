@@ -129,7 +129,7 @@ pub fn held(
     if let Some(owners) = &held.owners {
         for one in &mut held.sockets {
             let owners = owners.by_inode.get(&one.socket.inode);
-            one.options = owners.and_then(|owners| port_options(owners, one.socket.cookie));
+            one.options = owners.and_then(|owners| port_options(owners, &one.socket));
         }
     }
     Ok(held)

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, io, time::Duration};
 
 use clap::Args;
+use rustix::io::Errno;
 use sockdiag::{
     analysis::{
         keepalive::{KeepaliveReport, SETTINGS, Samples},
@@ -136,7 +137,7 @@ impl Groups for Keepalive {
 
     fn add(&mut self, row: &SocketRow, held: &Held, describe: &mut dyn FnMut() -> SocketReport) {
         let options = match self.options {
-            true => self.options_of(held.owners, row.cookie),
+            true => self.options_of(held.owners, row),
             false => None,
         };
         self.report.add(row, held, options, describe);
@@ -152,10 +153,10 @@ impl Groups for Keepalive {
 }
 
 impl Keepalive {
-    fn options_of(&mut self, owners: &[Owner], cookie: u64) -> Option<KeepaliveOptions> {
+    fn options_of(&mut self, owners: &[Owner], row: &SocketRow) -> Option<KeepaliveOptions> {
         let mut reason = "the process that has it open is not known".to_owned();
         for owner in owners {
-            reason = match keepalive_options(owner, cookie) {
+            reason = match keepalive_options(owner, row) {
                 Ok(Some(options)) => return Some(options),
                 Ok(None) => "the descriptor was closed meanwhile".to_owned(),
                 Err(error) => why(&error),
@@ -175,11 +176,14 @@ impl Keepalive {
 }
 
 fn why(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => {
+    match Errno::from_io_error(error) {
+        Some(Errno::PERM | Errno::ACCESS) => {
             "needs CAP_SYS_PTRACE (sudo) to duplicate descriptors of other processes".to_owned()
         }
-        io::ErrorKind::Unsupported => "this kernel has no pidfd_getfd (before 5.6)".to_owned(),
+        Some(Errno::NOSYS) => "this kernel has no pidfd_getfd (before 5.6)".to_owned(),
+        Some(Errno::OPNOTSUPP) => {
+            "this kernel does not report the keepalive times of MPTCP sockets".to_owned()
+        }
         _ => format!("a descriptor could not be duplicated: {error}"),
     }
 }

@@ -6,17 +6,18 @@ use std::{io, time::Duration};
 
 use rustix::{
     fd::OwnedFd,
+    fs::fstat,
     io::Errno,
-    net::sockopt,
+    net::{ipproto, sockopt},
     process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open},
 };
 
-use crate::model::{KeepaliveOptions, Owner, PortOptions};
+use crate::model::{KeepaliveOptions, Owner, PortOptions, SocketRow};
 
 /// `None` where no owner's descriptor may be duplicated.
-pub fn port_options(owners: &[Owner], cookie: u64) -> Option<PortOptions> {
+pub fn port_options(owners: &[Owner], row: &SocketRow) -> Option<PortOptions> {
     owners.iter().find_map(|owner| {
-        let socket = duplicate(owner, cookie).ok()??;
+        let socket = duplicate(owner, row).ok()??;
         Some(PortOptions {
             reuseaddr: sockopt::socket_reuseaddr(&socket).ok()?,
             reuseport: sockopt::socket_reuseport(&socket).ok()?,
@@ -26,8 +27,8 @@ pub fn port_options(owners: &[Owner], cookie: u64) -> Option<PortOptions> {
 }
 
 /// `None` when the process no longer has this socket there.
-pub fn keepalive_options(owner: &Owner, cookie: u64) -> io::Result<Option<KeepaliveOptions>> {
-    let Some(socket) = duplicate(owner, cookie)? else {
+pub fn keepalive_options(owner: &Owner, row: &SocketRow) -> io::Result<Option<KeepaliveOptions>> {
+    let Some(socket) = duplicate(owner, row)? else {
         return Ok(None);
     };
     let seconds = |time: Duration| time.as_secs();
@@ -36,13 +37,17 @@ pub fn keepalive_options(owner: &Owner, cookie: u64) -> io::Result<Option<Keepal
         idle_seconds: seconds(sockopt::tcp_keepidle(&socket)?),
         interval_seconds: seconds(sockopt::tcp_keepintvl(&socket)?),
         probes: sockopt::tcp_keepcnt(&socket)?.into(),
-        user_timeout_ms: sockopt::tcp_user_timeout(&socket)?,
+        user_timeout_ms: match sockopt::tcp_user_timeout(&socket) {
+            // MPTCP has no such option, neither to read nor to set.
+            Err(Errno::OPNOTSUPP) => 0,
+            timeout => timeout?,
+        },
     }))
 }
 
 /// The descriptor may have been closed and its number given to another file, and the process id to
-/// another process, so the cookie is compared.
-fn duplicate(owner: &Owner, cookie: u64) -> io::Result<Option<OwnedFd>> {
+/// another process, so the socket is compared.
+fn duplicate(owner: &Owner, row: &SocketRow) -> io::Result<Option<OwnedFd>> {
     let Some((pid, fd)) = numbers(owner) else {
         return Ok(None);
     };
@@ -52,9 +57,19 @@ fn duplicate(owner: &Owner, cookie: u64) -> io::Result<Option<OwnedFd>> {
         Err(Errno::SRCH | Errno::BADF) => Ok(None),
         copy => {
             let copy = copy?;
-            let is_same = sockopt::socket_cookie(&copy) == Ok(cookie);
-            Ok(is_same.then_some(copy))
+            Ok(is_of(&copy, row).then_some(copy))
         }
+    }
+}
+
+/// A row of MPTCP is that of a subflow: it has the cookie of the subflow, and the inode of the
+/// socket that the process has open.
+fn is_of(socket: &OwnedFd, row: &SocketRow) -> bool {
+    match sockopt::socket_protocol(socket) {
+        Ok(Some(ipproto::MPTCP)) => {
+            fstat(socket).is_ok_and(|status| status.st_ino as u32 == row.inode)
+        }
+        _ => sockopt::socket_cookie(socket) == Ok(row.cookie),
     }
 }
 

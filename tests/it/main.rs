@@ -210,6 +210,7 @@ mod who {
     mod families;
     mod formats;
     mod limits;
+    mod mptcp;
     mod ports;
     mod targets;
     mod verdicts;
