@@ -192,10 +192,11 @@ impl SocketRow {
         Some(info.last_data_sent_ms()?.min(info.last_data_received_ms()?))
     }
 
-    /// Since it began to wait, milliseconds: in TIME_WAIT, or for accept(2).
+    /// Since it began to wait, milliseconds: in TIME_WAIT, or for accept(2). A FIN_WAIT2 without an
+    /// owner has the same timer, and begins at `tcp_fin_timeout`.
     pub fn age_ms(&self) -> Option<u32> {
-        if let Some(timer) = self.timer.filter(|timer| timer.kind == TimerKind::TimeWait) {
-            return Some(TIME_WAIT_MS.saturating_sub(timer.expires_ms));
+        if self.state == SocketState::Connection(State::TimeWait) {
+            return Some(TIME_WAIT_MS.saturating_sub(self.timer?.expires_ms));
         }
         let info = self.info.as_ref().filter(|_| self.is_unaccepted());
         info.and_then(TcpInfo::last_data_sent_ms)
@@ -242,5 +243,49 @@ impl View for SocketRow {
             Measure::Retransmits => self.info?.total_retransmits().map(u64::from),
             Measure::Age => self.age_ms().map(microseconds),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Endpoint, Family};
+
+    fn closing(state: State) -> SocketRow {
+        let address = [127, 0, 0, 1].into();
+        SocketRow {
+            protocol: SocketProtocol::Tcp,
+            state: SocketState::Connection(state),
+            local: Local::Inet(Endpoint {
+                family: Family::V4,
+                address,
+                port: 40000,
+                interface: 0,
+            }),
+            peer: Some(Address { address, port: 80 }),
+            receive_queue: 0,
+            send_queue: 0,
+            timer: Some(SocketTimer {
+                kind: TimerKind::TimeWait,
+                expires_ms: 14_700,
+                retransmits: 0,
+                backoff: None,
+            }),
+            uid: 0,
+            inode: 0,
+            cookie: 7,
+            mark: None,
+            cgroup_id: None,
+            v6only: None,
+            info: None,
+            memory: None,
+        }
+    }
+
+    #[test]
+    fn the_age_of_a_fin_wait2_is_not_known() {
+        assert_eq!(closing(State::TimeWait).age_ms(), Some(45_300));
+        // With tcp_fin_timeout=15 this one is 0.3 s old.
+        assert_eq!(closing(State::FinWait2).age_ms(), None);
     }
 }
