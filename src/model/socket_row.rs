@@ -141,6 +141,9 @@ pub struct SocketRow {
     pub cgroup_id: Option<u64>,
     /// IPV6_V6ONLY of an IPv6 socket that listens or has no peer; not sent for others.
     pub v6only: Option<bool>,
+    /// IP_TRANSPARENT: its address may be another host's. Not sent before 5.10, nor of TIME_WAIT and
+    /// request sockets.
+    pub transparent: Option<bool>,
     pub info: Option<TcpInfo>,
     pub memory: Option<SocketMemory>,
 }
@@ -277,6 +280,7 @@ mod tests {
             mark: None,
             cgroup_id: None,
             v6only: None,
+            transparent: None,
             info: None,
             memory: None,
         }

@@ -36,8 +36,10 @@ const ULP_INFO: u16 = 19;
 const CGROUP_ID: u16 = 21;
 const SOCKOPT: u16 = 22;
 
-/// In the second byte of `struct inet_diag_sockopt`.
-const BIND_ADDRESS_NO_PORT: u8 = 1;
+/// In the first byte of `struct inet_diag_sockopt`…
+const TRANSPARENT: u8 = bit(5);
+/// … and in the second.
+const BIND_ADDRESS_NO_PORT: u8 = bit(0);
 
 const SYN_RECV: u8 = 3;
 const CLOSE: u8 = 7;
@@ -178,9 +180,7 @@ impl<'a> Row<'a> {
             state,
             left_ms: (self.fixed[TIMER] == TIMEWAIT_TIMER).then(|| self.expires_ms()),
             inode: self.header.inode,
-            port_at_connect: self
-                .byte(SOCKOPT, 1)
-                .map(|bits| bits & BIND_ADDRESS_NO_PORT != 0),
+            port_at_connect: self.has_option(1, BIND_ADDRESS_NO_PORT),
             is_held_up: match self.fixed[TIMER] {
                 RETRANSMIT_TIMER => self.fixed[RETRANSMITS] > 0,
                 timer => timer == PERSIST_TIMER,
@@ -219,6 +219,7 @@ impl<'a> Row<'a> {
             mark: self.mark(),
             cgroup_id: self.cgroup_id(),
             v6only: self.v6only(),
+            transparent: self.has_option(0, TRANSPARENT),
             info: self.value(INFO).filter(|_| is_connection).map(TcpInfo::new),
             memory: self.value(SKMEMINFO).and_then(memory),
         })
@@ -226,6 +227,11 @@ impl<'a> Row<'a> {
 
     fn v6only(&self) -> Option<bool> {
         self.byte(SKV6ONLY, 0).map(|v6only| v6only != 0)
+    }
+
+    /// Of a byte of the options, which are sent since 5.10.
+    fn has_option(&self, byte: usize, bit: u8) -> Option<bool> {
+        self.byte(SOCKOPT, byte).map(|bits| bits & bit != 0)
     }
 
     fn cgroup_id(&self) -> Option<u64> {
@@ -277,6 +283,14 @@ impl<'a> Row<'a> {
     /// A 32-bit word of an attribute; `None` when the attribute is shorter.
     fn word(&self, kind: u16, index: usize) -> Option<u32> {
         number(self.value(kind)?.get(index * 4..)?)
+    }
+}
+
+/// The compiler of the kernel places bit fields by the order of bytes.
+const fn bit(number: u32) -> u8 {
+    match cfg!(target_endian = "big") {
+        true => 0x80 >> number,
+        false => 1 << number,
     }
 }
 

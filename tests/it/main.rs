@@ -147,6 +147,7 @@ mod sockets {
     mod tables;
     mod timers;
     mod unix_as_ss;
+    mod transparent;
     mod usage;
     mod watch;
 }

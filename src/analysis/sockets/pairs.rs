@@ -28,6 +28,8 @@ pub struct End {
     place: usize,
     /// Index of the interface that it is bound to, 0 for none.
     interface: u32,
+    /// IP_TRANSPARENT, where it is known.
+    transparent: Option<bool>,
     carried: Option<Carried>,
 }
 
@@ -111,6 +113,7 @@ impl End {
             state: socket.state,
             place,
             interface: at.interface,
+            transparent: socket.transparent,
             carried: socket.info.as_ref().and_then(carried),
         })
     }
@@ -130,6 +133,7 @@ impl End {
             state: socket.state,
             place,
             interface: 0,
+            transparent: Some(false),
             carried: None,
         })
     }
@@ -154,7 +158,17 @@ impl End {
     fn fits_here(&self, other: &End) -> bool {
         let is_reachable =
             self.interface == other.interface || self.interface == 0 || other.interface == 0;
-        self.place == other.place && is_reachable && self.fits(other)
+        let is_here = self.place == other.place && is_reachable;
+        is_here && !self.is_relayed_by(other) && self.fits(other)
+    }
+
+    /// Whether both may be ends of a transparent proxy, towards the client and towards the server: as
+    /// each has the address and port of the other host, they look like two ends of one connection.
+    fn is_relayed_by(&self, other: &End) -> bool {
+        let is_crossed = self.place == other.place && self.is_second != other.is_second;
+        let both = [self.transparent, other.transparent];
+        let may_be_both = both.contains(&Some(true)) && !both.contains(&Some(false));
+        is_crossed && may_be_both && self.connection.may_leave()
     }
 
     /// Networks of two namespaces may have the same addresses, but hardly carried the same bytes.
@@ -212,12 +226,14 @@ pub struct Joined {
     pub pairs: Vec<(usize, Option<usize>)>,
     /// Ends for which more than one socket could be the other.
     pub several: Vec<usize>,
+    /// Ends of a transparent proxy: the other ends are on other hosts.
+    pub relayed: Vec<usize>,
 }
 
 /// Finds the other end of each socket: the one with the same addresses and ports the other way round
 /// in the same namespace, else, unless they are of a loopback device, in another one, if what each
-/// counted does not contradict it. Where several fit, none is joined. Namespaces were read in the
-/// order of their index.
+/// counted does not contradict it. Where several fit, none is joined, nor are two ends of which both
+/// may be a transparent proxy's. Namespaces were read in the order of their index.
 pub fn join(ends: &[End]) -> Joined {
     let mut order: Vec<usize> = (0..ends.len()).collect();
     order.sort_by_key(|at| (ends[*at].connection, ends[*at].place));
@@ -233,8 +249,13 @@ pub fn join(ends: &[End]) -> Joined {
             rest.extend(joined.add(ends, here, End::fits_here));
         }
         if connection.may_leave() {
-            joined.add(ends, &rest, End::fits_elsewhere);
+            rest = joined.add(ends, &rest, End::fits_elsewhere);
         }
+        let is_relayed = |at: &usize| {
+            let mut others = alike.iter();
+            others.any(|other| ends[*at].is_relayed_by(&ends[*other]))
+        };
+        joined.relayed.extend(rest.into_iter().filter(is_relayed));
     }
     joined.pairs.sort_unstable();
     joined

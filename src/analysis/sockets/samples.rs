@@ -29,6 +29,7 @@ pub fn connection(peer: &str, info: &[(usize, u64)]) -> SocketRow {
         inode: 7,
         cookie: 7,
         v6only: None,
+        transparent: None,
         mark: None,
         cgroup_id: None,
         info: Some(tcp_info(info)),

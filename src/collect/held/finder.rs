@@ -180,6 +180,7 @@ mod tests {
             mark: None,
             cgroup_id: None,
             v6only: None,
+            transparent: None,
             info: None,
             memory: None,
         }

@@ -63,7 +63,8 @@ client's, or of a unix pair the end without a path. A socket that is connected t
 --timers and --command are the first end's; JSON has both.
 
 Not joined are connections whose addresses are translated (DNAT, REDIRECT), UDP sockets of which only one \
-is connected, sockets to which several others fit, and those in two namespaces that counted different \
+is connected, sockets to which several others fit, sockets of a transparent proxy (IP_TRANSPARENT), \
+which have the addresses of other hosts, and those in two namespaces that counted different \
 bytes: networks of namespaces may have the same addresses. Sockets are read two or three times, and those \
 of local connections kept: some 1 KB for each, 8 bytes for any other.
 

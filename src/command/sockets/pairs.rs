@@ -1,6 +1,9 @@
 //! `--pairs`: sockets that are the two ends of one connection.
 
-use std::{collections::BTreeSet, ops::ControlFlow};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+};
 
 use sockdiag::{
     analysis::sockets::{End, Joined, join},
@@ -14,6 +17,7 @@ use super::{
 };
 
 const SEVERAL: &str = "more than one socket has the addresses and ports of the other end";
+const RELAYED: &str = "IP_TRANSPARENT: the addresses may be those of other hosts";
 
 /// The protocols whose sockets can be joined.
 pub fn protocols(mut named: Vec<SocketProtocol>) -> anyhow::Result<Vec<SocketProtocol>> {
@@ -66,7 +70,7 @@ impl Pairs {
             ..Ends::default()
         };
         let missing = dump(&every, &mut ends)?;
-        Ok(ends.join(matching.distinct(), missing))
+        Ok(ends.join(matching, missing))
     }
 }
 
@@ -93,9 +97,17 @@ impl Digests {
         alike.map(|alike| alike[0]).collect()
     }
 
-    fn distinct(mut self) -> usize {
+    /// How many connections are not joined. Those of a transparent proxy have one digest in pairs.
+    fn unpaired(mut self, joined: &BTreeSet<u64>, relayed: impl Iterator<Item = u64>) -> usize {
+        let mut left = BTreeMap::<u64, usize>::new();
+        relayed.for_each(|digest| *left.entry(digest).or_default() += 1);
+        let is_relayed = |digest: &&u64| {
+            let left = left.get_mut(digest).filter(|left| **left > 0);
+            left.map(|left| *left -= 1).is_some()
+        };
+        let relayed = self.0.iter().filter(is_relayed).count();
         self.0.dedup();
-        self.0.len()
+        self.0.len().saturating_sub(joined.len()) + relayed
     }
 }
 
@@ -149,16 +161,22 @@ impl Ends {
         ControlFlow::Continue(())
     }
 
-    /// `matching` is the number of connections that match, joined or not.
-    fn join(self, matching: usize, mut missing: Vec<Incomplete>) -> Pairs {
-        let Joined { pairs, several } = join(&self.ends);
+    /// `matching` are the connections that match, joined or not.
+    fn join(self, matching: Digests, mut missing: Vec<Incomplete>) -> Pairs {
+        let Joined {
+            pairs,
+            several,
+            relayed,
+        } = join(&self.ends);
         let digest = |at: &usize| self.ends[*at].digest();
-        let joined = pairs.iter().map(|(at, _)| at).chain(&several).map(digest);
-        let joined: BTreeSet<u64> = joined.collect();
-        if !several.is_empty() {
-            let count = several.len() as u64;
-            missing.push(Incomplete::counted("pairs", SEVERAL, count));
+        let joined = pairs.iter().map(|(at, _)| at).chain(&several);
+        let joined: BTreeSet<u64> = joined.chain(&relayed).map(digest).collect();
+        for (why, ends) in [(SEVERAL, &several), (RELAYED, &relayed)] {
+            if !ends.is_empty() {
+                missing.push(Incomplete::counted("pairs", why, ends.len() as u64));
+            }
         }
+        let unpaired = matching.unpaired(&joined, relayed.iter().map(digest)) as u64;
         let places: Vec<usize> = self.ends.iter().map(End::place).collect();
         let mut rows: Vec<Option<Row>> = self.rows.into_iter().map(Some).collect();
         let mut found = |at: usize, other_end| Found {
@@ -173,7 +191,7 @@ impl Ends {
         Pairs {
             found: pairs.into_iter().map(pair).collect(),
             places: self.places,
-            unpaired: matching.saturating_sub(joined.len()) as u64,
+            unpaired,
             missing,
         }
     }

@@ -115,6 +115,7 @@ fn decode(record: &[u8]) -> BoundSocket {
         mark: None,
         cgroup_id: None,
         v6only: None,
+        transparent: None,
         info: None,
         memory: None,
     };

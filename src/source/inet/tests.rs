@@ -89,6 +89,26 @@ fn mptcp_is_told_by_its_ulp() {
 }
 
 #[test]
+fn options_are_bits_of_their_bytes() {
+    let socket = |options: &[u8]| {
+        let bytes = with(header(2, 1, 42), SOCKOPT, options);
+        let row = Row::decode(&bytes).unwrap();
+        row.socket(SocketProtocol::Tcp).unwrap().transparent
+    };
+    let transparent = if cfg!(target_endian = "big") {
+        0x04
+    } else {
+        0x20
+    };
+    assert_eq!(socket(&[transparent, 0]), Some(true));
+    assert_eq!(socket(&[!transparent, 0xff]), Some(false));
+    assert_eq!(socket(&[]), None);
+    let bytes = header(2, 1, 42);
+    let row = Row::decode(&bytes).unwrap();
+    assert_eq!(row.socket(SocketProtocol::Tcp).unwrap().transparent, None);
+}
+
+#[test]
 fn a_mapped_address_keeps_the_family_of_its_listener() {
     let mut bytes = header(10, 3, 0);
     bytes[8..24].copy_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 0, 1]);

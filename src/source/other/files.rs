@@ -105,6 +105,7 @@ fn raw(line: &str) -> Option<SocketRow> {
     let queue = |digits| u32::from_str_radix(digits, 16).ok();
     Some(SocketRow {
         v6only: None,
+        transparent: None,
         protocol: SocketProtocol::Raw,
         state: SocketState::from_number(u8::from_str_radix(word.get(3)?, 16).ok()?)?,
         local: Local::Inet(Endpoint {

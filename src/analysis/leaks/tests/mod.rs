@@ -39,6 +39,7 @@ impl Facts {
 fn socket(state: State, facts: Facts) -> SocketRow {
     SocketRow {
         v6only: None,
+        transparent: None,
         protocol: SocketProtocol::Tcp,
         state: SocketState::Connection(state),
         local: Local::Inet(Endpoint {

@@ -46,6 +46,10 @@ fn both() -> [End; 2] {
     ]
 }
 
+fn with_transparent(transparent: Option<bool>, end: End) -> End {
+    End { transparent, ..end }
+}
+
 fn pairs(ends: &[End]) -> Vec<(usize, Option<usize>)> {
     let joined = join(ends);
     assert_eq!(joined.several, [0; 0]);
@@ -222,6 +226,56 @@ fn what_is_left_of_an_earlier_connection_is_no_other_end() {
         ];
         assert_eq!(!pairs(&ends).is_empty(), is_joined, "{other:?} {one:?}");
     }
+}
+
+/// One end towards the client, with the server's address, and one towards the server, with the
+/// client's: on the proxy they are the same 4-tuple the other way round.
+#[test]
+fn ends_of_a_transparent_proxy_are_not_joined() {
+    let [upstream, accepted] = both();
+    for (one, other, is_joined) in [
+        (Some(true), Some(true), false),
+        // TIME_WAIT and request sockets do not show it.
+        (Some(true), None, false),
+        (None, Some(true), false),
+        // A client of this host that is intercepted.
+        (Some(true), Some(false), true),
+        (Some(false), Some(true), true),
+        (Some(false), Some(false), true),
+        // Before Linux 5.10.
+        (None, None, true),
+    ] {
+        let ends = [
+            with_transparent(one, upstream.clone()),
+            with_transparent(other, accepted.clone()),
+        ];
+        let joined = join(&ends);
+        assert_eq!(
+            joined.pairs.len(),
+            usize::from(is_joined),
+            "{one:?} {other:?}"
+        );
+        let relayed = if is_joined { vec![] } else { vec![0, 1] };
+        assert_eq!((joined.relayed, joined.several), (relayed, vec![]));
+    }
+    // An address of the loopback device is no other host's.
+    let own = [
+        end("127.0.0.1:40000", "127.0.0.1:80"),
+        end("127.0.0.1:80", "127.0.0.1:40000"),
+    ];
+    assert_eq!(
+        pairs(&own.map(|end| with_transparent(Some(true), end))).len(),
+        1
+    );
+}
+
+#[test]
+fn the_end_of_a_proxy_is_joined_with_its_client_in_another_namespace() {
+    let [upstream, accepted] = both().map(|end| with_transparent(Some(true), end));
+    let [client, _] = both().map(|end| at(1, with_transparent(Some(false), end)));
+    let joined = join(&[upstream, accepted, client]);
+    assert_eq!(joined.pairs, [(2, Some(1))]);
+    assert_eq!(joined.relayed, [0], "the server is elsewhere");
 }
 
 #[test]

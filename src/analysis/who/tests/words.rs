@@ -32,6 +32,7 @@ pub(super) fn socket(state: SocketState, inode: u32) -> SocketRow {
         mark: None,
         cgroup_id: None,
         v6only: None,
+        transparent: None,
         info: None,
         memory: None,
     }
