@@ -9,7 +9,7 @@ use std::{
 use libc::{c_int, c_long};
 
 use super::{assembler::Instruction, failed};
-use crate::Result;
+use crate::{Error, Result};
 
 /// `enum bpf_cmd`
 const PROG_LOAD: c_int = 5;
@@ -102,13 +102,8 @@ impl Program {
         // The last byte stays 0.
         let kept = name.len().min(load.name.len() - 1);
         load.name[..kept].copy_from_slice(&name[..kept]);
-        match create(PROG_LOAD, &load) {
-            Ok(program) => Ok(Program(program)),
-            Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {
-                Err(failed("loading a BPF program")(cause))
-            }
-            Err(cause) => Err(failed("loading a BPF program")(explained(load, cause))),
-        }
+        let loaded = create(PROG_LOAD, &load).map(Program);
+        loaded.map_err(|cause| refused(cause, explanation(load)))
     }
 
     /// Reads what the program writes for all that the iterator visits, or only for the descriptors
@@ -165,24 +160,39 @@ impl Records {
     }
 }
 
-/// Loads again for what the verifier says, of which the last lines are kept.
-fn explained(mut load: Load, cause: io::Error) -> io::Error {
-    const KEPT_LINES: usize = 3;
+/// The verifier rejects a program with EACCES, too, as a security policy does; it alone says why.
+fn refused(cause: io::Error, explanation: Option<String>) -> Error {
+    const STEP: &str = "loading a BPF program";
+    match explanation {
+        Some(why) => Error::Bpf(
+            STEP,
+            io::Error::new(cause.kind(), format!("{cause}: {why}")),
+        ),
+        None => failed(STEP)(cause),
+    }
+}
+
+/// Loads again for what the verifier says; `None` when it is not asked, or has nothing to object to
+/// this time.
+fn explanation(mut load: Load) -> Option<String> {
     let mut log = vec![0u8; LOG_BYTES];
     (load.log_level, load.log_bytes) = (1, LOG_BYTES as u32);
     load.log = log.as_mut_ptr() as u64;
-    if create(PROG_LOAD, &load).is_ok() {
-        return cause;
+    match create(PROG_LOAD, &load) {
+        Ok(_) => None,
+        Err(_) => last_words(&log),
     }
+}
+
+/// The last lines of the verifier's log, which ends with a byte of 0.
+fn last_words(log: &[u8]) -> Option<String> {
+    const KEPT_LINES: usize = 3;
     let end = log.iter().position(|byte| *byte == 0).unwrap_or(log.len());
     let log = String::from_utf8_lossy(&log[..end]);
     let is_told = |line: &&str| !line.is_empty() && !line.starts_with("processed ");
     let mut last: Vec<&str> = log.lines().rev().filter(is_told).take(KEPT_LINES).collect();
     last.reverse();
-    match last.is_empty() {
-        true => cause,
-        false => io::Error::new(cause.kind(), format!("{cause}: {}", last.join("; "))),
-    }
+    (!last.is_empty()).then(|| last.join("; "))
 }
 
 #[expect(unsafe_code, reason = "neither rustix nor libc has bpf(2)")]
@@ -214,5 +224,25 @@ mod tests {
         assert_eq!(size_of::<Load>(), 112);
         assert_eq!(offset_of!(Link, info), 16);
         assert_eq!(size_of::<OfTask>(), 12);
+    }
+
+    #[test]
+    fn a_program_that_the_verifier_rejects_is_no_matter_of_rights() {
+        let mut log = b"0: (79) r1 = *(u64 *)(r1 +8)\n1: R1 invalid mem access 'scalar'\n\
+                        processed 2 insns (limit 1000000)\n"
+            .to_vec();
+        log.resize(LOG_BYTES, 0);
+        let denied = || io::Error::from_raw_os_error(libc::EACCES);
+        let said = |log: &[u8]| refused(denied(), last_words(log)).io().to_string();
+        let why = said(&log);
+        assert!(
+            why.ends_with("r1 = *(u64 *)(r1 +8); 1: R1 invalid mem access 'scalar'"),
+            "{why}"
+        );
+        let why = said(&[0; 8]);
+        assert!(
+            why.contains("security policy") || why.contains("needs CAP_BPF"),
+            "{why}"
+        );
     }
 }
