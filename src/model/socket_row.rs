@@ -189,10 +189,8 @@ impl SocketRow {
         }
     }
 
-    /// Since data was last sent or received, milliseconds.
     pub fn idle_ms(&self) -> Option<u32> {
-        let info = self.info.as_ref()?;
-        Some(info.last_data_sent_ms()?.min(info.last_data_received_ms()?))
+        self.info.as_ref().and_then(TcpInfo::idle_ms)
     }
 
     /// Since it began to wait, milliseconds: in TIME_WAIT, or for accept(2). A FIN_WAIT2 without an

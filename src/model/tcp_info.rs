@@ -133,6 +133,11 @@ impl TcpInfo {
         self.since(52)
     }
 
+    /// Since data was last sent or received, milliseconds.
+    pub fn idle_ms(&self) -> Option<u32> {
+        Some(self.last_data_sent_ms()?.min(self.last_data_received_ms()?))
+    }
+
     /// Milliseconds since an acknowledgement came. One that answers a keepalive probe counts, a
     /// probe of the peer does not.
     pub fn last_ack_received_ms(&self) -> Option<u32> {

@@ -206,10 +206,7 @@ fn carried(info: &TcpInfo) -> Option<Carried> {
         acked: info.bytes_acked()?,
         received: info.bytes_received()?,
         sent: info.bytes_sent(),
-        silent_ms: info
-            .last_data_sent_ms()?
-            .min(info.last_data_received_ms()?)
-            .min(info.last_ack_received_ms()?),
+        silent_ms: info.idle_ms()?.min(info.last_ack_received_ms()?),
     })
 }
 

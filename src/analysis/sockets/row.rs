@@ -95,10 +95,8 @@ pub struct AcceptQueue {
 }
 
 impl SocketReport {
-    /// Since data was last sent or received.
     pub fn idle_ms(&self) -> Option<u32> {
-        let info = self.tcp_info.as_ref()?;
-        Some(info.last_data_sent_ms()?.min(info.last_data_received_ms()?))
+        self.tcp_info.as_ref().and_then(TcpInfo::idle_ms)
     }
 
     /// Both sockets of a pair.

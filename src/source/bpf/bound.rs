@@ -10,11 +10,11 @@ use std::{
 };
 
 use super::{
-    Assembler, CONTEXT, MPTCP, Program,
+    Assembler, CONTEXT, MPTCP, Program, Record,
     Register::{R0, R1, R9},
     Size, TCP, Types,
     assembler::When,
-    begin, number, read_memory, store_inode, unsupported, write,
+    begin, number, read_memory, store_inode, unsupported,
 };
 use crate::{
     Result,
@@ -22,9 +22,8 @@ use crate::{
     source::Kernel,
 };
 
-/// The record on the stack, and its parts.
-const RECORD: i16 = -64;
-const RECORD_BYTES: usize = 64;
+const RECORD: Record = Record(64);
+/// Where its parts are.
 const INODE: usize = 0;
 const COOKIE: usize = 8;
 const V6: usize = 16;
@@ -36,8 +35,6 @@ const PORT: usize = 48;
 const FAMILY: usize = 52;
 const PROTOCOL: usize = 56;
 
-/// `TCP_CLOSE`, include/net/tcp_states.h
-const CLOSE: i32 = 7;
 const AF_INET6: u32 = libc::AF_INET6 as u32;
 /// A helper: the cookie, which the socket gets if it has none (Linux 5.12).
 const SOCKET_COOKIE: i32 = 46;
@@ -73,7 +70,7 @@ impl Kernel {
         let (mut records, mut found) = (program.iterate(None)?, Vec::new());
         let mut seen = HashSet::new();
         while let Some(some) = records.next(true)? {
-            let some = some.chunks_exact(RECORD_BYTES).map(decode);
+            let some = some.chunks_exact(RECORD.0).map(decode);
             found.extend(some.filter(|bound| seen.insert(bound.socket.cookie)));
         }
         Ok(found)
@@ -127,51 +124,48 @@ fn decode(record: &[u8]) -> BoundSocket {
 
 fn program(types: &Types) -> Result<Assembler> {
     let mut asm = Assembler::default();
-    let part = |at: usize| RECORD + at as i16;
     let of_socket = |member: &str| types.offset("sock", member);
     let [out, is_inet, is_tcp] = [(); 3].map(|()| asm.label());
     begin(&mut asm, types, out)?;
-    for at in (0..RECORD_BYTES).step_by(8) {
-        asm.clear(part(at));
-    }
+    RECORD.clear(&mut asm);
     asm.load(Size::Double, R9, R9, types.offset("socket", "sk")?);
     asm.go_if(When::Equal, R9, 0, out);
     asm.load(Size::Byte, R1, R9, of_socket("__sk_common.skc_state")?);
-    asm.go_if(When::NotEqual, R1, CLOSE, out);
+    asm.go_if(When::NotEqual, R1, SocketState::Close.number().into(), out);
     asm.load(Size::Half, R1, R9, of_socket("__sk_common.skc_family")?);
-    asm.store(Size::Word, part(FAMILY), R1);
+    asm.store(Size::Word, RECORD.part(FAMILY), R1);
     asm.go_if(When::Equal, R1, libc::AF_INET, is_inet);
     asm.go_if(When::NotEqual, R1, libc::AF_INET6, out);
     asm.place(is_inet);
     asm.load(Size::Half, R1, R9, of_socket("sk_protocol")?);
-    asm.store(Size::Word, part(PROTOCOL), R1);
+    asm.store(Size::Word, RECORD.part(PROTOCOL), R1);
     asm.go_if(When::Equal, R1, TCP, is_tcp);
     asm.go_if(When::NotEqual, R1, MPTCP, out);
     asm.place(is_tcp);
     // 0 when the port was given back, which getsockname(2) does not show.
     asm.load(Size::Half, R1, R9, of_socket("__sk_common.skc_num")?);
     asm.go_if(When::Equal, R1, 0, out);
-    asm.store(Size::Word, part(PORT), R1);
+    asm.store(Size::Word, RECORD.part(PORT), R1);
     for (member, to) in [
         ("__sk_common.skc_rcv_saddr", V4),
         ("__sk_common.skc_bound_dev_if", INTERFACE),
         ("sk_uid.val", UID),
     ] {
         asm.load(Size::Word, R1, R9, of_socket(member)?);
-        asm.store(Size::Word, part(to), R1);
+        asm.store(Size::Word, RECORD.part(to), R1);
     }
     asm.load(Size::Double, R1, R9, of_socket("__sk_common.skc_net.net")?);
     asm.load(Size::Word, R1, R1, types.offset("net", "ns.inum")?);
-    asm.store(Size::Word, part(NETNS), R1);
+    asm.store(Size::Word, RECORD.part(NETNS), R1);
     // A kernel without IPv6 has no such address.
     if let Ok(address) = of_socket("__sk_common.skc_v6_rcv_saddr") {
-        read_memory(&mut asm, part(V6), 16, R9, address);
+        read_memory(&mut asm, RECORD.part(V6), 16, R9, address);
     }
-    store_inode(&mut asm, types, part(INODE))?;
+    store_inode(&mut asm, types, RECORD.part(INODE))?;
     asm.copy(R1, R9);
     asm.call(SOCKET_COOKIE);
-    asm.store(Size::Double, part(COOKIE), R0);
-    write(&mut asm, types, RECORD, RECORD_BYTES as i32)?;
+    asm.store(Size::Double, RECORD.part(COOKIE), R0);
+    RECORD.write(&mut asm, types)?;
     asm.place(out);
     asm.exit(0);
     Ok(asm)
@@ -183,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_record_is_decoded_by_its_parts() {
-        let mut record = [0; RECORD_BYTES];
+        let mut record = [0; RECORD.0];
         let mut set = |at: usize, value: u32| {
             record[at..at + 4].copy_from_slice(&value.to_ne_bytes());
         };

@@ -26,9 +26,9 @@ pub use sockets::SocketReader;
 
 pub const TYPES: &str = "/sys/kernel/btf/vmlinux";
 
-/// What stands for iterators over descriptors.
+/// The kernel function that marks a program as a task_file iterator.
 const HOOK: &str = "bpf_iter_task_file";
-/// What they are called with.
+/// What such a program is called with.
 const CONTEXT: &str = "bpf_iter__task_file";
 /// Helpers (`enum bpf_func_id`).
 const READ_MEMORY: i32 = 113;
@@ -175,15 +175,32 @@ fn store_inode(asm: &mut Assembler, types: &Types, to: i16) -> Result<()> {
     Ok(())
 }
 
-/// Writes `length` bytes of the stack from `from` on; R6 is the context.
-fn write(asm: &mut Assembler, types: &Types, from: i16, length: i32) -> Result<()> {
-    asm.load(Size::Double, R1, R6, types.offset(CONTEXT, "meta")?);
-    asm.load(Size::Double, R1, R1, types.offset("bpf_iter_meta", "seq")?);
-    asm.copy(R2, R10);
-    asm.add(R2, from.into());
-    asm.set(R3, length);
-    asm.call(WRITE);
-    Ok(())
+/// What a program writes of each object: so many bytes, a multiple of eight, at the top of the stack.
+#[derive(Debug, Clone, Copy)]
+struct Record(usize);
+
+impl Record {
+    /// Where a part is on the stack.
+    const fn part(self, at: usize) -> i16 {
+        at as i16 - self.0 as i16
+    }
+
+    fn clear(self, asm: &mut Assembler) {
+        for at in (0..self.0).step_by(8) {
+            asm.clear(self.part(at));
+        }
+    }
+
+    /// R6 is the context.
+    fn write(self, asm: &mut Assembler, types: &Types) -> Result<()> {
+        asm.load(Size::Double, R1, R6, types.offset(CONTEXT, "meta")?);
+        asm.load(Size::Double, R1, R1, types.offset("bpf_iter_meta", "seq")?);
+        asm.copy(R2, R10);
+        asm.add(R2, self.part(0).into());
+        asm.set(R3, self.0 as i32);
+        asm.call(WRITE);
+        Ok(())
+    }
 }
 
 /// Reads `length` bytes at `offset` of what `base` points to, into the stack. They are 0 where

@@ -13,21 +13,20 @@ use std::collections::HashMap;
 use rustix::time::{ClockId, clock_getres};
 
 use super::{
-    Assembler, CONTEXT, JIFFIES, MPTCP, Program,
+    Assembler, CONTEXT, JIFFIES, MPTCP, Program, Record,
     Register::*,
     Size, TCP, Types,
     assembler::{Label, When},
-    begin, number, read_memory, store_inode, unsupported, write,
+    begin, number, read_memory, store_inode, unsupported,
 };
 use crate::{
     Result,
-    model::{is_at_least, snapshot::QueueContents},
+    model::{SocketState, State, is_at_least, snapshot::QueueContents},
     source::owners::LOW,
 };
 
-/// The record on the stack, and its parts.
-const RECORD: i16 = -56;
-const RECORD_BYTES: usize = 56;
+const RECORD: Record = Record(56);
+/// Where its parts are.
 const INODE: usize = 0;
 const BYTES: usize = 8;
 const LENGTH: usize = 16;
@@ -39,19 +38,13 @@ const YOUNG: usize = 36;
 const DEFERS: usize = 40;
 const LENGTH_AFTER: usize = 44;
 const CHANGED: usize = 48;
-/// Below it on the stack.
+/// Below the record on the stack.
 const HEAD: i16 = -64;
 const POINTER: i16 = -72;
 const STATE: i16 = -80;
 const SEQUENCES: i16 = -88;
 const CONTEXT_KEPT: i16 = -96;
 const SOCKET_KEPT: i16 = -104;
-
-/// `TCP_ESTABLISHED` and so on, include/net/tcp_states.h
-const ESTABLISHED: i32 = 1;
-const SYN_RECV: i32 = 3;
-const CLOSE_WAIT: i32 = 8;
-const LISTEN: i32 = 10;
 
 /// How often to read a queue that changes while it is read.
 const ATTEMPTS: u32 = 3;
@@ -119,7 +112,7 @@ impl QueueReader {
         let (mut records, mut found) = (self.program.iterate(Some(pid))?, Vec::new());
         // It stops at the first descriptor that is too high.
         while let Some(some) = records.next(false)? {
-            let some = some.chunks_exact(RECORD_BYTES);
+            let some = some.chunks_exact(RECORD.0);
             found.extend(some.map(|record| decode(record, self.tick)));
         }
         Ok(found)
@@ -150,10 +143,6 @@ fn decode(record: &[u8], tick: u64) -> (u32, QueueContents) {
     (u64::from_ne_bytes(number(record, INODE)) as u32, contents)
 }
 
-const fn part(at: usize) -> i16 {
-    RECORD + at as i16
-}
-
 struct Queues<'a> {
     types: &'a Types,
     asm: Assembler,
@@ -171,10 +160,8 @@ impl Queues<'_> {
         begin(&mut self.asm, self.types, out)?;
         self.asm.store(Size::Double, CONTEXT_KEPT, R6);
         self.find_listener(out)?;
-        for at in (0..RECORD_BYTES).step_by(8) {
-            self.asm.clear(part(at));
-        }
-        store_inode(&mut self.asm, self.types, part(INODE))?;
+        RECORD.clear(&mut self.asm);
+        store_inode(&mut self.asm, self.types, RECORD.part(INODE))?;
         self.read_numbers()?;
         let done = self.asm.label();
         self.asm.load(Size::Double, R7, R10, HEAD);
@@ -186,7 +173,7 @@ impl Queues<'_> {
         self.asm.place(done);
         self.check()?;
         self.asm.load(Size::Double, R6, R10, CONTEXT_KEPT);
-        write(&mut self.asm, self.types, RECORD, RECORD_BYTES as i32)?;
+        RECORD.write(&mut self.asm, self.types)?;
         self.asm.place(out);
         self.asm.exit(0);
         self.asm.place(stop);
@@ -204,7 +191,8 @@ impl Queues<'_> {
         self.asm.go_if(When::Equal, R9, 0, out);
         let state = types.offset("sock", "__sk_common.skc_state")?;
         self.asm.load(Size::Byte, R1, R9, state);
-        self.asm.go_if(When::NotEqual, R1, LISTEN, out);
+        self.asm
+            .go_if(When::NotEqual, R1, SocketState::Listen.number().into(), out);
         let protocol = types.offset("sock", "sk_protocol")?;
         self.asm.load(Size::Half, R1, R9, protocol);
         self.asm.go_if(When::Equal, R1, TCP, is_tcp);
@@ -224,24 +212,24 @@ impl Queues<'_> {
 
     fn read_numbers(&mut self) -> Result<()> {
         for (structure, path, length, to) in [
-            ("sock", "sk_ack_backlog", 4, part(LENGTH)),
+            ("sock", "sk_ack_backlog", 4, RECORD.part(LENGTH)),
             (
                 "inet_connection_sock",
                 "icsk_accept_queue.qlen",
                 4,
-                part(REQUESTS),
+                RECORD.part(REQUESTS),
             ),
             (
                 "inet_connection_sock",
                 "icsk_accept_queue.young",
                 4,
-                part(YOUNG),
+                RECORD.part(YOUNG),
             ),
             (
                 "inet_connection_sock",
                 "icsk_accept_queue.rskq_defer_accept",
                 1,
-                part(DEFERS),
+                RECORD.part(DEFERS),
             ),
             (
                 "inet_connection_sock",
@@ -260,25 +248,26 @@ impl Queues<'_> {
     /// connection.
     fn read_members(&mut self, done: Label) -> Result<()> {
         let [again, open, next] = [(); 3].map(|()| self.asm.label());
-        self.asm.load(Size::Word, R8, R10, part(LENGTH));
+        self.asm.load(Size::Word, R8, R10, RECORD.part(LENGTH));
         self.asm.and(R8, MOST_MEMBERS);
         self.asm.place(again);
         self.asm.go_if(When::Equal, R7, 0, done);
         self.asm.go_if(When::Equal, R8, 0, done);
         self.asm.go_sometime(done);
         self.asm.add(R8, -1);
-        self.increase(part(MEMBERS));
+        self.increase(RECORD.part(MEMBERS));
         self.read_connection()?;
         let state = self.types.offset("sock", "__sk_common.skc_state")?;
         self.asm.clear(STATE);
         read_memory(&mut self.asm, STATE, 1, R9, state);
         self.asm.load(Size::Double, R1, R10, STATE);
-        for is_open in [ESTABLISHED, SYN_RECV] {
-            self.asm.go_if(When::Equal, R1, is_open, open);
+        for is_open in [State::Established, State::SynRecv] {
+            self.asm.go_if(When::Equal, R1, is_open as i32, open);
         }
-        self.increase(part(LEFT));
+        self.increase(RECORD.part(LEFT));
         // A reset connection is in no table, and its bytes are lost.
-        self.asm.go_if(When::NotEqual, R1, CLOSE_WAIT, next);
+        self.asm
+            .go_if(When::NotEqual, R1, State::CloseWait as i32, next);
         self.asm.place(open);
         self.add_bytes(next)?;
         self.asm.place(next);
@@ -311,7 +300,7 @@ impl Queues<'_> {
         self.asm.call(JIFFIES);
         self.asm.load(Size::Word, R1, R10, SEQUENCES);
         self.asm.subtract(R0, R1);
-        self.asm.store(Size::Word, part(WAITED), R0);
+        self.asm.store(Size::Word, RECORD.part(WAITED), R0);
         Ok(())
     }
 
@@ -330,13 +319,14 @@ impl Queues<'_> {
         // Less than nothing.
         self.asm.go_if(When::AtLeast, R1, i32::MAX, next);
         self.asm.load(Size::Double, R2, R10, STATE);
-        self.asm.go_if(When::NotEqual, R2, CLOSE_WAIT, is_whole);
+        self.asm
+            .go_if(When::NotEqual, R2, State::CloseWait as i32, is_whole);
         // The client's FIN occupies a sequence number.
         self.asm.add(R1, -1);
         self.asm.place(is_whole);
-        self.asm.load(Size::Double, R2, R10, part(BYTES));
+        self.asm.load(Size::Double, R2, R10, RECORD.part(BYTES));
         self.asm.add_register(R2, R1);
-        self.asm.store(Size::Double, part(BYTES), R2);
+        self.asm.store(Size::Double, RECORD.part(BYTES), R2);
         Ok(())
     }
 
@@ -345,7 +335,7 @@ impl Queues<'_> {
         let is_same = self.asm.label();
         self.asm.load(Size::Double, R9, R10, SOCKET_KEPT);
         let length = self.types.offset("sock", "sk_ack_backlog")?;
-        read_memory(&mut self.asm, part(LENGTH_AFTER), 4, R9, length);
+        read_memory(&mut self.asm, RECORD.part(LENGTH_AFTER), 4, R9, length);
         let head = self
             .types
             .offset("inet_connection_sock", "icsk_accept_queue.rskq_accept_head")?;
@@ -354,7 +344,7 @@ impl Queues<'_> {
         self.asm.load(Size::Double, R2, R10, HEAD);
         self.asm.subtract(R1, R2);
         self.asm.go_if(When::Equal, R1, 0, is_same);
-        self.increase(part(CHANGED));
+        self.increase(RECORD.part(CHANGED));
         self.asm.place(is_same);
         Ok(())
     }

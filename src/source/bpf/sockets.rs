@@ -1,14 +1,13 @@
 //! Every socket that a process has open, of all processes of the host.
 
 use super::{
-    Assembler, CONTEXT, Program, Register::*, Size, Types, assembler::When, begin, number,
-    program::Records, store_inode, write,
+    Assembler, CONTEXT, Program, Record, Register::*, Size, Types, assembler::When, begin, number,
+    program::Records, store_inode,
 };
 use crate::Result;
 
-/// The record on the stack, and its parts.
-const RECORD: i16 = -24;
-const RECORD_BYTES: usize = 24;
+const RECORD: Record = Record(24);
+/// Where its parts are.
 const PROCESS: usize = 0;
 const DESCRIPTOR: usize = 4;
 const INODE: usize = 8;
@@ -49,7 +48,7 @@ impl Sockets {
     /// of their own are read, too: one descriptor may come several times.
     pub fn next(&mut self) -> Result<Option<impl Iterator<Item = Held>>> {
         let records = self.0.next(true)?;
-        Ok(records.map(|records| records.chunks_exact(RECORD_BYTES).map(decode)))
+        Ok(records.map(|records| records.chunks_exact(RECORD.0).map(decode)))
     }
 }
 
@@ -64,21 +63,20 @@ fn decode(record: &[u8]) -> Held {
 
 fn program(types: &Types) -> Result<Assembler> {
     let mut asm = Assembler::default();
-    let part = |at: usize| RECORD + at as i16;
     let task = |member| types.offset("task_struct", member);
     let out = asm.label();
     begin(&mut asm, types, out)?;
     asm.load(Size::Double, R8, R6, types.offset(CONTEXT, "task")?);
     asm.go_if(When::Equal, R8, 0, out);
     asm.load(Size::Word, R1, R8, task("tgid")?);
-    asm.store(Size::Word, part(PROCESS), R1);
+    asm.store(Size::Word, RECORD.part(PROCESS), R1);
     asm.load(Size::Word, R1, R6, types.offset(CONTEXT, "fd")?);
-    asm.store(Size::Word, part(DESCRIPTOR), R1);
-    store_inode(&mut asm, types, part(INODE))?;
+    asm.store(Size::Word, RECORD.part(DESCRIPTOR), R1);
+    store_inode(&mut asm, types, RECORD.part(INODE))?;
     asm.load(Size::Double, R1, R8, task("group_leader")?);
     asm.load(Size::Double, R1, R1, task("start_boottime")?);
-    asm.store(Size::Double, part(STARTED), R1);
-    write(&mut asm, types, RECORD, RECORD_BYTES as i32)?;
+    asm.store(Size::Double, RECORD.part(STARTED), R1);
+    RECORD.write(&mut asm, types)?;
     asm.place(out);
     asm.exit(0);
     Ok(asm)
@@ -90,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_record_is_decoded_by_its_parts() {
-        let mut record = [0; RECORD_BYTES];
+        let mut record = [0; RECORD.0];
         record[..4].copy_from_slice(&712u32.to_ne_bytes());
         record[4..8].copy_from_slice(&3u32.to_ne_bytes());
         record[8..16].copy_from_slice(&0x1_0000_0007u64.to_ne_bytes());

@@ -1,8 +1,8 @@
 use super::*;
 
 /// A record of a queue with two members, one of whose clients has left.
-fn record(changes: &[(usize, u32)]) -> [u8; RECORD_BYTES] {
-    let mut record = [0; RECORD_BYTES];
+fn record(changes: &[(usize, u32)]) -> [u8; RECORD.0] {
+    let mut record = [0; RECORD.0];
     let usual = [
         (INODE, 7),
         (BYTES, 100),
