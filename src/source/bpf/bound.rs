@@ -66,12 +66,14 @@ impl Kernel {
             ));
         }
         let types = Types::read(STRUCTURES)?;
-        let program: Program = types.load(b"sockdiag_bound", program(&types)?)?;
+        let program: Program = types.load(b"sockdiag_bound", program(&types)?, RECORD)?;
         let (mut records, mut found) = (program.iterate(None)?, Vec::new());
         let mut seen = HashSet::new();
         while let Some(some) = records.next(true)? {
-            let some = some.chunks_exact(RECORD.0).map(decode);
-            found.extend(some.filter(|bound| seen.insert(bound.socket.cookie)));
+            found.extend(
+                some.map(decode)
+                    .filter(|bound| seen.insert(bound.socket.cookie)),
+            );
         }
         Ok(found)
     }

@@ -147,10 +147,10 @@ impl Types {
         info.is_some_and(|info| self.btf.offset(info, "task").is_some())
     }
 
-    fn load(&self, name: &[u8], assembler: Assembler) -> Result<Program> {
+    fn load(&self, name: &[u8], assembler: Assembler, record: Record) -> Result<Program> {
         let program = assembler.assemble();
         let program = program.ok_or_else(|| unsupported("the program is too long"))?;
-        Program::load(name, &program, self.hook)
+        Program::load(name, &program, self.hook, record.0)
     }
 }
 

@@ -4,12 +4,16 @@ use std::{
     fs::File,
     io::{self, Read},
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    slice::ChunksExact,
 };
 
 use libc::{c_int, c_long};
+use rustix::param::page_size;
 
 use super::{assembler::Instruction, failed};
 use crate::{Error, Result};
+
+const READING: &str = "reading from a BPF iterator";
 
 /// `enum bpf_cmd`
 const PROG_LOAD: c_int = 5;
@@ -24,8 +28,9 @@ const TRACE_ITER: u32 = 28;
 const LICENSE: &[u8] = b"Dual MIT/GPL\0";
 /// The verifier prints one or more lines for each instruction.
 const LOG_BYTES: usize = 1 << 20;
-/// The size of the kernel's own buffer, which one read(2) empties at most.
-const BUFFER: usize = 32 * 1024;
+/// The kernel's own buffer, which one read(2) empties at most, has so many pages
+/// (`bpf_seq_read`, kernel/bpf/bpf_iter.c).
+const BUFFER_PAGES: usize = 8;
 
 /// The beginning of the part of `union bpf_attr` that BPF_PROG_LOAD reads, up to the last member
 /// that is set here; the kernel takes the rest for 0.
@@ -85,11 +90,20 @@ struct Create {
 }
 
 /// A program in the kernel, for iterators of one kind.
-pub struct Program(OwnedFd);
+pub struct Program {
+    file: OwnedFd,
+    /// Bytes of each record that it writes.
+    record: usize,
+}
 
 impl Program {
     /// `hook` is the BTF id of the function that stands for the kind of iterator.
-    pub fn load(name: &[u8], instructions: &[Instruction], hook: u32) -> Result<Self> {
+    pub fn load(
+        name: &[u8],
+        instructions: &[Instruction],
+        hook: u32,
+        record: usize,
+    ) -> Result<Self> {
         let mut load = Load {
             program_type: TRACING,
             instruction_count: instructions.len() as u32,
@@ -102,7 +116,7 @@ impl Program {
         // The last byte stays 0.
         let kept = name.len().min(load.name.len() - 1);
         load.name[..kept].copy_from_slice(&name[..kept]);
-        let loaded = create(PROG_LOAD, &load).map(Program);
+        let loaded = create(PROG_LOAD, &load).map(|file| Program { file, record });
         loaded.map_err(|cause| refused(cause, explanation(load)))
     }
 
@@ -115,7 +129,7 @@ impl Program {
             descriptor: 0,
         });
         let link = Link {
-            program: self.0.as_raw_fd() as u32,
+            program: self.file.as_raw_fd() as u32,
             attach_type: TRACE_ITER,
             info: only.as_ref().map_or(0, |only| (&raw const *only) as u64),
             info_bytes: only.as_ref().map_or(0, |only| size_of_val(only) as u32),
@@ -127,35 +141,58 @@ impl Program {
             flags: 0,
         };
         let iterator = create(ITER_CREATE, &iterator).map_err(failed("opening a BPF iterator"))?;
-        Ok(Records {
-            file: iterator.into(),
-            buffer: vec![0; BUFFER],
-        })
+        Ok(Records::new(iterator.into(), self.record))
     }
 }
 
 /// What a program writes.
-pub struct Records {
-    file: File,
+pub struct Records<F = File> {
+    file: F,
+    record: usize,
     buffer: Vec<u8>,
+    /// How much of the buffer is filled. The last record may be there in part.
+    length: usize,
 }
 
-impl Records {
+impl<F: Read> Records<F> {
+    fn new(file: F, record: usize) -> Self {
+        Records {
+            file,
+            record,
+            buffer: vec![0; BUFFER_PAGES * page_size() + record],
+            length: 0,
+        }
+    }
+
     /// As many whole records as one read(2) returns; `None` at the end, and where the program stops
     /// and has written nothing. The kernel pauses after a million objects, too: it is then asked
     /// again when `goes_on`.
-    pub fn next(&mut self, goes_on: bool) -> Result<Option<&[u8]>> {
-        loop {
-            match self.file.read(&mut self.buffer) {
-                Ok(0) => return Ok(None),
-                Ok(length) => return Ok(Some(&self.buffer[..length])),
+    pub fn next(&mut self, goes_on: bool) -> Result<Option<ChunksExact<'_, u8>>> {
+        let rest = self.length - self.length % self.record;
+        self.buffer.copy_within(rest..self.length, 0);
+        self.length -= rest;
+        while self.length < self.record {
+            match self.file.read(&mut self.buffer[self.length..]) {
+                Ok(0) => return self.end(),
+                Ok(length) => self.length += length,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => match goes_on {
                     true => {}
-                    false => return Ok(None),
+                    false => return self.end(),
                 },
-                Err(error) => return Err(failed("reading from a BPF iterator")(error)),
+                Err(error) => return Err(failed(READING)(error)),
             }
+        }
+        Ok(Some(self.buffer[..self.length].chunks_exact(self.record)))
+    }
+
+    fn end(&self) -> Result<Option<ChunksExact<'_, u8>>> {
+        match self.length {
+            0 => Ok(None),
+            _ => Err(failed(READING)(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the last record is cut short",
+            ))),
         }
     }
 }
@@ -211,38 +248,4 @@ fn create<T>(command: c_int, attributes: &T) -> io::Result<OwnedFd> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::mem::offset_of;
-
-    use super::*;
-
-    #[test]
-    fn attributes_are_where_the_kernel_reads_them() {
-        assert_eq!(offset_of!(Load, log), 32);
-        assert_eq!(offset_of!(Load, expected_attach_type), 68);
-        assert_eq!(offset_of!(Load, attach_btf_id), 108);
-        assert_eq!(size_of::<Load>(), 112);
-        assert_eq!(offset_of!(Link, info), 16);
-        assert_eq!(size_of::<OfTask>(), 12);
-    }
-
-    #[test]
-    fn a_program_that_the_verifier_rejects_is_no_matter_of_rights() {
-        let mut log = b"0: (79) r1 = *(u64 *)(r1 +8)\n1: R1 invalid mem access 'scalar'\n\
-                        processed 2 insns (limit 1000000)\n"
-            .to_vec();
-        log.resize(LOG_BYTES, 0);
-        let denied = || io::Error::from_raw_os_error(libc::EACCES);
-        let said = |log: &[u8]| refused(denied(), last_words(log)).io().to_string();
-        let why = said(&log);
-        assert!(
-            why.ends_with("r1 = *(u64 *)(r1 +8); 1: R1 invalid mem access 'scalar'"),
-            "{why}"
-        );
-        let why = said(&[0; 8]);
-        assert!(
-            why.contains("security policy") || why.contains("needs CAP_BPF"),
-            "{why}"
-        );
-    }
-}
+mod tests;

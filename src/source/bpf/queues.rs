@@ -88,7 +88,7 @@ impl QueueReader {
             follows,
         };
         Ok(QueueReader {
-            program: types.load(b"sockdiag_queues", program.assemble(LOW)?)?,
+            program: types.load(b"sockdiag_queues", program.assemble(LOW)?, RECORD)?,
             tick: tick(),
             follows,
         })
@@ -112,7 +112,6 @@ impl QueueReader {
         let (mut records, mut found) = (self.program.iterate(Some(pid))?, Vec::new());
         // It stops at the first descriptor that is too high.
         while let Some(some) = records.next(false)? {
-            let some = some.chunks_exact(RECORD.0);
             found.extend(some.map(|record| decode(record, self.tick)));
         }
         Ok(found)

@@ -33,7 +33,11 @@ impl SocketReader {
     pub fn load() -> Result<Self> {
         let types = Types::read(STRUCTURES)?;
         let program = program(&types)?;
-        Ok(SocketReader(types.load(b"sockdiag_fds", program)?))
+        Ok(SocketReader(types.load(
+            b"sockdiag_fds",
+            program,
+            RECORD,
+        )?))
     }
 
     pub fn sockets(&self) -> Result<Sockets> {
@@ -48,7 +52,7 @@ impl Sockets {
     /// of their own are read, too: one descriptor may come several times.
     pub fn next(&mut self) -> Result<Option<impl Iterator<Item = Held>>> {
         let records = self.0.next(true)?;
-        Ok(records.map(|records| records.chunks_exact(RECORD.0).map(decode)))
+        Ok(records.map(|records| records.map(decode)))
     }
 }
 
