@@ -56,7 +56,7 @@ const FLAGS: [(&[&str], &str); 25] = [
     (&["--options"], "`sockdiag sockets --timers` shows timers"),
     (
         &["-p", "--processes"],
-        "`sockdiag sockets` shows owners, `sockdiag who PID` the sockets of a process, `sockdiag fds --pid PID` its descriptors",
+        "`sockdiag sockets` shows owners, `sockdiag who 4121` the sockets of process 4121, `sockdiag fds --pid 4121` its descriptors",
     ),
     (&["--raw"], "`sockdiag sockets raw` shows raw sockets"),
     (
