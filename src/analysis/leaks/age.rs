@@ -10,6 +10,8 @@ use crate::model::{
 const LONGEST_WAIT_MS: u64 = 120_000;
 /// Probes of a closed window are not sent sooner (`TCP_RTO_MIN`).
 const SHORTEST_WAIT_MS: u64 = 200;
+/// Probes of a closed window are answered no more often (`net.ipv4.tcp_invalid_ratelimit`).
+const ANSWERED_EVERY_MS: u64 = 500;
 
 /// Milliseconds; `None` where the kernel does not tell. `between_ms` is the time between the
 /// readings that showed it.
@@ -68,7 +70,8 @@ fn probed_ms(timer: SocketTimer) -> u64 {
     u64::from(timer.retransmits.saturating_sub(1)) * u64::from(timer.expires_ms)
 }
 
-/// Whether the answer to the last probe of a closed window may be on its way.
+/// Whether the answer to the last probe of a closed window may be on its way, or the peer need not
+/// send one so soon after its last.
 pub fn is_just_probed(info: &TcpInfo, timer: SocketTimer) -> bool {
     let (Some(timeout), Some(backoff)) = (info.timeout_us(), info.backoff()) else {
         return false;
@@ -76,7 +79,10 @@ pub fn is_just_probed(info: &TcpInfo, timer: SocketTimer) -> bool {
     let timeout = (u64::from(timeout) / 1000).max(SHORTEST_WAIT_MS);
     let wait = u128::from(timeout) << u32::from(backoff).min(63);
     let wait = wait.min(LONGEST_WAIT_MS.into()) as u64;
-    wait.saturating_sub(timer.expires_ms.into()) <= timeout
+    let since_this = wait.saturating_sub(timer.expires_ms.into());
+    let silent = info.last_ack_received_ms().map(u64::from);
+    let before_this = silent.and_then(|silent| silent.checked_sub(since_this));
+    since_this <= timeout || before_this.is_some_and(|ms| ms < ANSWERED_EVERY_MS)
 }
 
 /// Whether an ACK answered this retransmission or the one before it.

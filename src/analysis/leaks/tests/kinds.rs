@@ -148,21 +148,28 @@ fn a_sender_whose_queue_is_always_full_is_not_stuck_while_data_is_acknowledged()
     // A peer that was there may have gone since.
     let probed = |tries| timed(Persist, 100, tries, before.clone());
     assert_eq!(after(&before, &probed(1)), Some(LeakKind::StuckWrite));
-    let facts = |backoff| Facts {
-        acked: 5000,
-        backoff,
-        ..NONE
-    };
-    let unanswered = |expires_ms| {
-        let socket = queued(0, 9000, socket(Established, facts(6)));
-        timed(Persist, expires_ms, 1, socket)
+    let unanswered = |backoff, expires_ms, ack_ms| {
+        let facts = Facts {
+            acked: 5000,
+            backoff,
+            ack_ms,
+            ..NONE
+        };
+        let socket = queued(0, 9000, socket(Established, facts));
+        let socket = timed(Persist, expires_ms, 1, socket);
+        after(&before, &socket)
     };
     // Of a wait of 12.8 s so much is left.
+    let stuck = Some(LeakKind::StuckWrite);
+    assert_eq!(unanswered(6, 12_600, 6600), stuck, "sent just now");
+    assert_eq!(unanswered(6, 12_500, 6700), None, "no answer came");
+    // Of one of 0.8 s 400 ms are over, and the answer to an earlier one came 400 ms before.
     assert_eq!(
-        after(&before, &unanswered(12_600)),
-        Some(LeakKind::StuckWrite)
+        unanswered(2, 400, 800),
+        stuck,
+        "answers are half a second apart"
     );
-    assert_eq!(after(&before, &unanswered(12_500)), None, "no answer came");
+    assert_eq!(unanswered(2, 400, 900), None);
     assert_eq!(after(&before, &probed(2)), None, "it may be lost");
     assert_eq!(after(&before, &probed(3)), Some(LeakKind::DeadPeer));
     assert_eq!(alone(&probed(7)), Some(LeakKind::DeadPeer));
