@@ -60,6 +60,8 @@ pub struct Held {
     pub missing: Vec<Incomplete>,
     /// TCP sockets that are only bound are among the sockets.
     pub sees_bound: bool,
+    /// Why they are not, where the kernel was asked by BPF.
+    pub bound_refused: Option<String>,
 }
 
 impl Held {
@@ -105,11 +107,13 @@ pub fn held(
     };
     // Before the others: what listens or connects meanwhile is found twice, not missed.
     let bound = match reports_bound() {
-        true => None,
-        false => kernel.bound_sockets().ok(),
+        true => Ok(Vec::new()),
+        false => kernel.bound_sockets(),
     };
     let mut finder = Finder::new(wants);
-    finder.held.sees_bound = reports_bound() || bound.is_some();
+    finder.held.sees_bound = bound.is_ok();
+    let refused = bound.as_ref().err();
+    finder.held.bound_refused = refused.map(|error| format!("{error}: {}", error.io()));
     let mut missing = read_sockets(kernel, namespaces, &needs, &mut finder)?;
     finder.add_bound(bound.unwrap_or_default());
     if let Wants::OpenIn(_) = &finder.wants {

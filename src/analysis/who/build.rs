@@ -46,6 +46,8 @@ pub struct Limits {
     pub addresses: Vec<AddressTrial>,
     /// TCP sockets that are only bound are among the holders.
     pub sees_bound: bool,
+    /// Why they are not.
+    pub bound_refused: Option<String>,
     /// The ports that connect() chooses from; `None` where they could not be read.
     pub ephemeral: Option<RangeInclusive<u16>>,
     /// What bind(2) returned, where it was called.
@@ -153,8 +155,13 @@ fn note_missing(report: &mut WhoReport, asked: &Asked, limits: &Limits, owners: 
         report.incomplete.extend(missing);
     }
     if !limits.sees_bound && asked.port.is_some() {
-        let why = "TCP sockets that are only bound are reported from Linux 6.8 on, and by BPF from \
-                   5.12 on (sudo, outside containers)";
+        let mut why =
+            "TCP sockets that are only bound are reported from Linux 6.8 on, and by BPF from \
+                       5.12 on (sudo, outside containers)"
+                .to_owned();
+        if let Some(refused) = &limits.bound_refused {
+            why = format!("{why}; {refused}");
+        }
         report.incomplete.push(Incomplete::new("bound", why));
     }
     if limits.tried.is_empty() {

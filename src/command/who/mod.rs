@@ -120,6 +120,7 @@ impl WhoArgs {
             v6only,
             addresses,
             sees_bound: found.sees_bound,
+            bound_refused: found.bound_refused.clone(),
             ephemeral: found.ephemeral_in(&here.id),
             tried: Vec::new(),
         };

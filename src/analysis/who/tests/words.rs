@@ -153,6 +153,21 @@ fn a_port_is_called_free_only_where_every_socket_would_be_seen() {
 }
 
 #[test]
+fn it_is_said_why_sockets_that_are_only_bound_are_not_seen() {
+    let limits = Limits {
+        bound_refused: Some("loading a program: Operation not permitted".to_owned()),
+        ..Limits::default()
+    };
+    let report = report(&asked(), &limits, &Holders::default());
+    let bound = report.incomplete.iter().find(|one| one.what == "bound");
+    let why = &bound.expect("it is said").why;
+    assert!(
+        why.ends_with("; loading a program: Operation not permitted"),
+        "{why}"
+    );
+}
+
+#[test]
 fn time_waits_alone_are_over_when_the_last_is() {
     let report = told(&[time_wait(1500), time_wait(41_200)], None, &api());
     assert!(
