@@ -17,7 +17,8 @@ use crate::{
         SocketProtocol, SocketRow, filter::End,
     },
     source::{
-        Kernel, Namespace, Wanted, may_bind_privileged, port_options, reports_bound, try_address,
+        Kernel, Namespace, Wanted, may_bind_privileged, port_options, reports_bound,
+        selinux_enforces, try_address,
     },
 };
 use finder::Finder;
@@ -78,8 +79,12 @@ impl Held {
 pub struct BindLimits {
     /// `net.ipv4.ip_unprivileged_port_start`
     pub unprivileged_port_start: Option<u16>,
-    /// This process may bind ports below.
-    pub may_bind_privileged: bool,
+    /// This process may bind ports below; `None` where that could not be found out…
+    pub may_bind_privileged: Option<bool>,
+    /// … and why.
+    pub privilege_unread: Option<String>,
+    /// SELinux may refuse a port.
+    pub selinux_enforces: bool,
     /// `net.ipv6.bindv6only`; `None` where there is no IPv6.
     pub v6only: Option<bool>,
     /// Of each address, for TCP and for UDP.
@@ -204,9 +209,12 @@ pub fn bind_limits(
         let trials = addresses
             .iter()
             .flat_map(|address| [false, true].map(|is_udp| try_address(is_udp, *address)));
+        let may_bind = may_bind_privileged();
         BindLimits {
             unprivileged_port_start: value(START).and_then(|start| start.trim().parse().ok()),
-            may_bind_privileged: may_bind_privileged(),
+            may_bind_privileged: may_bind.as_ref().ok().copied(),
+            privilege_unread: may_bind.err().map(|error| error.to_string()),
+            selinux_enforces: selinux_enforces(),
             v6only: value(V6ONLY).map(|v6only| v6only.trim() != "0"),
             addresses: trials.collect(),
         }

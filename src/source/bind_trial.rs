@@ -72,26 +72,36 @@ pub fn try_address(is_udp: bool, address: IpAddr) -> AddressTrial {
 
 /// Whether this process may bind ports below `ip_unprivileged_port_start` in the calling thread's
 /// network namespace: CAP_NET_BIND_SERVICE counts in the user namespace that owns it.
-pub fn may_bind_privileged() -> bool {
-    let own = capabilities(None).map(|own| own.effective);
-    let is_capable = own.is_ok_and(|own| own.contains(CapabilitySet::NET_BIND_SERVICE));
-    is_capable && is_owned_by_ours()
+pub fn may_bind_privileged() -> io::Result<bool> {
+    let own = capabilities(None)?.effective;
+    Ok(own.contains(CapabilitySet::NET_BIND_SERVICE) && is_owned_by_ours()?)
 }
 
 /// Whether the network namespace belongs to the user namespace of this process or to one below it.
 #[expect(unsafe_code, reason = "rustix does not know the request")]
-fn is_owned_by_ours() -> bool {
+fn is_owned_by_ours() -> io::Result<bool> {
     /// `_IO(0xb7, 0x1)`, include/uapi/linux/nsfs.h
     const NS_GET_USERNS: libc::Ioctl = 0xb701;
-    let Ok(netns) = File::open("/proc/thread-self/ns/net") else {
-        return false;
-    };
+    let netns = File::open("/proc/thread-self/ns/net")?;
     // SAFETY: the request takes no argument.
     let owner = unsafe { libc::ioctl(netns.as_raw_fd(), NS_GET_USERNS) };
-    let is_owned = owner >= 0;
-    if is_owned {
+    if owner >= 0 {
         // SAFETY: a new descriptor, which is nobody else's.
         drop(unsafe { OwnedFd::from_raw_fd(owner) });
+        return Ok(true);
     }
-    is_owned
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        // It is neither (`ns_get_owner`, kernel/user_namespace.c).
+        Some(libc::EPERM) => Ok(false),
+        _ => Err(error),
+    }
+}
+
+/// Whether the policy of SELinux is enforced; a file that cannot be read may say so.
+pub fn selinux_enforces() -> bool {
+    match std::fs::read_to_string("/sys/fs/selinux/enforce") {
+        Ok(enforce) => enforce.trim() == "1",
+        Err(error) => error.kind() != ErrorKind::NotFound,
+    }
 }

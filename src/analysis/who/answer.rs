@@ -11,6 +11,8 @@ use crate::{
 pub struct Scene<'a> {
     /// The port, and the first one that needs no privilege.
     pub is_privileged: Option<(u16, u16)>,
+    /// The program has that privilege.
+    pub may_bind_privileged: bool,
     /// One address is asked about, or several.
     pub has_address: bool,
     /// Sockets that are not listed; of a port those in this namespace.
@@ -99,7 +101,7 @@ fn of_port(report: &WhoReport, scene: &Scene, port: u16) -> (String, Vec<String>
     };
     let is_denied = |row: &BindReport| row.plain == Some(Verdict::Denied);
     match scene.is_privileged {
-        Some((port, _)) if report.bind.iter().any(is_denied) => advice.push(format!(
+        Some((port, _)) if !scene.may_bind_privileged && report.bind.iter().any(is_denied) => advice.push(format!(
             "give the program CAP_NET_BIND_SERVICE (setcap cap_net_bind_service=+ep FILE; in a unit \
              AmbientCapabilities=), or set net.ipv4.ip_unprivileged_port_start to {port}"
         )),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Attempt, BindReport, Holder, OtherHolder, WhoReport,
+    Attempt, BindReport, Holder, OtherHolder, Verdict, WhoReport,
     answer::{self, Scene},
     overlap::overlap,
     verdicts::verdicts,
@@ -38,8 +38,12 @@ pub struct Asked {
 #[derive(Debug, Clone, Default)]
 pub struct Limits {
     pub unprivileged_port_start: Option<u16>,
-    /// The program has CAP_NET_BIND_SERVICE.
-    pub may_bind_privileged: bool,
+    /// The program has CAP_NET_BIND_SERVICE; `None` where that could not be found out…
+    pub may_bind_privileged: Option<bool>,
+    /// … and why.
+    pub privilege_unread: Option<String>,
+    /// SELinux may refuse a port.
+    pub selinux_enforces: bool,
     /// The default of IPV6_V6ONLY; `None` where there is no IPv6.
     pub v6only: Option<bool>,
     /// The addresses that are asked about.
@@ -104,6 +108,7 @@ pub fn report(asked: &Asked, limits: &Limits, found: &Holders) -> WhoReport {
     let process = asked.process.as_ref();
     let scene = Scene {
         is_privileged: asked.port.zip(start).filter(|(port, start)| port < start),
+        may_bind_privileged: limits.may_bind_privileged == Some(true),
         has_address: !asked.addresses.is_empty(),
         omitted: omitted_here,
         sees_bound: limits.sees_bound,
@@ -164,13 +169,27 @@ fn note_missing(report: &mut WhoReport, asked: &Asked, limits: &Limits, owners: 
         }
         report.incomplete.push(Incomplete::new("bound", why));
     }
-    if limits.tried.is_empty() {
-        note_unknown(report, limits);
+    let is_ok = |row: &BindReport| {
+        let verdicts = [row.plain, row.reuseaddr, row.reuseport, row.both];
+        verdicts.contains(&Some(Verdict::Ok))
+    };
+    if limits.selinux_enforces && report.bind.iter().any(is_ok) {
+        let why = "SELinux may refuse the port to the domain of a program (EACCES)";
+        report.incomplete.push(Incomplete::new("bind", why));
+    }
+    if let Some(port) = asked.port.filter(|_| limits.tried.is_empty()) {
+        note_unknown(report, port, limits);
     }
 }
 
 /// Verdicts that could not be concluded.
-fn note_unknown(report: &mut WhoReport, limits: &Limits) {
+fn note_unknown(report: &mut WhoReport, port: u16, limits: &Limits) {
+    if let Some(why) = &limits.privilege_unread
+        && limits.is_denied(port).is_none()
+    {
+        let why = format!("whether the program has CAP_NET_BIND_SERVICE: {why}");
+        report.incomplete.push(Incomplete::new("bind", why));
+    }
     let mut refused = BTreeSet::new();
     for AddressTrial {
         address, outcome, ..
@@ -192,8 +211,8 @@ fn note_unknown(report: &mut WhoReport, limits: &Limits) {
     let is_open = |row: &&BindReport| {
         let verdicts = [row.plain, row.reuseaddr, row.reuseport, row.both];
         let is_udp = row.protocol == SocketProtocol::Udp;
-        let outcome = limits.outcome(row.address, is_udp);
-        !matches!(outcome, Some(AddressOutcome::Refused(_))) && verdicts.contains(&None)
+        let itself = limits.before_holders(row.address, port, is_udp);
+        itself != Some(None) && verdicts.contains(&None)
     };
     let open = report.bind.iter().filter(is_open).count();
     if limits.sees_bound {

@@ -102,23 +102,42 @@ fn in_use(asked: &Asked, row: &BindReport, claims: &[(&Holder, Claim)]) -> Optio
 impl Limits {
     /// What bind(2) returns before it looks at other sockets: `Some(None)` where that is not known,
     /// `None` where they decide (`__inet_bind`, `__inet6_bind`).
-    fn before_holders(&self, address: IpAddr, port: u16, is_udp: bool) -> Option<Option<Verdict>> {
-        let start = self.unprivileged_port_start;
-        let is_denied = !self.may_bind_privileged && start.is_some_and(|start| port < start);
+    pub(super) fn before_holders(
+        &self,
+        address: IpAddr,
+        port: u16,
+        is_udp: bool,
+    ) -> Option<Option<Verdict>> {
+        let denied = match self.is_denied(port) {
+            Some(true) => Some(Some(Verdict::Denied)),
+            Some(false) => None,
+            None => Some(None),
+        };
         match self.outcome(address, is_udp) {
             // Checked before an IPv6 address, and after an IPv4 one.
-            _ if is_denied && address.is_ipv6() => Some(Some(Verdict::Denied)),
+            _ if denied.is_some() && address.is_ipv6() => denied,
             Some(AddressOutcome::Absent) => Some(Some(Verdict::NoAddress)),
             Some(AddressOutcome::Refused(_)) => Some(None),
-            _ if is_denied => Some(Some(Verdict::Denied)),
-            Some(AddressOutcome::Taken) | None => None,
+            Some(AddressOutcome::Taken) | None => denied,
+        }
+    }
+
+    /// Whether the port needs a capability that the program does not have.
+    pub(super) fn is_denied(&self, port: u16) -> Option<bool> {
+        /// `PROT_SOCK`, include/net/sock.h: the default.
+        const PRIVILEGED: u16 = 1024;
+        let start = self.unprivileged_port_start;
+        match self.may_bind_privileged {
+            _ if port >= start.unwrap_or(PRIVILEGED) => Some(false),
+            Some(false) if start.is_none() => None,
+            may => may.map(|may| !may),
         }
     }
 
     /// Why EACCES, or EPERM, is returned.
     fn denied(&self, port: u16) -> String {
-        match self.unprivileged_port_start.filter(|start| port < *start) {
-            Some(start) if !self.may_bind_privileged => {
+        match self.unprivileged_port_start {
+            Some(start) if self.is_denied(port) != Some(false) => {
                 format!("EACCES: ports below {start} need CAP_NET_BIND_SERVICE")
             }
             _ => {

@@ -43,7 +43,10 @@ shared with TCP sockets that do not listen and with any UDP socket, with SO_REUS
 created under the same effective user id and with TIME_WAITs. The verdict is about this namespace, or that of --netns; sockets \
 in other namespaces exclude nothing. Options of sockets are read from a duplicate of the descriptor, \
 which takes the same user or CAP_SYS_PTRACE. --try calls bind() on each address and closes the \
-socket at once; a program that binds in that moment fails.")]
+socket at once; a program that binds in that moment fails.
+
+Security modules (SELinux, AppArmor, Landlock), BPF programs of a cgroup and seccomp can refuse a \
+port as well (EACCES). They are not considered; --try is subject to those that sockdiag runs under.")]
 pub struct WhoArgs {
     /// `:PORT`, `ADDR:PORT`, process id or unit
     #[arg(value_name = "ADDR:PORT|:PORT|PID|UNIT", required_unless_present = "columns", value_hint = ValueHint::Other)]
@@ -108,6 +111,8 @@ impl WhoArgs {
         let BindLimits {
             unprivileged_port_start,
             may_bind_privileged,
+            privilege_unread,
+            selinux_enforces,
             v6only,
             addresses,
         } = bind_limits(kernel, &here, &asked.addresses)?;
@@ -115,8 +120,10 @@ impl WhoArgs {
             unprivileged_port_start,
             may_bind_privileged: match asked.uid == own_uid() {
                 true => may_bind_privileged,
-                false => asked.uid == 0,
+                false => Some(asked.uid == 0),
             },
+            privilege_unread,
+            selinux_enforces,
             v6only,
             addresses,
             sees_bound: found.sees_bound,

@@ -18,6 +18,7 @@ fn limits(at: &str, outcome: AddressOutcome) -> Limits {
     };
     Limits {
         unprivileged_port_start: Some(1024),
+        may_bind_privileged: Some(false),
         v6only: Some(false),
         addresses: [false, true].map(trial).into(),
         sees_bound: true,
@@ -51,9 +52,9 @@ fn ports_below_the_first_unprivileged_one_are_denied() {
         let mut limits = limits(at, AddressOutcome::Taken);
         assert_all(&asked(at, 1023, &limits), Some(Denied));
         assert_all(&asked(at, 1024, &limits), Some(Ok));
-        limits.may_bind_privileged = true;
+        limits.may_bind_privileged = Some(true);
         assert_all(&asked(at, 1023, &limits), Some(Ok));
-        limits.may_bind_privileged = false;
+        limits.may_bind_privileged = Some(false);
         limits.unprivileged_port_start = Some(0);
         assert_all(&asked(at, 1, &limits), Some(Ok));
     }
@@ -87,4 +88,52 @@ fn another_error_leaves_it_open_and_is_told() {
     assert_eq!(missing.why, "bind() of ff02::1: Invalid argument");
     let link_local = asked("fe80::1", 8080, &limits("fe80::1", refused));
     assert!(link_local.incomplete[0].why.contains("the interface"));
+}
+
+#[test]
+fn a_capability_that_could_not_be_read_leaves_ports_that_need_it_open() {
+    for at in ["127.0.0.1", "::1"] {
+        let mut limits = limits(at, AddressOutcome::Taken);
+        limits.may_bind_privileged = None;
+        limits.privilege_unread = Some("Permission denied".to_owned());
+        let report = asked(at, 80, &limits);
+        assert_all(&report, None);
+        let [missing] = &report.incomplete[..] else {
+            panic!("{:?}", report.incomplete)
+        };
+        let why = "whether the program has CAP_NET_BIND_SERVICE: Permission denied";
+        assert_eq!(missing.why, why);
+        let free = asked(at, 8080, &limits);
+        assert_all(&free, Some(Ok));
+        assert_eq!(free.incomplete, []);
+    }
+    // The address is checked first, or after the port.
+    let mut absent = limits("192.0.2.1", AddressOutcome::Absent);
+    absent.may_bind_privileged = None;
+    assert_all(&asked("192.0.2.1", 80, &absent), Some(NoAddress));
+    let mut absent = limits("2001:db8::1", AddressOutcome::Absent);
+    absent.may_bind_privileged = None;
+    assert_all(&asked("2001:db8::1", 80, &absent), None);
+}
+
+#[test]
+fn a_first_unprivileged_port_that_could_not_be_read_is_taken_to_be_the_default_or_lower() {
+    let mut limits = limits("127.0.0.1", AddressOutcome::Taken);
+    limits.unprivileged_port_start = None;
+    assert_all(&asked("127.0.0.1", 1023, &limits), None);
+    assert_all(&asked("127.0.0.1", 1024, &limits), Some(Ok));
+    limits.may_bind_privileged = Some(true);
+    assert_all(&asked("127.0.0.1", 1023, &limits), Some(Ok));
+}
+
+#[test]
+fn selinux_may_refuse_what_is_free() {
+    let mut limits = limits("127.0.0.1", AddressOutcome::Taken);
+    limits.selinux_enforces = true;
+    let free = asked("127.0.0.1", 8080, &limits);
+    let [missing] = &free.incomplete[..] else {
+        panic!("{:?}", free.incomplete)
+    };
+    assert!(missing.why.starts_with("SELinux"), "{}", missing.why);
+    assert_eq!(asked("127.0.0.1", 80, &limits).incomplete, []);
 }

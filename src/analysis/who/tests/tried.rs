@@ -108,7 +108,7 @@ fn a_port_that_bind_refuses_is_not_called_free() {
 fn a_port_that_no_capability_opens_is_refused_by_something_else() {
     let because = |may_bind_privileged, start| {
         let limits = Limits {
-            may_bind_privileged,
+            may_bind_privileged: Some(may_bind_privileged),
             unprivileged_port_start: Some(start),
             ..Limits::default()
         };
