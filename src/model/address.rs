@@ -19,6 +19,13 @@ pub struct Address {
     pub port: u16,
 }
 
+impl Address {
+    /// As the kernel writes the peer of a socket that has none.
+    pub fn is_nobody(&self) -> bool {
+        self.port == 0 && self.address.is_unspecified()
+    }
+}
+
 impl fmt::Display for Address {
     /// `10.0.0.9:5432`, `[::1]:80`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

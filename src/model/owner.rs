@@ -43,6 +43,14 @@ pub struct Owners {
     pub failed: Option<String>,
 }
 
+impl Owners {
+    /// Processes that have a socket open, as far as they were searched for and seen.
+    pub fn of(found: Option<&Owners>, inode: u32) -> &[Owner] {
+        let owners = found.and_then(|found| found.by_inode.get(&inode));
+        owners.map_or(&[], Vec::as_slice)
+    }
+}
+
 /// Where the processes that hold sockets are found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

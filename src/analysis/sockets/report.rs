@@ -11,9 +11,7 @@ use serde::Serialize;
 use super::{AcceptQueue, EndReport, SocketReport};
 use crate::{
     analysis::{Cookie, Finding, incomplete::unfound},
-    model::{
-        Address, Incomplete, Netns, OtherSocket, Owner, Owners, SocketRow, SocketState, unit_of,
-    },
+    model::{Incomplete, Netns, OtherSocket, Owners, SocketRow, SocketState, unit_of},
 };
 
 /// Sockets in the order in which the kernel tells them.
@@ -103,7 +101,7 @@ impl Describer {
             local: EndReport::local(&socket.local, &self.interfaces),
             peer: socket
                 .peer
-                .filter(|peer| !is_nobody(peer))
+                .filter(|peer| !peer.is_nobody())
                 .map(EndReport::Peer),
             v6only: socket.v6only,
             accept_queue: is_listener.then_some(AcceptQueue {
@@ -119,7 +117,7 @@ impl Describer {
             mark: socket.mark,
             unit: named.as_ref().and_then(|named| named.unit.clone()),
             cgroup: named.map(|named| named.cgroup),
-            owners: held(socket.inode, owners),
+            owners: Owners::of(owners, socket.inode).to_vec(),
             owners_complete: owners.is_some_and(|owners| owners.complete),
             command_lines: None,
             tcp_info: socket.info,
@@ -156,10 +154,9 @@ impl Describer {
 
     /// The cgroup of the first owner.
     fn of_owner(&mut self, inode: u32, owners: Option<&Owners>) -> Option<Named> {
-        let owners = owners?;
-        let owner = owners.by_inode.get(&inode)?.first()?;
+        let owner = Owners::of(owners, inode).first()?;
         let known = self.by_pid.entry(owner.pid);
-        let path = || owners.cgroups.get(&owner.pid);
+        let path = || owners?.cgroups.get(&owner.pid);
         known
             .or_insert_with(|| path().map(|path| Named::new(path)))
             .clone()
@@ -179,7 +176,7 @@ impl Describer {
             inode, owners: of, ..
         }) = &mut peer
         {
-            *of = held(*inode, owners);
+            *of = Owners::of(owners, *inode).to_vec();
         }
         SocketReport {
             netns: Arc::clone(&self.netns),
@@ -202,7 +199,7 @@ impl Describer {
             mark: None,
             unit: named.as_ref().and_then(|named| named.unit.clone()),
             cgroup: named.map(|named| named.cgroup),
-            owners: held(socket.inode, owners),
+            owners: Owners::of(owners, socket.inode).to_vec(),
             owners_complete: owners.is_some_and(|owners| owners.complete),
             command_lines: None,
             tcp_info: None,
@@ -211,15 +208,6 @@ impl Describer {
             other_end: None,
         }
     }
-}
-
-fn held(inode: u32, owners: Option<&Owners>) -> Vec<Owner> {
-    let held = owners.and_then(|owners| owners.by_inode.get(&inode));
-    held.cloned().unwrap_or_default()
-}
-
-fn is_nobody(peer: &Address) -> bool {
-    peer.port == 0 && peer.address.is_unspecified()
 }
 
 #[cfg(test)]

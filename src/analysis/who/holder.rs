@@ -6,8 +6,8 @@ use super::{Claim, HolderKind, HolderReport};
 use crate::{
     analysis::{Cookie, sockets::EndReport},
     model::{
-        Address, Netns, OtherSocket, Owner, Owners, PortOptions, SocketProtocol, SocketRow,
-        SocketState, State, TimerKind,
+        Netns, OtherSocket, Owners, PortOptions, SocketProtocol, SocketRow, SocketState, State,
+        TimerKind,
         filter::{End, View},
         unit_of,
     },
@@ -82,7 +82,10 @@ impl Holder<'_> {
             protocol: socket.protocol,
             state: socket.state,
             local: EndReport::local(&socket.local, self.interfaces),
-            peer: socket.peer.filter(is_somebody).map(EndReport::Peer),
+            peer: socket
+                .peer
+                .filter(|peer| !peer.is_nobody())
+                .map(EndReport::Peer),
             expires_ms: ends.map(|timer| timer.expires_ms),
             uid: socket.user().filter(|_| !self.is_time_wait()),
             reuseaddr: self.options.map(|options| options.reuseaddr),
@@ -91,7 +94,7 @@ impl Holder<'_> {
             inode: socket.inode,
             cookie: Some(Cookie(socket.cookie)),
             unit: unit(socket.inode, owners),
-            owners: held(socket.inode, owners),
+            owners: Owners::of(owners, socket.inode).to_vec(),
             owners_complete: owners.is_some_and(|owners| owners.complete),
         }
     }
@@ -130,24 +133,14 @@ impl OtherHolder<'_> {
             inode: socket.inode,
             cookie: socket.cookie.map(Cookie),
             unit: unit(socket.inode, owners),
-            owners: held(socket.inode, owners),
+            owners: Owners::of(owners, socket.inode).to_vec(),
             owners_complete: owners.is_some_and(|owners| owners.complete),
         }
     }
 }
 
-fn held(inode: u32, owners: Option<&Owners>) -> Vec<Owner> {
-    let held = owners.and_then(|owners| owners.by_inode.get(&inode));
-    held.cloned().unwrap_or_default()
-}
-
 /// Of the first owner.
 fn unit(inode: u32, owners: Option<&Owners>) -> Option<String> {
-    let owners = owners?;
-    let owner = owners.by_inode.get(&inode)?.first()?;
-    unit_of(owners.cgroups.get(&owner.pid)?)
-}
-
-fn is_somebody(peer: &Address) -> bool {
-    peer.port != 0 || !peer.address.is_unspecified()
+    let owner = Owners::of(owners, inode).first()?;
+    unit_of(owners?.cgroups.get(&owner.pid)?)
 }
