@@ -208,6 +208,7 @@ mod who {
     mod accepted;
     mod advice;
     mod bound;
+    mod bound_mptcp;
     mod families;
     mod formats;
     mod limits;

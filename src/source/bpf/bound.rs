@@ -11,9 +11,9 @@ use std::{
 
 use super::{
     Assembler, CONTEXT, MPTCP, Program, Record,
-    Register::{R0, R1, R9},
+    Register::{R0, R1, R8, R9, R10},
     Size, TCP, Types,
-    assembler::When,
+    assembler::{Label, When},
     begin, number, read_memory, store_inode, unsupported,
 };
 use crate::{
@@ -35,11 +35,16 @@ const PORT: usize = 48;
 const FAMILY: usize = 52;
 const PROTOCOL: usize = 56;
 
+/// Below the record on the stack.
+const POINTER: i16 = RECORD.part(0) - 8;
+const STATE: i16 = RECORD.part(0) - 16;
+const NUMBER: i16 = RECORD.part(0) - 24;
+
 const AF_INET6: u32 = libc::AF_INET6 as u32;
 /// A helper: the cookie, which the socket gets if it has none (Linux 5.12).
 const SOCKET_COOKIE: i32 = 46;
 
-const STRUCTURES: [&str; 7] = [
+const STRUCTURES: [&str; 8] = [
     CONTEXT,
     "bpf_iter_meta",
     "file",
@@ -47,6 +52,7 @@ const STRUCTURES: [&str; 7] = [
     "socket",
     "sock",
     "net",
+    "mptcp_sock",
 ];
 
 /// A TCP socket that is only bound.
@@ -127,13 +133,11 @@ fn decode(record: &[u8]) -> BoundSocket {
 fn program(types: &Types) -> Result<Assembler> {
     let mut asm = Assembler::default();
     let of_socket = |member: &str| types.offset("sock", member);
-    let [out, is_inet, is_tcp] = [(); 3].map(|()| asm.label());
+    let [out, is_inet] = [(); 2].map(|()| asm.label());
     begin(&mut asm, types, out)?;
     RECORD.clear(&mut asm);
     asm.load(Size::Double, R9, R9, types.offset("socket", "sk")?);
     asm.go_if(When::Equal, R9, 0, out);
-    asm.load(Size::Byte, R1, R9, of_socket("__sk_common.skc_state")?);
-    asm.go_if(When::NotEqual, R1, SocketState::Close.number().into(), out);
     asm.load(Size::Half, R1, R9, of_socket("__sk_common.skc_family")?);
     asm.store(Size::Word, RECORD.part(FAMILY), R1);
     asm.go_if(When::Equal, R1, libc::AF_INET, is_inet);
@@ -141,12 +145,7 @@ fn program(types: &Types) -> Result<Assembler> {
     asm.place(is_inet);
     asm.load(Size::Half, R1, R9, of_socket("sk_protocol")?);
     asm.store(Size::Word, RECORD.part(PROTOCOL), R1);
-    asm.go_if(When::Equal, R1, TCP, is_tcp);
-    asm.go_if(When::NotEqual, R1, MPTCP, out);
-    asm.place(is_tcp);
-    // 0 when the port was given back, which getsockname(2) does not show.
-    asm.load(Size::Half, R1, R9, of_socket("__sk_common.skc_num")?);
-    asm.go_if(When::Equal, R1, 0, out);
+    load_port(&mut asm, types, out)?;
     asm.store(Size::Word, RECORD.part(PORT), R1);
     for (member, to) in [
         ("__sk_common.skc_rcv_saddr", V4),
@@ -171,6 +170,41 @@ fn program(types: &Types) -> Result<Assembler> {
     asm.place(out);
     asm.exit(0);
     Ok(asm)
+}
+
+/// R1 = the port of the socket in R9, whose protocol is in R1. Jumps to `out` where it is connected or
+/// has none: the port was given back, which getsockname(2) does not show. Of MPTCP the first subflow
+/// has the port, and the other socket keeps the number of one that was given back.
+fn load_port(asm: &mut Assembler, types: &Types, out: Label) -> Result<()> {
+    let [is_tcp, is_known] = [(); 2].map(|()| asm.label());
+    let [state, number] = ["skc_state", "skc_num"]
+        .map(|member| types.offset("sock", &format!("__sk_common.{member}")));
+    let (state, number) = (state?, number?);
+    let closed = SocketState::Close.number().into();
+    asm.go_if(When::Equal, R1, TCP, is_tcp);
+    asm.go_if(When::NotEqual, R1, MPTCP, out);
+    match types.has("mptcp_sock") {
+        false => asm.go(out),
+        true => {
+            let first = types.offset("mptcp_sock", "first")?;
+            read_memory(asm, POINTER, 8, R9, first);
+            asm.load(Size::Double, R8, R10, POINTER);
+            asm.go_if(When::Equal, R8, 0, out);
+            read_memory(asm, STATE, 1, R8, state);
+            asm.load(Size::Byte, R1, R10, STATE);
+            asm.go_if(When::NotEqual, R1, closed, out);
+            read_memory(asm, NUMBER, 2, R8, number);
+            asm.load(Size::Half, R1, R10, NUMBER);
+            asm.go(is_known);
+        }
+    }
+    asm.place(is_tcp);
+    asm.load(Size::Byte, R1, R9, state);
+    asm.go_if(When::NotEqual, R1, closed, out);
+    asm.load(Size::Half, R1, R9, number);
+    asm.place(is_known);
+    asm.go_if(When::Equal, R1, 0, out);
+    Ok(())
 }
 
 #[cfg(test)]

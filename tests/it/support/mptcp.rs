@@ -13,8 +13,8 @@ pub const SERVER: &str = "127.0.0.1:8080";
 pub struct MptcpScene {
     pub listener: Socket,
     pub client: Socket,
-    server: Socket,
-    _bound: Socket,
+    pub server: Socket,
+    pub bound: Socket,
     tcp: Socket,
 }
 
@@ -40,12 +40,12 @@ pub fn mptcp_scene() -> Option<MptcpScene> {
         listener,
         client,
         server,
-        _bound: bound,
+        bound,
         tcp: listen("127.0.0.1:8082", 5),
     })
 }
 
-fn mptcp_socket() -> Socket {
+pub fn mptcp_socket() -> Socket {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP));
     socket.expect("the kernel has MPTCP")
 }
