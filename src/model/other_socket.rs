@@ -76,9 +76,9 @@ pub struct OtherSocket {
     pub local: OtherEnd,
     pub peer: Option<OtherEnd>,
     /// Of a listener, connections that wait to be accepted; else bytes that wait to be read.
-    pub receive_queue: u32,
+    pub receive_queue: Option<u32>,
     /// Of a listener, the limit of its accept queue; else bytes that the peer has not read.
-    pub send_queue: u32,
+    pub send_queue: Option<u32>,
     pub uid: Option<u32>,
     pub inode: u32,
     /// `None` in the files of /proc/net.
@@ -111,11 +111,11 @@ impl View for OtherSocket {
 
     fn measure(&self, what: Measure) -> Option<u64> {
         match what {
-            Measure::ReceiveQueue => Some(self.receive_queue.into()),
-            Measure::SendQueue => Some(self.send_queue.into()),
+            Measure::ReceiveQueue => self.receive_queue.map(u64::from),
+            Measure::SendQueue => self.send_queue.map(u64::from),
             Measure::Drops => self.memory?.drops.map(u64::from),
             Measure::Fill if self.state == SocketState::Listen => {
-                let ratio = f64::from(self.receive_queue) / (f64::from(self.send_queue) + 1.0);
+                let ratio = f64::from(self.receive_queue?) / (f64::from(self.send_queue?) + 1.0);
                 Some((ratio * 10_000.0).round() as u64)
             }
             _ => None,

@@ -43,7 +43,7 @@ pub fn socket(payload: &[u8]) -> Result<OtherSocket, Undecodable> {
     let (fixed, attributes) = payload.split_at_checked(HEADER).ok_or(Undecodable)?;
     let header = UnixResponseHeader::parse(fixed).map_err(|_| Undecodable)?;
     let value = |kind| attribute(attributes, kind);
-    let (receive_queue, send_queue) = queue(attributes).unwrap_or_default();
+    let (receive_queue, send_queue) = queue(attributes).unzip();
     let peer = value(PEER).and_then(number).filter(|inode| *inode != 0);
     Ok(OtherSocket {
         protocol: SocketProtocol::Unix,

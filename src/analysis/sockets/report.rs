@@ -170,6 +170,7 @@ impl Describer {
     ) -> SocketReport {
         let named = self.of_owner(socket.inode, owners);
         let is_listener = socket.state == SocketState::Listen;
+        let queues = socket.receive_queue.zip(socket.send_queue);
         let end = |end, is_peer| EndReport::other(end, is_peer, &self.interfaces);
         let mut peer = socket.peer.as_ref().map(|peer| end(peer, true));
         if let Some(EndReport::Unix {
@@ -186,12 +187,11 @@ impl Describer {
             local: end(&socket.local, false),
             peer,
             v6only: None,
-            accept_queue: is_listener.then_some(AcceptQueue {
-                length: socket.receive_queue,
-                limit: socket.send_queue,
-            }),
-            receive_queue_bytes: (!is_listener).then_some(socket.receive_queue),
-            send_queue_bytes: (!is_listener).then_some(socket.send_queue),
+            accept_queue: queues
+                .filter(|_| is_listener)
+                .map(|(length, limit)| AcceptQueue { length, limit }),
+            receive_queue_bytes: socket.receive_queue.filter(|_| !is_listener),
+            send_queue_bytes: socket.send_queue.filter(|_| !is_listener),
             timer: None,
             uid: socket.uid,
             inode: socket.inode,
@@ -213,7 +213,49 @@ impl Describer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::incomplete::out_of_time;
+    use crate::{
+        analysis::incomplete::out_of_time,
+        model::{OtherEnd, SocketProtocol},
+    };
+
+    #[test]
+    fn a_queue_that_the_kernel_does_not_report_is_unknown() {
+        let socket = |state| OtherSocket {
+            protocol: SocketProtocol::Vsock,
+            kind: None,
+            state,
+            local: OtherEnd::Vsock { cid: 2, port: 1024 },
+            peer: None,
+            receive_queue: None,
+            send_queue: None,
+            uid: None,
+            inode: 8,
+            cookie: None,
+            memory: None,
+        };
+        for state in [SocketState::Listen, SocketState::Close] {
+            let row = Describer::default().describe_other(&socket(state), None);
+            assert_eq!(row.accept_queue, None);
+            assert_eq!(
+                (row.receive_queue_bytes, row.send_queue_bytes),
+                (None, None)
+            );
+        }
+        let known = OtherSocket {
+            receive_queue: Some(0),
+            send_queue: Some(5),
+            ..socket(SocketState::Listen)
+        };
+        let row = Describer::default().describe_other(&known, None);
+        let queue = AcceptQueue {
+            length: 0,
+            limit: 5,
+        };
+        assert_eq!(
+            (row.accept_queue, row.send_queue_bytes),
+            (Some(queue), None)
+        );
+    }
 
     #[test]
     fn a_search_that_ran_out_of_time_goes_on_by_this_command() {

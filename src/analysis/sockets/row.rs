@@ -32,11 +32,12 @@ pub struct SocketReport {
     /// Whether it is for IPv6 alone (IPV6_V6ONLY); `null` where the kernel does not tell: of
     /// connections and IPv4 sockets.
     pub v6only: Option<bool>,
-    /// `null` unless the socket listens.
+    /// `null` unless the socket listens, and of vsock, whose queues the kernel does not report.
     pub accept_queue: Option<AcceptQueue>,
-    /// Bytes that wait to be read; `null` for a listener.
+    /// Bytes that wait to be read; `null` for a listener, and of vsock.
     pub receive_queue_bytes: Option<u32>,
-    /// Bytes that were sent and are not acknowledged; `null` for a listener.
+    /// Bytes that were sent and are not acknowledged; `null` for a listener, and of packet and vsock
+    /// sockets.
     pub send_queue_bytes: Option<u32>,
     /// The timer that runs.
     pub timer: Option<SocketTimer>,

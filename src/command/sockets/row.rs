@@ -31,7 +31,7 @@ impl Row {
     pub fn is_readable(&self) -> bool {
         match self {
             Row::Inet(socket) => socket.is_readable(),
-            Row::Other(socket) => socket.receive_queue > 0,
+            Row::Other(socket) => socket.receive_queue.is_some_and(|waiting| waiting > 0),
         }
     }
 

@@ -157,7 +157,7 @@ fn packet(line: &str) -> Option<OtherSocket> {
     let word: Vec<&str> = line.split_whitespace().collect();
     Some(OtherSocket {
         kind: SocketType::from_number(word.get(2)?.parse().ok()?),
-        receive_queue: word.get(6)?.parse().ok()?,
+        receive_queue: Some(word.get(6)?.parse().ok()?),
         uid: Some(word.get(7)?.parse().ok()?),
         ..unconnected(
             SocketProtocol::Packet,
@@ -173,8 +173,8 @@ fn packet(line: &str) -> Option<OtherSocket> {
 fn netlink(line: &str) -> Option<OtherSocket> {
     let word: Vec<&str> = line.split_whitespace().collect();
     Some(OtherSocket {
-        receive_queue: word.get(4)?.parse().ok()?,
-        send_queue: word.get(5)?.parse().ok()?,
+        receive_queue: Some(word.get(4)?.parse().ok()?),
+        send_queue: Some(word.get(5)?.parse().ok()?),
         ..unconnected(
             SocketProtocol::Netlink,
             OtherEnd::Netlink {
@@ -193,8 +193,8 @@ fn unconnected(protocol: SocketProtocol, local: OtherEnd, inode: u32) -> OtherSo
         state: SocketState::Close,
         local,
         peer: None,
-        receive_queue: 0,
-        send_queue: 0,
+        receive_queue: None,
+        send_queue: None,
         uid: None,
         inode,
         cookie: None,
@@ -251,8 +251,9 @@ mod tests {
         assert_eq!(socket.local, local);
         assert_eq!(
             (socket.receive_queue, socket.uid, socket.inode),
-            (832, Some(33), 4712)
+            (Some(832), Some(33), 4712)
         );
+        assert_eq!(socket.send_queue, None, "the file has none");
 
         let line = "0000000000000000 15  731        00000001 64       32       0     2        0        4713";
         let socket = netlink(line).unwrap();
@@ -261,7 +262,10 @@ mod tests {
             port_id: 731,
         };
         assert_eq!((socket.local, socket.inode), (local, 4713));
-        assert_eq!((socket.receive_queue, socket.send_queue), (64, 32));
+        assert_eq!(
+            (socket.receive_queue, socket.send_queue),
+            (Some(64), Some(32))
+        );
     }
 
     proptest! {

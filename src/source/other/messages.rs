@@ -50,8 +50,8 @@ pub fn packet(payload: &[u8]) -> Result<OtherSocket, Undecodable> {
             interface: value(PACKET_INFO).and_then(number).unwrap_or_default(),
         },
         peer: None,
-        receive_queue: memory.map_or(0, |memory| memory.receive_bytes),
-        send_queue: 0,
+        receive_queue: memory.map(|memory| memory.receive_bytes),
+        send_queue: None,
         uid: value(PACKET_UID).and_then(number),
         inode: fixed.word(4),
         cookie: fixed.cookie(8),
@@ -77,8 +77,8 @@ pub fn netlink(payload: &[u8]) -> Result<OtherSocket, Undecodable> {
             number: group,
             port_id,
         }),
-        receive_queue: memory.map_or(0, |memory| memory.receive_bytes),
-        send_queue: memory.map_or(0, |memory| memory.send_bytes),
+        receive_queue: memory.map(|memory| memory.receive_bytes),
+        send_queue: memory.map(|memory| memory.send_bytes),
         uid: None,
         inode: fixed.word(16),
         cookie: fixed.cookie(20),
@@ -104,8 +104,8 @@ pub fn vsock(payload: &[u8]) -> Result<OtherSocket, Undecodable> {
         state: SocketState::from_number(fixed.bytes[2]).ok_or(Undecodable)?,
         local: end(4),
         peer: (peer != nobody).then_some(peer),
-        receive_queue: 0,
-        send_queue: 0,
+        receive_queue: None,
+        send_queue: None,
         uid: None,
         inode: fixed.word(20),
         cookie: fixed.cookie(24),
@@ -149,7 +149,10 @@ mod tests {
         };
         assert_eq!((socket.local, socket.inode), (local, 7));
         assert_eq!(socket.cookie, Some(1 << 32 | 5));
-        assert_eq!(socket.receive_queue, 4096);
+        assert_eq!(
+            (socket.receive_queue, socket.send_queue),
+            (Some(4096), None)
+        );
         assert_eq!(socket.memory.unwrap().drops, Some(9));
         assert_eq!(socket.uid, None, "not sent");
     }
@@ -186,6 +189,11 @@ mod tests {
         let payload = [vec![40, 1, 10, 0], words(&[2, 1024, ANY, ANY, 8, 5, 0])].concat();
         let socket = vsock(&payload).unwrap();
         assert_eq!((socket.state, socket.peer), (SocketState::Listen, None));
+        assert_eq!(
+            (socket.receive_queue, socket.send_queue),
+            (None, None),
+            "not sent"
+        );
         let local = OtherEnd::Vsock { cid: 2, port: 1024 };
         assert_eq!(socket.local, local);
         let of_no_state = [vec![40, 1, 99, 0], words(&[0; 7])].concat();

@@ -42,8 +42,16 @@ fn of_sockdiag(protocol: &str, ends: impl Fn(&Value) -> [String; 2]) -> BTreeSet
         };
         let state = row["state"].as_str().expect("a state");
         let [local, peer] = ends(row);
-        let receive = row["receive_queue_bytes"].to_string();
-        let send = row["send_queue_bytes"].to_string();
+        // ss writes 0 for what the kernel does not report.
+        let unreported: &[&str] = match protocol {
+            "packet" => &["send_queue_bytes"],
+            "vsock" => &["receive_queue_bytes", "send_queue_bytes"],
+            _ => &[],
+        };
+        let [receive, send] = ["receive_queue_bytes", "send_queue_bytes"].map(|name| {
+            assert_eq!(row[name].is_null(), unreported.contains(&name), "{row}");
+            row[name].as_u64().unwrap_or(0).to_string()
+        });
         [
             kind.to_owned(),
             state.to_owned(),
