@@ -77,7 +77,7 @@ impl SockDiag {
     fn unix(&mut self, states: StateSet, memory: bool, each: Each<'_>) -> io::Result<Walk> {
         let connected = StateSet::ESTABLISHED.and(StateSet::of(&[SocketState::Close]));
         let mut names = HashMap::new();
-        self.dump(unix_request(connected, UNIX_NAME), |payload| {
+        let of_names = self.dump(unix_request(connected, UNIX_NAME), |payload| {
             let (inode, name) = unix::named(payload)?;
             if let Some(name) = name {
                 names.insert(inode, name);
@@ -85,13 +85,14 @@ impl SockDiag {
             Ok(ControlFlow::Continue(()))
         })?;
         let memory = if memory { UNIX_MEMORY } else { 0 };
-        self.dump(unix_request(states, UNIX_SHOW | memory), |payload| {
+        let of_sockets = self.dump(unix_request(states, UNIX_SHOW | memory), |payload| {
             let mut socket = unix::socket(payload)?;
             if let Some(OtherEnd::Unix { name, inode }) = &mut socket.peer {
                 *name = names.get(inode).cloned().unwrap_or_default();
             }
             Ok(each(socket))
-        })
+        })?;
+        Ok(of_names.and(of_sockets))
     }
 
     fn packet(&mut self, each: Each<'_>) -> io::Result<Walk> {
