@@ -148,6 +148,7 @@ mod sockets {
     mod timers;
     mod unix_as_ss;
     mod transparent;
+    mod unix_queues;
     mod usage;
     mod watch;
 }

@@ -54,7 +54,8 @@ raw sockets), and words before FILTER replace -f and -A.
 --where compares numbers: `fill` of an accept queue or receive buffer (80%), `drops`, `recvq` and \
 `sendq` (bytes, 64K), `idle` since data was last sent or received (10m), `rtt` (50ms), `retrans`, and \
 `age` of TIME_WAITs and of connections that wait for accept(). It does not hold where a number is \
-unknown.
+unknown. Of a unix socket, `sendq` is memory, overhead included, and `recvq` of a datagram socket is \
+the next message alone.
 
 --pairs joins the sockets of a connection whose ends are both here: the same addresses and ports the \
 other way round in one namespace or, with --netns all, in two, and unix sockets that are each other's \
@@ -63,10 +64,10 @@ client's, or of a unix pair the end without a path. A socket that is connected t
 --timers and --command are the first end's; JSON has both.
 
 Not joined are connections whose addresses are translated (DNAT, REDIRECT), UDP sockets of which only one \
-is connected, sockets to which several others fit, sockets of a transparent proxy (IP_TRANSPARENT), \
-which have the addresses of other hosts, and those in two namespaces that counted different \
-bytes: networks of namespaces may have the same addresses. Sockets are read two or three times, and those \
-of local connections kept: some 1 KB for each, 8 bytes for any other.
+is connected, sockets to which several others fit, sockets of a transparent proxy (IP_TRANSPARENT), which \
+have the addresses of other hosts, and those in two namespaces that counted different bytes: networks of \
+namespaces may have the same addresses. Sockets are read two or three times, and those of local \
+connections kept: some 1 KB for each, 8 bytes for any other.
 
 Rows are written while they are read, and memory does not grow with their number, except for --sort, \
 --pairs and the table, which has at most 10,000 rows. By default, owners are looked up where at most \

@@ -7,9 +7,11 @@ pub enum Measure {
     Fill,
     /// Packets that the socket dropped.
     Drops,
-    /// Bytes that wait to be read, or connections that wait to be accepted.
+    /// Bytes that wait to be read, or connections that wait to be accepted. Of a unix datagram socket
+    /// the next message alone.
     ReceiveQueue,
-    /// Bytes that are not acknowledged, or the limit of a listener's accept queue.
+    /// Bytes that are not acknowledged, or the limit of a listener's accept queue. Of a unix socket
+    /// memory, overhead included.
     SendQueue,
     /// Since data was last sent or received.
     Idle,
