@@ -1,7 +1,5 @@
 //! `sockdiag buffers`.
 
-use std::time::Duration;
-
 use anyhow::Context;
 use clap::Args;
 use sockdiag::{
@@ -15,16 +13,13 @@ use sockdiag::{
 };
 
 use super::{
-    Described, NameArgs, Outcome, Reading, ReportArgs, RowArgs, Session, Subcommand,
+    Described, NameArgs, Outcome, Reading, ReportArgs, RowArgs, SCAN_EVERY, Session, Subcommand,
     connections::{
-        ConnectionArgs, Connections, Groups, LISTENER, PEER, PROCESS, SOCKET, UNIT, Wanted,
+        ConnectionArgs, ConnectionSink, Connections, LISTENER, PEER, PROCESS, SOCKET, UNIT, Wanted,
     },
     options::{Choices, one_of},
 };
 use crate::render::View;
-
-/// A sample scans all sockets of the host.
-const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
 /// Connections that have buffers: neither request nor timewait sockets.
 const STATES: StateSet = StateSet::HOLDERS
@@ -87,7 +82,7 @@ impl Subcommand for BuffersArgs {
             names: self.names.resolve,
             ..View::default()
         };
-        let mut session = Session::new(&self.report, SAMPLE_EVERY, view)?;
+        let mut session = Session::new(&self.report, SCAN_EVERY, view)?;
         let wanted = Wanted {
             by: self.by,
             shows_owners: false,
@@ -115,7 +110,7 @@ impl Subcommand for BuffersArgs {
 
 impl Reading for BuffersReport {}
 
-impl Groups for BuffersReport {
+impl ConnectionSink for BuffersReport {
     fn enter(&mut self, place: Place) {
         let Place {
             netns,

@@ -65,7 +65,7 @@ pub struct Wanted {
 }
 
 /// Receives connections as they come.
-pub trait Groups {
+pub trait ConnectionSink {
     fn enter(&mut self, place: Place);
 
     /// `describe` makes a row of a report of it.
@@ -118,7 +118,7 @@ impl Connections {
         &self.kernel
     }
 
-    pub fn read(&self, groups: &mut dyn Groups) -> anyhow::Result<()> {
+    pub fn read(&self, groups: &mut dyn ConnectionSink) -> anyhow::Result<()> {
         let owners = match self.owners {
             OwnerNeeds::None => None,
             needs => self.find_owners(needs)?,
@@ -188,7 +188,7 @@ impl ConnectionArgs {
 struct Stream<'a> {
     of: &'a Connections,
     owners: Option<&'a Owners>,
-    groups: &'a mut dyn Groups,
+    groups: &'a mut dyn ConnectionSink,
     cgroups: CgroupNames,
     describer: Describer,
     searched: usize,

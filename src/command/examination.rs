@@ -20,7 +20,7 @@ use sockdiag::{
 
 use super::{
     PlaceArgs,
-    leaks::{IDLE, Question, Reading},
+    leaks::{IDLE, LeakReading, Question},
     session::sample,
     with_way_in,
 };
@@ -138,13 +138,13 @@ impl Examination {
     }
 
     /// Open connections, to compare. Of those that one end has closed, the snapshots have more.
-    fn first_connections(&self) -> anyhow::Result<Reading> {
-        let mut reading = Reading::new(Question::stuck(), IDLE).within(SOCKETS_BUDGET);
+    fn first_connections(&self) -> anyhow::Result<LeakReading> {
+        let mut reading = LeakReading::new(Question::stuck(), IDLE).within(SOCKETS_BUDGET);
         reading.read(self.collector.kernel(), self.collector.namespaces())?;
         Ok(reading)
     }
 
-    fn leaks(&self, earlier: Reading) -> anyhow::Result<LeaksReport> {
+    fn leaks(&self, earlier: LeakReading) -> anyhow::Result<LeaksReport> {
         let kernel = self.collector.kernel();
         let (reading, _) = earlier.again();
         let mut reading = reading.within(SOCKETS_BUDGET);

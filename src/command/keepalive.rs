@@ -1,6 +1,6 @@
 //! `sockdiag keepalive`.
 
-use std::{collections::BTreeMap, io, time::Duration};
+use std::{collections::BTreeMap, io};
 
 use clap::Args;
 use rustix::io::Errno;
@@ -15,15 +15,14 @@ use sockdiag::{
 };
 
 use super::{
-    Described, NameArgs, Outcome, Reading, ReportArgs, RowArgs, Session, Subcommand,
-    connections::{ConnectionArgs, Connections, Groups, PEER, PROCESS, SOCKET, UNIT, Wanted},
+    Described, NameArgs, Outcome, Reading, ReportArgs, RowArgs, SCAN_EVERY, Session, Subcommand,
+    connections::{
+        ConnectionArgs, ConnectionSink, Connections, PEER, PROCESS, SOCKET, UNIT, Wanted,
+    },
     options::{Choices, Timing, one_of},
     usage,
 };
 use crate::render::View;
-
-/// A sample scans all sockets of the host.
-const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
 /// States in which a peer may vanish without a word.
 const STATES: StateSet = StateSet::of(&[
@@ -88,7 +87,7 @@ impl Subcommand for KeepaliveArgs {
             names: self.names.resolve,
             ..View::default()
         };
-        let mut session = Session::new(&self.report, SAMPLE_EVERY, view)?;
+        let mut session = Session::new(&self.report, SCAN_EVERY, view)?;
         if self.by == By::Socket && matches!(session.timing(), Timing::Sample { .. }) {
             return Err(usage(
                 "--for samples groups of connections: use --by process, unit or peer",
@@ -129,7 +128,7 @@ struct Keepalive {
     unread: BTreeMap<String, u64>,
 }
 
-impl Groups for Keepalive {
+impl ConnectionSink for Keepalive {
     fn enter(&mut self, place: Place) {
         self.report
             .enter(place.netns, place.interfaces, &place.sysctls);

@@ -30,7 +30,7 @@ pub use options::{
     SsArgs, duration, has_process, has_unit, wants_columns,
 };
 pub use reader::Reader;
-pub use session::{Purpose, Reading, Session, this_host};
+pub use session::{Purpose, Reading, SCAN_EVERY, Session, this_host};
 pub use subcommand::{Described, Outcome, Subcommand, Title};
 
 use std::{ffi::OsString, fmt, io};

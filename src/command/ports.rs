@@ -1,7 +1,5 @@
 //! `sockdiag ports`.
 
-use std::time::Duration;
-
 use clap::{Args, ValueHint};
 use sockdiag::{
     analysis::ports::{By, PortsReport, Samples, Selection, report},
@@ -10,15 +8,12 @@ use sockdiag::{
 };
 
 use super::{
-    Described, FamilyArgs, NameArgs, Outcome, OwnerArgs, Reader, ReportArgs, RowArgs, Session,
-    SsArgs, Subcommand, ensure_read,
+    Described, FamilyArgs, NameArgs, Outcome, OwnerArgs, Reader, ReportArgs, RowArgs, SCAN_EVERY,
+    Session, SsArgs, Subcommand, ensure_read,
     options::{Choices, filter, one_of},
     usage,
 };
 use crate::render::View;
-
-/// A sample scans all sockets of the host.
-const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -87,7 +82,7 @@ impl Subcommand for PortsArgs {
             names: self.names.resolve,
             ..View::default()
         };
-        let mut session = Session::new(&self.report, SAMPLE_EVERY, view)?;
+        let mut session = Session::new(&self.report, SCAN_EVERY, view)?;
         let selection = Selection {
             by: self.by,
             families: self.family.families(),

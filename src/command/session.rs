@@ -19,6 +19,9 @@ use super::{
 };
 use crate::render::{Host, Listed, Progress, Sink, View, Writer, elapsed_of, text};
 
+/// The default of `--every` where a sample scans all sockets of the host.
+pub const SCAN_EVERY: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// Everything that is shown.

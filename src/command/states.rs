@@ -1,7 +1,5 @@
 //! `sockdiag states`.
 
-use std::time::Duration;
-
 use clap::Args;
 use sockdiag::{
     analysis::{
@@ -13,14 +11,13 @@ use sockdiag::{
 };
 
 use super::{
-    Described, NameArgs, Outcome, Reading, ReportArgs, RowArgs, Session, Subcommand,
-    connections::{ConnectionArgs, Connections, Groups, LISTENER, PEER, PROCESS, UNIT, Wanted},
+    Described, NameArgs, Outcome, Reading, ReportArgs, RowArgs, SCAN_EVERY, Session, Subcommand,
+    connections::{
+        ConnectionArgs, ConnectionSink, Connections, LISTENER, PEER, PROCESS, UNIT, Wanted,
+    },
     options::{Choices, one_of},
 };
 use crate::render::View;
-
-/// A sample scans all sockets of the host.
-const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -76,7 +73,7 @@ impl Subcommand for StatesArgs {
             names: self.names.resolve,
             ..View::default()
         };
-        let mut session = Session::new(&self.report, SAMPLE_EVERY, view)?;
+        let mut session = Session::new(&self.report, SCAN_EVERY, view)?;
         let wanted = Wanted {
             by: self.by,
             shows_owners: false,
@@ -106,7 +103,7 @@ impl Subcommand for StatesArgs {
 
 impl Reading for StatesReport {}
 
-impl Groups for StatesReport {
+impl ConnectionSink for StatesReport {
     fn enter(&mut self, place: Place) {
         StatesReport::enter(self, place.netns, place.listening);
     }

@@ -1,7 +1,5 @@
 //! `sockdiag timewait`.
 
-use std::time::Duration;
-
 use clap::{Args, ValueHint};
 use sockdiag::{
     analysis::timewait::{By, Samples, Selection, TimewaitReport, report},
@@ -10,14 +8,11 @@ use sockdiag::{
 };
 
 use super::{
-    Described, FamilyArgs, Outcome, OwnerArgs, Reader, ReportArgs, RowArgs, Session, SsArgs,
-    Subcommand, ensure_read,
+    Described, FamilyArgs, Outcome, OwnerArgs, Reader, ReportArgs, RowArgs, SCAN_EVERY, Session,
+    SsArgs, Subcommand, ensure_read,
     options::{Choices, filter, one_of},
 };
 use crate::render::View;
-
-/// A sample scans all sockets of the host.
-const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -88,7 +83,7 @@ impl Subcommand for TimewaitArgs {
             all: self.rows.all,
             ..View::default()
         };
-        let mut session = Session::new(&self.report, SAMPLE_EVERY, view)?;
+        let mut session = Session::new(&self.report, SCAN_EVERY, view)?;
         let selection = Selection {
             by: self.by,
             families: self.family.families(),

@@ -146,8 +146,8 @@ mod sockets {
     mod places;
     mod tables;
     mod timers;
-    mod unix_as_ss;
     mod transparent;
+    mod unix_as_ss;
     mod unix_queues;
     mod usage;
     mod watch;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{LeakKind, place::Place};
+use super::{LeakKind, services::Services};
 use crate::model::{Address, Endpoint, SocketRow, SocketState, snapshot::ServiceEnd};
 
 /// The oldest sockets of a group that are remembered.
@@ -134,7 +134,7 @@ impl Group {
 
     /// The sockets whose owners the report names, the oldest first; for connections that wait for
     /// accept(2), the sockets that listen.
-    pub fn owned(&self, place: &Place) -> Vec<u32> {
+    pub fn owned(&self, place: &Services) -> Vec<u32> {
         if self.listeners.is_empty() {
             let oldest = self.samples.iter().map(|(_, sample)| sample.inode);
             let inodes = oldest.chain(self.inodes.iter().copied());
@@ -154,7 +154,7 @@ impl Group {
     }
 
     /// The sockets that share the address at which these connections wait.
-    pub fn queues(&self, place: &Place) -> usize {
+    pub fn queues(&self, place: &Services) -> usize {
         let members = self.listeners.iter().map(|at| place.members(at).count());
         members.sum()
     }

@@ -8,8 +8,8 @@ mod findings;
 mod group;
 mod kind;
 mod meaning;
-mod place;
 mod report;
+mod services;
 mod tally;
 #[cfg(test)]
 mod tests;

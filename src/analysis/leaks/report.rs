@@ -13,7 +13,7 @@ use super::{
     LeakKind, LeakTally, findings,
     group::{Group, Key, Sample},
     meaning::meaning,
-    place::Place,
+    services::Services,
 };
 use crate::{
     analysis::{
@@ -304,7 +304,7 @@ fn seconds(ms: u64) -> f64 {
 }
 
 /// The owners of the sockets, those of the oldest socket first.
-fn holders(group: &Group, place: &Place, owners: Option<&Owners>) -> Vec<Owner> {
+fn holders(group: &Group, place: &Services, owners: Option<&Owners>) -> Vec<Owner> {
     let mut found: Vec<Owner> = Vec::new();
     for inode in group.owned(place) {
         let holders = owners.and_then(|owners| owners.by_inode.get(&inode));

@@ -11,7 +11,7 @@ use super::{
     group::{Group, Key, Sample},
     kind,
     kind::unread,
-    place::Place,
+    services::Services,
 };
 use crate::model::{Local, Netns, SocketRow};
 
@@ -59,7 +59,7 @@ pub struct LeakTally {
     /// Count only sockets that are among these, and connections that wait for one of them.
     only: Option<HashSet<u32>>,
     pub(super) earlier: Option<Earlier>,
-    pub(super) places: Vec<Place>,
+    pub(super) places: Vec<Services>,
     pub(super) groups: HashMap<Key, Group>,
     /// Sockets of groups beyond those that are kept.
     pub(super) ungrouped: u64,
@@ -124,7 +124,7 @@ impl LeakTally {
         interfaces: BTreeMap<u32, String>,
         ephemeral: Option<RangeInclusive<u16>>,
     ) {
-        let place = Place::new(netns, interfaces, ephemeral);
+        let place = Services::new(netns, interfaces, ephemeral);
         let mut known = self.places.iter();
         match known.position(|known| known.netns == place.netns) {
             Some(at) => (self.here, self.places[at]) = (at, place),

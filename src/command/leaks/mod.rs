@@ -23,7 +23,7 @@ use super::{
 };
 use crate::render::{Sink, View};
 use chosen::Chosen;
-pub use reading::{Question, Reading};
+pub use reading::{LeakReading, Question};
 
 /// How long a connection may be idle without keepalive unless `--idle` says otherwise.
 pub const IDLE: Duration = Duration::from_secs(600);
@@ -113,7 +113,7 @@ impl Subcommand for LeaksArgs {
         let settings = self.output.settings()?;
         let sink = Sink::of_reports(&settings, view, this_host()?);
         let mut sink = sink.map_err(no_such_column)?;
-        let mut reading = Reading::new(self.question()?, self.idle);
+        let mut reading = LeakReading::new(self.question()?, self.idle);
         self.read(&mut reading, &kernel, &namespaces)?;
         pause(self.between)?;
         let (mut reading, elapsed) = reading.again();
@@ -151,7 +151,7 @@ impl LeaksArgs {
     /// A socket that is opened after the descriptors were read is too young to be left over.
     fn read(
         &self,
-        reading: &mut Reading,
+        reading: &mut LeakReading,
         kernel: &Kernel,
         namespaces: &Namespaces,
     ) -> anyhow::Result<()> {

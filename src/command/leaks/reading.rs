@@ -78,7 +78,7 @@ fn states(of: &[State]) -> StateSet {
     of.iter().map(one).fold(StateSet::NONE, StateSet::and)
 }
 
-pub struct Reading {
+pub struct LeakReading {
     question: Question,
     tally: LeakTally,
     missing: Vec<Incomplete>,
@@ -89,9 +89,9 @@ pub struct Reading {
     ended: Instant,
 }
 
-impl Reading {
+impl LeakReading {
     pub fn new(question: Question, idle: Duration) -> Self {
-        Reading {
+        LeakReading {
             question,
             tally: LeakTally::new(idle),
             missing: Vec::new(),
@@ -104,7 +104,7 @@ impl Reading {
 
     /// Ends the reading, without all sockets, when it takes more CPU time than this.
     pub fn within(self, budget: Duration) -> Self {
-        Reading {
+        LeakReading {
             limit: Some(cpu_time() + budget),
             ..self
         }
@@ -114,10 +114,10 @@ impl Reading {
     /// began.
     pub fn again(self) -> (Self, Duration) {
         let (between, elapsed) = (self.ended.elapsed(), self.began.elapsed());
-        let reading = Reading {
+        let reading = LeakReading {
             tally: self.tally.again(between, elapsed),
             missing: self.missing,
-            ..Reading::new(self.question, Duration::ZERO)
+            ..LeakReading::new(self.question, Duration::ZERO)
         };
         (reading, elapsed)
     }
@@ -168,7 +168,7 @@ impl Reading {
     }
 }
 
-impl SocketSink for Reading {
+impl SocketSink for LeakReading {
     fn enter(&mut self, place: Place) {
         let Place {
             netns,

@@ -12,7 +12,7 @@ use crate::model::{
 
 /// A namespace, and who listens there.
 #[derive(Debug, Default)]
-pub struct Place {
+pub struct Services {
     pub netns: Netns,
     pub interfaces: BTreeMap<u32, String>,
     /// `ip_local_port_range`.
@@ -24,17 +24,17 @@ pub struct Place {
     listening: Option<ListenAddresses>,
 }
 
-impl Place {
+impl Services {
     pub fn new(
         netns: Netns,
         interfaces: BTreeMap<u32, String>,
         ephemeral: Option<RangeInclusive<u16>>,
     ) -> Self {
-        Place {
+        Services {
             netns,
             interfaces,
             ephemeral,
-            ..Place::default()
+            ..Services::default()
         }
     }
 
