@@ -28,15 +28,19 @@ enum Kind {
     /// A word or a long in microseconds, printed as milliseconds.
     Microseconds,
     LongMicroseconds,
+    /// A word in microseconds that was measured.
+    Measured,
 }
 
 impl Kind {
     fn is_time_in_microseconds(self) -> bool {
-        matches!(self, Microseconds | LongMicroseconds)
+        matches!(self, Microseconds | LongMicroseconds | Measured)
     }
 }
 
-use Kind::{Byte, Long, LongMicroseconds, Microseconds, Milliseconds, Short, Since, Word};
+use Kind::{
+    Byte, Long, LongMicroseconds, Measured, Microseconds, Milliseconds, Short, Since, Word,
+};
 
 /// `TCP_SYN_SENT`, as the first byte.
 const SYN_SENT: u8 = 2;
@@ -61,13 +65,13 @@ const FIELDS: [(&str, usize, Kind); 56] = [
     ("last_ack_recv_ms", 56, Since),
     ("pmtu", 60, Word),
     ("rcv_ssthresh", 64, Word),
-    ("rtt_ms", 68, Microseconds),
+    ("rtt_ms", 68, Measured),
     ("rttvar_ms", 72, Microseconds),
     ("snd_ssthresh", 76, Word),
     ("snd_cwnd", 80, Word),
     ("advmss", 84, Word),
     ("reordering", 88, Word),
-    ("rcv_rtt_ms", 92, Microseconds),
+    ("rcv_rtt_ms", 92, Measured),
     ("rcv_space", 96, Word),
     ("total_retrans", 100, Word),
     ("pacing_rate", 104, Long),
@@ -77,7 +81,7 @@ const FIELDS: [(&str, usize, Kind); 56] = [
     ("segs_out", 136, Word),
     ("segs_in", 140, Word),
     ("notsent_bytes", 144, Word),
-    ("min_rtt_ms", 148, Microseconds),
+    ("min_rtt_ms", 148, Measured),
     ("data_segs_in", 152, Word),
     ("data_segs_out", 156, Word),
     ("delivery_rate", 160, Long),
@@ -112,7 +116,7 @@ impl TcpInfo {
 
     /// Smoothed round-trip time, microseconds; `None` before the first is measured.
     pub fn rtt_us(&self) -> Option<u32> {
-        self.word(68).filter(|rtt| *rtt != 0)
+        self.measured(68)
     }
 
     /// Congestion window, segments.
@@ -157,7 +161,7 @@ impl TcpInfo {
 
     /// The shortest round-trip time of the last minutes, microseconds; `None` before the first.
     pub fn min_rtt_us(&self) -> Option<u32> {
-        self.word(148).filter(|rtt| *rtt != u32::MAX)
+        self.measured(148)
     }
 
     /// How long there was data to send or to be acknowledged, microseconds.
@@ -203,6 +207,11 @@ impl TcpInfo {
         self.word(at).filter(|_| self.bytes[0] != SYN_SENT)
     }
 
+    /// Before the first measurement, the kernel has 0, or for a minimum the largest number.
+    fn measured(&self, at: usize) -> Option<u32> {
+        self.word(at).filter(|us| ![0, u32::MAX].contains(us))
+    }
+
     fn long(&self, at: usize) -> Option<u64> {
         let bytes = self.sent().get(at..)?;
         Some(u64::from_ne_bytes(*bytes.first_chunk()?))
@@ -221,6 +230,7 @@ impl TcpInfo {
             }
             Word | Milliseconds | Microseconds => self.word(at).map(u64::from),
             Since => self.since(at).map(u64::from),
+            Measured => self.measured(at).map(u64::from),
             Long | LongMicroseconds => self.long(at),
         }
     }
@@ -279,7 +289,7 @@ mod tests {
         match kind {
             Byte => 1,
             Short => 2,
-            Word | Milliseconds | Microseconds | Since => 4,
+            Word | Milliseconds | Microseconds | Since | Measured => 4,
             Long | LongMicroseconds => 8,
         }
     }
@@ -341,6 +351,10 @@ mod tests {
         assert_eq!(idle(&bytes), [None; 3]);
         let json = serde_json::to_value(TcpInfo::new(&bytes)).unwrap();
         assert!(json["last_data_sent_ms"].is_null() && json["total_rto_time_ms"].is_u64());
+        for (byte, field) in [(0, "rtt_ms"), (0, "rcv_rtt_ms"), (0xff, "min_rtt_ms")] {
+            let json = serde_json::to_value(TcpInfo::new(&[byte; LONGEST])).unwrap();
+            assert!(json[field].is_null(), "{field}");
+        }
         assert_eq!(TcpInfo::new(&[0; LONGEST]).rtt_us(), None);
     }
 
