@@ -9,7 +9,7 @@ use crate::support::netns::{
 use crate::support::program::{json, text};
 use crate::support::sockets::{inode, listen};
 use crate::support::time_waits::connected_pair;
-use crate::support::users::as_nobody;
+use crate::support::users::{EACH_PROC, as_nobody};
 
 const SERVE: ListenerSetup = ListenerSetup {
     address: "127.0.0.1:8080",
@@ -96,22 +96,21 @@ fn others_see_both_ends_of_pairs_and_not_who_has_them_open() {
         lo_up();
         let listener = listen("127.0.0.1:8080", 5);
         let (client, server) = connected_pair(&listener, |_| Ok(()));
-        for hidepid in [0, 1, 2] {
-            let first = format!("mount -t proc -o hidepid={hidepid} proc /proc && exec");
-            let output = as_nobody(&first, &["sockets", "--pairs", "--json"]);
+        for first in EACH_PROC {
+            let output = as_nobody(first, &["sockets", "--pairs", "--json"]);
             let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
             let [row] = &rows(&report)[..] else {
-                panic!("{hidepid}: {report:#}")
+                panic!("{first}: {report:#}")
             };
             assert_eq!(row["inode"], inode(&client));
             assert_eq!(row["other_end"]["inode"], inode(&server));
             for end in [row, &row["other_end"]] {
-                assert_eq!(end["owners"], value!([]), "{hidepid}");
-                assert_eq!(end["owners_complete"], false, "{hidepid}");
+                assert_eq!(end["owners"], value!([]), "{first}");
+                assert_eq!(end["owners_complete"], false, "{first}");
             }
             let missing = report["incomplete"].as_array().expect("a list");
             let owners = missing.iter().find(|missing| missing["what"] == "owners");
-            assert_eq!(owners.expect("it is said")["count"], 2, "{hidepid}");
+            assert_eq!(owners.expect("it is said")["count"], 2, "{first}");
         }
     });
 }
