@@ -2,6 +2,7 @@
 //! socket gets the same port.
 
 mod finder;
+mod udp_chain;
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -18,7 +19,7 @@ use crate::{
     },
     source::{
         Kernel, Namespace, Wanted, may_bind_privileged, port_options, reports_bound,
-        selinux_enforces, try_address,
+        selinux_enforces, try_address, udp_wildcards_miss,
     },
 };
 use finder::Finder;
@@ -72,6 +73,19 @@ impl Held {
         let place = places.find(|place| place.netns.inode == netns.inode)?;
         place.ephemeral.clone()
     }
+}
+
+/// Whether bind(2) of a UDP wildcard may miss those of the sockets with this port that have an address.
+pub fn udp_wildcard_may_miss(
+    kernel: &Kernel,
+    held: &Held,
+    here: &Netns,
+    port: u16,
+) -> Result<bool> {
+    let omitted = held.omitted.iter().map(|(one, _)| one);
+    let mut sockets = held.sockets.iter().chain(omitted);
+    let has_udp = sockets.any(|one| one.socket.protocol == SocketProtocol::Udp);
+    Ok(has_udp && udp_wildcards_miss() && udp_chain::may_be_long(kernel, here, port)?)
 }
 
 /// What a namespace says of bind(2).

@@ -24,7 +24,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use held::{BindLimits, Held, HeldSocket, Wants, bind_limits, held};
+pub use held::{BindLimits, Held, HeldSocket, Wants, bind_limits, held, udp_wildcard_may_miss};
 pub use namespaces::Namespaces;
 pub use needs::{Closer, ListenerNeeds, Needs, OwnerNeeds, PortDepth};
 pub use processes::Closely;

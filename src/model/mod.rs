@@ -53,7 +53,7 @@ pub use listen_address::{ListenAddress, ListenAddresses};
 pub use other_socket::{OtherEnd, OtherSocket, SocketType};
 pub use owner::{Netns, Owner, OwnerSource, Owners, is_process, is_unit};
 pub use port_set::PortSet;
-pub use release::is_at_least;
+pub use release::{has_fix, is_at_least};
 pub use segment::{Direction, Flags, Segment, TcpOptions, Timestamps, Tunnel};
 pub use snapshot::{NetnsSnapshot, Snapshot};
 pub use socket::{Listener, Local, Protocol, Queue, RequestSocket, Waiting};

@@ -13,7 +13,7 @@ use rustix::{
 };
 
 use super::capture::set_option;
-use crate::model::{AddressOutcome, AddressTrial};
+use crate::model::{AddressOutcome, AddressTrial, has_fix};
 
 /// The socket that is bound.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +96,20 @@ fn is_owned_by_ours() -> io::Result<bool> {
         Some(libc::EPERM) => Ok(false),
         _ => Err(error),
     }
+}
+
+/// Whether bind(2) of a UDP wildcard misses sockets at addresses where a chain of the table is long
+/// (`udp_lib_get_port`, net/ipv4/udp.c; CVE-2026-31503).
+pub fn udp_wildcards_miss() -> bool {
+    const FIXED: [(u32, u32, u32); 5] = [
+        (6, 1, 168),
+        (6, 6, 131),
+        (6, 12, 80),
+        (6, 18, 21),
+        (6, 19, 11),
+    ];
+    let system = rustix::system::uname();
+    !has_fix(&system.release().to_string_lossy(), &FIXED)
 }
 
 /// Whether the policy of SELinux is enforced; a file that cannot be read may say so.

@@ -54,7 +54,9 @@ use rustix::{
 };
 
 pub use activity::Activity;
-pub use bind_trial::{BindTrial, may_bind_privileged, selinux_enforces, try_address};
+pub use bind_trial::{
+    BindTrial, may_bind_privileged, selinux_enforces, try_address, udp_wildcards_miss,
+};
 pub use bpf::{BoundSocket, BpfUse, QueueReader};
 pub use capture::Capture;
 pub use capture_file::{CaptureFile, CaptureWriter};

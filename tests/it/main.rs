@@ -216,6 +216,7 @@ mod who {
     mod mptcp;
     mod ports;
     mod targets;
+    mod udp;
     mod verdicts;
     mod vrf;
 }

@@ -75,9 +75,6 @@ pub struct Claim {
 
 /// The loopback interface of every namespace.
 const LO: u32 = 1;
-/// With more UDP sockets in a chain of its table the kernel searches another table, and before a fix
-/// of 2025 missed conflicts of a wildcard there (`inet_use_hash2_on_bind`).
-const SHORT_CHAIN: usize = 10;
 
 /// A TCP bind; `all_seen` is false where sockets that are only bound are not reported.
 pub fn tcp(attempt: &Attempt, claims: &[Claim], all_seen: bool) -> Option<Verdict> {
@@ -94,7 +91,8 @@ pub fn tcp(attempt: &Attempt, claims: &[Claim], all_seen: bool) -> Option<Verdic
     verdict(conflicts, all_seen)
 }
 
-pub fn udp(attempt: &Attempt, claims: &[Claim]) -> Option<Verdict> {
+/// A UDP bind; a wildcard may miss sockets at addresses where `may_miss`.
+pub fn udp(attempt: &Attempt, claims: &[Claim], may_miss: bool) -> Option<Verdict> {
     // The first socket of the chain that shares the port by SO_REUSEPORT ends the search.
     let ends_search = |claim: &&Claim| {
         let both_reuse = attempt.reuseaddr && claim.reuseaddr == Some(true);
@@ -108,7 +106,7 @@ pub fn udp(attempt: &Attempt, claims: &[Claim]) -> Option<Verdict> {
         let conflict = both(overlap(attempt, claim), udp_options(attempt, claim));
         match conflict {
             Some(true) if may_end => None,
-            Some(true) if claims.len() > SHORT_CHAIN && is_missed(claim) => None,
+            Some(true) if may_miss && is_missed(claim) => None,
             conflict => conflict,
         }
     });

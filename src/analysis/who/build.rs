@@ -44,6 +44,8 @@ pub struct Limits {
     pub privilege_unread: Option<String>,
     /// SELinux may refuse a port.
     pub selinux_enforces: bool,
+    /// bind(2) of a UDP wildcard may miss sockets at addresses.
+    pub udp_wildcard_may_miss: bool,
     /// The default of IPV6_V6ONLY; `None` where there is no IPv6.
     pub v6only: Option<bool>,
     /// The addresses that are asked about.
@@ -208,19 +210,24 @@ fn note_unknown(report: &mut WhoReport, port: u16, limits: &Limits) {
     let refused = refused.into_iter();
     let refused = refused.map(|why| Incomplete::new("bind", why));
     report.incomplete.extend(refused);
-    let is_open = |row: &&BindReport| {
+    let (mut open, mut missable) = (0, 0);
+    for row in &report.bind {
         let verdicts = [row.plain, row.reuseaddr, row.reuseport, row.both];
         let is_udp = row.protocol == SocketProtocol::Udp;
         let itself = limits.before_holders(row.address, port, is_udp);
-        itself != Some(None) && verdicts.contains(&None)
-    };
-    let open = report.bind.iter().filter(is_open).count();
-    if limits.sees_bound {
-        let why = "depends on options that the kernel does not report (of TIME_WAITs, of connections \
-                   nobody accepted, of sockets bound earlier) or of other users' sockets (sudo); \
-                   --try calls bind()";
-        report.incomplete.extend(counted("bind", why, open));
+        let is_open = itself != Some(None) && verdicts.contains(&None);
+        match is_udp && limits.udp_wildcard_may_miss && row.address.is_unspecified() {
+            true => missable += usize::from(is_open),
+            false => open += usize::from(is_open && (is_udp || limits.sees_bound)),
+        }
     }
+    let why = "depends on options that the kernel does not report (of TIME_WAITs, of connections \
+               nobody accepted, of sockets bound earlier) or of other users' sockets (sudo); --try \
+               calls bind()";
+    report.incomplete.extend(counted("bind", why, open));
+    let why = "before Linux 7.0 a UDP wildcard may get a port that a socket at an address holds, if \
+               many UDP sockets share a chain of the kernel's table; --try calls bind()";
+    report.incomplete.extend(counted("bind", why, missable));
 }
 
 /// How many holders there are of each kind, in the order of kinds.

@@ -74,7 +74,7 @@ fn concluded(
             ..Attempt::plain(row.address, v6only, asked.uid)
         };
         itself.unwrap_or_else(|| match is_udp {
-            true => bind::udp(&attempt, &claims),
+            true => bind::udp(&attempt, &claims, limits.udp_wildcard_may_miss),
             false => bind::tcp(&attempt, &claims, limits.sees_bound),
         })
     };
@@ -91,7 +91,7 @@ fn concluded(
 fn in_use(asked: &Asked, row: &BindReport, claims: &[(&Holder, Claim)]) -> Option<String> {
     let plain = Attempt::plain(row.address, row.v6only.unwrap_or_default(), asked.uid);
     let excludes = |claim: &Claim| match row.protocol {
-        SocketProtocol::Udp => bind::udp(&plain, &[*claim]),
+        SocketProtocol::Udp => bind::udp(&plain, &[*claim], false),
         _ => bind::tcp(&plain, &[*claim], true),
     };
     let mut claims = claims.iter();

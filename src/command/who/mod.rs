@@ -7,7 +7,9 @@ use anyhow::Context;
 use clap::{Args, ValueHint};
 use sockdiag::{
     analysis::who::{Asked, Holder, Holders, Limits, OtherHolder, WhoReport, report, unjudged},
-    collect::{BindLimits, Held, HeldSocket, Place, Wants, bind_limits, held},
+    collect::{
+        BindLimits, Held, HeldSocket, Place, Wants, bind_limits, held, udp_wildcard_may_miss,
+    },
     model::{Netns, OtherSocket},
     source::{Kernel, Namespace},
 };
@@ -124,6 +126,10 @@ impl WhoArgs {
             },
             privilege_unread,
             selinux_enforces,
+            udp_wildcard_may_miss: match asked.port {
+                Some(port) => udp_wildcard_may_miss(kernel, &found, &here.id, port)?,
+                None => false,
+            },
             v6only,
             addresses,
             sees_bound: found.sees_bound,

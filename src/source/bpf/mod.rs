@@ -54,21 +54,20 @@ impl Kernel {
     /// Whether BPF may be tried: it shows processes by their ids in the initial namespace, and when
     /// they started by its clock, as /proc must do, too; and other user namespaces have no rights.
     pub fn may_use_bpf(&self) -> bool {
-        /// `PROC_PID_INIT_INO` and the like, include/linux/proc_ns.h
-        const INITIAL: [(&str, &str); 3] = [
-            ("pid", "pid:[4026531836]"),
-            ("user", "user:[4026531837]"),
-            ("time", "time:[4026531834]"),
-        ];
-        let is_initial = |(kind, initial): (&str, &str)| {
-            match std::fs::read_link(self.proc_root().join("self/ns").join(kind)) {
-                Ok(link) => link.as_os_str() == initial,
-                // Before Linux 5.6.
-                Err(error) => kind == "time" && error.kind() == io::ErrorKind::NotFound,
-            }
-        };
         let is_usable = self.bpf != BpfUse::Never && self.is_procfs && is_permitted();
-        is_usable && INITIAL.into_iter().all(is_initial)
+        let mut kinds = ["pid", "user", "time"].into_iter();
+        is_usable && kinds.all(|kind| self.is_in_initial(kind))
+    }
+
+    /// Whether this process is in the initial namespace of this kind: `pid`, `user` or `time`.
+    pub fn is_in_initial(&self, kind: &str) -> bool {
+        /// `PROC_PID_INIT_INO` and the like, include/linux/proc_ns.h
+        const INITIAL: [&str; 3] = ["pid:[4026531836]", "user:[4026531837]", "time:[4026531834]"];
+        match std::fs::read_link(self.proc_root().join("self/ns").join(kind)) {
+            Ok(link) => INITIAL.iter().any(|initial| link.as_os_str() == *initial),
+            // Before Linux 5.6.
+            Err(error) => kind == "time" && error.kind() == io::ErrorKind::NotFound,
+        }
     }
 }
 

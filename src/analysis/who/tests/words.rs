@@ -168,6 +168,37 @@ fn it_is_said_why_sockets_that_are_only_bound_are_not_seen() {
 }
 
 #[test]
+fn a_udp_wildcard_that_may_miss_a_socket_is_left_open_and_said_to_be() {
+    let limits = Limits {
+        sees_bound: true,
+        udp_wildcard_may_miss: true,
+        ..Limits::default()
+    };
+    let udp = SocketRow {
+        protocol: SocketProtocol::Udp,
+        ..socket(SocketState::Close, 7)
+    };
+    let (netns, interfaces) = (Netns::default(), Default::default());
+    let holder = Holder {
+        netns: &netns,
+        interfaces: &interfaces,
+        is_here: true,
+        socket: &udp,
+        options: None,
+    };
+    let found = Holders {
+        sockets: vec![holder],
+        ..Holders::default()
+    };
+    let report = report(&asked(), &limits, &found);
+    assert_eq!(report.bind[1].plain, None);
+    let [missing] = &report.incomplete[..] else {
+        panic!("{:?}", report.incomplete)
+    };
+    assert!(missing.why.contains("UDP wildcard"), "{}", missing.why);
+}
+
+#[test]
 fn time_waits_alone_are_over_when_the_last_is() {
     let report = told(&[time_wait(1500), time_wait(41_200)], None, &api());
     assert!(
