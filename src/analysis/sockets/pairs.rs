@@ -150,6 +150,12 @@ impl End {
         self.place
     }
 
+    /// For a namespace that has transparent sockets: where the kernel does not show whether this is
+    /// one (TIME_WAIT, request sockets), it may be.
+    pub fn may_be_transparent(&mut self) {
+        self.transparent.get_or_insert(true);
+    }
+
     pub fn is_connected_to_itself(&self) -> bool {
         self.connection.is_to_itself()
     }

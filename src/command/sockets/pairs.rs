@@ -129,6 +129,8 @@ struct Ends {
     /// Digests in ascending order.
     local: Vec<u64>,
     places: Vec<Place>,
+    /// Places that have transparent sockets, listeners included.
+    relays: BTreeSet<usize>,
     ends: Vec<End>,
     rows: Vec<Row>,
 }
@@ -139,6 +141,9 @@ impl SocketSink for Ends {
     }
 
     fn socket(&mut self, socket: SocketRow) -> ControlFlow<()> {
+        if socket.transparent == Some(true) {
+            self.relays.insert(self.place());
+        }
         self.add(End::of(&socket, self.place()), || Row::Inet(socket))
     }
 
@@ -162,7 +167,12 @@ impl Ends {
     }
 
     /// `matching` are the connections that match, joined or not.
-    fn join(self, matching: Digests, mut missing: Vec<Incomplete>) -> Pairs {
+    fn join(mut self, matching: Digests, mut missing: Vec<Incomplete>) -> Pairs {
+        for end in &mut self.ends {
+            if self.relays.contains(&end.place()) {
+                end.may_be_transparent();
+            }
+        }
         let Joined {
             pairs,
             several,

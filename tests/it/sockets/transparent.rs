@@ -8,7 +8,8 @@ use crate::support::host::{Host, VethEnd, connect_by_veth};
 use crate::support::netns::{in_sealed_netns, lo_up, run};
 use crate::support::program::text;
 use crate::support::sockets::{listen, listen_with, socket_address};
-use crate::support::time_waits::connected_pair;
+use crate::support::time_waits::{connected_pair, time_wait_count, wait_for_eof};
+use crate::support::wait::wait_until;
 
 const CLIENT: &str = "10.1.0.2:5555";
 const SERVER: &str = "10.2.0.2:80";
@@ -51,7 +52,7 @@ fn the_two_connections_of_a_transparent_proxy_are_not_joined() {
         let clients = intercepted("clients", "10.1.0.1", "10.1.0.2");
         let servers = intercepted("servers", "10.2.0.1", "10.2.0.2");
         let listener = listen_with(SERVER, 5, transparent);
-        let (_client, _accepted) = clients.run(|| connected_pair(&listener, bound_first(CLIENT)));
+        let (client, accepted) = clients.run(|| connected_pair(&listener, bound_first(CLIENT)));
         let server = servers.run(|| listen(SERVER, 5));
         let upstream = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP));
         let upstream = upstream.expect("a socket");
@@ -64,7 +65,7 @@ fn the_two_connections_of_a_transparent_proxy_are_not_joined() {
         upstream
             .connect(&socket_address(SERVER).into())
             .expect("the server listens");
-        let (_server_end, peer) = server.accept().expect("the proxy");
+        let (server_end, peer) = server.accept().expect("the proxy");
         assert_eq!(peer.as_socket(), Some(socket_address(CLIENT)));
 
         let report = pairs(&[]);
@@ -82,5 +83,15 @@ fn the_two_connections_of_a_transparent_proxy_are_not_joined() {
         assert_eq!((rows(&report).len(), &report["unpaired"]), (0, &1.into()));
         let table = text(&["sockets", "--pairs"]);
         assert!(table.contains("IP_TRANSPARENT"), "{table}");
+
+        // TIME_WAITs do not show the option, which the listener still has.
+        for (proxy, host) in [(accepted, client), (upstream, server_end)] {
+            drop(proxy);
+            wait_for_eof(&host);
+        }
+        wait_until("both are in TIME_WAIT", || time_wait_count() == 2);
+        let report = pairs(&[]);
+        assert_eq!((rows(&report).len(), &report["unpaired"]), (0, &2.into()));
+        drop(listener);
     });
 }

@@ -270,6 +270,20 @@ fn ends_of_a_transparent_proxy_are_not_joined() {
 }
 
 #[test]
+fn time_waits_beside_transparent_sockets_may_be_ends_of_a_proxy() {
+    let [mut one, mut other] = both().map(|end| in_state(TIME_WAIT, end));
+    assert_eq!(pairs(&[one.clone(), other.clone()]).len(), 1);
+    for end in [&mut one, &mut other] {
+        end.may_be_transparent();
+    }
+    let joined = join(&[one, other]);
+    assert_eq!((joined.pairs, joined.relayed), (vec![], vec![0, 1]));
+    let [mut client, server] = both().map(|end| with_transparent(Some(false), end));
+    client.may_be_transparent();
+    assert_eq!(pairs(&[client, server]).len(), 1, "what is known stays");
+}
+
+#[test]
 fn the_end_of_a_proxy_is_joined_with_its_client_in_another_namespace() {
     let [upstream, accepted] = both().map(|end| with_transparent(Some(true), end));
     let [client, _] = both().map(|end| at(1, with_transparent(Some(false), end)));
