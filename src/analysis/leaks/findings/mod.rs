@@ -45,11 +45,12 @@ fn stalled(leak: &LeakReport) -> Option<Finding> {
         false => Warning,
     };
     let by = match leak.queues {
-        0 | 1 => format!("none was accepted in the {seconds:.1} s between the readings"),
-        queues => format!(
-            "1 of the {queues} sockets that listen there accepted none in the {seconds:.1} s between \
-             the readings"
-        ),
+        0 | 1 => format!("none was accepted within {seconds:.1} s"),
+        queues => {
+            format!(
+                "1 of the {queues} sockets that listen there accepted none within {seconds:.1} s"
+            )
+        }
     };
     let message = format!(
         "{} wait for accept(), the oldest for {}; {by}",
