@@ -84,7 +84,10 @@ fn process(text: &str, kernel: &Kernel) -> anyhow::Result<Target> {
     let pid = text.parse().ok().filter(|pid| there.contains(pid));
     match pid {
         Some(pid) => Ok(Target::Process(pid)),
-        None => anyhow::bail!("no process {text}; a port is written :{text}"),
+        None if text.parse::<u16>().is_ok() => {
+            anyhow::bail!("no process {text}; a port is written :{text}")
+        }
+        None => anyhow::bail!("no process {text}"),
     }
 }
 

@@ -75,9 +75,9 @@ pub const INFO: &str = "rtt cwnd retrans sent received delivery_rate idle";
 pub const MEMORY: &str =
     "receive_memory receive_limit send_memory send_limit queued forward backlog options drops";
 
-/// Where the end of a connection is that `--pairs` does not find.
-const WHERE_ELSE: &str = "is on another host, in a namespace that was not read (--netns all reads \
-                          every one), or behind NAT";
+/// Where the end of a connection may be that `--pairs` does not find.
+const WHERE_ELSE: &str = "on another host, in a namespace that was not read (--netns all reads every \
+                          one), behind NAT, or not made yet";
 
 fn other(socket: &SocketReport, value: fn(&SocketReport) -> Value) -> Cell {
     Cell::known(socket.other_end.as_deref(), value)
@@ -200,10 +200,10 @@ impl Tabular for SocketsReport {
         let unpaired = self.unpaired.filter(|unpaired| *unpaired > 0);
         let unpaired = unpaired.map(|unpaired| match unpaired {
             1 => {
-                format!("1 more connection matches whose other end was not found: it {WHERE_ELSE}")
+                format!("1 more connection matches whose other end was not found: {WHERE_ELSE}")
             }
             more => format!(
-                "{} more connections match whose other ends were not found: each {WHERE_ELSE}",
+                "{} more connections match whose other ends were not found: {WHERE_ELSE}",
                 text::grouped(more)
             ),
         });
