@@ -156,11 +156,11 @@ impl SocketSink for Finder {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::model::{Endpoint, Family, SocketTimer};
 
-    fn connection(inode: u32) -> SocketRow {
+    pub fn connection(inode: u32) -> SocketRow {
         SocketRow {
             protocol: SocketProtocol::Tcp,
             state: SocketState::Connection(State::Established),

@@ -65,6 +65,23 @@ impl SocketSink for Chains {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        collect::held::finder::tests::connection,
+        model::{Endpoint, Family, Local},
+    };
+
+    fn at(port: u16) -> SocketRow {
+        SocketRow {
+            protocol: SocketProtocol::Udp,
+            local: Local::Inet(Endpoint {
+                family: Family::V4,
+                address: [127, 0, 0, 1].into(),
+                port,
+                interface: 0,
+            }),
+            ..connection(7)
+        }
+    }
 
     #[test]
     fn a_chain_has_the_ports_of_here_and_may_have_any_of_elsewhere() {
@@ -72,17 +89,20 @@ mod tests {
             inode: Some(inode),
             ..Netns::default()
         };
-        let with = |counts: &[(usize, u64)]| {
-            let mut chains = [0; CHAINS];
-            for (at, count) in counts {
-                chains[*at] = *count;
+        let mut chains = Chains(Vec::new());
+        let here = [(53, 2), (7, 90)];
+        let elsewhere = [(3, 3), (3 + 128, 1), (9, 1)];
+        for (inode, counts) in [(1, &here[..]), (2, &elsewhere)] {
+            chains.enter(Place {
+                netns: netns(inode),
+                ..Place::default()
+            });
+            for (port, count) in counts {
+                for _ in 0..*count {
+                    assert!(chains.socket(at(*port)).is_continue());
+                }
             }
-            chains
-        };
-        let chains = Chains(vec![
-            (netns(1), with(&[(53, 2), (7, 90)])),
-            (netns(2), with(&[(3, 4), (9, 1)])),
-        ]);
+        }
         for (port, longest) in [(53, 6), (53 + 128, 6), (54, 4), (7, 94)] {
             assert_eq!(chains.at_most(&netns(1), port), longest, "{port}");
         }
