@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::HolderReport;
 use crate::{
-    analysis::finding::in_shell,
+    analysis::{LocalReport, finding::in_shell, sockets::EndReport},
     model::{Owner, Owners, unit_of},
 };
 
@@ -42,7 +42,7 @@ fn line(row: &HolderReport, owners: Option<&Owners>) -> Option<String> {
     let mut managers = managers.into_iter();
     let released = managers.find_map(|(owner, cgroup)| {
         let manager = Manager::of(owner, cgroup)?;
-        Some(manager.release(owner))
+        Some(manager.release(owner, &row.local))
     });
     let unseen = match row.owners_complete {
         true => "",
@@ -119,6 +119,8 @@ enum Manager<'a> {
     User(&'a str),
     /// Process 1 of a container, or another init.
     First,
+    /// A part of Docker, in the unit of Docker, which forwards one port to a container.
+    Proxy,
 }
 
 impl<'a> Manager<'a> {
@@ -126,6 +128,7 @@ impl<'a> Manager<'a> {
         match (owner.pid, owner.name.as_str()) {
             (1, "systemd") => Some(Manager::System),
             (1, _) => Some(Manager::First),
+            (_, "docker-proxy") => Some(Manager::Proxy),
             (_, "systemd") => match cgroup.and_then(below_user_manager)? {
                 (user, "init.scope") => Some(Manager::User(user)),
                 _ => None,
@@ -134,7 +137,7 @@ impl<'a> Manager<'a> {
         }
     }
 
-    fn release(&self, owner: &Owner) -> String {
+    fn release(&self, owner: &Owner, local: &EndReport) -> String {
         let Owner { name, pid, .. } = owner;
         match self {
             Manager::System => format!(
@@ -149,6 +152,18 @@ impl<'a> Manager<'a> {
                 "{name} ({pid}) is process 1, which ends with its container or host: stop the \
                  container, or make {name} close the port"
             ),
+            Manager::Proxy => {
+                let filter = match local {
+                    EndReport::Inet(LocalReport::Inet { port, .. }) => {
+                        format!(" --filter publish={port}")
+                    }
+                    _ => String::new(),
+                };
+                format!(
+                    "{name} ({pid}) forwards it to a container: docker ps{filter} names the \
+                     container, docker stop NAME closes it"
+                )
+            }
         }
     }
 }

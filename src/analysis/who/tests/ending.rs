@@ -59,6 +59,16 @@ fn a_socket_of_process_1_is_closed_by_its_unit() {
     }
 }
 
+/// Stopping the unit would stop all containers.
+#[test]
+fn a_port_of_a_container_is_closed_with_the_container() {
+    assert_eq!(
+        advice(&[(7, 4000, "docker-proxy", "/system.slice/docker.service")])[0],
+        "docker-proxy (4000) forwards it to a container: docker ps --filter publish=8080 names the \
+         container, docker stop NAME closes it"
+    );
+}
+
 const OF_USER: &str = "/user.slice/user-1000.slice/user@1000.service";
 
 #[test]
