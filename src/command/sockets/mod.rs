@@ -41,7 +41,7 @@ Examples:
 FILTER is the language of ss: `state`, `exclude`, `sport`, `dport`, `src`, `dst`, `dev`, `fwmark`, \
 `cgroup`, `autobound`, `@FILE`, joined by `and`, `or`, `not` and parentheses; a bare `:8080` is the \
 local port. `and` binds closer than `or`. The kernel evaluates it, so that only sockets that match are \
-read. A path (`/run/*`, `@name`) matches unix sockets.
+read. A path (`/run/*`, `src @name`) matches unix sockets.
 
 Words before it choose protocols: `tcp`, `udp`, `raw`, `unix`, `packet`, `netlink`, `vsock`, or `all`. \
 Without one, TCP and UDP sockets are shown; `ss -a` shows all protocols, as `sockdiag sockets all` does. \

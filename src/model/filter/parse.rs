@@ -173,9 +173,7 @@ impl<'a> Parser<'a> {
             "fwmark" => |parser, _| parser.compared("fwmark", Self::mark),
             "cgroup" => |parser, _| parser.compared("cgroup", Self::cgroup),
             "autobound" => |_, _| Ok(Filter::Test(Test::Autobound)),
-            _ if word.starts_with('@') && subject != Subject::Listener => {
-                return self.file(subject);
-            }
+            _ if word.starts_with('@') => return self.file(subject),
             _ => return self.address(subject, subject.bare(), None),
         };
         if let Some(why) = subject.lacks(word) {

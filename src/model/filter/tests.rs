@@ -77,7 +77,7 @@ fn a_path_is_a_unix_socket() {
     assert!(path("/run/x.sock", b"/run/x.sock"));
     assert!(path("/run/*.sock", b"/run/a/b.sock"));
     assert!(!path("/run/*.sock", b"/run/a/b.socket"));
-    assert!(path("@abstract*", b"\0abstract-1"));
+    assert!(path("src @abstract*", b"\0abstract-1"));
     assert!(!path(":80", b"/run/x.sock"));
     assert!(!path("*:*", b"/run/x.sock"));
     assert!(path("not :80", b"/run/x.sock"));

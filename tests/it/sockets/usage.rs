@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::clients::connect;
 use crate::support::netns::{in_netns, in_netns_of_root, lo_up};
 use crate::support::program::{
-    assert_failed, finish, json, sockdiag, stderr, text, with_capabilities,
+    assert_failed, finish, json, ports, sockdiag, stderr, text, with_capabilities,
 };
 use crate::support::sockets::{inode, listen};
 use crate::support::time_waits::{connected_pair, wait_for_eof};
@@ -126,6 +126,9 @@ fn a_filter_may_be_in_a_file() {
         let report = json(&["sockets", &format!("@{file}")]);
         assert_eq!(report["count"], 1);
         assert_eq!(report["sockets"][0]["local"]["port"], 8081);
+        fs::write(&file, "sport = :8081\n").expect("a file");
+        let of_queues = json(&["queues", &format!("@{file}")]);
+        assert_eq!(ports(&of_queues), [8081]);
         fs::write(&file, "state listening\nand sport = :x\n").expect("a file");
         let output = sockdiag(&["sockets", &format!("@{file}")]);
         assert_failed(
