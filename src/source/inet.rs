@@ -22,7 +22,7 @@ const HEADER: usize = size_of::<InetResponseBuffer>();
 const TIMER: usize = 2;
 const RETRANSMITS: usize = 3;
 const EXPIRES: usize = 52;
-/// `idiag_timer` of a timewait socket.
+/// Values of `idiag_timer` (`inet_sk_diag_fill`, net/ipv4/inet_diag.c).
 const RETRANSMIT_TIMER: u8 = 1;
 const TIMEWAIT_TIMER: u8 = 3;
 const PERSIST_TIMER: u8 = 4;

@@ -162,13 +162,12 @@ fn note_missing(report: &mut WhoReport, asked: &Asked, limits: &Limits, owners: 
         report.incomplete.extend(missing);
     }
     if !limits.sees_bound && asked.port.is_some() {
-        let mut why =
-            "TCP sockets that are only bound are reported from Linux 6.8 on, and by BPF from \
-                       5.12 on (sudo, outside containers)"
-                .to_owned();
-        if let Some(refused) = &limits.bound_refused {
-            why = format!("{why}; {refused}");
-        }
+        let refused = limits.bound_refused.as_ref();
+        let refused = refused.map_or_else(String::new, |refused| format!("; {refused}"));
+        let why = format!(
+            "TCP sockets that are only bound are reported from Linux 6.8 on, and by BPF from 5.12 on \
+             (sudo, outside containers){refused}"
+        );
         report.incomplete.push(Incomplete::new("bound", why));
     }
     let is_ok = |row: &BindReport| {
