@@ -1,12 +1,16 @@
 //! Sockets written by hand: both sides of each rule, and what looks the same.
 
 mod bounds;
+mod closed;
 mod kinds;
 mod reports;
 
+use std::time::Duration;
+
+use super::{LeakReport, LeakTally, LeaksReport, Orphans};
 use crate::model::{
-    Address, Endpoint, Family, Local, SocketProtocol, SocketRow, SocketState, SocketTimer, State,
-    TcpInfo, TimerKind,
+    Address, Endpoint, Family, Local, Netns, SocketProtocol, SocketRow, SocketState, SocketTimer,
+    State, TcpInfo, TimerKind,
 };
 
 /// Values of `tcp_info` that the rules look at.
@@ -87,4 +91,58 @@ fn timed(kind: TimerKind, expires_ms: u32, retransmits: u8, socket: SocketRow) -
         }),
         ..socket
     }
+}
+
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// Two readings, each with a listener at 0.0.0.0:80 (inode 5).
+fn tally(before: &[SocketRow], now: &[SocketRow]) -> LeakTally {
+    tally_after(INTERVAL, before, now)
+}
+
+/// `between`: from the end of the first to the second, which begins 2 s after the first began.
+fn tally_after(between: Duration, before: &[SocketRow], now: &[SocketRow]) -> LeakTally {
+    let fill = |mut tally: LeakTally, sockets: &[SocketRow]| {
+        tally.enter(Netns::default(), Default::default(), Some(40_000..=50_000));
+        tally.add(&SocketRow {
+            state: SocketState::Listen,
+            local: Local::Inet(Endpoint {
+                family: Family::V4,
+                address: [0; 4].into(),
+                port: 80,
+                interface: 0,
+            }),
+            inode: 5,
+            info: None,
+            ..socket(State::Established, Facts::default())
+        });
+        sockets.iter().for_each(|socket| tally.add(socket));
+        tally
+    };
+    let first = fill(LeakTally::new(Duration::from_secs(600)), before);
+    fill(first.again(between, INTERVAL), now)
+}
+
+fn report(before: &[SocketRow], now: &[SocketRow]) -> LeaksReport {
+    tally(before, now).report(None, Orphans::default())
+}
+
+fn ids(report: &LeaksReport) -> Vec<&str> {
+    report.findings.iter().map(|finding| finding.id).collect()
+}
+
+fn only(report: &LeaksReport) -> &LeakReport {
+    let [leak] = &report.leaks[..] else {
+        panic!("{report:#?}");
+    };
+    leak
+}
+
+fn many(count: u64, one: &SocketRow) -> Vec<SocketRow> {
+    let numbered = |cookie| SocketRow {
+        cookie,
+        inode: one.inode.min(1) * (100 + cookie as u32),
+        ..one.clone()
+    };
+    (1..=count).map(numbered).collect()
 }
