@@ -6,14 +6,14 @@ use clap::{Args, ValueHint};
 use sockdiag::{
     analysis::queues::{QueueReport, Samples, Selection, report},
     collect::{Closer, ListenerNeeds, Needs, OwnerNeeds},
-    model::{Incomplete, Listener, NetnsSnapshot, Snapshot, filter::Subject, unit_of},
+    model::{Filter, Incomplete, Listener, NetnsSnapshot, Snapshot, filter::Subject, unit_of},
     source::Kernel,
 };
 
 use super::{
     Described, FamilyArgs, NameArgs, Outcome, OwnedByArgs, OwnerArgs, Purpose, Reader, ReportArgs,
     RowArgs, Session, SsArgs, Subcommand, has_unit,
-    options::{Timing, filter},
+    options::{Timing, filter, measures},
     usage,
 };
 use crate::render::View;
@@ -26,10 +26,15 @@ const SAMPLE_EVERY: Duration = Duration::from_millis(20);
 Examples:
   sockdiag queues :8080 -w
   sockdiag queues 'sport >= :1024 and not :8080' --sort drops --top 5
+  sockdiag queues --where 'fill>80% or drops>0'
   sockdiag queues --unit api.service --json
 
 FILTER applies to the local address: `:8080`, `10.0.0.1:443`, `10.0.0.0/8`, `[::1]:80`, `sport >= :1024`, \
 `src ADDR`, a Unix socket path (`/run/*.sock`), joined by `and`, `or`, `not` and parentheses.
+
+--where compares `fill` (80%), `drops`, `recvq` (connections that wait, or bytes of a UDP socket), \
+`sendq` (the limit) and `age` (the oldest wait for accept()), as last read. It does not hold where a \
+number is unknown.
 
 LIMIT is the smaller of the backlog given to listen() and net.core.somaxconn at that time. A queue \
 with limit B takes B + 1 connections: it is full when ACCEPT is greater than LIMIT. DROPS counts \
@@ -40,6 +45,9 @@ pub struct QueuesArgs {
     /// Show only listeners that match
     #[arg(value_name = "FILTER", value_hint = ValueHint::Other)]
     filter: Vec<String>,
+    /// Show only listeners whose numbers match: `fill>80%`, `drops>0`, `age>5s`
+    #[arg(long = "where", value_name = "CONDITION", value_parser = measures, value_hint = ValueHint::Other)]
+    condition: Option<Filter>,
     /// Include Unix stream listeners
     #[arg(short = 'x', long)]
     unix: bool,
@@ -163,6 +171,7 @@ impl QueuesArgs {
             uid: self.owned_by.uid()?,
             process: self.owned_by.process.clone(),
             unit: self.owned_by.unit.clone(),
+            condition: self.condition.clone().unwrap_or_default(),
         })
     }
 

@@ -4,7 +4,7 @@ use crate::support::cgroup::Unit;
 use crate::support::helper_process::{process_name, spawn_cat};
 use crate::support::netns::{in_netns, in_netns_of_root, in_sealed_netns, lo_up};
 use crate::support::program::{
-    assert_failed, count, json, listener, listeners, ports, sockdiag, text,
+    assert_failed, count, finding_ids, json, listener, listeners, ports, sockdiag, text,
 };
 use crate::support::sockets::{fill_accept_queue, listen, listen_with};
 use crate::support::unanswered::unanswered_syns;
@@ -45,6 +45,34 @@ fn a_bare_port_and_an_address_with_port_select_listeners() {
         assert_eq!(addresses("[::]:8082"), [":: 8082"]);
         assert_eq!(addresses(":9999"), [] as [&str; 0]);
         assert_eq!(addresses("10.9.0.2:8080"), [] as [&str; 0]);
+    });
+}
+
+#[test]
+fn conditions_on_numbers_select_listeners() {
+    in_netns(|| {
+        lo_up();
+        let _idle = listen("127.0.0.1:8080", 5);
+        let full = listen("127.0.0.1:8081", 1);
+        let _clients = fill_accept_queue(&full, 2);
+        for (condition, expected) in [
+            ("fill>99%", &[8081][..]),
+            ("fill<50%", &[8080]),
+            ("recvq=0", &[8080]),
+            ("recvq>0 and sendq=1", &[8081]),
+            ("sendq>1", &[8080]),
+            ("drops>0", &[]),
+            ("age<1h", &[8081]),
+            ("age>1h", &[]),
+            ("rtt>0", &[]),
+        ] {
+            let report = json(&["queues", "--where", condition]);
+            assert_eq!(ports(&report), expected, "{condition}");
+            let is_full = expected.contains(&8081);
+            assert_eq!(!finding_ids(&report).is_empty(), is_full, "{report:#}");
+        }
+        let refused = sockdiag(&["queues", "--where", "fill>"]);
+        assert_failed(&refused, 2, &["a percentage, as 80%"]);
     });
 }
 
