@@ -10,6 +10,8 @@ use crate::model::{
 const LONGEST_WAIT_MS: u64 = 120_000;
 /// Probes of a closed window are not sent sooner (`TCP_RTO_MIN`).
 const SHORTEST_WAIT_MS: u64 = 200;
+/// The longest tick of a kernel (CONFIG_HZ=100).
+pub const TICK_MS: u64 = 10;
 /// Probes of a closed window are answered no more often (`net.ipv4.tcp_invalid_ratelimit`).
 const ANSWERED_EVERY_MS: u64 = 500;
 
@@ -81,8 +83,8 @@ pub fn is_just_probed(info: &TcpInfo, timer: SocketTimer) -> bool {
     let wait = wait.min(LONGEST_WAIT_MS.into()) as u64;
     let since_this = wait.saturating_sub(timer.expires_ms.into());
     let silent = info.last_ack_received_ms().map(u64::from);
-    let before_this = silent.and_then(|silent| silent.checked_sub(since_this));
-    since_this <= timeout || before_this.is_some_and(|ms| ms < ANSWERED_EVERY_MS)
+    let need_not = since_this + ANSWERED_EVERY_MS + 2 * TICK_MS;
+    since_this <= timeout || silent.is_some_and(|silent| silent < need_not)
 }
 
 /// Whether an ACK answered this retransmission or the one before it.

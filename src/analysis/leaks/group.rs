@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{LeakKind, services::Services};
+use super::{LeakKind, age::TICK_MS, services::Services};
 use crate::model::{Address, Endpoint, SocketRow, SocketState, snapshot::ServiceEnd};
 
 /// The oldest sockets of a group that are remembered.
@@ -15,8 +15,6 @@ const SAMPLES: usize = 5;
 const OWNED: usize = 256;
 /// The oldest connections that are remembered while they wait for accept(2).
 const WAITING: usize = 4096;
-/// The longest tick of a kernel (CONFIG_HZ=100).
-const TICK_MS: u64 = 10;
 /// So many are old before a group counts as old: one alone may be an exception.
 const OLD: usize = 3;
 

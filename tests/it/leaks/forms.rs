@@ -7,7 +7,7 @@ use serde_json::{Value, json as object};
 use crate::support::helper_process::{ListenerSetup, spawn_listener};
 use crate::support::leaks::{SERVER, leaks, none_but, of_kind, only, pair, server};
 use crate::support::netns::{in_netns, in_netns_of_root, in_sealed_netns, lo_up, netns_inode};
-use crate::support::program::{count, json, stderr, text};
+use crate::support::program::{count, json, number, stderr, text};
 use crate::support::schema::{assert_refused, assert_valid};
 use crate::support::sockets::{close_wait_count, fill_accept_queue, listen};
 use crate::support::tools::assert_promtool_accepts;
@@ -34,12 +34,17 @@ fn a_bit_of_everything() -> impl Sized {
     (listener, six, open, client, stuck, full, waiting)
 }
 
-/// A report of that, once two readings have shown all of it.
+/// A report of that, once two readings have shown all of it, and the peer's window has been closed
+/// for so long that probes are far apart: each has an answer then, and no reading lacks the writer.
 fn with_every_kind() -> Value {
     wait_for("every kind is shown", || {
         let report = json(SHORT);
         let is_shown = |kind: &&str| !of_kind(&report, kind).is_empty();
-        KINDS.iter().all(is_shown).then_some(report)
+        let writers = of_kind(&report, "stuck_write");
+        let is_settled = writers
+            .iter()
+            .all(|row| number(&row["oldest_seconds"]) > 2.0);
+        (KINDS.iter().all(is_shown) && is_settled).then_some(report)
     })
 }
 
