@@ -75,7 +75,7 @@ impl Held {
     }
 }
 
-/// Whether bind(2) of a UDP wildcard may miss those of the sockets with this port that have an address.
+/// Whether bind(2) of a UDP wildcard may miss sockets at an address that have this port.
 pub fn udp_wildcard_may_miss(
     kernel: &Kernel,
     held: &Held,

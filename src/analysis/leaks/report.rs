@@ -77,8 +77,8 @@ pub struct LeakReport {
     /// The process that has the oldest of them open; of connections that wait for accept(2), the
     /// process that listens. `null` where none has, or none was found.
     pub owner: Option<Owner>,
-    /// The processes that have them open, those of the oldest first; of more than 256 connections,
-    /// those that have the oldest and 256 others open.
+    /// The processes that have them open, owners of the oldest first; of more than 256 connections,
+    /// the processes that have the oldest and 256 others open.
     pub owners: Vec<Owner>,
     /// A process has them open.
     pub held: bool,
@@ -303,7 +303,7 @@ fn seconds(ms: u64) -> f64 {
     Duration::from_millis(ms).as_secs_f64()
 }
 
-/// The owners of the sockets, those of the oldest socket first.
+/// The owners of the sockets, owners of the oldest first.
 fn holders(group: &Group, place: &Services, owners: Option<&Owners>) -> Vec<Owner> {
     let mut found: Vec<Owner> = Vec::new();
     for inode in group.owned(place) {

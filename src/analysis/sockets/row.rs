@@ -34,8 +34,8 @@ pub struct SocketReport {
     pub v6only: Option<bool>,
     /// `null` unless the socket listens, and of vsock, whose queues the kernel does not report.
     pub accept_queue: Option<AcceptQueue>,
-    /// Bytes that wait to be read: of a unix datagram socket those of the next message alone, of a
-    /// packet or netlink socket their memory, overhead included. `null` for a listener, and of vsock.
+    /// Bytes that wait to be read: for a unix datagram socket the next message alone, for a packet
+    /// or netlink socket memory, overhead included. `null` for a listener, and for vsock.
     pub receive_queue_bytes: Option<u32>,
     /// Bytes that were sent and are not acknowledged: of a unix or netlink socket memory of what its
     /// peer has not read, overhead included. `null` for a listener, and of packet and vsock sockets.

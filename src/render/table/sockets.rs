@@ -69,9 +69,9 @@ static COLUMNS: [Column<SocketReport>; 47] = [
     Column::new("command", "COMMAND", Left, |s, _| command(s), "command lines of these processes; read with --command, or where this column is named"),
 ];
 
-/// The columns of `--info`, which are read where one of them is named…
+/// The columns of `--info`, which are read where one of them is named.
 pub const INFO: &str = "rtt cwnd retrans sent received delivery_rate idle";
-/// … and those of `--mem`.
+/// The columns of `--mem`, likewise.
 pub const MEMORY: &str =
     "receive_memory receive_limit send_memory send_limit queued forward backlog options drops";
 

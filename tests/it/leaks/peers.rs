@@ -131,7 +131,7 @@ fn a_connection_that_is_closed_by_both_ends_and_cut_off_is_an_orphan_in_last_ack
     });
 }
 
-/// The kernel counts those of the host, and shows their limit in the first namespace alone.
+/// The kernel counts orphans of the host, and shows their limit in the first namespace alone.
 #[test]
 fn orphans_near_their_limit_are_found() {
     in_netns(|| {

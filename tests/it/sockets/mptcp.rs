@@ -1,4 +1,4 @@
-//! Sockets of MPTCP are told from those of TCP.
+//! MPTCP sockets are told from TCP sockets.
 
 use serde_json::Value;
 

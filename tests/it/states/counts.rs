@@ -1,4 +1,4 @@
-//! `sockdiag states`: counts of real sockets, equal to those of ss.
+//! `sockdiag states`: counts of real sockets, equal to the counts of ss.
 
 use std::collections::BTreeMap;
 

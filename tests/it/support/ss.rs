@@ -1,4 +1,4 @@
-//! `ss`, whose rows those of the program are compared with.
+//! Rows of `ss`, to compare the program's rows with.
 
 use std::collections::BTreeSet;
 
@@ -107,7 +107,7 @@ pub fn distinct(rows: impl IntoIterator<Item = Row>) -> BTreeSet<Row> {
     set
 }
 
-/// Ours without their state, where those of ss have none. All have the same one then.
+/// The program's rows without the state, where `ss` prints none: all rows have the same one then.
 pub fn as_much_as(expected: &BTreeSet<Row>, rows: Vec<Row>) -> BTreeSet<Row> {
     if expected.iter().all(|row| !row[1].is_empty()) {
         return distinct(rows);
