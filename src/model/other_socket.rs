@@ -75,9 +75,9 @@ pub struct OtherSocket {
     pub state: SocketState,
     pub local: OtherEnd,
     pub peer: Option<OtherEnd>,
-    /// Of a listener, connections that wait to be accepted; else bytes that wait to be read: of a unix
-    /// datagram socket those of the next message alone, of a packet or netlink socket their memory,
-    /// overhead included.
+    /// Of a listener, connections that wait to be accepted; else bytes that wait to be read: for a unix
+    /// datagram socket the next message alone, for a packet or netlink socket memory, overhead
+    /// included.
     pub receive_queue: Option<u32>,
     /// Of a listener, the limit of its accept queue; else memory of what the peer has not read,
     /// overhead included (`sk_wmem_alloc`).

@@ -152,6 +152,28 @@ pub struct SocketRow {
 const TIME_WAIT_MS: u32 = 60_000;
 
 impl SocketRow {
+    /// A socket of which no more is known.
+    pub fn bare(protocol: SocketProtocol, state: SocketState, local: Local) -> Self {
+        SocketRow {
+            protocol,
+            state,
+            local,
+            peer: None,
+            receive_queue: 0,
+            send_queue: 0,
+            timer: None,
+            uid: 0,
+            inode: 0,
+            cookie: 0,
+            mark: None,
+            cgroup_id: None,
+            v6only: None,
+            transparent: None,
+            info: None,
+            memory: None,
+        }
+    }
+
     pub fn is_listener(&self) -> bool {
         self.state == SocketState::Listen
     }
@@ -255,32 +277,24 @@ mod tests {
     fn closing(state: State) -> SocketRow {
         let address = [127, 0, 0, 1].into();
         SocketRow {
-            protocol: SocketProtocol::Tcp,
-            state: SocketState::Connection(state),
-            local: Local::Inet(Endpoint {
-                family: Family::V4,
-                address,
-                port: 40000,
-                interface: 0,
-            }),
             peer: Some(Address { address, port: 80 }),
-            receive_queue: 0,
-            send_queue: 0,
             timer: Some(SocketTimer {
                 kind: TimerKind::TimeWait,
                 expires_ms: 14_700,
                 retransmits: 0,
                 backoff: None,
             }),
-            uid: 0,
-            inode: 0,
             cookie: 7,
-            mark: None,
-            cgroup_id: None,
-            v6only: None,
-            transparent: None,
-            info: None,
-            memory: None,
+            ..SocketRow::bare(
+                SocketProtocol::Tcp,
+                SocketState::Connection(state),
+                Local::Inet(Endpoint {
+                    family: Family::V4,
+                    address,
+                    port: 40000,
+                    interface: 0,
+                }),
+            )
         }
     }
 

@@ -10,30 +10,23 @@ use crate::model::{
 pub fn connection(peer: &str, info: &[(usize, u64)]) -> SocketRow {
     let peer: std::net::SocketAddr = peer.parse().unwrap();
     SocketRow {
-        protocol: SocketProtocol::Tcp,
-        state: SocketState::Connection(State::Established),
-        local: Local::Inet(Endpoint {
-            family: Family::V4,
-            address: "10.0.0.5".parse().unwrap(),
-            port: 40000,
-            interface: 0,
-        }),
         peer: Some(Address {
             address: peer.ip(),
             port: peer.port(),
         }),
-        receive_queue: 0,
-        send_queue: 0,
-        timer: None,
-        uid: 0,
         inode: 7,
         cookie: 7,
-        v6only: None,
-        transparent: None,
-        mark: None,
-        cgroup_id: None,
         info: Some(tcp_info(info)),
-        memory: None,
+        ..SocketRow::bare(
+            SocketProtocol::Tcp,
+            SocketState::Connection(State::Established),
+            Local::Inet(Endpoint {
+                family: Family::V4,
+                address: "10.0.0.5".parse().unwrap(),
+                port: 40000,
+                interface: 0,
+            }),
+        )
     }
 }
 

@@ -162,27 +162,18 @@ pub mod tests {
 
     pub fn connection(inode: u32) -> SocketRow {
         SocketRow {
-            protocol: SocketProtocol::Tcp,
-            state: SocketState::Connection(State::Established),
-            local: Local::Inet(Endpoint {
-                family: Family::V4,
-                address: [10, 0, 0, 1].into(),
-                port: 80,
-                interface: 0,
-            }),
-            peer: None,
-            receive_queue: 0,
-            send_queue: 0,
-            timer: None,
-            uid: 0,
             inode,
             cookie: inode.into(),
-            mark: None,
-            cgroup_id: None,
-            v6only: None,
-            transparent: None,
-            info: None,
-            memory: None,
+            ..SocketRow::bare(
+                SocketProtocol::Tcp,
+                SocketState::Connection(State::Established),
+                Local::Inet(Endpoint {
+                    family: Family::V4,
+                    address: [10, 0, 0, 1].into(),
+                    port: 80,
+                    interface: 0,
+                }),
+            )
         }
     }
 

@@ -104,25 +104,17 @@ fn decode(record: &[u8]) -> BoundSocket {
         interface: part(INTERFACE),
     });
     let socket = SocketRow {
-        protocol: match part(PROTOCOL) as i32 {
-            MPTCP => SocketProtocol::Mptcp,
-            _ => SocketProtocol::Tcp,
-        },
-        state: SocketState::Bound,
-        local,
-        peer: None,
-        receive_queue: 0,
-        send_queue: 0,
-        timer: None,
         uid: part(UID),
         inode: u64::from_ne_bytes(number(record, INODE)) as u32,
         cookie: u64::from_ne_bytes(number(record, COOKIE)),
-        mark: None,
-        cgroup_id: None,
-        v6only: None,
-        transparent: None,
-        info: None,
-        memory: None,
+        ..SocketRow::bare(
+            match part(PROTOCOL) as i32 {
+                MPTCP => SocketProtocol::Mptcp,
+                _ => SocketProtocol::Tcp,
+            },
+            SocketState::Bound,
+            local,
+        )
     };
     BoundSocket {
         netns: part(NETNS).into(),

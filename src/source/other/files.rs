@@ -104,30 +104,24 @@ fn raw(line: &str) -> Option<SocketRow> {
     let (sent, received) = word.get(4)?.split_once(':')?;
     let queue = |digits| u32::from_str_radix(digits, 16).ok();
     Some(SocketRow {
-        v6only: None,
-        transparent: None,
-        protocol: SocketProtocol::Raw,
-        state: SocketState::from_number(u8::from_str_radix(word.get(3)?, 16).ok()?)?,
-        local: Local::Inet(Endpoint {
-            family: match local.address {
-                IpAddr::V4(_) => Family::V4,
-                IpAddr::V6(_) => Family::V6,
-            },
-            address: local.address,
-            port: local.port,
-            interface: 0,
-        }),
         peer: Some(address(word.get(2)?)?),
         receive_queue: queue(received)?,
         send_queue: queue(sent)?,
-        timer: None,
         uid: word.get(7)?.parse().ok()?,
         inode: word.get(9)?.parse().ok()?,
-        cookie: 0,
-        mark: None,
-        cgroup_id: None,
-        info: None,
-        memory: None,
+        ..SocketRow::bare(
+            SocketProtocol::Raw,
+            SocketState::from_number(u8::from_str_radix(word.get(3)?, 16).ok()?)?,
+            Local::Inet(Endpoint {
+                family: match local.address {
+                    IpAddr::V4(_) => Family::V4,
+                    IpAddr::V6(_) => Family::V6,
+                },
+                address: local.address,
+                port: local.port,
+                interface: 0,
+            }),
+        )
     })
 }
 

@@ -42,30 +42,23 @@ impl Facts {
 /// Of 10.0.0.1:80 with a peer on another host, held, with empty queues and no timer.
 fn socket(state: State, facts: Facts) -> SocketRow {
     SocketRow {
-        v6only: None,
-        transparent: None,
-        protocol: SocketProtocol::Tcp,
-        state: SocketState::Connection(state),
-        local: Local::Inet(Endpoint {
-            family: Family::V4,
-            address: [10, 0, 0, 1].into(),
-            port: 80,
-            interface: 0,
-        }),
         peer: Some(Address {
             address: [10, 0, 0, 2].into(),
             port: 40_000,
         }),
-        receive_queue: 0,
-        send_queue: 0,
-        timer: None,
-        uid: 0,
         inode: 7,
         cookie: 1,
-        mark: None,
-        cgroup_id: None,
         info: Some(facts.info()),
-        memory: None,
+        ..SocketRow::bare(
+            SocketProtocol::Tcp,
+            SocketState::Connection(state),
+            Local::Inet(Endpoint {
+                family: Family::V4,
+                address: [10, 0, 0, 1].into(),
+                port: 80,
+                interface: 0,
+            }),
+        )
     }
 }
 

@@ -14,27 +14,18 @@ use crate::{
 
 pub(super) fn socket(state: SocketState, inode: u32) -> SocketRow {
     SocketRow {
-        protocol: SocketProtocol::Tcp,
-        state,
-        local: Local::Inet(Endpoint {
-            family: Family::V4,
-            address: address("127.0.0.1"),
-            port: 8080,
-            interface: 0,
-        }),
-        peer: None,
-        receive_queue: 0,
-        send_queue: 0,
-        timer: None,
-        uid: 0,
         inode,
         cookie: inode.into(),
-        mark: None,
-        cgroup_id: None,
-        v6only: None,
-        transparent: None,
-        info: None,
-        memory: None,
+        ..SocketRow::bare(
+            SocketProtocol::Tcp,
+            state,
+            Local::Inet(Endpoint {
+                family: Family::V4,
+                address: address("127.0.0.1"),
+                port: 8080,
+                interface: 0,
+            }),
+        )
     }
 }
 
