@@ -191,7 +191,7 @@ fn scene() -> impl Sized {
     link.reveal_there();
     let [near, hidden] = [THERE, HIDDEN_THERE].map(|host| format!("{host}:8082"));
     let there = link.there.run(|| [&near, &hidden].map(|at| listen(at, 2)));
-    // A lost SYN is retransmitted; one that waits for the link-layer address has not left yet.
+    // Lost data is retransmitted; data that waits for the link-layer address has not left yet.
     let lossy = connect(&near).expect("it listens");
     let waiting = connect(&hidden).expect("it listens");
     link.cut();
