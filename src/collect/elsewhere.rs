@@ -1,13 +1,11 @@
 //! A cheap look at the namespaces that were not asked for, so that a report on one of them does not
 //! pass over the others in silence.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use super::{
     Needs, PortDepth, Throttle,
+    listener_queues::ListenerQueues,
     namespace::{Memory, Question, ask},
 };
 use crate::{
@@ -101,9 +99,15 @@ fn inside(kernel: &Kernel, needs: &Needs, may_scan: bool) -> Result<(NetnsSnapsh
         needs: &cheap,
         compared_is_due: true,
         in_time: true,
-        queues: &HashMap::new(),
+        is_alone: false,
     };
-    let mut found = ask(kernel, question, &mut Memory::default(), &mut Vec::new())?;
+    let mut found = ask(
+        kernel,
+        question,
+        &mut Memory::default(),
+        &mut ListenerQueues::default(),
+        &mut Vec::new(),
+    )?;
     found.settings.ports = numbers.settings.ports;
     found.counters.values.extend(numbers.counters.values);
     Ok((found, scans))

@@ -34,7 +34,7 @@ pub use throttle::Throttle;
 use crate::{
     Error, Result,
     model::{Incomplete, NetnsSnapshot, Owner, Snapshot},
-    source::{CgroupNames, Host, Kernel, LowRound, Namespace, cpu_time, since_boot},
+    source::{CgroupNames, Host, Kernel, Namespace, cpu_time, since_boot},
 };
 use elsewhere::Look;
 use listener_queues::ListenerQueues;
@@ -112,7 +112,7 @@ impl Collector {
         let compared_is_due = needs.compared() && self.compared.is_due();
         let mut snapshot = self.host.snapshot();
         let needs = &*settings::read(&self.kernel, needs, &mut snapshot);
-        let low = self.read_namespaces(needs, compared_is_due, &mut snapshot)?;
+        self.read_namespaces(needs, compared_is_due, &mut snapshot)?;
         if compared_is_due {
             let spent = cpu_time().saturating_sub(cpu_began);
             self.compared.spent(spent);
@@ -140,7 +140,7 @@ impl Collector {
             processes::read(&self.kernel, question, &mut snapshot)?;
         }
         let spent = began.elapsed();
-        snapshot.owners = self.owners.find(&self.kernel, needs, &snapshot, spent, low);
+        snapshot.owners = self.owners.find(&self.kernel, needs, &snapshot, spent);
         Ok(snapshot)
     }
 
@@ -159,20 +159,19 @@ impl Collector {
         activity::read(&self.kernel, snapshot, listeners)
     }
 
-    /// Returns the search for holders of listeners, where their queues were read by it.
     fn read_namespaces(
         &mut self,
         needs: &Needs,
         compared_is_due: bool,
         snapshot: &mut Snapshot,
-    ) -> Result<Option<LowRound>> {
+    ) -> Result<()> {
         if !needs.namespaces() {
-            return Ok(None);
+            return Ok(());
         }
-        let queues = self.queues.read(&self.kernel, needs, &self.namespaces);
         let (began, mut not_walked) = (Instant::now(), 0);
         let (mut missing, mut inside) = (Vec::new(), Vec::new());
-        let (kernel, memory) = (&self.kernel, &mut self.memory);
+        let is_alone = matches!(&self.namespaces, Namespaces::These(these) if these.len() == 1);
+        let (kernel, memory, queues) = (&self.kernel, &mut self.memory, &mut self.queues);
         snapshot.namespaces = self.namespaces.ask(kernel, &mut missing, |namespace| {
             let in_time = began.elapsed() < WALK_BUDGET;
             let is_bounded = needs.half_open || needs.waiting || needs.bounded;
@@ -181,10 +180,11 @@ impl Collector {
                 needs,
                 compared_is_due,
                 in_time,
-                queues: &queues.contents,
+                is_alone,
             };
             let memory = memory.entry(namespace.id.inode).or_default();
-            one(kernel, namespace, question, memory, &mut inside)
+            let enter = || ask(kernel, question, memory, queues, &mut inside);
+            one(kernel, namespace, needs, enter)
         })?;
         let there: HashSet<Option<u64>> = snapshot
             .namespaces
@@ -203,7 +203,7 @@ impl Collector {
         snapshot
             .incomplete
             .extend(missing.into_iter().chain(inside));
-        Ok(queues.low)
+        Ok(())
     }
 
     /// Looks up the cgroups of the wanted listeners.
@@ -222,13 +222,12 @@ impl Collector {
 fn one(
     kernel: &Kernel,
     namespace: &Namespace,
-    question: Question<'_>,
-    memory: &mut Memory,
-    missing: &mut Vec<Incomplete>,
+    needs: &Needs,
+    ask: impl FnOnce() -> Result<NetnsSnapshot> + Send,
 ) -> Result<NetnsSnapshot> {
-    let inside = namespace.enter(|| ask(kernel, question, memory, missing));
+    let inside = namespace.enter(ask);
     let read = match (inside.and_then(|answer| answer), namespace.pid) {
-        (Err(Error::Namespace { .. }), Some(pid)) if question.needs.only_counters() => {
+        (Err(Error::Namespace { .. }), Some(pid)) if needs.only_counters() => {
             let counters = kernel.through_process(pid).counters()?;
             kernel.ensure_still_in(pid, namespace)?;
             NetnsSnapshot {

@@ -2,28 +2,31 @@
 
 mod walked;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Instant,
-};
+use std::{collections::BTreeMap, time::Instant};
 
 use crate::{
     Result,
     model::{
-        CounterId, Families, Incomplete, Listener, Local, NetnsSnapshot,
-        snapshot::{
-            HalfOpen, LimitHistory, Limits, Listeners, QueueContents, Settings, WaitingConnections,
-        },
+        CounterId, Families, Incomplete, Listener, Local, NetnsSnapshot, Queue,
+        snapshot::{HalfOpen, LimitHistory, Limits, Listeners, Settings, WaitingConnections},
     },
     source::{Kernel, SockDiag, interfaces, since_boot},
 };
 
 use super::{
-    listener_queues, needs::Needs, network, settings, throttle::Throttle, waiting, walk::flaws,
+    listener_queues::{ListenerQueues, take_over},
+    needs::Needs,
+    network, settings,
+    throttle::Throttle,
+    waiting,
+    walk::flaws,
 };
 
 /// What is carried from one reading of a namespace to the next.
 pub struct Memory {
+    /// A netlink socket in this namespace. Only one is kept, where one namespace is read: a host may
+    /// have more namespaces than a process may have descriptors.
+    diag: Option<SockDiag>,
     parts: NetnsSnapshot,
     walk: Throttle,
     waiting: Throttle,
@@ -34,6 +37,7 @@ pub struct Memory {
 impl Default for Memory {
     fn default() -> Self {
         Memory {
+            diag: None,
             parts: NetnsSnapshot::default(),
             walk: Throttle::one_in(100),
             waiting: Throttle::one_in(10),
@@ -50,8 +54,8 @@ pub struct Question<'a> {
     pub compared_is_due: bool,
     /// There is time for walks that only describe the present.
     pub in_time: bool,
-    /// Queues of listeners that were read already, by inode.
-    pub queues: &'a HashMap<u32, QueueContents>,
+    /// No other namespace is read.
+    pub is_alone: bool,
 }
 
 /// Asks, as a thread of the namespace.
@@ -59,6 +63,7 @@ pub fn ask(
     kernel: &Kernel,
     question: Question<'_>,
     memory: &mut Memory,
+    queues: &mut ListenerQueues,
     missing: &mut Vec<Incomplete>,
 ) -> Result<NetnsSnapshot> {
     let needs = question.needs;
@@ -76,7 +81,7 @@ pub fn ask(
     if needs.listeners.is_some() || needs.walks() {
         asker.listeners()?;
     }
-    if listener_queues::take_over(question.queues, needs, &mut asker.part) {
+    if asker.queues(queues) {
         let half_open = false;
         fewer = Needs {
             half_open,
@@ -121,7 +126,7 @@ impl Asker<'_> {
             true => Families::BOTH,
             false => wanted.families,
         };
-        let mut diag = SockDiag::open()?;
+        let mut diag = self.memory.diag.take().map_or_else(SockDiag::open, Ok)?;
         let mut sockets = Vec::new();
         let walk = diag.listeners(families, &mut sockets)?;
         self.missing.extend(flaws("listeners", walk));
@@ -135,12 +140,31 @@ impl Asker<'_> {
             let walk = diag.unix_listeners(&mut sockets)?;
             self.missing.extend(flaws("unix", walk));
         }
+        self.memory.diag = self.question.is_alone.then_some(diag);
         self.part.listeners = Some(Listeners {
             families,
             sockets,
             history: LimitHistory::default(),
         });
         Ok(())
+    }
+
+    /// Reads the queues of listeners from themselves where that is better than a scan; returns
+    /// whether request sockets need not be counted then.
+    fn queues(&mut self, queues: &mut ListenerQueues) -> bool {
+        let needs = self.question.needs;
+        let Some(listeners) = self.part.listeners.as_ref() else {
+            return false;
+        };
+        let waits = |one: &Listener| matches!(one.queue, Queue::Accept { length: 1.., .. });
+        let has_waiting = || needs.waiting && listeners.sockets.iter().any(waits);
+        if !needs.half_open && !has_waiting() {
+            return false;
+        }
+        let is_due = needs.unthrottled || self.memory.walk.is_due();
+        let (families, sockets) = (listeners.families, &listeners.sockets);
+        let read = queues.read(self.kernel, families, sockets, is_due);
+        take_over(&read, needs, &mut self.part)
     }
 
     fn settings(&mut self) -> Result<()> {

@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use crate::{
     model::{NetnsSnapshot, Owners, Snapshot},
-    source::{Kernel, LowRound, OwnerSearch, Wanted, cpu_time},
+    source::{Kernel, OwnerSearch, Wanted, cpu_time},
 };
 
 use super::{
@@ -39,15 +39,13 @@ impl Search {
 
     /// The holders of the sockets in a snapshot. Searches again when the last search is old enough
     /// for its cost, and at once for a listener or a destination that is new, or for every socket
-    /// where all owners are wanted; `spent` is the time that this reading has taken already, and `low`
-    /// a first round that it made.
+    /// where all owners are wanted; `spent` is the time that this reading has taken already.
     pub fn find(
         &mut self,
         kernel: &Kernel,
         needs: &Needs,
         snapshot: &Snapshot,
         spent: Duration,
-        low: Option<LowRound>,
     ) -> Option<Arc<Owners>> {
         let search = match needs.owners.search()? {
             OwnerSearch::Within(budget) => {
@@ -74,7 +72,7 @@ impl Search {
                 inodes,
                 cgroups: snapshot.cgroups.values().cloned().collect(),
             };
-            self.found = Some(kernel.owners_after(low, &wanted, search).into());
+            self.found = Some(kernel.owners(&wanted, search).into());
             self.inodes = wanted.inodes;
             self.throttle.spent(cpu_time().saturating_sub(began));
         } else if has_new && let Some(found) = &mut self.found {

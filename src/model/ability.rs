@@ -31,7 +31,8 @@ pub enum Ability {
     Btf,
     /// BPF iterators over the descriptors of all processes (CAP_BPF, CAP_PERFMON).
     DescriptorIterator,
-    /// The queues of listeners read from the sockets themselves, by such an iterator (Linux 6.1).
+    /// The queues of listeners read from the sockets themselves, by a BPF iterator over TCP sockets
+    /// (Linux 5.9).
     QueueIterator,
 }
 

@@ -57,7 +57,7 @@ impl Kernel {
             Pressure => exists(&self.proc_root().join("pressure/cpu")),
             Btf => exists(Path::new(bpf::TYPES)),
             DescriptorIterator => Some(self.may_use_bpf() && bpf::SocketReader::load().is_ok()),
-            QueueIterator => Some(self.may_use_bpf() && QueueReader::load().is_ok()),
+            QueueIterator => Some(self.may_use_bpf() && QueueReader::load(1).is_ok()),
         }
     }
 }

@@ -117,6 +117,7 @@ mod queues {
     mod accept;
     mod bpf;
     mod bpf_owners;
+    mod bpf_reader;
     mod drops;
     mod filter;
     mod folding;

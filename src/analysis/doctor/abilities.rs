@@ -118,7 +118,7 @@ fn words(ability: Ability) -> (&'static str, &'static str, &'static str) {
         Ability::QueueIterator => (
             "queues of listeners by BPF",
             "which SO_REUSEPORT member has whom",
-            "sudo (CAP_BPF, CAP_PERFMON) outside containers; Linux 6.1 with BTF",
+            "sudo (CAP_BPF, CAP_PERFMON) outside containers; Linux 5.9 with BTF",
         ),
     }
 }

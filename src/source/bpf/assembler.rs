@@ -104,7 +104,19 @@ impl Assembler {
 
     /// Stores to the stack.
     pub fn store(&mut self, size: Size, offset: i16, from: Register) {
-        self.put(0x63 | size as u8, Register::R10, Some(from), offset, 0);
+        self.store_at(size, Register::R10, offset, from);
+    }
+
+    pub fn store_at(&mut self, size: Size, base: Register, offset: i16, from: Register) {
+        self.put(0x63 | size as u8, base, Some(from), offset, 0);
+    }
+
+    /// The array of this descriptor, for helpers (`BPF_PSEUDO_MAP_FD`): one instruction in the place
+    /// of two.
+    pub fn set_array(&mut self, to: Register, descriptor: i32) {
+        const PSEUDO_MAP_FD: Register = Register::R1;
+        self.put(0x18, to, Some(PSEUDO_MAP_FD), 0, descriptor);
+        self.put(0, Register::R0, None, 0, 0);
     }
 
     /// Stores eight bytes of 0 to the stack.

@@ -12,7 +12,7 @@ use std::{
 use super::{
     Assembler, CONTEXT, MPTCP, Program, Record,
     Register::{R0, R1, R8, R9, R10},
-    Size, TCP, Types,
+    Size, TASK_FILE, TCP, Types,
     assembler::{Label, When},
     begin, number, read_memory, store_inode, unsupported,
 };
@@ -71,11 +71,11 @@ impl Kernel {
                 "needs CAP_BPF and CAP_PERFMON, outside containers",
             ));
         }
-        let types = Types::read(STRUCTURES)?;
-        let program: Program = types.load(b"sockdiag_bound", program(&types)?, RECORD)?;
-        let (mut records, mut found) = (program.iterate(None)?, Vec::new());
+        let types = Types::read(&TASK_FILE, STRUCTURES)?;
+        let program: Program = types.load(b"sockdiag_bound", program(&types)?)?;
+        let (mut records, mut found) = (program.records(RECORD.0)?, Vec::new());
         let mut seen = HashSet::new();
-        while let Some(some) = records.next(true)? {
+        while let Some(some) = records.next()? {
             found.extend(
                 some.map(decode)
                     .filter(|bound| seen.insert(bound.socket.cookie)),

@@ -1,9 +1,11 @@
 //! BPF iterators (Documentation/bpf/bpf_iterators.rst): programs of a few dozen instructions that the
-//! kernel runs for each open descriptor, and that write what they find to a file.
+//! kernel runs for each open descriptor or TCP socket, and that write what they find to the iterator's
+//! file or to an array.
 //!
 //! They need CAP_BPF and CAP_PERFMON in the initial user namespace, and the types of the kernel. The
 //! instructions are put together here, with the places of members that the kernel's types say.
 
+mod array;
 mod assembler;
 mod bound;
 mod btf;
@@ -26,11 +28,31 @@ pub use sockets::SocketReader;
 
 pub const TYPES: &str = "/sys/kernel/btf/vmlinux";
 
-/// The kernel function that marks a program as a task_file iterator.
-const HOOK: &str = "bpf_iter_task_file";
-/// What such a program is called with.
-const CONTEXT: &str = "bpf_iter__task_file";
+/// What an iterator visits.
+struct Target {
+    /// The kernel function that marks a program as one for it.
+    hook: &'static str,
+    /// What such a program is called with.
+    context: &'static str,
+    /// What is said of a kernel that lacks it.
+    needs: &'static str,
+}
+
+/// All descriptors of all processes.
+const TASK_FILE: Target = Target {
+    hook: "bpf_iter_task_file",
+    context: "bpf_iter__task_file",
+    needs: "needs Linux 5.8 (task_file iterators)",
+};
+const CONTEXT: &str = TASK_FILE.context;
+/// All TCP sockets of a network namespace, listeners first.
+const TCP_SOCKETS: Target = Target {
+    hook: "bpf_iter_tcp",
+    context: "bpf_iter__tcp",
+    needs: "needs Linux 5.9 (tcp iterators)",
+};
 /// Helpers (`enum bpf_func_id`).
+const FIND_ENTRY: i32 = 1;
 const READ_MEMORY: i32 = 113;
 const JIFFIES: i32 = 118;
 const WRITE: i32 = 127;
@@ -110,14 +132,14 @@ struct Types {
 impl Types {
     /// Takes a few milliseconds. Structures that this kernel lacks are missing when they are asked
     /// for.
-    fn read<const N: usize>(names: [&'static str; N]) -> Result<Self> {
+    fn read<const N: usize>(target: &Target, names: [&'static str; N]) -> Result<Self> {
         if cfg!(not(target_pointer_width = "64")) {
             return Err(unsupported("not for 32-bit systems"));
         }
         let btf = std::fs::read(TYPES).and_then(Btf::parse);
         let btf = btf.map_err(Error::file(TYPES))?;
-        let [hook] = btf.find(Kind::Function, [HOOK]);
-        let hook = hook.ok_or_else(|| unsupported("needs Linux 5.8 (task_file iterators)"))?;
+        let [hook] = btf.find(Kind::Function, [target.hook]);
+        let hook = hook.ok_or_else(|| unsupported(target.needs))?;
         let found = names.into_iter().zip(btf.find(Kind::Structure, names));
         Ok(Types {
             structures: found.filter_map(|(name, id)| Some((name, id?))).collect(),
@@ -139,22 +161,15 @@ impl Types {
         offset.ok_or_else(|| unsupported(format!("this kernel has no {structure}.{path}")))
     }
 
-    /// Whether an iterator can be restricted to one process (Linux 6.1). Older kernels ignore what
-    /// would restrict it.
-    fn restricts(&self) -> bool {
-        let [info] = self.btf.find(Kind::Union, ["bpf_iter_link_info"]);
-        info.is_some_and(|info| self.btf.offset(info, "task").is_some())
-    }
-
-    fn load(&self, name: &[u8], assembler: Assembler, record: Record) -> Result<Program> {
+    fn load(&self, name: &[u8], assembler: Assembler) -> Result<Program> {
         let program = assembler.assemble();
         let program = program.ok_or_else(|| unsupported("the program is too long"))?;
-        Program::load(name, &program, self.hook, record.0)
+        Program::load(name, &program, self.hook)
     }
 }
 
-/// What all programs begin with: R6 = the context, R7 = the file, R9 = its `struct socket`. Jumps
-/// to `out` where there is none; a descriptor opened with O_PATH has none.
+/// What programs for descriptors begin with: R6 = the context, R7 = the file, R9 = its
+/// `struct socket`. Jumps to `out` where there is none; a descriptor opened with O_PATH has none.
 fn begin(asm: &mut Assembler, types: &Types, out: assembler::Label) -> Result<()> {
     asm.copy(R6, R1);
     asm.load(Size::Double, R7, R6, types.offset(CONTEXT, "file")?);

@@ -67,18 +67,6 @@ struct Link {
     target: u32,
     attach_type: u32,
     flags: u32,
-    /// A `union bpf_iter_link_info`.
-    info: u64,
-    info_bytes: u32,
-    padding: u32,
-}
-
-/// The member `task` of `union bpf_iter_link_info`.
-#[repr(C)]
-struct OfTask {
-    thread: u32,
-    process: u32,
-    descriptor: u32,
 }
 
 /// As [`Load`], for BPF_ITER_CREATE.
@@ -90,20 +78,11 @@ struct Create {
 }
 
 /// A program in the kernel, for iterators of one kind.
-pub struct Program {
-    file: OwnedFd,
-    /// Bytes of each record that it writes.
-    record: usize,
-}
+pub struct Program(OwnedFd);
 
 impl Program {
     /// `hook` is the BTF id of the function that stands for the kind of iterator.
-    pub fn load(
-        name: &[u8],
-        instructions: &[Instruction],
-        hook: u32,
-        record: usize,
-    ) -> Result<Self> {
+    pub fn load(name: &[u8], instructions: &[Instruction], hook: u32) -> Result<Self> {
         let mut load = Load {
             program_type: TRACING,
             instruction_count: instructions.len() as u32,
@@ -116,32 +95,38 @@ impl Program {
         // The last byte stays 0.
         let kept = name.len().min(load.name.len() - 1);
         load.name[..kept].copy_from_slice(&name[..kept]);
-        let loaded = create(PROG_LOAD, &load).map(|file| Program { file, record });
+        let loaded = create(PROG_LOAD, &mut load).map(Program);
         loaded.map_err(|cause| refused(cause, explanation(load)))
     }
 
-    /// Reads what the program writes for all that the iterator visits, or only for the descriptors
-    /// of one process (Linux 6.1).
-    pub fn iterate(&self, process: Option<u32>) -> Result<Records> {
-        let only = process.map(|process| OfTask {
-            thread: 0,
-            process,
-            descriptor: 0,
-        });
-        let link = Link {
-            program: self.file.as_raw_fd() as u32,
+    /// Records of so many bytes that the program writes of all that the iterator visits, in the
+    /// calling thread's network namespace.
+    pub fn records(&self, record: usize) -> Result<Records> {
+        Ok(Records::new(self.iterator()?, record))
+    }
+
+    /// Runs the program, which writes no records, until it stops or all was visited.
+    pub fn run(&self) -> Result<()> {
+        let mut iterator = self.iterator()?;
+        match iterator.read(&mut [0]) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(failed(READING)(error)),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    fn iterator(&self) -> Result<File> {
+        let mut link = Link {
+            program: self.0.as_raw_fd() as u32,
             attach_type: TRACE_ITER,
-            info: only.as_ref().map_or(0, |only| (&raw const *only) as u64),
-            info_bytes: only.as_ref().map_or(0, |only| size_of_val(only) as u32),
             ..Link::default()
         };
-        let link = create(LINK_CREATE, &link).map_err(failed("attaching a BPF iterator"))?;
-        let iterator = Create {
+        let link = create(LINK_CREATE, &mut link).map_err(failed("attaching a BPF iterator"))?;
+        let mut iterator = Create {
             link: link.as_raw_fd() as u32,
             flags: 0,
         };
-        let iterator = create(ITER_CREATE, &iterator).map_err(failed("opening a BPF iterator"))?;
-        Ok(Records::new(iterator.into(), self.record))
+        let iterator = create(ITER_CREATE, &mut iterator);
+        Ok(iterator.map_err(failed("opening a BPF iterator"))?.into())
     }
 }
 
@@ -164,10 +149,9 @@ impl<F: Read> Records<F> {
         }
     }
 
-    /// As many whole records as one read(2) returns; `None` at the end, and where the program stops
-    /// and has written nothing. The kernel pauses after a million objects, too: it is then asked
-    /// again when `goes_on`.
-    pub fn next(&mut self, goes_on: bool) -> Result<Option<ChunksExact<'_, u8>>> {
+    /// As many whole records as one read(2) returns; `None` at the end. The kernel pauses after a
+    /// million objects and is then asked again.
+    pub fn next(&mut self) -> Result<Option<ChunksExact<'_, u8>>> {
         let rest = self.length - self.length % self.record;
         self.buffer.copy_within(rest..self.length, 0);
         self.length -= rest;
@@ -175,12 +159,10 @@ impl<F: Read> Records<F> {
             match self.file.read(&mut self.buffer[self.length..]) {
                 Ok(0) => return self.end(),
                 Ok(length) => self.length += length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => match goes_on {
-                    true => {}
-                    false => return self.end(),
+                Err(error) => match error.kind() {
+                    io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock => {}
+                    _ => return Err(failed(READING)(error)),
                 },
-                Err(error) => return Err(failed(READING)(error)),
             }
         }
         Ok(Some(self.buffer[..self.length].chunks_exact(self.record)))
@@ -215,7 +197,7 @@ fn explanation(mut load: Load) -> Option<String> {
     let mut log = vec![0u8; LOG_BYTES];
     (load.log_level, load.log_bytes) = (1, LOG_BYTES as u32);
     load.log = log.as_mut_ptr() as u64;
-    match create(PROG_LOAD, &load) {
+    match create(PROG_LOAD, &mut load) {
         Ok(_) => None,
         Err(_) => last_words(&log),
     }
@@ -232,17 +214,24 @@ fn last_words(log: &[u8]) -> Option<String> {
     (!last.is_empty()).then(|| last.join("; "))
 }
 
+/// A command that returns a new descriptor.
+#[expect(unsafe_code, reason = "a descriptor as a number has no owner")]
+pub fn create<T>(number: c_int, attributes: &mut T) -> io::Result<OwnedFd> {
+    let created = command(number, attributes)?;
+    // SAFETY: the callers' commands return a new descriptor, which is nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(created) })
+}
+
 #[expect(unsafe_code, reason = "neither rustix nor libc has bpf(2)")]
-fn create<T>(command: c_int, attributes: &T) -> io::Result<OwnedFd> {
-    let attributes = &raw const *attributes;
+pub fn command<T>(number: c_int, attributes: &mut T) -> io::Result<c_int> {
+    let attributes = &raw mut *attributes;
     let size = size_of::<T>();
-    // SAFETY: the kernel reads `size` bytes of `attributes`. The addresses in them are of memory
-    // that the callers borrow or own for longer, with its length beside it: instructions, a text
-    // that ends with 0, a target, and the log, which is the only one written to.
-    let created: c_long = unsafe { libc::syscall(libc::SYS_bpf, command, attributes, size) };
-    match created {
-        // SAFETY: these commands return a new descriptor, which is nobody else's.
-        0.. => Ok(unsafe { OwnedFd::from_raw_fd(created as c_int) }),
+    // SAFETY: the kernel reads and writes `size` bytes of `attributes`. The addresses in them are of
+    // memory that the callers borrow or own for longer, with its length beside it or known by the
+    // kernel: instructions, a text that ends with 0, keys and entries of an array, and the log.
+    let returned: c_long = unsafe { libc::syscall(libc::SYS_bpf, number, attributes, size) };
+    match returned {
+        0.. => Ok(returned as c_int),
         _ => Err(io::Error::last_os_error()),
     }
 }

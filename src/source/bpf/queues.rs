@@ -1,5 +1,10 @@
-//! The queues of the listeners that a process has open: what sock_diag shows as one length
-//! (`struct request_sock_queue`, include/net/request_sock.h).
+//! The queues of listeners: what sock_diag shows as one length (`struct request_sock_queue`,
+//! include/net/request_sock.h).
+//!
+//! The kernel visits the listeners of a network namespace before its connections, and looks for the
+//! first connection in the table of the whole host. So the program is told how many listeners there
+//! are and stops at the last, by a return value that discards what it wrote to the iterator's file:
+//! its records go to an array.
 //!
 //! The accept queue is a list of requests, the oldest first, each with the connection that waits.
 //! It is read without its lock, so that it may change meanwhile; then its first member or its
@@ -13,16 +18,16 @@ use std::collections::HashMap;
 use rustix::time::{ClockId, clock_getres};
 
 use super::{
-    Assembler, CONTEXT, JIFFIES, MPTCP, Program, Record,
+    Assembler, FIND_ENTRY, JIFFIES, Program, Record,
     Register::*,
-    Size, TCP, Types,
+    Size, TCP_SOCKETS, Types,
+    array::Array,
     assembler::{Label, When},
-    begin, number, read_memory, store_inode, unsupported,
+    number, read_memory,
 };
 use crate::{
     Result,
-    model::{SocketState, State, is_at_least, snapshot::QueueContents},
-    source::owners::LOW,
+    model::{Families, SocketState, State, is_at_least, snapshot::QueueContents},
 };
 
 const RECORD: Record = Record(56);
@@ -38,35 +43,42 @@ const YOUNG: usize = 36;
 const DEFERS: usize = 40;
 const LENGTH_AFTER: usize = 44;
 const CHANGED: usize = 48;
+/// The array's first entry has other parts: how many listeners to read, how many were read, and of
+/// which family they are, 0 for both.
+const WANTED: usize = 0;
+const COUNT: usize = 4;
+const FAMILY: usize = 8;
 /// Below the record on the stack.
 const HEAD: i16 = -64;
 const POINTER: i16 = -72;
 const STATE: i16 = -80;
 const SEQUENCES: i16 = -88;
-const CONTEXT_KEPT: i16 = -96;
-const SOCKET_KEPT: i16 = -104;
+const SOCKET_KEPT: i16 = -96;
+const KEY: i16 = -104;
 
-/// How often to read a queue that changes while it is read.
+/// How often to read queues that change while they are read.
 const ATTEMPTS: u32 = 3;
 /// Longer queues are not followed to their end.
 const MOST_MEMBERS: i32 = 0xffff;
+/// The array has room for so many listeners at least, and at the most.
+const LEAST_ROOM: u32 = 64;
+const MOST_ROOM: u32 = 1 << 16;
 
-const STRUCTURES: [&str; 11] = [
-    CONTEXT,
-    "bpf_iter_meta",
-    "task_struct",
-    "file",
-    "inode",
-    "socket",
-    "sock",
-    "tcp_sock",
+const STRUCTURES: [&str; 7] = [
+    TCP_SOCKETS.context,
     "inet_connection_sock",
     "request_sock",
-    "mptcp_sock",
+    "sock",
+    "socket",
+    "socket_alloc",
+    "tcp_sock",
 ];
 
+/// Reads the queues of the listeners of a network namespace.
 pub struct QueueReader {
     program: Program,
+    entries: Array,
+    room: u32,
     /// Nanoseconds between two ticks of the kernel's clock.
     tick: u64,
     /// It follows lists, see [`Queues`].
@@ -74,47 +86,70 @@ pub struct QueueReader {
 }
 
 impl QueueReader {
-    /// Needs Linux 6.1.
-    pub fn load() -> Result<Self> {
-        let types = Types::read(STRUCTURES)?;
-        if !types.restricts() {
-            return Err(unsupported("needs Linux 6.1 (iterators over one process)"));
-        }
+    /// With room for this many listeners. Needs Linux 5.9.
+    pub fn load(listeners: u32) -> Result<Self> {
+        let types = Types::read(&TCP_SOCKETS, STRUCTURES)?;
         let release = rustix::system::uname();
         let follows = is_at_least(&release.release().to_string_lossy(), (6, 9)) == Some(true);
+        let room = listeners.clamp(LEAST_ROOM, MOST_ROOM).next_power_of_two();
+        let entries = Array::create(RECORD.0, room + 1)?;
         let program = Queues {
             types: &types,
             asm: Assembler::default(),
+            array: entries.descriptor(),
             follows,
         };
         Ok(QueueReader {
-            program: types.load(b"sockdiag_queues", program.assemble(LOW)?, RECORD)?,
+            program: types.load(b"sockdiag_queues", program.assemble()?)?,
+            entries,
+            room,
             tick: tick(),
             follows,
         })
     }
 
-    /// Adds the listeners of one process by their inodes, as far as they are among its low
-    /// descriptors. A process that has ended has none.
-    pub fn read(&self, pid: u32, found: &mut HashMap<u32, QueueContents>) -> Result<()> {
+    /// Whether a reader with more room could read more of this many listeners.
+    pub fn is_too_small(&self, listeners: u32) -> bool {
+        self.room < listeners.min(MOST_ROOM)
+    }
+
+    /// The queues of the calling thread's network namespace, which has this many TCP listeners of
+    /// these families, by the listeners' inodes. With fewer than it has, the rest is missing.
+    pub fn read(&self, families: Families, listeners: u32) -> Result<HashMap<u32, QueueContents>> {
+        let mut found = HashMap::new();
+        let wanted = listeners.min(self.room);
         for _ in 0..ATTEMPTS {
-            let read = self.read_once(pid)?;
-            let changed = self.follows && read.iter().any(|(_, queue)| queue.abandoned.is_none());
-            found.extend(read);
-            if !changed {
+            found.extend(self.read_once(families, wanted)?);
+            let mut queues = found.values();
+            if !self.follows || queues.all(|queue: &QueueContents| queue.abandoned.is_some()) {
                 break;
             }
         }
-        Ok(())
+        Ok(found)
     }
 
-    fn read_once(&self, pid: u32) -> Result<Vec<(u32, QueueContents)>> {
-        let (mut records, mut found) = (self.program.iterate(Some(pid))?, Vec::new());
-        // It stops at the first descriptor that is too high.
-        while let Some(some) = records.next(false)? {
-            found.extend(some.map(|record| decode(record, self.tick)));
+    fn read_once(&self, families: Families, wanted: u32) -> Result<Vec<(u32, QueueContents)>> {
+        let family = match (families.v4, families.v6) {
+            (true, true) => 0,
+            (true, false) => libc::AF_INET,
+            (false, true) => libc::AF_INET6,
+            (false, false) => return Ok(Vec::new()),
+        };
+        if wanted == 0 {
+            return Ok(Vec::new());
         }
-        Ok(found)
+        let mut first = [0; RECORD.0];
+        for (at, value) in [(WANTED, wanted), (FAMILY, family as u32)] {
+            first[at..at + 4].copy_from_slice(&value.to_ne_bytes());
+        }
+        self.entries.set_first(&first)?;
+        self.program.run()?;
+        let entries = self.entries.first(wanted + 1)?;
+        let (first, records) = entries.split_at(RECORD.0);
+        let count = u32::from_ne_bytes(number(first, COUNT)) as usize;
+        let records = records.chunks_exact(RECORD.0).take(count);
+        let found = records.map(|record| decode(record, self.tick));
+        Ok(found.filter(|(inode, _)| *inode != 0).collect())
     }
 }
 
@@ -145,22 +180,19 @@ fn decode(record: &[u8], tick: u64) -> (u32, QueueContents) {
 struct Queues<'a> {
     types: &'a Types,
     asm: Assembler,
+    /// The array's descriptor.
+    array: i32,
     /// This kernel has `BPF_MAY_GOTO` (Linux 6.9). Without it the verifier goes through every turn of
     /// a loop, which takes longer than what the loop is to save, so lists are not followed.
     follows: bool,
 }
 
 impl Queues<'_> {
-    fn assemble(mut self, below: u32) -> Result<Assembler> {
+    fn assemble(mut self) -> Result<Assembler> {
         let [out, stop] = [self.asm.label(), self.asm.label()];
-        self.asm
-            .load(Size::Word, R2, R1, self.types.offset(CONTEXT, "fd")?);
-        self.asm.go_if(When::AtLeast, R2, below as i32, stop);
-        begin(&mut self.asm, self.types, out)?;
-        self.asm.store(Size::Double, CONTEXT_KEPT, R6);
-        self.find_listener(out)?;
+        self.find_listener(out, stop)?;
         RECORD.clear(&mut self.asm);
-        store_inode(&mut self.asm, self.types, RECORD.part(INODE))?;
+        self.read_inode()?;
         self.read_numbers()?;
         let done = self.asm.label();
         self.asm.load(Size::Double, R7, R10, HEAD);
@@ -171,8 +203,7 @@ impl Queues<'_> {
         }
         self.asm.place(done);
         self.check()?;
-        self.asm.load(Size::Double, R6, R10, CONTEXT_KEPT);
-        RECORD.write(&mut self.asm, self.types)?;
+        self.write(stop);
         self.asm.place(out);
         self.asm.exit(0);
         self.asm.place(stop);
@@ -180,33 +211,84 @@ impl Queues<'_> {
         Ok(self.asm)
     }
 
-    /// R9 = the TCP socket of the `struct socket` in R9, which listens; of an MPTCP socket the one
-    /// that its connections come in at.
-    fn find_listener(&mut self, out: Label) -> Result<()> {
-        let is_tcp = self.asm.label();
+    /// R9 = the listener that is visited. Jumps to `out` where it is not of the wanted family, or all
+    /// were visited; and to `stop` at what does not listen.
+    fn find_listener(&mut self, out: Label, stop: Label) -> Result<()> {
         let types = self.types;
-        self.asm
-            .load(Size::Double, R9, R9, types.offset("socket", "sk")?);
+        let is_of_family = self.asm.label();
+        let socket = types.offset(TCP_SOCKETS.context, "sk_common")?;
+        self.asm.load(Size::Double, R9, R1, socket);
         self.asm.go_if(When::Equal, R9, 0, out);
         let state = types.offset("sock", "__sk_common.skc_state")?;
         self.asm.load(Size::Byte, R1, R9, state);
-        self.asm
-            .go_if(When::NotEqual, R1, SocketState::Listen.number().into(), out);
-        let protocol = types.offset("sock", "sk_protocol")?;
-        self.asm.load(Size::Half, R1, R9, protocol);
-        self.asm.go_if(When::Equal, R1, TCP, is_tcp);
-        if types.has("mptcp_sock") {
-            self.asm.go_if(When::NotEqual, R1, MPTCP, out);
-            let first = types.offset("mptcp_sock", "first")?;
-            read_memory(&mut self.asm, POINTER, 8, R9, first);
-            self.asm.load(Size::Double, R9, R10, POINTER);
-            self.asm.go_if(When::Equal, R9, 0, out);
-        } else {
-            self.asm.go(out);
-        }
-        self.asm.place(is_tcp);
+        self.asm.go_if(
+            When::NotEqual,
+            R1,
+            SocketState::Listen.number().into(),
+            stop,
+        );
         self.asm.store(Size::Double, SOCKET_KEPT, R9);
+        self.asm.set(R1, 0);
+        self.find_entry(stop);
+        self.asm.load(Size::Word, R1, R0, FAMILY as i16);
+        self.asm.go_if(When::Equal, R1, 0, is_of_family);
+        let family = types.offset("sock", "__sk_common.skc_family")?;
+        self.asm.load(Size::Half, R2, R9, family);
+        self.asm.subtract(R1, R2);
+        self.asm.go_if(When::NotEqual, R1, 0, out);
+        self.asm.place(is_of_family);
         Ok(())
+    }
+
+    /// R0 = the array's entry of the number in R1; there is none beyond its end.
+    fn find_entry(&mut self, none: Label) {
+        self.asm.store(Size::Word, KEY, R1);
+        self.asm.set_array(R1, self.array);
+        self.asm.copy(R2, R10);
+        self.asm.add(R2, KEY.into());
+        self.asm.call(FIND_ENTRY);
+        self.asm.go_if(When::Equal, R0, 0, none);
+    }
+
+    /// Of the file that the socket in R9 belongs to; of an MPTCP listener's first subflow the kernel
+    /// gives the number of the MPTCP socket (`mptcp_subflow_create_socket`, net/mptcp/subflow.c).
+    fn read_inode(&mut self) -> Result<()> {
+        let is_closed = self.asm.label();
+        let types = self.types;
+        read_memory(
+            &mut self.asm,
+            POINTER,
+            8,
+            R9,
+            types.offset("sock", "sk_socket")?,
+        );
+        self.asm.load(Size::Double, R7, R10, POINTER);
+        self.asm.go_if(When::Equal, R7, 0, is_closed);
+        // Both are parts of one structure.
+        let inode = types.offset("socket_alloc", "vfs_inode.i_ino")?;
+        let inode = inode - types.offset("socket_alloc", "socket")?;
+        read_memory(&mut self.asm, RECORD.part(INODE), 8, R7, inode);
+        self.asm.place(is_closed);
+        Ok(())
+    }
+
+    /// Adds the record to the array, and stops if it was the last.
+    fn write(&mut self, stop: Label) {
+        self.asm.set(R1, 0);
+        self.find_entry(stop);
+        self.asm.copy(R7, R0);
+        self.asm.load(Size::Word, R1, R7, COUNT as i16);
+        self.asm.add(R1, 1);
+        self.asm.store_at(Size::Word, R7, COUNT as i16, R1);
+        self.find_entry(stop);
+        for at in (0..RECORD.0).step_by(8) {
+            self.asm.load(Size::Double, R1, R10, RECORD.part(at));
+            self.asm.store_at(Size::Double, R0, at as i16, R1);
+        }
+        self.asm.load(Size::Word, R1, R7, COUNT as i16);
+        self.asm.load(Size::Word, R2, R7, WANTED as i16);
+        self.asm.subtract(R1, R2);
+        self.asm.go_if(When::Equal, R1, 0, stop);
     }
 
     fn read_numbers(&mut self) -> Result<()> {

@@ -1,8 +1,8 @@
 //! Every socket that a process has open, of all processes of the host.
 
 use super::{
-    Assembler, CONTEXT, Program, Record, Register::*, Size, Types, assembler::When, begin, number,
-    program::Records, store_inode,
+    Assembler, CONTEXT, Program, Record, Register::*, Size, TASK_FILE, Types, assembler::When,
+    begin, number, program::Records, store_inode,
 };
 use crate::Result;
 
@@ -31,17 +31,13 @@ pub struct SocketReader(Program);
 
 impl SocketReader {
     pub fn load() -> Result<Self> {
-        let types = Types::read(STRUCTURES)?;
+        let types = Types::read(&TASK_FILE, STRUCTURES)?;
         let program = program(&types)?;
-        Ok(SocketReader(types.load(
-            b"sockdiag_fds",
-            program,
-            RECORD,
-        )?))
+        Ok(SocketReader(types.load(b"sockdiag_fds", program)?))
     }
 
     pub fn sockets(&self) -> Result<Sockets> {
-        Ok(Sockets(self.0.iterate(None)?))
+        Ok(Sockets(self.0.records(RECORD.0)?))
     }
 }
 
@@ -51,7 +47,7 @@ impl Sockets {
     /// Some of them, in the order of processes; `None` after the last. Threads that have descriptors
     /// of their own are read, too: one descriptor may come several times.
     pub fn next(&mut self) -> Result<Option<impl Iterator<Item = Held>>> {
-        let records = self.0.next(true)?;
+        let records = self.0.next()?;
         Ok(records.map(|records| records.map(decode)))
     }
 }

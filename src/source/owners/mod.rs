@@ -23,7 +23,6 @@ use crate::{
     Result,
     model::{Owner, OwnerSource, Owners},
 };
-pub use scan::LOW;
 use scan::{Found, Holder, Scan, descriptors};
 
 /// With fewer descriptors than this beyond the low ones, /proc is as fast: it takes 3.7 µs of a core
@@ -46,21 +45,6 @@ pub enum OwnerSearch {
     Within(Duration),
 }
 
-/// What the low descriptors of all processes show.
-pub struct LowRound {
-    inodes: HashSet<u32>,
-    found: Found,
-    /// Processes that have higher ones.
-    rest: Vec<u32>,
-}
-
-impl LowRound {
-    /// The processes that have one of the sockets open.
-    pub fn holders(&self) -> impl Iterator<Item = u32> {
-        self.found.holders.iter().map(|holder| holder.pid)
-    }
-}
-
 /// How to go on after the first round.
 enum Second {
     Proc,
@@ -70,54 +54,23 @@ enum Second {
 }
 
 impl Kernel {
-    /// Reads the low descriptors of every process.
-    pub fn low_round(&self, inodes: HashSet<u32>) -> Result<LowRound> {
-        let scan = Scan::new(self, &inodes)?;
-        let (mut found, mut rest) = (Found::default(), Vec::new());
-        for pid in self.process_ids()? {
-            if scan.low(pid, &mut found) {
-                rest.push(pid);
-            }
-        }
-        Ok(LowRound {
-            inodes,
-            found,
-            rest,
-        })
-    }
-
     /// Finds the processes that have the wanted sockets open.
     pub fn owners(&self, wanted: &Wanted, search: OwnerSearch) -> Owners {
-        self.owners_after(None, wanted, search)
-    }
-
-    /// The same after a first round, which serves where it was for all of the wanted sockets.
-    pub fn owners_after(
-        &self,
-        low: Option<LowRound>,
-        wanted: &Wanted,
-        search: OwnerSearch,
-    ) -> Owners {
-        let low = low.filter(|low| wanted.inodes.is_subset(&low.inodes));
-        let found = self.search(wanted, search, low, Instant::now());
+        let found = self.search(wanted, search, Instant::now());
         found.unwrap_or_else(|error| Owners {
             failed: Some(format!("{error}: {}", error.io())),
             ..Owners::default()
         })
     }
 
-    fn search(
-        &self,
-        wanted: &Wanted,
-        search: OwnerSearch,
-        low: Option<LowRound>,
-        started: Instant,
-    ) -> Result<Owners> {
-        let low = match low {
-            Some(low) => low,
-            None => self.low_round(wanted.inodes.clone())?,
-        };
-        let (mut found, mut rest) = (low.found, low.rest);
+    fn search(&self, wanted: &Wanted, search: OwnerSearch, started: Instant) -> Result<Owners> {
+        let scan = Scan::new(self, &wanted.inodes)?;
+        let (mut found, mut rest) = (Found::default(), Vec::new());
+        for pid in self.process_ids()? {
+            if scan.low(pid, &mut found) {
+                rest.push(pid);
+            }
+        }
         let deadline = match search {
             OwnerSearch::All => None,
             OwnerSearch::Within(budget) => Some(started + budget),
@@ -140,7 +93,7 @@ impl Kernel {
         }
         if let Second::Proc = second {
             self.likely_first(&mut rest, wanted, &found.holders);
-            found.add(Scan::new(self, &wanted.inodes)?.all(&rest, deadline));
+            found.add(scan.all(&rest, deadline));
         }
         let seen_all = found.unreadable == 0 && !found.out_of_time && found.failed.is_none();
         Ok(Owners {

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Descriptors below this are read in the first round.
-pub const LOW: u32 = 64;
+const LOW: u32 = 64;
 /// getdents64(2) fills the whole buffer, at a cost for each entry: the first round needs few.
 const LOW_BUFFER: usize = 2048;
 const FULL_BUFFER: usize = 32 * 1024;

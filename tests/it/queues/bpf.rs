@@ -10,9 +10,10 @@ use serde_json::Value;
 use sockdiag::analysis::queues::{ListenerReport, QueueReport, Selection, report};
 use sockdiag::collect::{Collector, Needs, OwnerNeeds};
 use sockdiag::model::{OwnerSource, Snapshot, is_at_least};
-use sockdiag::source::{BpfUse, Kernel, QueueReader};
+use sockdiag::source::{BpfUse, Kernel};
 use socket2::{Protocol, Socket};
 
+use crate::support::bpf::may_read_queues;
 use crate::support::netns::{in_netns_of_root, lo_up, run};
 use crate::support::processes::owners;
 use crate::support::skipped::report_skipped;
@@ -27,17 +28,6 @@ const GROUP: &str = "10.9.0.1:8090";
 const BACKLOG: usize = 64;
 /// More than two ticks of the slowest clock that Linux has.
 const SLACK_MS: u64 = 25;
-
-/// Whether queues can be read by BPF; says what keeps the test from it.
-fn may_read_queues() -> bool {
-    let why = match (Kernel::new().may_use_bpf(), QueueReader::load()) {
-        (true, Ok(_)) => return true,
-        (false, _) => "no rights, or not the initial PID namespace".to_owned(),
-        (true, Err(error)) => format!("{error}: {}", error.io()),
-    };
-    report_skipped(&format!("reading queues by BPF: {why}"));
-    false
-}
 
 fn read(bpf: BpfUse) -> Snapshot {
     let kernel = Kernel::new().with_bpf(bpf);

@@ -3,6 +3,7 @@
 
 pub mod bind_scenes;
 pub mod bind_verdicts;
+pub mod bpf;
 pub mod capture;
 pub mod capture_file;
 pub mod cgroup;
