@@ -11,6 +11,7 @@ use crate::{self as bench, RAW_DUMP, SNAPSHOT};
 
 pub const QUEUES_BARE: &str = "sockdiag queues --no-owners --no-syn";
 pub const QUEUES_NO_OWNERS: &str = "sockdiag queues --no-owners";
+pub const QUEUES_NO_BPF: &str = "sockdiag queues --no-owners, without BPF";
 pub const QUEUES: &str = "sockdiag queues";
 pub const QUEUES_ALL_OWNERS: &str = "sockdiag queues --owners all";
 pub const COUNTERS: &str = "sockdiag counters";
@@ -37,8 +38,9 @@ pub const RAW: &str = "raw SYN_RECV dump, both families";
 
 /// They take turns in this order: what needs seconds comes last, so that nothing of milliseconds
 /// runs on caches that were swept just before.
-pub const LISTENERS: [Case; 14] = [
-    (QUEUES_NO_OWNERS, &[RAW, SS]),
+pub const LISTENERS: [Case; 15] = [
+    (QUEUES_NO_OWNERS, &[QUEUES_NO_BPF, SS]),
+    (QUEUES_NO_BPF, &[RAW, SS]),
     (RAW, &[]),
     (SS, &[]),
     (QUEUES_BARE, &[SS, SS_MEMORY]),
@@ -108,10 +110,17 @@ pub const SOCKETS: [Case; 11] = [
 ];
 
 pub const WATCH: &str = "sockdiag queues --watch=0.02 --no-owners --json --count 750";
+const WATCH_NO_BPF: &str =
+    "sockdiag queues --watch=0.02 --no-owners --json --count 750, without BPF";
 const WATCH_NO_SYN: &str = "sockdiag queues --watch=0.02 --no-owners --no-syn --json --count 750";
 /// At their default interval, for long enough that the first reading weighs little.
 pub const WATCH_PORTS: &str = "sockdiag ports --watch --json --count 45";
 pub const WATCH_TIMEWAIT: &str = "sockdiag timewait --watch --json --count 45";
+
+/// After a command line: with no right to use BPF.
+const WITHOUT_BPF: &str = ", without BPF";
+/// What comes before such a command line.
+const WITHOUT_RIGHTS: [&str; 2] = ["setpriv", "--bounding-set=-sys_admin,-bpf,-perfmon"];
 
 /// A command line as it stands in the table, made runnable.
 pub fn command(name: &str) -> anyhow::Result<Command> {
@@ -135,12 +144,17 @@ pub fn command(name: &str) -> anyhow::Result<Command> {
     if let Some(command) = pipelines::command(name)? {
         return Ok(command);
     }
-    let (program, arguments) = name.split_once(' ').unwrap_or((name, ""));
-    let mut command = Command::new(match program {
+    let (line, is_plain) = match name.strip_suffix(WITHOUT_BPF) {
+        Some(line) => (line, true),
+        None => (name, false),
+    };
+    let words = line.split_whitespace().map(|word| match word {
         "sockdiag" => env!("CARGO_BIN_EXE_sockdiag"),
         other => other,
     });
-    command.args(arguments.split_whitespace());
+    let mut words = WITHOUT_RIGHTS.into_iter().filter(|_| is_plain).chain(words);
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words);
     if name == NSTAT {
         // It would write over the user's.
         let history = format!("sockdiag-bench-{}.nstat", std::process::id());
@@ -167,9 +181,16 @@ impl Watch {
 }
 
 /// Measured once: a run is many readings already.
-pub fn watch() -> [Watch; 4] {
+pub fn watch() -> [Watch; 5] {
     eprintln!("watching");
-    [WATCH, WATCH_NO_SYN, WATCH_PORTS, WATCH_TIMEWAIT].map(|name| {
+    [
+        WATCH,
+        WATCH_NO_BPF,
+        WATCH_NO_SYN,
+        WATCH_PORTS,
+        WATCH_TIMEWAIT,
+    ]
+    .map(|name| {
         let outcome = watch_once(name).map_err(|error| format!("{error:#}"));
         Watch { name, outcome }
     })
@@ -177,7 +198,8 @@ pub fn watch() -> [Watch; 4] {
 
 fn watch_once(name: &str) -> anyhow::Result<Cost> {
     let (cost, lines) = measure::run_into(&mut command(name)?, measure::count_lines)?;
-    let readings = name.rsplit(' ').next().and_then(|count| count.parse().ok());
+    let line = name.strip_suffix(WITHOUT_BPF).unwrap_or(name);
+    let readings = line.rsplit(' ').next().and_then(|count| count.parse().ok());
     ensure!(
         readings == Some(lines),
         "{lines} lines instead of {readings:?}"

@@ -28,10 +28,12 @@ const WATCH_SHARE: f64 = 0.05;
 const PROMISED: [&str; 3] = [cases::WATCH, cases::WATCH_PORTS, cases::WATCH_TIMEWAIT];
 
 /// Command, most times the wall time of the other, the other.
-const RATIOS: [(&str, f64, &str); 13] = [
+const RATIOS: [(&str, f64, &str); 15] = [
     (cases::QUEUES_BARE, 0.1, cases::SS),
     (cases::QUEUES_NO_OWNERS, 1.3, cases::RAW),
     (cases::QUEUES_NO_OWNERS, 1.0, cases::SS),
+    (cases::QUEUES_NO_BPF, 1.3, cases::RAW),
+    (cases::QUEUES_NO_BPF, 1.0, cases::SS),
     (cases::QUEUES_ALL_OWNERS, 1.0 / 3.0, cases::SS_OWNERS),
     (cases::COUNTERS, 1.0, cases::NSTAT),
     (cases::COUNTERS_ALL, 1.0, cases::NSTAT),

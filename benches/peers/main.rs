@@ -6,8 +6,8 @@
 //! processes that connect to themselves over loopback, measures every command once per round (A B
 //! C, A B C, …: whatever else the machine does meets all of them alike), prints two Markdown tables
 //! and ends the holders. TIME_WAITs are made when their turn comes, as they last a minute. It needs
-//! `ip`, `ss` and `nstat` (iproute2), `unshare` (util-linux), Linux 5.3 and, for a million sockets,
-//! about 4 GB of free memory and half an hour. No root.
+//! `ip`, `ss` and `nstat` (iproute2), `unshare` and `setpriv` (util-linux), Linux 5.3 and, for a
+//! million sockets, about 4 GB of free memory and half an hour. No root.
 //!
 //! A quick try: `cargo bench --bench peers -- --sockets 20000 --rounds 3`.
 
