@@ -5,9 +5,10 @@
 //! rows match; the names of those methods begin with `walk`. One walk serves both families, where
 //! both are asked for.
 
+mod requests;
+
 use std::{io, ops::ControlFlow};
 
-use netlink_packet_core::{Emitable, NetlinkSerializable};
 use netlink_packet_sock_diag::{
     SockDiagMessage,
     inet::{ExtensionFlags, InetRequest, SocketId, StateFlags},
@@ -28,15 +29,11 @@ use crate::{
     },
 };
 
+pub use requests::SocketRequest;
+use requests::{AF_UNSPEC, OfBothFamilies, TCP, UDP, of_sockets, of_tcp, request};
+
 /// `INET_DIAG_REQ_BYTECODE`
 const BYTECODE: u16 = 1;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
-/// `IPPROTO_RAW`: raw sockets of every protocol.
-const RAW: u8 = 255;
-const AF_UNSPEC: u8 = 0;
-const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
 /// `UDIAG_SHOW_UID` (5.3), which the crate lacks. Older kernels ignore it.
 const SHOW_UID: u32 = 0x40;
 
@@ -47,46 +44,8 @@ pub fn reports_bound() -> bool {
     is_at_least(&system.release().to_string_lossy(), (6, 8)) == Some(true)
 }
 
-/// The older request for a dump, `struct inet_diag_req` (include/uapi/linux/inet_diag.h), which
-/// the crate lacks. It is of TCP only, and dumps both families: the kernel ignores `idiag_family`,
-/// which is AF_INET here as in what ss sends (`inet_diag_dump_compat`, net/ipv4/inet_diag.c).
-struct OfBothFamilies(InetRequest);
-
-impl NetlinkSerializable for OfBothFamilies {
-    fn message_type(&self) -> u16 {
-        18 // TCPDIAG_GETSOCK
-    }
-
-    fn buffer_len(&self) -> usize {
-        60
-    }
-
-    fn serialize(&self, buffer: &mut [u8]) {
-        let mut newer = [0; 56];
-        self.0.emit(&mut newer);
-        let [extensions, states, socket_id] = [2..3, 4..8, 8..56].map(|part| &newer[part]);
-        buffer.fill(0);
-        buffer[0] = AF_INET;
-        buffer[3..4].copy_from_slice(extensions);
-        buffer[4..52].copy_from_slice(socket_id);
-        buffer[52..56].copy_from_slice(states);
-    }
-}
-
 /// How a dump ended.
 pub type Walk = DumpEnd;
-
-/// Which sockets to dump, and what of each.
-#[derive(Debug, Clone, Copy)]
-pub struct SocketRequest<'a> {
-    pub protocol: SocketProtocol,
-    pub families: Families,
-    pub filter: &'a Filter,
-    /// `struct tcp_info`.
-    pub info: bool,
-    /// Memory and drops.
-    pub memory: bool,
-}
 
 /// A sock_diag socket in the network namespace of the thread that opened it.
 pub struct SockDiag {
@@ -105,7 +64,7 @@ impl SockDiag {
     pub fn listeners(&mut self, families: Families, found: &mut Vec<Listener>) -> Result<Walk> {
         // The attribute that identifies an MPTCP listener is sent only with INFO.
         let extensions = ExtensionFlags::SKMEMINFO | ExtensionFlags::INFO;
-        let request = tcp_request(families, extensions, StateFlags::LISTEN);
+        let request = of_tcp(families, extensions, StateFlags::LISTEN);
         self.ask("TCP listeners", request, &Filter::ALL, |row| {
             found.extend(row.map(|row| row.listener()));
             ControlFlow::Continue(())
@@ -192,7 +151,7 @@ impl SockDiag {
         mut each: impl FnMut(Option<Waiting>) -> ControlFlow<()>,
     ) -> Result<Walk> {
         let states = StateFlags::ESTABLISHED | StateFlags::CLOSE_WAIT | StateFlags::SYN_RECV;
-        let request = tcp_request(families, ExtensionFlags::INFO, states);
+        let request = of_tcp(families, ExtensionFlags::INFO, states);
         let filter = Filter::port_is_one_of(End::Local, ports);
         self.ask("connections waiting for accept", request, &filter, |row| {
             each(row.and_then(|row| row.waiting()))
@@ -209,7 +168,7 @@ impl SockDiag {
         mut each: impl FnMut(Holder),
     ) -> Result<Walk> {
         let states = StateFlags::from_bits_retain(states.bits());
-        let request = tcp_request(families, ExtensionFlags::empty(), states);
+        let request = of_tcp(families, ExtensionFlags::empty(), states);
         self.ask("connections", request, filter, |row| {
             if let Some(holder) = row.and_then(|row| row.holder()) {
                 each(holder);
@@ -230,7 +189,7 @@ impl SockDiag {
             | StateFlags::CLOSE_WAIT
             | StateFlags::FIN_WAIT1
             | StateFlags::FIN_WAIT2;
-        let request = tcp_request(Families::BOTH, ExtensionFlags::empty(), states);
+        let request = of_tcp(Families::BOTH, ExtensionFlags::empty(), states);
         let filter = Filter::port_is_one_of(End::Peer, ports);
         self.ask("connections to a port", request, &filter, |row| {
             match row.and_then(|row| row.holder()) {
@@ -255,7 +214,7 @@ impl SockDiag {
             _ => StateSet::ALL,
         };
         for (states, rest) in wanted.filter.by_state(states) {
-            for request in requests(wanted, states) {
+            for request in of_sockets(wanted, states) {
                 let walk = self.ask("sockets", request, &rest, |row| {
                     match row.and_then(|row| row.socket(wanted.protocol)) {
                         Some(socket) => each(socket),
@@ -341,82 +300,5 @@ fn failed(request: &'static str) -> impl FnOnce(io::Error) -> Error {
             _ => return Error::Netlink(request, cause),
         };
         Error::Netlink(request, io::Error::new(cause.kind(), why))
-    }
-}
-
-/// Only for TCP is there a request for both families.
-fn requests(wanted: &SocketRequest<'_>, states: StateSet) -> Vec<InetRequest> {
-    let of = |family: Family, number| {
-        let mut extensions = ExtensionFlags::empty();
-        extensions.set(ExtensionFlags::INFO, wanted.info);
-        extensions.set(ExtensionFlags::SKMEMINFO, wanted.memory);
-        let states = StateFlags::from_bits_retain(states.bits());
-        request(family, number, extensions, states)
-    };
-    let families = wanted.families.each();
-    match wanted.protocol {
-        SocketProtocol::Tcp | SocketProtocol::Mptcp => {
-            let one = families.last().map(|family| of(family, TCP));
-            let one = one.map(|one| of_families(one, wanted.families));
-            one.iter().flat_map(|one| by_cost(one, states)).collect()
-        }
-        SocketProtocol::Udp => families.map(|family| of(family, UDP)).collect(),
-        SocketProtocol::Raw => families.map(|family| of(family, RAW)).collect(),
-        // `SockDiag::others`
-        SocketProtocol::Unix
-        | SocketProtocol::Packet
-        | SocketProtocol::Netlink
-        | SocketProtocol::Vsock => Vec::new(),
-    }
-}
-
-/// With INFO, which comes with the attribute that identifies MPTCP, a dump of connections takes a
-/// third longer. Listeners are few, are dumped first and take no walk: they are requested with it in
-/// every case.
-fn by_cost(request: &InetRequest, states: StateSet) -> Vec<InetRequest> {
-    let connected = states.without(StateSet::LISTEN);
-    let part = |states: StateSet| InetRequest {
-        states: StateFlags::from_bits_retain(states.bits()),
-        ..request.clone()
-    };
-    let mut listening = part(states.without(connected));
-    listening.extensions |= ExtensionFlags::INFO;
-    let mut parts = vec![listening, part(connected)];
-    parts.retain(|part| !part.states.is_empty());
-    parts
-}
-
-/// A request for one family, or with `AF_UNSPEC` for both.
-fn tcp_request(families: Families, extensions: ExtensionFlags, states: StateFlags) -> InetRequest {
-    let family = if families.v6 { Family::V6 } else { Family::V4 };
-    of_families(request(family, TCP, extensions, states), families)
-}
-
-fn of_families(request: InetRequest, families: Families) -> InetRequest {
-    InetRequest {
-        family: match families == Families::BOTH {
-            true => AF_UNSPEC,
-            false => request.family,
-        },
-        ..request
-    }
-}
-
-fn request(
-    family: Family,
-    protocol: u8,
-    extensions: ExtensionFlags,
-    states: StateFlags,
-) -> InetRequest {
-    let (family, socket_id) = match family {
-        Family::V4 => (AF_INET, SocketId::new_v4()),
-        Family::V6 => (AF_INET6, SocketId::new_v6()),
-    };
-    InetRequest {
-        family,
-        protocol,
-        extensions,
-        states,
-        socket_id,
     }
 }
