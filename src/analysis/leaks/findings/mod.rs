@@ -33,7 +33,8 @@ pub fn findings(report: &LeaksReport) -> Vec<Finding> {
 }
 
 /// A socket's connections are accepted in the order in which they came: while the oldest waits, none
-/// was. Which socket of a SO_REUSEPORT group it waits for is not known.
+/// was. Which socket of a SO_REUSEPORT group it waits for is not known, so that others of the group
+/// may accept, or not.
 fn stalled(leak: &LeakReport) -> Option<Finding> {
     let ms = leak.oldest_seconds? * 1000.0;
     let seconds = leak.none_accepted_seconds?;
@@ -48,12 +49,17 @@ fn stalled(leak: &LeakReport) -> Option<Finding> {
         0 | 1 => format!("none was accepted within {seconds:.1} s"),
         queues => {
             format!(
-                "1 of the {queues} sockets that listen there accepted none within {seconds:.1} s"
+                "at least 1 of the {queues} sockets that listen there accepted none within \
+                 {seconds:.1} s"
             )
         }
     };
+    let wait = match leak.count {
+        1 => "waits",
+        _ => "wait",
+    };
     let message = format!(
-        "{} wait for accept(), the oldest for {}; {by}",
+        "{} {wait} for accept(), the oldest for {}; {by}",
         connections(leak.count),
         age(leak),
     );

@@ -228,7 +228,11 @@ fn a_socket_of_a_reuseport_group_is_stalled_where_its_own_queue_is_not_empty() {
     let report = tally.report(None, Orphans::default());
     assert_eq!(ids(&report), ["acceptor_stalled"]);
     let message = &report.findings[0].message;
-    assert!(message.contains("1 of the 2 sockets"), "{message}");
+    assert_eq!(
+        message,
+        "1 connection waits for accept(), the oldest for 3 s; at least 1 of the 2 sockets that \
+         listen there accepted none within 2.0 s"
+    );
 }
 
 #[test]
