@@ -7,7 +7,7 @@ mod pace_tests;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, net::SocketAddr};
 
 use super::{ListenerReport, LocalReport, QueueReport, State, SynQueue};
 use crate::{
@@ -245,11 +245,25 @@ fn owner_and_watch(finding: Finding, listener: &ListenerReport) -> Finding {
 fn watch(listener: &ListenerReport) -> String {
     let place = match &listener.local {
         LocalReport::Inet { address, port, .. } if address.is_unspecified() => format!(":{port}"),
-        local => in_shell(&local.to_string()),
+        // The filter language has no place for the interface in an address.
+        LocalReport::Inet { address, port, .. } => {
+            in_shell(&SocketAddr::new(*address, *port).to_string())
+        }
+        LocalReport::Unix { path } => in_shell(&unix_pattern(path)),
     };
     match listener.protocol {
         Protocol::Udp => format!("sockdiag queues -u {place} -w"),
         _ => format!("sockdiag queues {place} -w"),
+    }
+}
+
+/// One word of the filter language, where `@` begins a file of filters, and a blank ends a word.
+fn unix_pattern(path: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,".contains(c);
+    let pattern = path.replace(|c| !is_plain(c), "*");
+    match path.starts_with('/') {
+        true => pattern,
+        false => format!("unix:{pattern}"),
     }
 }
 

@@ -1,12 +1,14 @@
 //! The rules on reports written by hand.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::{
     analysis::{
         Severity::Info,
         queues::{AcceptQueue, Cookie, LimitSetBy, ReceiveQueue, SynQueue},
     },
-    model::Owner,
+    model::{Filter, Local, Owner},
 };
 
 /// A TCP listener on 0.0.0.0:8080 with a limit of 8, whose queue is as long as its state says.
@@ -392,6 +394,26 @@ fn commands_name_the_namespace_and_quote_the_address() {
     );
 }
 
+#[test]
+fn the_filter_that_is_suggested_finds_a_listener_that_is_bound_to_an_interface() {
+    for (address, expected) in [
+        ("10.0.0.1", "sockdiag queues 10.0.0.1:80 -w"),
+        ("fe80::1", "sockdiag queues '[fe80::1]:80' -w"),
+        ("0.0.0.0", "sockdiag queues :80 -w"),
+    ] {
+        let local = LocalReport::Inet {
+            address: address.parse().expect("an address"),
+            port: 80,
+            interface: Some("eth0".to_owned()),
+        };
+        let bound = ListenerReport {
+            local,
+            ..listener(1, 9)
+        };
+        assert_eq!(found(vec![bound])[0].next[0], expected);
+    }
+}
+
 /// Two sockets of one path are an old and a new one.
 #[test]
 fn unix_sockets_of_one_path_are_no_group() {
@@ -407,4 +429,25 @@ fn unix_sockets_of_one_path_are_no_group() {
     let found = found(vec![unix(1, 9), unix(2, 9)]);
     assert_eq!(found.len(), 2);
     assert_eq!(found[0].next[0], "sockdiag queues /run/api.sock -w");
+}
+
+#[test]
+fn the_filter_that_is_suggested_finds_the_unix_socket() {
+    for (name, filter) in [
+        (&b"/run/api.sock"[..], "/run/api.sock"),
+        (b"/run/my api.sock", "/run/my*api.sock"),
+        (b"api.sock", "unix:api.sock"),
+        (b"\0api", "unix:@api"),
+        (b"\0a\0b", "unix:@a@b"),
+        (b"\0-a (b)=!c'\x1b\xff", "unix:@-a**b***c***"),
+        (b"\0or", "unix:@or"),
+    ] {
+        let local = Local::Unix(name.to_vec());
+        let LocalReport::Unix { path } = LocalReport::new(&local, &BTreeMap::new()) else {
+            panic!("{name:?}");
+        };
+        assert_eq!(unix_pattern(&path), filter);
+        let parsed = Filter::parse(filter).expect(filter);
+        assert!(parsed.accepts(&local), "{filter}");
+    }
 }
