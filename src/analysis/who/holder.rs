@@ -6,8 +6,8 @@ use super::{Claim, HolderKind, HolderReport};
 use crate::{
     analysis::{Cookie, sockets::EndReport},
     model::{
-        Netns, OtherSocket, Owners, PortOptions, SocketProtocol, SocketRow, SocketState, State,
-        TimerKind,
+        Netns, OtherSocket, Owners, PortOptions, SocketProtocol, SocketRow, SocketState,
+        SocketType, State, TimerKind,
         filter::{End, View},
         unit_of,
     },
@@ -109,15 +109,23 @@ pub struct OtherHolder<'a> {
     pub socket: &'a OtherSocket,
 }
 
+const ESTABLISHED: SocketState = SocketState::Connection(State::Established);
+
 impl OtherHolder<'_> {
     pub fn report(&self, owners: Option<&Owners>) -> HolderReport {
         let socket = self.socket;
         let end = |end, is_peer| EndReport::other(end, is_peer, self.interfaces);
         let peer = socket.peer.as_ref();
+        // Until it is accepted, and once it is closed, the peer has no number.
+        let is_stream = matches!(
+            socket.kind,
+            Some(SocketType::Stream | SocketType::Seqpacket)
+        );
         HolderReport {
             kind: match peer {
                 _ if socket.state == SocketState::Listen => HolderKind::Listener,
                 Some(_) => HolderKind::Connection,
+                None if is_stream && socket.state == ESTABLISHED => HolderKind::Connection,
                 None => HolderKind::Bound,
             },
             netns: self.netns.clone(),

@@ -9,7 +9,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
 use serde_json::{Value, json};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::support::helper_process::{HelperProcess, spawn_cat};
 use crate::support::netns::{in_sealed_netns, lo_up};
@@ -98,6 +98,35 @@ fn a_process_has_sockets_of_every_family_on_its_page() {
         assert_eq!(report["answer"], answer);
         // ss names no owner of a netlink socket whose port id is another process's.
         assert_as_ss(&pid, holders.len() - 1);
+    });
+}
+
+#[test]
+fn a_unix_connection_that_nobody_has_accepted_or_whose_peer_is_closed_is_no_bound_socket() {
+    in_sealed_netns(|| {
+        let address = SockAddr::unix("\0server").expect("a name");
+        let made = |kind| Socket::new(Domain::UNIX, kind, None).expect("a socket");
+        let server = made(Type::STREAM);
+        server.bind(&address).expect("the name is free");
+        server.listen(5).expect("a stream");
+        let client = made(Type::STREAM);
+        client.connect(&address).expect("it listens");
+        let (left, closed) = Socket::pair(Domain::UNIX, Type::SEQPACKET, None).expect("a pair");
+        drop(closed);
+        let unconnected = made(Type::STREAM);
+        let datagrams = made(Type::DGRAM);
+        let address = SockAddr::unix("\0datagrams").expect("a name");
+        datagrams.bind(&address).expect("the name is free");
+        let sockets = [server, client, left, unconnected, datagrams].map(OwnedFd::from);
+        let heir = heir(&sockets);
+        let report = report(&["who", &heir.pid().to_string()]);
+        let holders = report["holders"].as_array().expect("holders[]");
+        let kinds = sockets.each_ref().map(|socket| {
+            let of = holders.iter().find(|row| row["inode"] == inode(socket));
+            of.expect("it is listed")["kind"].as_str().expect("a kind")
+        });
+        let expected = ["listener", "connection", "connection", "bound", "bound"];
+        assert_eq!(kinds, expected);
     });
 }
 
