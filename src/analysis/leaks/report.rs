@@ -280,6 +280,11 @@ impl LeakTally {
             let why = "of more services than are told apart (4096)";
             Incomplete::counted("leaks", why, self.ungrouped)
         });
+        let subflows = (self.of_mptcp > 0).then(|| {
+            let why = "only the subflows of MPTCP connections are read: whether the peer has \
+                       closed, and what is not read, `ss -Ma` shows";
+            Incomplete::counted("mptcp", why, self.of_mptcp)
+        });
         let searched = leaks
             .iter()
             .filter(|leak| leak.held || leak.kind == LeakKind::Unaccepted);
@@ -292,7 +297,7 @@ impl LeakTally {
                        read; `sockdiag leaks` reads all";
             Incomplete::new("leaks", why)
         });
-        [partial, followed, grouped, unfound]
+        [partial, followed, grouped, subflows, unfound]
             .into_iter()
             .flatten()
             .collect()

@@ -13,7 +13,7 @@ use super::{
     kind::unread,
     services::Services,
 };
-use crate::model::{Local, Netns, SocketRow};
+use crate::model::{Local, Netns, SocketProtocol, SocketRow};
 
 /// Sockets with something queued that are followed from the first reading to the second.
 const MOST_FOLLOWED: usize = 100_000;
@@ -63,6 +63,8 @@ pub struct LeakTally {
     pub(super) groups: HashMap<Key, Group>,
     /// Sockets of groups beyond those that are kept.
     pub(super) ungrouped: u64,
+    /// Subflows of MPTCP connections.
+    pub(super) of_mptcp: u64,
     pub(super) is_partial: bool,
     followed: HashMap<Name, Progress>,
     /// Sockets with something queued beyond those that are followed.
@@ -80,6 +82,7 @@ impl LeakTally {
             places: Vec::new(),
             groups: HashMap::new(),
             ungrouped: 0,
+            of_mptcp: 0,
             is_partial: false,
             followed: HashMap::new(),
             unfollowed: 0,
@@ -144,6 +147,7 @@ impl LeakTally {
         if !self.is_chosen(socket) {
             return;
         }
+        self.of_mptcp += u64::from(socket.protocol == SocketProtocol::Mptcp);
         let name = (self.here, socket.cookie);
         if self.earlier.is_none() {
             self.follow(name, socket);

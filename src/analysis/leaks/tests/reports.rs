@@ -13,7 +13,7 @@ use crate::{
         leaks::{LeakKind, LeakTally, Orphans},
     },
     model::{
-        Endpoint, Family, Local, Netns, Owner, Owners, SocketRow, SocketState,
+        Endpoint, Family, Local, Netns, Owner, Owners, SocketProtocol, SocketRow, SocketState,
         State::{Established, LastAck},
         TimerKind::{Persist, Retransmit},
     },
@@ -233,6 +233,24 @@ fn a_socket_of_a_reuseport_group_is_stalled_where_its_own_queue_is_not_empty() {
         "1 connection waits for accept(), the oldest for 3 s; at least 1 of the 2 sockets that \
          listen there accepted none within 2.0 s"
     );
+}
+
+/// A subflow has no data left, and stays established when its connection is in CLOSE_WAIT.
+#[test]
+fn what_subflows_do_not_show_is_not_seen() {
+    let tcp = socket(Established, Facts::default());
+    let subflow = SocketRow {
+        protocol: SocketProtocol::Mptcp,
+        cookie: 2,
+        ..tcp.clone()
+    };
+    let whats = |sockets: &[SocketRow]| {
+        let incomplete = report(sockets, sockets).incomplete.into_iter();
+        let parts = incomplete.map(|missing| (missing.what, missing.count));
+        parts.collect::<Vec<_>>()
+    };
+    assert!(whats(std::slice::from_ref(&tcp)).is_empty());
+    assert_eq!(whats(&[tcp, subflow]), [("mptcp".to_owned(), Some(1))]);
 }
 
 #[test]
