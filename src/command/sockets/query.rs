@@ -71,9 +71,12 @@ impl<'a> Query<'a> {
     /// Reads all sockets, and reports what is not written meanwhile.
     pub fn read(&self, output: Output<'_>) -> anyhow::Result<SocketsReport> {
         let mut stream = self.stream(output);
-        stream.report.incomplete.extend(unseen_bound(&self.needs));
         if self.args.pairs {
             return self.read_pairs(stream);
+        }
+        // Never readable.
+        if !self.args.readable {
+            stream.report.incomplete.extend(unseen_bound(&self.needs));
         }
         if self.owner_needs() == OwnerNeeds::All {
             let mut inodes = Inodes::default();

@@ -86,6 +86,10 @@ fn a_socket_that_is_only_bound_is_counted_or_said_to_be_unseen() {
             let connected = json(&[command, "state", "connected"]);
             assert!(!is_said(&connected), "{connected:#}");
         }
+        for flag in ["--pairs", "--readable"] {
+            let report = json(&["sockets", flag]);
+            assert!(!is_said(&report), "{report:#}");
+        }
     });
 }
 
