@@ -12,7 +12,7 @@ use crate::support::wait::wait_for;
 const ALL: &str = "-tuanH";
 
 /// A filter, as `ss` and as `sockdiag sockets` take it: ss wants its states first, and takes `and`
-/// and `or` from left to right.
+/// and `or` from left to right. Those that select TIME_WAITs alone come early: these last a minute.
 const FILTERS: [&str; 71] = [
     "",
     "state established",
@@ -21,6 +21,7 @@ const FILTERS: [&str; 71] = [
     "state fin-wait-1",
     "state fin-wait-2",
     "state time-wait",
+    "state time-wait sport = :8080",
     "state closed",
     "state unconnected",
     "state close-wait",
@@ -82,7 +83,6 @@ const FILTERS: [&str; 71] = [
     "( sport = :8080 | dport = :8080 ) & src 10.9.0.2",
     "( sport = :8080 or dport = :8080 ) and ( not src 127.0.0.1 )",
     "state established ( sport = :8080 or sport = :8443 )",
-    "state time-wait sport = :8080",
     "exclude listening ( dst 127.0.0.1 and dport > :8000 )",
     "dport = :5353 and src [::1]",
 ];

@@ -72,7 +72,8 @@ pub fn reports_bound_sockets() -> bool {
 /// What a report does not know although this kernel reports it.
 pub fn unseen(report: &Value) -> Vec<&Value> {
     let incomplete = report["incomplete"].as_array().expect("incomplete[]");
-    let is_reported = |missing: &&Value| reports_bound() || missing["what"] != "bound_only";
+    let is_bound = |what: &Value| what == "bound_only" || what == "bound";
+    let is_reported = |missing: &&Value| reports_bound() || !is_bound(&missing["what"]);
     incomplete.iter().filter(is_reported).collect()
 }
 

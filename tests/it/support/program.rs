@@ -180,6 +180,14 @@ pub fn finding<'a>(report: &'a Value, id: &str) -> &'a Value {
     found.unwrap_or_else(|| panic!("no {id} in {findings:#?}"))
 }
 
+/// What a report says it could not see of this.
+#[track_caller]
+pub fn missing<'a>(report: &'a Value, what: &str) -> &'a Value {
+    let incomplete = report["incomplete"].as_array().expect("incomplete[]");
+    let found = incomplete.iter().find(|missing| missing["what"] == what);
+    found.unwrap_or_else(|| panic!("no {what} in {incomplete:#?}"))
+}
+
 /// The one listener at `address`, written as for `SocketAddr`.
 #[track_caller]
 pub fn listener<'a>(report: &'a Value, address: &str) -> &'a Value {
