@@ -132,7 +132,8 @@ impl<T: Default> Groups<T> {
             By::Unit => held.unit.clone().map(Common::Unit),
             By::User => row.user().map(Common::User),
             By::Peer => {
-                let peer = row.peer?.address;
+                // As a dual-stack socket has it, and any other.
+                let peer = row.peer?.address.to_canonical();
                 (!peer.is_unspecified()).then_some(Common::Peer(peer))
             }
             By::Listener => self.listener(row).map(Common::Listener),

@@ -81,6 +81,15 @@ fn sockets_are_counted_by_state() {
 }
 
 #[test]
+fn a_peer_of_a_dual_stack_socket_is_the_peer_of_any_other() {
+    let established = SocketState::Connection(State::Established);
+    let sockets = ["10.0.0.9:5432", "[::ffff:10.0.0.9]:5432", "[::1]:80"]
+        .map(|peer| socket(established, peer));
+    let report = report(By::Peer, &sockets);
+    assert_eq!(keys(&report), [(Some("10.0.0.9"), 2), (Some("::1"), 1)]);
+}
+
+#[test]
 fn what_nobody_holds_is_a_group_of_its_own() {
     let sockets = [in_state(State::Established), time_wait(), time_wait()];
     for (by, key) in [
