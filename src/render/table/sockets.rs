@@ -76,8 +76,8 @@ pub const MEMORY: &str =
     "receive_memory receive_limit send_memory send_limit queued forward backlog options drops";
 
 /// Where the end of a connection may be that `--pairs` does not find.
-const WHERE_ELSE: &str = "on another host, in a namespace that was not read (--netns all reads every \
-                          one), behind NAT, or not made yet";
+const WHERE_ELSE: &str = "closed already, as that of a TIME_WAIT, on another host, in a namespace that \
+                          was not read (--netns all reads every one), behind NAT, or not made yet";
 
 fn other(socket: &SocketReport, value: fn(&SocketReport) -> Value) -> Cell {
     Cell::known(socket.other_end.as_deref(), value)
