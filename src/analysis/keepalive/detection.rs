@@ -11,9 +11,11 @@ const INTERVAL: &str = "net.ipv4.tcp_keepalive_intvl";
 const PROBES: &str = "net.ipv4.tcp_keepalive_probes";
 /// There only where conntrack is loaded.
 const CONNTRACK: &str = "net.netfilter.nf_conntrack_tcp_timeout_established";
+/// Tracked connections of the namespace: none where no rule of its firewall needs them, loaded or not.
+const TRACKED: &str = "net.netfilter.nf_conntrack_count";
 
 /// The settings that the report is made of.
-pub static SETTINGS: [&str; 4] = [IDLE, INTERVAL, PROBES, CONNTRACK];
+pub static SETTINGS: [&str; 5] = [IDLE, INTERVAL, PROBES, CONNTRACK, TRACKED];
 
 /// Tolerance in comparing the timer with the times since the last segments, milliseconds: both are
 /// counted in ticks, and an acknowledgement comes later than the data.
@@ -79,9 +81,9 @@ impl Defaults {
     }
 }
 
-/// `nf_conntrack_tcp_timeout_established`
+/// `nf_conntrack_tcp_timeout_established`; `None` where nothing is tracked.
 pub fn conntrack_seconds(sysctls: &Sysctls) -> Option<u64> {
-    number(sysctls, CONNTRACK)
+    number(sysctls, CONNTRACK).filter(|_| number(sysctls, TRACKED) != Some(0))
 }
 
 fn number(sysctls: &Sysctls, key: &str) -> Option<u64> {

@@ -62,7 +62,7 @@ pub struct NamespaceReport {
     pub netns: Netns,
     pub defaults: Defaults,
     /// Idle time after which conntrack of this host forgets an established connection
-    /// (`nf_conntrack_tcp_timeout_established`); `null` where it does not track.
+    /// (`nf_conntrack_tcp_timeout_established`); `null` where it tracks nothing.
     pub conntrack_established_seconds: Option<u64>,
 }
 

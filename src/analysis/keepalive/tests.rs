@@ -25,9 +25,30 @@ const LAST_ACK: usize = 56;
 /// The kernel's defaults, without conntrack.
 fn sysctls() -> Sysctls {
     let values = ["7200", "75", "9"].map(|value| Sysctl::Value(value.to_owned()));
-    let values = values.into_iter().chain([Sysctl::Absent]);
+    let values = values.into_iter().chain([Sysctl::Absent, Sysctl::Absent]);
     let keys = SETTINGS.iter().map(|key| (*key).to_owned());
     keys.zip(values).collect()
+}
+
+/// In a namespace without a rule that needs it, conntrack is loaded and tracks nothing.
+#[test]
+fn conntrack_forgets_only_what_it_tracks() {
+    for (timeout, tracked, expected) in [
+        (Some("432000"), Some("12"), Some(432_000)),
+        (Some("432000"), Some("0"), None),
+        (Some("432000"), None, Some(432_000)),
+        (None, None, None),
+    ] {
+        let mut all = sysctls();
+        for (key, value) in SETTINGS[3..].iter().zip([timeout, tracked]) {
+            let value = value.map_or(Sysctl::Absent, |value| Sysctl::Value(value.to_owned()));
+            all.insert((*key).to_owned(), value);
+        }
+        let mut report = KeepaliveReport::new(By::Process);
+        report.enter(Netns::default(), BTreeMap::new(), &all);
+        let shown = report.namespaces[0].conntrack_established_seconds;
+        assert_eq!(shown, expected, "{timeout:?} {tracked:?}");
+    }
 }
 
 /// Seconds since data was sent, data was received and an acknowledgement came; and the timer.
