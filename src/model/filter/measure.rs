@@ -1,5 +1,7 @@
 //! Numbers of a socket that a filter compares.
 
+use super::{Filter, Test};
+
 /// What is compared, and its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
@@ -106,6 +108,31 @@ impl Unit {
             // A float that is too large becomes the largest integer.
             (Some(number), Some((_, scale))) => Ok((number * scale).round() as u64),
             _ => Err(expected),
+        }
+    }
+}
+
+impl Filter {
+    /// The same with every `not` moved into the comparisons behind it. A comparison does not hold
+    /// where the number is unknown, and so neither does its opposite.
+    pub(super) fn of_comparisons(self) -> Self {
+        self.turned(false)
+    }
+
+    fn turned(self, is_negated: bool) -> Self {
+        let turn = |part: Filter| part.turned(is_negated);
+        match self {
+            Filter::Not(part) => part.turned(!is_negated),
+            Filter::Any(parts) if is_negated => Filter::All(parts.into_iter().map(turn).collect()),
+            Filter::All(parts) if is_negated => Filter::Any(parts.into_iter().map(turn).collect()),
+            Filter::Any(parts) => Filter::Any(parts.into_iter().map(turn).collect()),
+            Filter::All(parts) => Filter::All(parts.into_iter().map(turn).collect()),
+            Filter::Test(Test::Measured { what, is, value }) if is_negated => {
+                let is = is.opposite();
+                Filter::Test(Test::Measured { what, is, value })
+            }
+            Filter::Test(test) if is_negated => Filter::Not(Box::new(Filter::Test(test))),
+            Filter::Test(test) => Filter::Test(test),
         }
     }
 }

@@ -290,6 +290,17 @@ pub enum Comparison {
 }
 
 impl Comparison {
+    fn opposite(self) -> Self {
+        match self {
+            Comparison::Equal => Comparison::NotEqual,
+            Comparison::NotEqual => Comparison::Equal,
+            Comparison::Less => Comparison::GreaterOrEqual,
+            Comparison::LessOrEqual => Comparison::Greater,
+            Comparison::Greater => Comparison::LessOrEqual,
+            Comparison::GreaterOrEqual => Comparison::Less,
+        }
+    }
+
     fn holds<T: Ord>(self, left: T, right: T) -> bool {
         match self {
             Comparison::Equal => left == right,

@@ -44,7 +44,8 @@ pub fn filter(text: &str, subject: Subject, names: &dyn Names) -> Result<Filter,
 }
 
 pub fn measures(text: &str) -> Result<Filter, FilterError> {
-    Parser::new(text, Language::Measures, &NoNames).whole()
+    let whole = Parser::new(text, Language::Measures, &NoNames).whole();
+    whole.map(Filter::of_comparisons)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -422,8 +422,14 @@ fn numbers_are_compared() {
         ("rtt>50ms", true),
         ("rtt!=60ms", false),
         ("idle>10m", false),
-        ("not idle>10m", true),
         ("(drops>0 or fill>1%) && rtt<=60ms", true),
+        ("not rtt>50ms", false),
+        ("not rtt>70ms", true),
+        ("not (rtt<50ms or not fill>80%)", true),
+        ("not (rtt=60ms and fill=90%)", false),
+        ("not idle>10m", false),
+        ("not (not idle>10m and fill>80%)", false),
+        ("not (idle>10m and rtt>70ms)", true),
     ] {
         let filter = Filter::parse_measures(text).unwrap();
         assert_eq!(filter.accepts(&OPEN), holds, "{text}");
@@ -473,7 +479,25 @@ fn conditions_on_the_state_become_requests() {
     ]);
 }
 
+const COMPARISONS: [Comparison; 6] = [
+    Comparison::Equal,
+    Comparison::NotEqual,
+    Comparison::Less,
+    Comparison::LessOrEqual,
+    Comparison::Greater,
+    Comparison::GreaterOrEqual,
+];
+
 proptest! {
+    #[test]
+    fn of_a_comparison_and_its_opposite_one_holds(
+        is in prop::sample::select(COMPARISONS.to_vec()),
+        left in 0u64..3,
+        right in 0u64..3,
+    ) {
+        prop_assert_ne!(is.holds(left, right), is.opposite().holds(left, right));
+    }
+
     #[test]
     fn requests_by_state_accept_what_the_filter_accepts(
         filter in samples::filter_on_sockets(),
