@@ -71,7 +71,7 @@ pub use limit_files::LimitFiles;
 pub use links::links;
 pub use namespace::Namespace;
 pub use other::{OtherRequest, SocketFile};
-pub use owners::{OwnerSearch, Wanted, may_read_all};
+pub use owners::{OwnerSearch, Wanted, may_read_all, why_unreadable};
 pub use packet::{Cooked, Decoded, LinkType, Packet};
 pub use privilege::{confine, drop_privileges, return_to_real_user};
 pub use regular::read_named_file;

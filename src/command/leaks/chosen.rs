@@ -4,7 +4,7 @@ use std::{collections::HashSet, io::ErrorKind};
 
 use sockdiag::{
     model::{Incomplete, is_process, is_unit},
-    source::Kernel,
+    source::{Kernel, why_unreadable},
 };
 
 use crate::command::OwnedByArgs;
@@ -46,13 +46,14 @@ impl Chosen {
         }
         anyhow::ensure!(
             read > 0 || chosen.unreadable == 0,
-            "reading the descriptors of the process: permission denied; needs CAP_SYS_PTRACE (sudo)"
+            "reading the descriptors of the process: permission denied; {}",
+            why_unreadable()
         );
         Ok(Some(chosen))
     }
 
     pub fn missing(&self) -> Option<Incomplete> {
-        let why = "needs CAP_SYS_PTRACE (sudo) to see the sockets of these processes";
+        let why = format!("their descriptors may not be read: {}", why_unreadable());
         let count = self.unreadable;
         (count > 0).then(|| Incomplete::counted("processes", why, count))
     }

@@ -3,7 +3,11 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use dns_lookup::lookup_host;
-use sockdiag::{collect::Wants, model::is_unit, source::Kernel};
+use sockdiag::{
+    collect::Wants,
+    model::is_unit,
+    source::{Kernel, why_unreadable},
+};
 
 use crate::command::{options::port, usage};
 
@@ -139,7 +143,7 @@ pub fn open_sockets(kernel: &Kernel, pids: &[u32]) -> anyhow::Result<Wants> {
             }
             Err(error) if error.io().kind() == std::io::ErrorKind::NotFound => {}
             Err(error) if error.io().kind() == std::io::ErrorKind::PermissionDenied => {
-                anyhow::bail!("{error}: {}; needs CAP_SYS_PTRACE (sudo)", error.io());
+                anyhow::bail!("{error}: {}; {}", error.io(), why_unreadable());
             }
             Err(error) => return Err(error.into()),
         }

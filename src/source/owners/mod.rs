@@ -171,6 +171,14 @@ fn described(mut holders: Vec<Holder>) -> Owners {
     owners
 }
 
+/// Why the descriptors of a process may not be read.
+pub fn why_unreadable() -> &'static str {
+    match may_read_all() {
+        true => "a security policy or another user namespace forbids it",
+        false => "needs CAP_SYS_PTRACE (sudo)",
+    }
+}
+
 /// Whether this process may read the descriptors of all users, which takes CAP_SYS_PTRACE together
 /// with CAP_DAC_READ_SEARCH.
 pub fn may_read_all() -> bool {
