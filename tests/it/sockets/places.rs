@@ -3,7 +3,7 @@
 use serde_json::{Value, json as value};
 
 use crate::support::helper_process::{ListenerSetup, spawn_listener};
-use crate::support::kernel_parts::unseen;
+use crate::support::kernel_parts::{note_of_bound, unseen};
 use crate::support::netns::{
     add_named, in_netns, in_netns_of_root, in_sealed_netns, lo_up, netns_inode,
 };
@@ -77,8 +77,8 @@ fn an_empty_namespace_has_no_sockets_in_any_format() {
             assert_eq!(report["states"], value!({}), "{words:?}");
             assert!(unseen(&report).is_empty(), "{words:?}: {report:#}");
             let nothing = match words {
-                ["--pairs"] => "no connection that matches has both ends here\n",
-                _ => "no socket matches\n",
+                ["--pairs"] => "no connection that matches has both ends here\n".to_owned(),
+                _ => format!("no socket matches\n{}", note_of_bound()),
             };
             assert_eq!(text(&args), nothing, "{words:?}");
             let csv = text(&[&args[..], &["-o", "csv"]].concat());

@@ -69,6 +69,16 @@ pub fn reports_bound_sockets() -> bool {
     reports_bound()
 }
 
+/// What a table of TCP sockets ends with where those that are only bound are not reported.
+pub fn note_of_bound() -> &'static str {
+    match reports_bound() {
+        true => "",
+        false => {
+            "\nincomplete: bound: TCP sockets that are only bound are reported from Linux 6.8 on\n"
+        }
+    }
+}
+
 /// What a report does not know although this kernel reports it.
 pub fn unseen(report: &Value) -> Vec<&Value> {
     let incomplete = report["incomplete"].as_array().expect("incomplete[]");
