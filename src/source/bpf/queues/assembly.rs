@@ -27,12 +27,11 @@ const KEY: i16 = -104;
 /// Longer queues are not followed to their end.
 const MOST_MEMBERS: i32 = 0xffff;
 
-pub const STRUCTURES: [&str; 7] = [
+pub const STRUCTURES: [&str; 6] = [
     TCP_SOCKETS.context,
     "inet_connection_sock",
     "request_sock",
     "sock",
-    "socket",
     "socket_alloc",
     "tcp_sock",
 ];
