@@ -1,10 +1,10 @@
 //! The queues of listeners: what sock_diag shows as one length (`struct request_sock_queue`,
 //! include/net/request_sock.h).
 //!
-//! The kernel visits the listeners of a network namespace before its connections, and looks for the
-//! first connection in the table of the whole host. So the program is told how many listeners there
-//! are and stops at the last, by a return value that discards what it wrote to the iterator's file:
-//! its records go to an array.
+//! The iterator visits the listeners of a network namespace before its connections. To find the
+//! first connection, the kernel may have to search the hash table of all connections of the host. The
+//! program is given the number of listeners and ends the reading at the last one, by returning 1. The
+//! kernel then discards what the program wrote to the iterator's file, so its records go to an array.
 //!
 //! The accept queue is a list of requests, the oldest first, each with the connection that waits.
 //! It is read without its lock, so that it may change meanwhile; then its first member or its
@@ -89,9 +89,8 @@ impl QueueReader {
         let mut found = HashMap::new();
         let wanted = listeners.min(self.room);
         for _ in 0..ATTEMPTS {
-            found.extend(self.read_once(families, wanted)?);
-            let mut queues = found.values();
-            if !self.follows || queues.all(|queue: &QueueContents| queue.abandoned.is_some()) {
+            add(&mut found, self.read_once(families, wanted)?);
+            if !self.follows || found.values().all(has_settled) {
                 break;
             }
         }
@@ -121,6 +120,21 @@ impl QueueReader {
         let found = records.map(|record| decode(record, self.tick));
         Ok(found.filter(|(inode, _)| *inode != 0).collect())
     }
+}
+
+/// Takes over what a reading shows, unless an earlier one found the queue settled and this one did not.
+fn add(found: &mut HashMap<u32, QueueContents>, read: Vec<(u32, QueueContents)>) {
+    for (inode, queue) in read {
+        let known = found.entry(inode).or_insert(queue);
+        if has_settled(&queue) || !has_settled(known) {
+            *known = queue;
+        }
+    }
+}
+
+/// Whether the queue did not change while its members were read.
+fn has_settled(queue: &QueueContents) -> bool {
+    queue.abandoned.is_some()
 }
 
 /// `TICK_NSEC`, which the resolution of a coarse clock is (`KTIME_LOW_RES`).

@@ -1,4 +1,4 @@
-//! Which listeners BPF reads: those of one network namespace, and no connection beyond them.
+//! Reading queues by BPF: which listeners of which network namespace are read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpStream;

@@ -71,3 +71,19 @@ fn nobody_waits_in_an_empty_queue() {
 fn a_deferred_handshake_may_have_been_answered() {
     assert_eq!(decoded(&[(DEFERS, 1)]).unanswered, None);
 }
+
+#[test]
+fn a_queue_that_was_read_whole_is_not_given_up_for_a_part_of_it() {
+    let [whole, later] = [2, 5].map(|requests| decoded(&[(REQUESTS, requests)]));
+    let part = decoded(&[(CHANGED, 1)]);
+    for (first, second, kept) in [
+        (whole, part, whole),
+        (part, whole, whole),
+        (whole, later, later),
+        (part, part, part),
+    ] {
+        let mut found = HashMap::from([(7, first)]);
+        add(&mut found, vec![(7, second), (8, part)]);
+        assert_eq!(found, HashMap::from([(7, kept), (8, part)]));
+    }
+}
