@@ -290,6 +290,15 @@ pub enum Comparison {
 }
 
 impl Comparison {
+    pub const ALL: [Comparison; 6] = [
+        Comparison::Equal,
+        Comparison::NotEqual,
+        Comparison::Less,
+        Comparison::LessOrEqual,
+        Comparison::Greater,
+        Comparison::GreaterOrEqual,
+    ];
+
     fn opposite(self) -> Self {
         match self {
             Comparison::Equal => Comparison::NotEqual,

@@ -479,19 +479,10 @@ fn conditions_on_the_state_become_requests() {
     ]);
 }
 
-const COMPARISONS: [Comparison; 6] = [
-    Comparison::Equal,
-    Comparison::NotEqual,
-    Comparison::Less,
-    Comparison::LessOrEqual,
-    Comparison::Greater,
-    Comparison::GreaterOrEqual,
-];
-
 proptest! {
     #[test]
     fn of_a_comparison_and_its_opposite_one_holds(
-        is in prop::sample::select(COMPARISONS.to_vec()),
+        is in prop::sample::select(Comparison::ALL.to_vec()),
         left in 0u64..3,
         right in 0u64..3,
     ) {

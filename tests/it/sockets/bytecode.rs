@@ -85,14 +85,7 @@ impl Facts {
 
     fn filter(&self) -> impl Strategy<Value = Filter> + use<> {
         let end = || select(vec![End::Local, End::Peer]);
-        let comparison = select(vec![
-            Comparison::Equal,
-            Comparison::NotEqual,
-            Comparison::Less,
-            Comparison::LessOrEqual,
-            Comparison::Greater,
-            Comparison::GreaterOrEqual,
-        ]);
+        let comparison = select(Comparison::ALL.to_vec());
         let port = (end(), comparison, select(self.ports.clone()))
             .prop_map(|(end, is, port)| Filter::port(end, is, port));
         let within =
